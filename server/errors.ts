@@ -1,0 +1,117 @@
+/** Every error class of this package, each with a stable `code` and the HTTP status it stands for. */
+
+/** Codes to match on; texts may change between releases, codes do not. */
+export type ErrorCode =
+  | 'BAD_SIGNATURE'
+  | 'SIGNATURE_EXPIRED'
+  | 'IMPROPERLY_CONFIGURED'
+  | 'KEY_ERROR'
+  | 'VALUE_ERROR'
+  | 'COOKIE_ERROR'
+  | 'CREATE_ERROR'
+  | 'UPDATE_ERROR'
+  | 'SESSION_INTERRUPTED'
+  | 'STORE_UNAVAILABLE'
+  | 'PERMISSION_DENIED'
+  | 'SUSPICIOUS_OPERATION'
+  | 'REQUEST_DATA_TOO_BIG'
+  | 'SCHEMA_MISMATCH';
+
+interface DjangoErrorOptions {
+  readonly cause?: unknown;
+}
+
+/**
+ * What all errors of this package share. `status` and `expose` are Koa's own protocol (koa/docs/error-handling.md):
+ * a message is shown to a visitor only where `expose` is true.
+ */
+export abstract class DjangoError extends Error {
+  abstract readonly code: ErrorCode;
+  readonly status: number = 500;
+  readonly expose: boolean = false;
+
+  constructor(message: string, options: DjangoErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = new.target.name;
+  }
+}
+
+/** A signature does not match (django.core.signing.BadSignature). */
+export class BadSignature extends DjangoError {
+  readonly code: ErrorCode = 'BAD_SIGNATURE';
+  override readonly status: number = 400;
+}
+
+/** A signature is right but older than `max_age` (django.core.signing.SignatureExpired). */
+export class SignatureExpired extends BadSignature {
+  override readonly code: ErrorCode = 'SIGNATURE_EXPIRED';
+}
+
+/** A setting is missing or wrong; thrown before the server listens (django.core.exceptions.ImproperlyConfigured). */
+export class ImproperlyConfigured extends DjangoError {
+  readonly code: ErrorCode = 'IMPROPERLY_CONFIGURED';
+}
+
+/** A key is absent and no default was given (Python's KeyError, as `session.pop(key)` raises it). */
+export class KeyError extends DjangoError {
+  readonly code: ErrorCode = 'KEY_ERROR';
+}
+
+/** A value is of the right type but not allowed (Python's ValueError). */
+export class ValueError extends DjangoError {
+  readonly code: ErrorCode = 'VALUE_ERROR';
+}
+
+/** A cookie's name, value or attribute cannot be sent (Python's http.cookies.CookieError). Nothing was sent. */
+export class CookieError extends DjangoError {
+  readonly code: ErrorCode = 'COOKIE_ERROR';
+}
+
+/** A store was asked to create a session under a key that is taken (sessions.backends.base.CreateError). */
+export class CreateError extends DjangoError {
+  readonly code: ErrorCode = 'CREATE_ERROR';
+}
+
+/** The row to update is gone: deleted by a logout or by clear_expired (sessions.backends.base.UpdateError). */
+export class UpdateError extends DjangoError {
+  readonly code: ErrorCode = 'UPDATE_ERROR';
+}
+
+/** The session was ended by another request while this one ran (sessions.exceptions.SessionInterrupted): 400. */
+export class SessionInterrupted extends DjangoError {
+  readonly code: ErrorCode = 'SESSION_INTERRUPTED';
+  override readonly status: number = 400;
+  override readonly expose: boolean = true;
+}
+
+/** The store did not answer, or not in time. 503: the visitor keeps the cookie and tries again. `cause` has the driver's error. */
+export class StoreUnavailable extends DjangoError {
+  readonly code: ErrorCode = 'STORE_UNAVAILABLE';
+  override readonly status: number = 503;
+}
+
+/** The request is not allowed (django.core.exceptions.PermissionDenied): 403. */
+export class PermissionDenied extends DjangoError {
+  readonly code: ErrorCode = 'PERMISSION_DENIED';
+  override readonly status: number = 403;
+  override readonly expose: boolean = true;
+}
+
+/** The request was bent by hand (django.core.exceptions.SuspiciousOperation): 400. */
+export class SuspiciousOperation extends DjangoError {
+  readonly code: ErrorCode = 'SUSPICIOUS_OPERATION';
+  override readonly status: number = 400;
+  override readonly expose: boolean = true;
+}
+
+/** A body or field is larger than DATA_UPLOAD_MAX_MEMORY_SIZE. 413, where Django says 400: RFC 9110 section 15.5.14. */
+export class RequestDataTooBig extends DjangoError {
+  readonly code: ErrorCode = 'REQUEST_DATA_TOO_BIG';
+  override readonly status: number = 413;
+  override readonly expose: boolean = true;
+}
+
+/** A table is there already but not in Django's shape; the message names table and column. */
+export class SchemaMismatch extends DjangoError {
+  readonly code: ErrorCode = 'SCHEMA_MISMATCH';
+}

@@ -1,0 +1,310 @@
+/**
+ * Every setting: Django's name where Django has one, meaning, default and check.
+ * The README's table is made from `SETTINGS`. Nothing here reads the environment; config/settings.ts does.
+ */
+import { ImproperlyConfigured } from './errors.js';
+
+export type SameSite = 'Lax' | 'Strict' | 'None' | false | null;
+export type LoginCaptcha = 'always' | 'after_failures' | 'off';
+
+/** The checked values. Times are seconds, sizes bytes. */
+export interface Settings {
+  readonly SECRET_KEY: string;
+  readonly SECRET_KEY_FALLBACKS: readonly string[];
+
+  readonly SESSION_ENGINE: string;
+  readonly SESSION_COOKIE_NAME: string;
+  readonly SESSION_COOKIE_AGE: number;
+  readonly SESSION_COOKIE_DOMAIN: string | null;
+  readonly SESSION_COOKIE_SECURE: boolean;
+  readonly SESSION_COOKIE_PATH: string;
+  readonly SESSION_COOKIE_HTTPONLY: boolean;
+  readonly SESSION_COOKIE_SAMESITE: SameSite;
+  readonly SESSION_SAVE_EVERY_REQUEST: boolean;
+  readonly SESSION_EXPIRE_AT_BROWSER_CLOSE: boolean;
+  readonly SESSION_KEY_SALT: string;
+  readonly SESSION_READ_LEGACY: boolean;
+  readonly SESSION_MAX_BYTES: number;
+
+  readonly SIGNED_COOKIE_SALT_VERSION: 1 | 2;
+  readonly SIGNED_COOKIE_LEGACY_SALT_FALLBACK: boolean;
+
+  readonly CSRF_COOKIE_NAME: string;
+  readonly CSRF_COOKIE_AGE: number | null;
+  readonly CSRF_COOKIE_DOMAIN: string | null;
+  readonly CSRF_COOKIE_PATH: string;
+  readonly CSRF_COOKIE_SECURE: boolean;
+  readonly CSRF_COOKIE_HTTPONLY: boolean;
+  readonly CSRF_COOKIE_SAMESITE: SameSite;
+  readonly CSRF_HEADER_NAME: string;
+  readonly CSRF_TRUSTED_ORIGINS: readonly string[];
+  readonly CSRF_USE_SESSIONS: boolean;
+
+  readonly LOGIN_URL: string;
+  readonly LOGIN_REDIRECT_URL: string;
+  readonly LOGIN_CAPTCHA: LoginCaptcha;
+  readonly LANGUAGE_COOKIE_NAME: string;
+  readonly DATA_UPLOAD_MAX_MEMORY_SIZE: number;
+  readonly DATA_UPLOAD_MAX_NUMBER_FIELDS: number;
+}
+
+interface Definition<T> {
+  readonly default: T;
+  readonly meaning: string;
+  /** What is allowed, in words; the second half of the sentence that refuses a wrong value. */
+  readonly allowed: string;
+  /** A value as given in code or as text from the environment → the setting's value, or undefined when it is not allowed. */
+  readonly read: (value: unknown) => T | undefined;
+}
+
+/** As Django reads nothing from the environment, the words are the usual ones, in any case. */
+function boolean(value: unknown): boolean | undefined {
+  if (typeof value === 'boolean') return value;
+  const word = typeof value === 'string' ? value.trim().toLowerCase() : '';
+  if (['true', '1', 'yes', 'on'].includes(word)) return true;
+  if (['false', '0', 'no', 'off'].includes(word)) return false;
+  return undefined;
+}
+
+function integer(least: number): (value: unknown) => number | undefined {
+  return (value) => {
+    const number = typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
+    return typeof number === 'number' && Number.isSafeInteger(number) && number >= least ? number : undefined;
+  };
+}
+
+function orNone<T>(read: (value: unknown) => T | undefined): (value: unknown) => T | null | undefined {
+  return (value) => (value === null || value === '' || value === 'None' ? null : read(value));
+}
+
+function text(pattern: RegExp): (value: unknown) => string | undefined {
+  return (value) => (typeof value === 'string' && pattern.test(value) ? value : undefined);
+}
+
+/** A list given in code, as JSON text, or separated by commas. */
+function list(value: unknown): readonly string[] | undefined {
+  if (Array.isArray(value)) return value.every((item) => typeof item === 'string') ? value : undefined;
+  if (typeof value !== 'string') return undefined;
+  if (value.trim().startsWith('[')) {
+    try {
+      return list(JSON.parse(value) as unknown);
+    } catch {
+      return undefined;
+    }
+  }
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function oneOf<const T extends string>(...words: readonly T[]): (value: unknown) => T | undefined {
+  return (value) => words.find((word) => word === value);
+}
+
+/** 'None' is the attribute SameSite=None; false and null leave the attribute out (Django's HttpResponse.set_cookie). */
+function sameSite(value: unknown): SameSite | undefined {
+  if (value === null || value === false) return value;
+  if (typeof value !== 'string') return undefined;
+  const word = value.trim().toLowerCase();
+  if (word === 'false' || word === '') return false;
+  return ({ lax: 'Lax', strict: 'Strict', none: 'None' } as const)[word];
+}
+
+// RFC 6265bis section 4.1.1: path-value and domain-value exclude control characters and ';'.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+const ATTRIBUTE = /^[^\u0000-\u001f\u007f;]+$/;
+// RFC 9110 section 5.6.2: token.
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const ANY = /^[\s\S]+$/;
+
+const flag = (value: boolean, meaning: string): Definition<boolean> => ({
+  default: value,
+  meaning,
+  allowed: 'true or false',
+  read: boolean,
+});
+const name = (value: string, meaning: string): Definition<string> => ({
+  default: value,
+  meaning,
+  allowed: "a cookie name: letters, digits and !#$%&'*+-.^_`|~",
+  read: text(TOKEN),
+});
+const path = (value: string, meaning: string): Definition<string> => ({
+  default: value,
+  meaning,
+  allowed: 'a path without control characters or ";"',
+  read: text(ATTRIBUTE),
+});
+const domain = (meaning: string): Definition<string | null> => ({
+  default: null,
+  meaning,
+  allowed: 'a domain name, or None',
+  read: orNone(text(ATTRIBUTE)),
+});
+const site = (meaning: string): Definition<SameSite> => ({
+  default: 'Lax',
+  meaning,
+  allowed: "Lax, Strict, None (the attribute's value), or false (no attribute)",
+  read: sameSite,
+});
+const size = (value: number, least: number, meaning: string, unit: string): Definition<number> => ({
+  default: value,
+  meaning,
+  allowed: `a whole number of ${unit}, ${least} or more`,
+  read: integer(least),
+});
+
+export const SESSION_ENGINES = ['db', 'cache', 'cached_db', 'file', 'signed_cookies'] as const;
+export type SessionEngine = (typeof SESSION_ENGINES)[number];
+const ENGINE_PREFIX = 'django.contrib.sessions.backends.';
+
+/** Django's dotted path or the short name → Django's dotted path. */
+function engine(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const short = value.startsWith(ENGINE_PREFIX) ? value.slice(ENGINE_PREFIX.length) : value;
+  return SESSION_ENGINES.some((known) => known === short) ? ENGINE_PREFIX + short : undefined;
+}
+
+/** The short name of a checked SESSION_ENGINE: `db` for `django.contrib.sessions.backends.db`. */
+export function engineName(settings: Pick<Settings, 'SESSION_ENGINE'>): SessionEngine {
+  return settings.SESSION_ENGINE.slice(ENGINE_PREFIX.length) as SessionEngine;
+}
+
+/** All settings, in the order in which the README lists them. */
+export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[Name]> } = {
+  SECRET_KEY: {
+    default: '',
+    meaning: "The key that signs sessions, cookies and hashes. The same text as Django's.",
+    allowed: 'a text that is not empty',
+    read: text(ANY),
+  },
+  SECRET_KEY_FALLBACKS: {
+    default: [],
+    meaning: 'Older keys that still verify and never sign, newest first.',
+    allowed: 'a list of texts: JSON, or separated by commas',
+    read: list,
+  },
+  SESSION_ENGINE: {
+    default: 'django.contrib.sessions.backends.db',
+    meaning: 'Where sessions are kept.',
+    allowed: `one of ${SESSION_ENGINES.join(', ')}, or Django's dotted path of one of them`,
+    read: engine,
+  },
+  SESSION_COOKIE_NAME: name('sessionid', 'The name of the cookie that holds the session key.'),
+  SESSION_COOKIE_AGE: size(1_209_600, 1, 'Seconds until a session expires that did not say otherwise.', 'seconds'),
+  SESSION_COOKIE_DOMAIN: domain("The session cookie's Domain; None for this host alone."),
+  SESSION_COOKIE_SECURE: flag(false, 'Send the session cookie over https only.'),
+  SESSION_COOKIE_PATH: path('/', "The session cookie's Path."),
+  SESSION_COOKIE_HTTPONLY: flag(true, 'Hide the session cookie from scripts.'),
+  SESSION_COOKIE_SAMESITE: site("The session cookie's SameSite."),
+  SESSION_SAVE_EVERY_REQUEST: flag(false, 'Save and send the cookie at every request, not only after a change.'),
+  SESSION_EXPIRE_AT_BROWSER_CLOSE: flag(false, 'Send a cookie that ends with the browser.'),
+  SESSION_KEY_SALT: {
+    default: 'django.contrib.sessions.SessionStore',
+    meaning:
+      'The salt of session_data. A custom session class in Django signs with `django.contrib.sessions.` and its qualified name.',
+    allowed: 'a text that is not empty',
+    read: text(ANY),
+  },
+  SESSION_READ_LEGACY: flag(false, 'Also read rows in the format of Django 2.2 and 3.0. Never writes them.'),
+  SESSION_MAX_BYTES: size(
+    4_194_304,
+    1024,
+    'The largest session that is read or written, uncompressed. A larger one reads as empty.',
+    'bytes',
+  ),
+  SIGNED_COOKIE_SALT_VERSION: {
+    default: 2,
+    meaning: 'The salt of signed cookies: 2 as Django since 5.2.15 and 6.0.6 (CVE-2026-6873), 1 as older ones.',
+    allowed: '1 or 2',
+    read: (value) => ([1, 2] as const).find((version) => version === Number(value)),
+  },
+  SIGNED_COOKIE_LEGACY_SALT_FALLBACK: flag(true, 'Also accept signed cookies with the salt of version 1.'),
+  CSRF_COOKIE_NAME: name('csrftoken', 'The name of the CSRF cookie.'),
+  CSRF_COOKIE_AGE: {
+    default: 31_449_600,
+    meaning: 'Seconds that the CSRF cookie lives; None until the browser closes.',
+    allowed: 'a whole number of seconds, 0 or more, or None',
+    read: orNone(integer(0)),
+  },
+  CSRF_COOKIE_DOMAIN: domain("The CSRF cookie's Domain."),
+  CSRF_COOKIE_PATH: path('/', "The CSRF cookie's Path."),
+  CSRF_COOKIE_SECURE: flag(false, 'Send the CSRF cookie over https only.'),
+  CSRF_COOKIE_HTTPONLY: flag(false, 'Hide the CSRF cookie from scripts.'),
+  CSRF_COOKIE_SAMESITE: site("The CSRF cookie's SameSite."),
+  CSRF_HEADER_NAME: {
+    default: 'HTTP_X_CSRFTOKEN',
+    meaning: "The header that may carry the token, in Django's spelling: HTTP_X_CSRFTOKEN is X-CSRFToken.",
+    allowed: 'HTTP_ and capital letters, digits and _',
+    read: text(/^HTTP_[A-Z0-9_]+$/),
+  },
+  CSRF_TRUSTED_ORIGINS: {
+    default: [],
+    meaning: 'Other origins that may post here, each with its scheme; `https://*.example.com` for all below a domain.',
+    allowed: 'a list of origins that start with http:// or https://',
+    read: (value) => {
+      const origins = list(value);
+      return origins?.every((origin) => /^https?:\/\/[^/]+$/.test(origin)) ? origins : undefined;
+    },
+  },
+  CSRF_USE_SESSIONS: flag(false, 'Keep the CSRF secret in the session instead of a cookie.'),
+  LOGIN_URL: path('/login/', 'Where login_required sends a visitor.'),
+  LOGIN_REDIRECT_URL: path('/index1/', 'Where a login goes that has no `next`.'),
+  LOGIN_CAPTCHA: {
+    default: 'always',
+    meaning: 'When the login form asks for a captcha.',
+    allowed: 'always, after_failures or off',
+    read: oneOf('always', 'after_failures', 'off'),
+  },
+  LANGUAGE_COOKIE_NAME: name('django_language', "The name of the cookie that holds the visitor's language."),
+  DATA_UPLOAD_MAX_MEMORY_SIZE: size(262_144, 1, 'The largest request body; 413 above it.', 'bytes'),
+  DATA_UPLOAD_MAX_NUMBER_FIELDS: size(1000, 1, 'The largest number of form fields; 400 above it.', 'fields'),
+};
+
+const isSettingName = (key: string): key is keyof Settings => Object.hasOwn(SETTINGS, key);
+
+/**
+ * Fill in the defaults and check every value.
+ *
+ * @param values settings by name, in code's own types or as text from the environment
+ * @throws ImproperlyConfigured naming setting and what is allowed; the value is shown unless it is a secret
+ */
+export function defineSettings(values: { readonly [Name in keyof Settings]?: unknown }): Settings {
+  const result: Record<string, unknown> = {};
+  for (const key of Object.keys(values)) {
+    if (!isSettingName(key))
+      throw new ImproperlyConfigured(`There is no setting ${key}. Known: ${Object.keys(SETTINGS).join(', ')}.`);
+  }
+  for (const [key, definition] of Object.entries(SETTINGS)) {
+    const given = isSettingName(key) ? values[key] : undefined;
+    const value = given === undefined ? definition.default : definition.read(given);
+    if (value === undefined) {
+      const shown = key.startsWith('SECRET_KEY') ? 'The value given' : JSON.stringify(given);
+      throw new ImproperlyConfigured(`${key}: ${shown} is not allowed. Use ${definition.allowed}.`);
+    }
+    result[key] = value;
+  }
+  const settings = result as unknown as Settings;
+  if (settings.SECRET_KEY === '')
+    throw new ImproperlyConfigured("SECRET_KEY is not set. Set it to the text of your Django's SECRET_KEY.");
+  checkCookiePrefixes(settings);
+  return Object.freeze(settings);
+}
+
+/** RFC 6265bis section 4.1.3: a browser drops a prefixed cookie whose attributes do not fit, and nobody could log in. */
+function checkCookiePrefixes(settings: Settings): void {
+  for (const kind of ['SESSION', 'CSRF'] as const) {
+    const cookie = settings[`${kind}_COOKIE_NAME`];
+    const prefix = /^__(host|secure)-/i.exec(cookie)?.[1]?.toLowerCase();
+    if (prefix === undefined) continue;
+    if (!settings[`${kind}_COOKIE_SECURE`]) {
+      throw new ImproperlyConfigured(`${kind}_COOKIE_NAME: "${cookie}" needs ${kind}_COOKIE_SECURE=true.`);
+    }
+    if (prefix === 'host' && (settings[`${kind}_COOKIE_PATH`] !== '/' || settings[`${kind}_COOKIE_DOMAIN`] !== null)) {
+      throw new ImproperlyConfigured(
+        `${kind}_COOKIE_NAME: "${cookie}" needs ${kind}_COOKIE_PATH=/ and no ${kind}_COOKIE_DOMAIN.`,
+      );
+    }
+  }
+}
