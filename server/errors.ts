@@ -72,9 +72,13 @@ export class CreateError extends DjangoError {
   readonly code: ErrorCode = 'CREATE_ERROR';
 }
 
-/** The row to update is gone: deleted by a logout or by clear_expired (sessions.backends.base.UpdateError). */
+/**
+ * The row to update is gone: deleted by a logout or by clear_expired (sessions.backends.base.UpdateError). 400, as the
+ * SessionInterrupted that the middleware makes of it: the handler that met it need not know the difference.
+ */
 export class UpdateError extends DjangoError {
   readonly code: ErrorCode = 'UPDATE_ERROR';
+  override readonly status: number = 400;
 }
 
 /** The session was ended by another request while this one ran (sessions.exceptions.SessionInterrupted): 400. */

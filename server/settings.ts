@@ -48,7 +48,8 @@ export interface Settings {
   readonly DATA_UPLOAD_MAX_NUMBER_FIELDS: number;
 }
 
-interface Definition<T> {
+/** One setting: its default and how a given value is read. */
+export interface Definition<T> {
   readonly default: T;
   readonly meaning: string;
   /** What is allowed, in words; the second half of the sentence that refuses a wrong value. */
@@ -262,32 +263,47 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   DATA_UPLOAD_MAX_NUMBER_FIELDS: size(1000, 1, 'The largest number of form fields; 400 above it.', 'fields'),
 };
 
-const isSettingName = (key: string): key is keyof Settings => Object.hasOwn(SETTINGS, key);
+/** What each setting's `read` is made of; config/settings.ts describes the server's own settings with them. */
+export const readers = { boolean, integer, list, oneOf, orNone, text, ANY } as const;
+
+/** Settings by name, in code's own types or as text from the environment. */
+export type GivenSettings<T> = { readonly [Name in keyof T]?: unknown };
 
 /**
  * Fill in the defaults and check every value.
- *
- * @param values settings by name, in code's own types or as text from the environment
- * @throws ImproperlyConfigured naming setting and what is allowed; the value is shown unless it is a secret
+ * @throws ImproperlyConfigured naming setting, value (unless it is a secret) and what is allowed
  */
-export function defineSettings(values: { readonly [Name in keyof Settings]?: unknown }): Settings {
-  const result: Record<string, unknown> = {};
-  for (const key of Object.keys(values)) {
-    if (!isSettingName(key))
-      throw new ImproperlyConfigured(`There is no setting ${key}. Known: ${Object.keys(SETTINGS).join(', ')}.`);
-  }
-  for (const [key, definition] of Object.entries(SETTINGS)) {
-    const given = isSettingName(key) ? values[key] : undefined;
-    const value = given === undefined ? definition.default : definition.read(given);
-    if (value === undefined) {
-      const shown = key.startsWith('SECRET_KEY') ? 'The value given' : JSON.stringify(given);
-      throw new ImproperlyConfigured(`${key}: ${shown} is not allowed. Use ${definition.allowed}.`);
+export function readSettings<T extends object>(
+  definitions: { readonly [Name in keyof T]: Definition<T[Name]> },
+  given: GivenSettings<T>,
+): T {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(definitions, name)) {
+      throw new ImproperlyConfigured(`There is no setting ${name}. Known: ${Object.keys(definitions).join(', ')}.`);
     }
-    result[key] = value;
   }
-  const settings = result as unknown as Settings;
-  if (settings.SECRET_KEY === '')
+  const values: Partial<T> = {};
+  for (const name of Object.keys(definitions) as (keyof T & string)[]) {
+    const { default: usual, allowed, read } = definitions[name];
+    const value = given[name] === undefined ? usual : read(given[name]);
+    if (value === undefined) {
+      const shown = /SECRET|URL/.test(name) ? 'the value given' : JSON.stringify(given[name]);
+      throw new ImproperlyConfigured(`${name}: ${shown} is not allowed. Use ${allowed}.`);
+    }
+    values[name] = value;
+  }
+  return values as T;
+}
+
+/**
+ * The library's settings, from those given and Django's defaults.
+ * @throws ImproperlyConfigured naming setting, value (unless it is a secret) and what is allowed
+ */
+export function defineSettings(given: GivenSettings<Settings>): Settings {
+  const settings = readSettings<Settings>(SETTINGS, given);
+  if (settings.SECRET_KEY === '') {
     throw new ImproperlyConfigured("SECRET_KEY is not set. Set it to the text of your Django's SECRET_KEY.");
+  }
   checkCookiePrefixes(settings);
   return Object.freeze(settings);
 }

@@ -1,0 +1,234 @@
+/**
+ * The server's values: the library's settings and the server's own, from the environment.
+ * The only file that reads `process.env`.
+ */
+import { readFileSync } from 'node:fs';
+import { ImproperlyConfigured } from '../server/errors.js';
+import {
+  type Definition,
+  defineSettings,
+  type GivenSettings,
+  readers,
+  readSettings,
+  SETTINGS,
+  type Settings,
+} from '../server/settings.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** What the server needs beyond the library. Times are seconds. */
+export interface OwnSettings {
+  readonly NODE_ENV: 'development' | 'production' | 'test';
+  readonly HOST: string;
+  readonly PORT: number;
+  readonly DATABASE_URL: string | null;
+  readonly DATA_FOLDER: string;
+  readonly ALLOWED_HOSTS: readonly string[];
+  readonly TRUSTED_PROXIES: readonly string[];
+  readonly INSECURE_COOKIES: boolean;
+  readonly LAB: boolean | null;
+  readonly LOG_LEVEL: LogLevel;
+  readonly METRICS_PORT: number | null;
+  readonly CLEARSESSIONS_INTERVAL: number | null;
+  readonly DATABASE_POOL: number;
+  readonly DATABASE_TIMEOUT: number;
+  readonly SHUTDOWN_TIMEOUT: number;
+}
+
+export interface ServerSettings extends OwnSettings {
+  /** The library's settings. */
+  readonly django: Settings;
+  readonly production: boolean;
+  /** Whether the lab pages are there. */
+  readonly lab: boolean;
+}
+
+const { boolean, integer, list, oneOf, orNone, text, ANY } = readers;
+const port = (value: unknown): number | undefined => {
+  const number = integer(0)(value);
+  return number !== undefined && number <= 65_535 ? number : undefined;
+};
+
+/** The server's own settings, in the order in which the README lists them. */
+export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<OwnSettings[Name]> } = {
+  NODE_ENV: {
+    default: 'development',
+    meaning: 'production turns the checks for a public server on and the lab off.',
+    allowed: 'development, production or test',
+    read: oneOf('development', 'production', 'test'),
+  },
+  HOST: {
+    default: '127.0.0.1',
+    meaning: 'The address to listen on.',
+    allowed: 'a host name or address',
+    read: text(ANY),
+  },
+  PORT: {
+    default: 8000,
+    meaning: 'The port to listen on; 0 for any free one.',
+    allowed: 'a number from 0 to 65535',
+    read: port,
+  },
+  DATABASE_URL: {
+    default: null,
+    meaning: 'The PostgreSQL to use; without it the server starts one of its own (development only).',
+    allowed: 'postgresql://user:password@host:port/database',
+    read: orNone(text(/^postgres(ql)?:\/\/\S+$/)),
+  },
+  DATA_FOLDER: {
+    default: '.data',
+    meaning: 'Where the embedded PostgreSQL and the development SECRET_KEY are kept.',
+    allowed: 'a folder',
+    read: text(ANY),
+  },
+  ALLOWED_HOSTS: {
+    default: [],
+    meaning: "The host names this server answers to, as Django's. In development localhost is always allowed.",
+    allowed: 'a list of host names: JSON, or separated by commas; `.example.com` for all below a domain, `*` for any',
+    read: list,
+  },
+  TRUSTED_PROXIES: {
+    default: [],
+    meaning: 'Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.',
+    allowed: 'a list of addresses and networks such as 10.0.0.0/8: JSON, or separated by commas',
+    read: list,
+  },
+  INSECURE_COOKIES: {
+    default: false,
+    meaning: 'Say so to run in production with session or CSRF cookies that also go over http.',
+    allowed: 'true or false',
+    read: boolean,
+  },
+  LAB: {
+    default: null,
+    meaning:
+      'The lab pages, which show what lies in cookie, table and headers. On in development; never in production.',
+    allowed: 'true or false',
+    read: orNone(boolean),
+  },
+  LOG_LEVEL: {
+    default: 'info',
+    meaning: 'The least severe log line that is written.',
+    allowed: 'trace, debug, info, warn, error or silent',
+    read: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'),
+  },
+  METRICS_PORT: {
+    default: null,
+    meaning: 'A port of its own, on HOST, for Prometheus at /metrics; off when absent.',
+    allowed: 'a number from 0 to 65535, or None',
+    read: orNone(port),
+  },
+  CLEARSESSIONS_INTERVAL: {
+    default: null,
+    meaning: 'Seconds between removals of expired sessions by the server itself, jittered; off when absent.',
+    allowed: 'a whole number of seconds, 1 or more, or None',
+    read: orNone(integer(1)),
+  },
+  DATABASE_POOL: {
+    default: 10,
+    meaning: 'The largest number of database connections.',
+    allowed: 'a whole number, 1 or more',
+    read: integer(1),
+  },
+  DATABASE_TIMEOUT: {
+    default: 2,
+    meaning: 'Seconds after which a connection, a lock or a statement is given up and the visitor gets 503.',
+    allowed: 'a whole number of seconds, 1 or more',
+    read: integer(1),
+  },
+  SHUTDOWN_TIMEOUT: {
+    default: 10,
+    meaning: 'Seconds that requests in flight have to finish after SIGTERM.',
+    allowed: 'a whole number of seconds, 1 or more',
+    read: integer(1),
+  },
+};
+
+/** `NAME`, or the content of the file that `NAME_FILE` names, without its last line end. */
+function fromEnvironment(environment: Environment, name: string): string | undefined {
+  const file = environment[`${name}_FILE`];
+  if (file === undefined) return environment[name];
+  if (environment[name] !== undefined) throw new ImproperlyConfigured(`Set ${name} or ${name}_FILE, not both.`);
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new ImproperlyConfigured(`${name}_FILE: the file cannot be read. Give the path of a readable file.`, {
+      cause: error,
+    });
+  }
+}
+
+function pick<T extends object>(definitions: T, environment: Environment): GivenSettings<T> {
+  const given: Record<string, unknown> = {};
+  for (const name of Object.keys(definitions)) {
+    const value = fromEnvironment(environment, name);
+    if (value !== undefined) given[name] = value;
+  }
+  return given as GivenSettings<T>;
+}
+
+/** DATABASE_URL alone, for knex's own CLI and the commands. */
+export function databaseUrl(environment: Environment = process.env): string | undefined {
+  return ownSettings(environment).DATABASE_URL ?? undefined;
+}
+
+/** The server's own settings, without the library's. @throws ImproperlyConfigured */
+export function ownSettings(environment: Environment = process.env): OwnSettings {
+  return readSettings<OwnSettings>(OWN_SETTINGS, pick(OWN_SETTINGS, environment));
+}
+
+/**
+ * All settings, checked.
+ *
+ * @param developmentKey gives the SECRET_KEY where none is set and production is not
+ * @throws ImproperlyConfigured naming setting, value (unless it is a secret) and what is allowed
+ */
+export function serverSettings(developmentKey: () => string, environment: Environment = process.env): ServerSettings {
+  const own = ownSettings(environment);
+  const production = own.NODE_ENV === 'production';
+  const given: Record<string, unknown> = { ...pick(SETTINGS, environment) };
+  if (!production) given['SECRET_KEY'] ??= developmentKey();
+  const django = defineSettings(given);
+  if (production) checkProduction(own, django);
+  return { ...own, django, production, lab: !production && own.LAB !== false };
+}
+
+const LEAST_KEY_LENGTH = 50;
+const LEAST_UNIQUE_CHARACTERS = 5;
+
+/** What may not go public: Django's `check --deploy` (security.W009, W012, W016), but as a refusal. */
+function checkProduction(own: OwnSettings, django: Settings): void {
+  const keys = [
+    ['SECRET_KEY', django.SECRET_KEY],
+    ...django.SECRET_KEY_FALLBACKS.map((key) => ['SECRET_KEY_FALLBACKS', key]),
+  ];
+  for (const [name, key = ''] of keys) {
+    if (
+      key.length < LEAST_KEY_LENGTH ||
+      new Set(key).size < LEAST_UNIQUE_CHARACTERS ||
+      key.startsWith('django-insecure-')
+    ) {
+      throw new ImproperlyConfigured(
+        `${name} is too weak for production: use at least ${LEAST_KEY_LENGTH} random characters, of which ${LEAST_UNIQUE_CHARACTERS} differ, without the prefix "django-insecure-".`,
+      );
+    }
+  }
+  if (own.LAB === true)
+    throw new ImproperlyConfigured('LAB shows what lies in sessions and is not for production. Unset it.');
+  if (own.DATABASE_URL === null) {
+    throw new ImproperlyConfigured(
+      'DATABASE_URL is not set. The embedded PostgreSQL is for development: give your own.',
+    );
+  }
+  if (own.ALLOWED_HOSTS.length === 0) {
+    throw new ImproperlyConfigured('ALLOWED_HOSTS is empty. List the host names under which this server is reached.');
+  }
+  for (const name of ['SESSION_COOKIE_SECURE', 'CSRF_COOKIE_SECURE'] as const) {
+    if (!django[name] && !own.INSECURE_COOKIES) {
+      throw new ImproperlyConfigured(
+        `${name} is false. Set it to true, or INSECURE_COOKIES=true to say that http is meant.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,173 @@
+/** The dictionary half of a session: everything that needs no store, by Django's names. */
+
+import type { Clock } from '../clock.js';
+import { KeyError } from '../errors.js';
+import type { Settings } from '../settings.js';
+import { Document } from './document.js';
+import { type ExpiryInput, expiry_value, get_expiry_age, get_expiry_date } from './expiry.js';
+
+export const TEST_COOKIE_NAME = 'testcookie';
+export const TEST_COOKIE_VALUE = 'worked';
+const EXPIRY = '_session_expiry';
+
+export type DictionarySettings = Pick<Settings, 'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE'>;
+
+/** Keys and values to take over: an object's own properties, a Map, or pairs. */
+export type Mapping = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>;
+
+/** The pairs of a mapping, in order; `__proto__` and the like are keys as any other. */
+export function pairsOf(mapping: Mapping): Iterable<readonly [string, unknown]> {
+  return Symbol.iterator in mapping ? (mapping as Iterable<readonly [string, unknown]>) : Object.entries(mapping);
+}
+
+/** What may be said of the moment and the expiry that get_expiry_age and get_expiry_date work from. */
+export interface ExpiryOptions {
+  /** When the session was last changed, Unix seconds; now when absent. */
+  readonly modification?: number;
+  /** What lies under `_session_expiry`; the session's own when absent. */
+  readonly expiry?: unknown;
+}
+
+/**
+ * A dictionary of JSON values that knows whether it was looked at or changed
+ * (django.contrib.sessions.backends.base.SessionBase without its store).
+ */
+export abstract class SessionDictionary {
+  /** Whether anything was read or set; then the response varies on the cookie. */
+  accessed = false;
+  /** Whether the session is to be saved. Set it yourself after changing something inside a value, as in Django. */
+  modified = false;
+  readonly #settings: DictionarySettings;
+  readonly #now: Clock;
+
+  constructor(settings: DictionarySettings, now: Clock) {
+    this.#settings = settings;
+    this.#now = now;
+  }
+
+  /** The members; reading this is what counts as access. */
+  protected abstract get document(): Document;
+
+  /** The value under `key`, or `default_`, which is null as Python's None. */
+  get(key: string, default_: unknown = null): unknown {
+    const { document } = this;
+    return document.has(key) ? document.get(key) : default_;
+  }
+
+  /** Put a value. @throws TypeError when JSON cannot hold it; nothing was changed then */
+  set(key: string, value: unknown): void {
+    this.document.set(key, value);
+    this.modified = true;
+  }
+
+  /** Remove a key, as Python's `del session[key]`. @throws KeyError when it is absent */
+  remove(key: string): void {
+    if (!this.document.delete(key)) throw missing(key);
+    this.modified = true;
+  }
+
+  /** Remove a key and return its value. @throws KeyError when it is absent and no default is given */
+  pop(key: string, ...defaults: [default_?: unknown]): unknown {
+    const { document } = this;
+    if (!document.has(key)) {
+      if (defaults.length === 0) throw missing(key);
+      return defaults[0];
+    }
+    const value = document.get(key);
+    document.delete(key);
+    this.modified = true;
+    return value;
+  }
+
+  /** The value under `key`; `value` is put there first when the key is absent. */
+  setdefault(key: string, value: unknown = null): unknown {
+    if (this.document.has(key)) return this.document.get(key);
+    this.set(key, value);
+    return value;
+  }
+
+  /** Take over all pairs, all or none. */
+  update(mapping: Mapping): void {
+    const { document } = this;
+    const added = Document.empty();
+    for (const [key, value] of pairsOf(mapping)) added.set(key, value);
+    for (const key of added.keys()) document.set(key, added.get(key));
+    this.modified = true;
+  }
+
+  has_key(key: string): boolean {
+    return this.document.has(key);
+  }
+
+  /** `has_key` in a Map's words. */
+  has(key: string): boolean {
+    return this.has_key(key);
+  }
+
+  keys(): string[] {
+    return this.document.keys();
+  }
+
+  values(): unknown[] {
+    return this.keys().map((key) => this.document.get(key));
+  }
+
+  items(): [string, unknown][] {
+    return this.keys().map((key) => [key, this.document.get(key)]);
+  }
+
+  set_test_cookie(): void {
+    this.set(TEST_COOKIE_NAME, TEST_COOKIE_VALUE);
+  }
+
+  test_cookie_worked(): boolean {
+    return this.get(TEST_COOKIE_NAME) === TEST_COOKIE_VALUE;
+  }
+
+  /** @throws KeyError when no test cookie was set */
+  delete_test_cookie(): void {
+    this.remove(TEST_COOKIE_NAME);
+  }
+
+  /** SESSION_COOKIE_AGE, in seconds. */
+  get_session_cookie_age(): number {
+    return this.#settings.SESSION_COOKIE_AGE;
+  }
+
+  /**
+   * When the session ends: seconds without activity, 0 for the browser's end, a Date or a timedelta such as
+   * `{ days: 1 }` for a moment, null for the settings' rule.
+   */
+  set_expiry(value: ExpiryInput): void {
+    const stored = expiry_value(value, this.#now());
+    if (stored === null) this.pop(EXPIRY, null);
+    else this.set(EXPIRY, stored);
+  }
+
+  /** Seconds until the session expires. */
+  get_expiry_age(options: ExpiryOptions = {}): number {
+    return get_expiry_age(this.#expiry(options), this.#expiryContext(options));
+  }
+
+  /** The moment at which the session expires. */
+  get_expiry_date(options: ExpiryOptions = {}): Date {
+    return get_expiry_date(this.#expiry(options), this.#expiryContext(options));
+  }
+
+  get_expire_at_browser_close(): boolean {
+    const expiry = this.get(EXPIRY);
+    return expiry === null ? this.#settings.SESSION_EXPIRE_AT_BROWSER_CLOSE : expiry === 0;
+  }
+
+  #expiry(options: ExpiryOptions): unknown {
+    return 'expiry' in options ? options.expiry : this.get(EXPIRY);
+  }
+
+  #expiryContext(options: ExpiryOptions): { cookie_age: number; modification: number } {
+    return { cookie_age: this.get_session_cookie_age(), modification: options.modification ?? this.#now() };
+  }
+}
+
+function missing(key: string): KeyError {
+  return new KeyError(`There is no key ${JSON.stringify(key)} in the session. Give a default, or ask has_key first.`);
+}

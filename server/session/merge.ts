@@ -1,0 +1,34 @@
+/** Joins two changes of one session: three texts in (as loaded, mine, theirs), one out. */
+import { UpdateError } from '../errors.js';
+import type { MemberTexts } from './document.js';
+
+const AUTH_PREFIX = '_auth_user_';
+
+/**
+ * Three-way merge by top-level key. A key that only one side changed, added or removed is taken from that side; where
+ * both changed it, mine wins, as the later write does in Django. The base is the point: without it a key that one
+ * side removed would come back.
+ *
+ * @throws UpdateError when both sides changed who is logged in, and not to the same user
+ */
+export function mergeMembers(base: MemberTexts, mine: MemberTexts, theirs: MemberTexts): Map<string, string> {
+  const merged = new Map<string, string>();
+  for (const [key, text] of theirs) {
+    const own = mine.get(key);
+    const changedHere = own !== base.get(key);
+    if (!changedHere) merged.set(key, text);
+    else if (own !== undefined) merged.set(key, own);
+  }
+  for (const [key, text] of mine) {
+    if (!theirs.has(key) && text !== base.get(key)) merged.set(key, text);
+  }
+  if (loginDiffers(base, mine) && loginDiffers(base, theirs) && loginDiffers(mine, theirs)) {
+    throw new UpdateError('Another request changed who is logged in while this one ran.');
+  }
+  return merged;
+}
+
+function loginDiffers(one: MemberTexts, other: MemberTexts): boolean {
+  const keys = [...one.keys(), ...other.keys()].filter((key) => key.startsWith(AUTH_PREFIX));
+  return keys.some((key) => one.get(key) !== other.get(key));
+}

@@ -1,0 +1,135 @@
+/** The session middleware: cookie → session before the handler, session → row and cookie after it. */
+import type Koa from 'koa';
+import { type Clock, systemClock } from '../clock.js';
+import { SessionInterrupted, UpdateError } from '../errors.js';
+import { installCookies } from '../http/cookies.js';
+import { patch_vary_headers } from '../http/vary.js';
+import type { Logger } from '../ops/logger.js';
+import type { Settings } from '../settings.js';
+import { SessionCodec } from './codec.js';
+import { withItemAccess } from './item_access.js';
+import { Session } from './session.js';
+import type { SessionStore } from './store.js';
+
+declare module 'koa' {
+  interface Request {
+    session: Session;
+  }
+  interface ExtendableContext {
+    /** `ctx.request.session`. */
+    readonly session: Session;
+  }
+}
+
+export interface SessionsOptions {
+  readonly settings: Settings;
+  readonly store: SessionStore;
+  readonly now?: Clock;
+  readonly new_session_key?: () => string;
+  /** Hears of rows whose signature is wrong; never gets a key or a value. */
+  readonly logger?: Pick<Logger, 'warn'>;
+}
+
+/**
+ * Give every request `ctx.request.session` and keep what became of it
+ * (django.contrib.sessions.middleware.SessionMiddleware, as of Django 6.0).
+ *
+ * Mount it once, outside everything that uses the session. A response of 5xx saves nothing. What a handler throws is
+ * passed on with the session saved and its cookie in the error's headers when its status is below 500.
+ */
+export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
+  const { settings, store, logger, now = systemClock } = options;
+  installCookies(app, { settings, now });
+  installDelegate(app);
+  const codec = new SessionCodec(settings, {
+    now,
+    onSuspicious: (message) => logger?.warn({ logger: 'django.security.SuspiciousSession' }, message),
+  });
+  const rest = options.new_session_key === undefined ? {} : { new_session_key: options.new_session_key };
+
+  return async function sessions(ctx, next) {
+    const session_key = ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME);
+    const session = new Session({ store, codec, settings, session_key, now, ...rest });
+    ctx.request.session = withItemAccess(session);
+    await session.load();
+    try {
+      await next();
+    } catch (error) {
+      await finishFailed(ctx, session, settings, now, error);
+      throw error;
+    }
+    await finish(ctx, session, settings, now);
+  };
+}
+
+function installDelegate(app: Koa): void {
+  if (Object.hasOwn(app.context, 'session')) return;
+  Object.defineProperty(app.context, 'session', {
+    configurable: true,
+    get(this: Koa.Context) {
+      return this.request.session;
+    },
+  });
+}
+
+/** SessionMiddleware.process_response. */
+async function finish(ctx: Koa.Context, session: Session, settings: Settings, now: Clock): Promise<void> {
+  const name = settings.SESSION_COOKIE_NAME;
+  const cookie = { path: settings.SESSION_COOKIE_PATH, domain: settings.SESSION_COOKIE_DOMAIN };
+  const samesite = settings.SESSION_COOKIE_SAMESITE;
+  if (ctx.request.COOKIES.has(name) && session.is_empty()) {
+    ctx.response.delete_cookie(name, { ...cookie, samesite });
+    patch_vary_headers(ctx, 'Cookie');
+    return;
+  }
+  // Read before saving: a save is an access of its own, which says nothing about the response.
+  if (session.accessed) patch_vary_headers(ctx, 'Cookie');
+  const wanted = session.modified || settings.SESSION_SAVE_EVERY_REQUEST;
+  if (!wanted || session.is_empty() || ctx.response.status >= 500) return;
+
+  const { max_age } = await save(session);
+  if (session.session_key === null) return;
+  ctx.response.set_cookie(name, session.session_key, {
+    ...cookie,
+    max_age,
+    expires: max_age === null ? null : new Date((now() + max_age) * 1000),
+    secure: settings.SESSION_COOKIE_SECURE,
+    httponly: settings.SESSION_COOKIE_HTTPONLY,
+    samesite,
+  });
+  patch_vary_headers(ctx, 'Cookie');
+}
+
+async function save(session: Session): ReturnType<Session['save']> {
+  try {
+    return await session.save();
+  } catch (error) {
+    if (!(error instanceof UpdateError)) throw error;
+    throw new SessionInterrupted(
+      "The request's session was deleted before the request completed. The user may have logged out in a concurrent request, for example.",
+      { cause: error },
+    );
+  }
+}
+
+/** Koa drops the response's headers when something is thrown and takes those of the error (koa, lib/context.js). */
+async function finishFailed(
+  ctx: Koa.Context,
+  session: Session,
+  settings: Settings,
+  now: Clock,
+  error: unknown,
+): Promise<void> {
+  if (typeof error !== 'object' || error === null) return;
+  const thrown: { status?: unknown; headers?: Record<string, string | string[]> } = error;
+  if (typeof thrown.status !== 'number' || thrown.status < 400 || thrown.status >= 500) return;
+  ctx.status = thrown.status;
+  await finish(ctx, session, settings, now);
+  const { 'set-cookie': cookies, vary } = ctx.response.headers;
+  if (cookies === undefined && vary === undefined) return;
+  thrown.headers = {
+    ...thrown.headers,
+    ...(cookies === undefined ? {} : { 'Set-Cookie': cookies as string[] }),
+    ...(vary === undefined ? {} : { Vary: vary as string }),
+  };
+}

@@ -1,0 +1,332 @@
+/** `request.session`: a dictionary with a row behind it (django.contrib.sessions.backends.base and .db). */
+import { type Clock, systemClock } from '../clock.js';
+import { CreateError, UpdateError, ValueError } from '../errors.js';
+import type { Settings } from '../settings.js';
+import { join_members, print_json } from '../signing/python_json.js';
+import type { SessionCodec } from './codec.js';
+import { type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
+import { Document, type MemberTexts, readMembers } from './document.js';
+import { new_session_key, valid_session_key } from './key.js';
+import { mergeMembers } from './merge.js';
+import type { SessionChange, SessionStore } from './store.js';
+
+export type SessionSettings = Pick<
+  Settings,
+  'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE' | 'SESSION_SAVE_EVERY_REQUEST'
+>;
+
+export interface SessionOptions {
+  readonly store: SessionStore;
+  readonly codec: SessionCodec;
+  readonly settings: SessionSettings;
+  /** The cookie's value; fewer than 8 characters, or what no row can have as its key, counts as none. */
+  readonly session_key?: string | null | undefined;
+  readonly now?: Clock;
+  readonly new_session_key?: () => string;
+}
+
+/** What a save wrote, so that row and cookie agree. */
+export interface SavedExpiry {
+  readonly expire_date: Date;
+  /** The cookie's Max-Age in seconds; null for a cookie that ends with the browser. */
+  readonly max_age: number | null;
+}
+
+/** What the store had when this session last read or wrote its row. */
+interface Baseline {
+  readonly session_data: string;
+  readonly texts: MemberTexts;
+}
+
+/** What is about to be written, with the members' texts that it holds. */
+interface Change extends SessionChange, SavedExpiry {
+  readonly texts: MemberTexts;
+}
+
+/** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
+type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
+
+/** How often `create` tries another key. 36^32 keys: a second try means a broken random source. */
+const CREATE_TRIES = 10;
+
+/**
+ * One visitor's session. The dictionary's methods are synchronous once `load` has settled; what touches the store
+ * returns a promise. A save never overwrites what another request wrote in the meantime, and never brings a deleted
+ * row back.
+ */
+export class Session extends SessionDictionary {
+  /** Item access, where item_access.ts wraps the session as the middleware does. */
+  [key: string]: unknown;
+  readonly #options: SessionOptions;
+  readonly #now: Clock;
+  #session_key: string | null;
+  #loaded: Loaded | undefined;
+  /** Absent until the first access: an untouched session keeps the cookie's key even if no row has it. */
+  #document: Document | undefined;
+  /** Absent while no row of this session is known. */
+  #baseline: Baseline | undefined;
+
+  constructor(options: SessionOptions) {
+    super(options.settings, options.now ?? systemClock);
+    this.#options = options;
+    this.#now = options.now ?? systemClock;
+    this.#session_key = valid_session_key(options.session_key);
+  }
+
+  /** The key in cookie and row; null while there is none. Shows the cookie's value until the first access. */
+  get session_key(): string | null {
+    return this.#session_key;
+  }
+
+  /** Whether there is neither a key nor a value. */
+  is_empty(): boolean {
+    return this.#session_key === null && (this.#document?.size ?? 0) === 0;
+  }
+
+  /**
+   * Read the row, once; the middleware does it before the handler. No key: no query. Never rejects: when the store
+   * is away, the first look into the session throws its StoreUnavailable, and a page that needs no session is served.
+   */
+  async load(): Promise<void> {
+    if (this.#session_key === null || this.#document !== undefined) return;
+    try {
+      this.#loaded = { session_data: await this.#options.store.load(this.#session_key) };
+    } catch (error) {
+      this.#loaded = { error };
+    }
+  }
+
+  protected override get document(): Document {
+    this.accessed = true;
+    this.#document ??= this.#open();
+    return this.#document;
+  }
+
+  /** First access: a missing or expired row drops the key; a broken one is empty and keeps it. */
+  #open(): Document {
+    if (this.#session_key === null) return Document.empty();
+    if (this.#loaded === undefined) throw new ValueError('Call `await session.load()` before using the session.');
+    if ('error' in this.#loaded) throw this.#loaded.error;
+    if (this.#loaded.session_data === null) {
+      this.#session_key = null;
+      return Document.empty();
+    }
+    return this.#adopt(this.#loaded.session_data);
+  }
+
+  #adopt(session_data: string): Document {
+    const texts = readMembers(this.#options.codec.decode(session_data));
+    this.#baseline = { session_data, texts };
+    return Document.fromTexts(texts);
+  }
+
+  /** Remove everything at once. The row stays; the empty dictionary is saved into it. */
+  clear(): void {
+    // Opened first, so that a save knows which text it replaces.
+    this.#document = this.document.size > 0 ? Document.empty() : this.document;
+    this.modified = true;
+  }
+
+  /** Whether a row has this key, expired or not. */
+  async exists(session_key: string): Promise<boolean> {
+    return isStorable(session_key) && (await this.#options.store.exists(session_key));
+  }
+
+  /** Take a new key and add its row, with what the dictionary holds if it was in use. A former row stays. */
+  async create(): Promise<SavedExpiry> {
+    this.#document ??= Document.empty();
+    this.accessed = true;
+    const saved = await this.#withNewKey((session_key) => this.#insert(session_key));
+    this.modified = true;
+    return saved;
+  }
+
+  /**
+   * Write the row and return the expiry written. Without a key, creates one.
+   *
+   * @param must_create add the row under this session's key, and fail if there is one
+   * @throws UpdateError when the row is gone (a logout, an expiry): it is not brought back
+   * @throws CreateError when `must_create` is set and the key is taken
+   */
+  async save(must_create = false): Promise<SavedExpiry> {
+    if (must_create) this.#document ??= Document.empty();
+    const { document } = this;
+    const session_key = this.#session_key;
+    if (session_key === null) return this.create();
+    const base = this.#baseline;
+    if (must_create || base === undefined) return this.#insert(session_key);
+
+    const mine = this.#change(document.texts());
+    if (await this.#options.store.replace(base.session_data, { session_key, ...mine })) return this.#wrote(mine);
+    // Somebody else wrote the row since it was read: join both changes under the row's lock.
+    const merged = await this.#modify(session_key, (theirs) =>
+      this.#change(mergeMembers(base.texts, mine.texts, theirs)),
+    );
+    this.#document = Document.fromTexts(merged.texts);
+    return this.#wrote(merged);
+  }
+
+  /**
+   * Apply `change` to the row as it is now, under the row's lock, and save: for counters and answers that count once.
+   * What this request changed before stays, unsaved. Without a row, one is created.
+   *
+   * @param change gets a dictionary of the fresh values. Others wait for the row while it runs, and it must not use
+   *   this session's own methods
+   * @throws UpdateError when the row is gone; what `change` throws is passed on, and nothing was written
+   */
+  async atomic<T>(change: (fresh: SessionDictionary) => T | Promise<T>): Promise<T> {
+    const mine = this.document.texts();
+    const session_key = this.#session_key;
+    const base = this.#baseline;
+    if (session_key === null || base === undefined) {
+      const result = await change(this);
+      await this.save();
+      return result;
+    }
+    const results: T[] = [];
+    let joined = mine;
+    const written = await this.#modify(session_key, async (theirs) => {
+      const fresh = new FreshDictionary(Document.fromTexts(theirs), this.#options.settings, this.#now);
+      results.push(await change(fresh));
+      const texts = fresh.texts();
+      joined = mergeMembers(base.texts, mine, texts);
+      return this.#change(texts);
+    });
+    this.#wrote(written);
+    this.#document = Document.fromTexts(joined);
+    return results.at(-1) as T;
+  }
+
+  /**
+   * Take a new key for the same data: the new row is there before the old one goes, or neither. Done at login.
+   * @throws UpdateError when the old row is gone: a logout elsewhere is final
+   */
+  async cycle_key(): Promise<void> {
+    const mine = this.document.texts();
+    const old_key = this.#session_key;
+    const base = this.#baseline;
+    if (old_key === null || base === undefined) {
+      await this.create();
+      return;
+    }
+    await this.#withNewKey(async (session_key) => {
+      let written: Change | undefined;
+      await this.#options.store.cycle(old_key, async (session_data) => {
+        const same = session_data === base.session_data;
+        written = this.#change(same ? mine : mergeMembers(base.texts, mine, this.#read(session_data)));
+        return { session_key, ...written };
+      });
+      if (written === undefined) return;
+      if (written.texts !== mine) this.#document = Document.fromTexts(written.texts);
+      this.#wrote(written);
+    });
+    this.modified = true;
+  }
+
+  /** Forget everything: the data, the row and the key. Done at logout. */
+  async flush(): Promise<void> {
+    const session_key = this.#session_key;
+    this.#document = Document.empty();
+    this.accessed = true;
+    this.modified = true;
+    if (session_key !== null) await this.#options.store.delete(session_key);
+    this.#session_key = null;
+    this.#baseline = undefined;
+  }
+
+  /** Remove a row, this session's own without an argument; the dictionary stays as it is. */
+  async delete(session_key: string | null = this.#session_key): Promise<void> {
+    if (session_key === null || !isStorable(session_key)) return;
+    await this.#options.store.delete(session_key);
+    if (session_key === this.#session_key && this.#document === undefined) this.#loaded = { session_data: null };
+  }
+
+  /** Remove expired rows from the store. @returns how many */
+  clear_expired(): Promise<number> {
+    return this.#options.store.clear_expired();
+  }
+
+  /** A dictionary → `session_data`, signed. */
+  encode(session_dict: Mapping): string {
+    return this.#options.codec.encode(print_json(new Map(pairsOf(session_dict))));
+  }
+
+  /** `session_data` → its dictionary; empty when the signature is wrong or the payload is no dictionary. */
+  decode(session_data: string): Map<string, unknown> {
+    const document = Document.fromTexts(this.#read(session_data));
+    return new Map(document.keys().map((key) => [key, document.get(key)]));
+  }
+
+  #read(session_data: string): Map<string, string> {
+    return readMembers(this.#options.codec.decode(session_data));
+  }
+
+  async #insert(session_key: string): Promise<SavedExpiry> {
+    const change = this.#change(this.document.texts());
+    await this.#options.store.create({ session_key, ...change });
+    return this.#wrote(change);
+  }
+
+  /** Change the row under its lock; the store may ask more than once, the last change counts. */
+  async #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>): Promise<Change> {
+    let written: Change | undefined;
+    await this.#options.store.modify(session_key, async (session_data) => {
+      written = await change(this.#read(session_data));
+      return written;
+    });
+    if (written === undefined) throw new UpdateError('The store changed a row without asking for the change.');
+    return written;
+  }
+
+  async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {
+    const next = this.#options.new_session_key ?? new_session_key;
+    for (let tries = 1; ; tries += 1) {
+      const session_key = next();
+      try {
+        const result = await write(session_key);
+        this.#session_key = session_key;
+        return result;
+      } catch (error) {
+        if (!(error instanceof CreateError) || tries === CREATE_TRIES) throw error;
+      }
+    }
+  }
+
+  #change(texts: MemberTexts): Change {
+    const view = new FreshDictionary(Document.fromTexts(texts), this.#options.settings, this.#now);
+    const modification = this.#now();
+    return {
+      texts,
+      session_data: this.#options.codec.encode(join_members(texts)),
+      expire_date: view.get_expiry_date({ modification }),
+      max_age: view.get_expire_at_browser_close() ? null : view.get_expiry_age({ modification }),
+    };
+  }
+
+  #wrote({ session_data, texts, expire_date, max_age }: Change): SavedExpiry {
+    this.#baseline = { session_data, texts };
+    return { expire_date, max_age };
+  }
+}
+
+/** A dictionary on its own: what `atomic` hands out, and what a row's expiry is computed from. */
+class FreshDictionary extends SessionDictionary {
+  readonly #document: Document;
+
+  constructor(document: Document, settings: SessionSettings, now: Clock) {
+    super(settings, now);
+    this.#document = document;
+  }
+
+  protected override get document(): Document {
+    this.accessed = true;
+    return this.#document;
+  }
+
+  texts(): Map<string, string> {
+    return this.#document.texts();
+  }
+}
+
+/** PostgreSQL's text holds every character but NUL, so no row can have such a key. */
+const isStorable = (session_key: string): boolean => !session_key.includes('\0');

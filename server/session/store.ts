@@ -1,0 +1,60 @@
+/**
+ * The contract between a session and the place where it is kept.
+ *
+ * A store moves signed text, never values: it neither verifies nor parses `session_data`, and knows nothing of HTTP.
+ * All stores pass one suite, test/session/stores/contract.ts. When a store does not answer, or not in time, every
+ * method rejects with StoreUnavailable and the driver's error as its `cause`.
+ */
+
+/** One row of django_session (django.contrib.sessions.base_session.AbstractBaseSession). */
+export interface SessionRecord {
+  readonly session_key: string;
+  /** Signed text as session/codec.ts makes it. */
+  readonly session_data: string;
+  readonly expire_date: Date;
+}
+
+/** What a change of a row writes back. */
+export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date'>;
+
+export interface SessionStore {
+  /** The row's `session_data`; null when there is no such row or `expire_date` has come. */
+  load(session_key: string): Promise<string | null>;
+
+  /** Whether there is a row, expired or not. */
+  exists(session_key: string): Promise<boolean>;
+
+  /**
+   * Add a row.
+   * @throws CreateError when the key is taken: the row that is there stays as it is
+   */
+  create(record: SessionRecord): Promise<void>;
+
+  /**
+   * Write the row if its text still is `loaded`: compare and set, so that no other request's change is lost.
+   * @returns false when the row is gone or holds another text; nothing was written then
+   */
+  replace(loaded: string, record: SessionRecord): Promise<boolean>;
+
+  /**
+   * Lock the row, hand its present text to `change`, and write what that gives.
+   * @throws UpdateError when the row is gone; what `change` throws is passed on, and nothing was written
+   */
+  modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void>;
+
+  /**
+   * Lock the row, hand its present text to `change`, add the record that gives under its new key, then delete the
+   * old row. Both or neither.
+   * @throws UpdateError when the old row is gone, CreateError when the new key is taken
+   */
+  cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void>;
+
+  /** Remove the row; nothing happens when there is none. */
+  delete(session_key: string): Promise<void>;
+
+  /**
+   * Remove the rows whose `expire_date` lies in the past.
+   * @returns how many there were
+   */
+  clear_expired(): Promise<number>;
+}
