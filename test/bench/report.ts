@@ -1,0 +1,71 @@
+/** Results → the table that is printed and the Markdown of the README. */
+import type { Contestant } from './contestants.js';
+import type { Goal } from './goals.js';
+import type { Scenario } from './scenarios.js';
+import type { Result } from './statistics.js';
+
+export interface Report {
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly contestants: readonly Pick<Contestant, 'name' | 'what'>[];
+  readonly results: readonly Result[];
+  readonly goals: readonly Goal[];
+  /** Floors, memory, clearsessions, processes, scale: a table each. */
+  readonly tables: readonly Table[];
+}
+
+export interface Table {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+  readonly note?: string;
+}
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
+const micro = (value: number | null): string => (value === null ? '-' : whole(value));
+
+export function scenarioTable(scenario: Scenario, results: readonly Result[]): Table | null {
+  const here = results.filter((result) => result.scenario === scenario.name);
+  const ours = here.find(({ contestant }) => contestant === 'ours');
+  if (here.length === 0) return null;
+  return {
+    title: `${scenario.name}: ${scenario.what}`,
+    head: ['server', 'requests/s', 'min to max', 'p50 ms', 'p99 ms', 'CPU µs server', 'CPU µs PostgreSQL', 'ours is'],
+    rows: [...here]
+      .sort((a, b) => b.rps - a.rps)
+      .map((result) => [
+        result.contestant,
+        whole(result.rps),
+        `${whole(result.rps_min)} to ${whole(result.rps_max)}`,
+        result.p50.toFixed(2),
+        result.p99.toFixed(2),
+        micro(result.server_us),
+        micro(result.postgres_us),
+        ours === undefined ? '-' : `${(ours.rps / result.rps).toFixed(2)} ×`,
+      ]),
+  };
+}
+
+export function goalTable(goals: readonly Goal[]): Table {
+  return {
+    title: 'Goals, as ratios of this run',
+    head: ['work', 'against', 'wanted', 'measured', ''],
+    rows: goals.map((goal) => [
+      goal.work,
+      goal.against,
+      goal.wanted,
+      goal.ratio.toFixed(2),
+      goal.reached ? 'reached' : 'missed',
+    ]),
+  };
+}
+
+/** Markdown that also reads well in a terminal. */
+export function print({ title, head, rows, note }: Table): string {
+  const cells = [head, ...rows].map((row) => row.map(String));
+  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${widths.map((width, n) => (n === 0 ? (row[n] ?? '').padEnd(width) : (row[n] ?? '').padStart(width))).join(' | ')} |`;
+  const rule = `|${widths.map((width, n) => (n === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+  const [first = [], ...others] = cells;
+  return [`**${title}**`, '', line(first), rule, ...others.map(line), ...(note ? ['', note] : []), ''].join('\n');
+}
