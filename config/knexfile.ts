@@ -1,0 +1,27 @@
+/** For knex's own command line: `node --import tsx node_modules/.bin/knex migrate:list --knexfile config/knexfile.ts`. */
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Knex } from 'knex';
+import { runningEmbeddedUrl } from '../server/db/embedded.js';
+import { connectionSettings } from '../server/db/knex.js';
+import { MIGRATIONS_TABLE, MigrationSource } from '../server/db/migrations.js';
+import { ImproperlyConfigured } from '../server/errors.js';
+import { databaseUrl, dataFolder } from './settings.js';
+
+/** Knex changes into this file's folder; the data folder is beside it in the sources, one further up in the build. */
+function projectFolder(): string {
+  const parent = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+  return path.basename(parent) === 'dist' ? path.dirname(parent) : parent;
+}
+
+export default function config(): Knex.Config {
+  const url = databaseUrl() ?? runningEmbeddedUrl(path.resolve(projectFolder(), dataFolder()));
+  if (url === undefined) {
+    throw new ImproperlyConfigured('No database: set DATABASE_URL, or start the server, which brings one of its own.');
+  }
+  return {
+    client: 'pg',
+    connection: { ...connectionSettings(url, { statement_timeout: 0 }) },
+    migrations: { migrationSource: new MigrationSource(), tableName: MIGRATIONS_TABLE },
+  };
+}

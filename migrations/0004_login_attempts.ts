@@ -1,0 +1,17 @@
+/** `koa_login_attempts`: how many logins were tried, by account and by address. Ours alone; Django does not know it. */
+import type { Knex } from 'knex';
+
+export async function up(knex: Knex): Promise<void> {
+  await knex.schema.createTable('koa_login_attempts', (table) => {
+    table.text('bucket').primary().comment('kind and keyed hash: no name and no address is kept');
+    table.double('attempts').notNullable().comment('as of counted_at; heals with time');
+    table.timestamp('counted_at', { useTz: true }).notNullable();
+    table.timestamp('retry_at', { useTz: true }).notNullable().comment('no attempt before this');
+    table.timestamp('forget_at', { useTz: true }).notNullable().comment('the row says nothing more after this');
+    table.index(['forget_at'], 'koa_login_attempts_forget_at');
+  });
+}
+
+export async function down(knex: Knex): Promise<void> {
+  await knex.schema.dropTable('koa_login_attempts');
+}

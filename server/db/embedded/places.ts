@@ -1,0 +1,62 @@
+/** Where the files of the embedded PostgreSQL are: in the data folder, or where its account can read them. */
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdirSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { ImproperlyConfigured } from '../../errors.js';
+import { type Account, canReach } from './account.js';
+
+/** For root only: folders that survive a restart, the customary one first. */
+const SHARED = ['/var/lib/koa-django-session', '/var/tmp/koa-django-session'];
+
+/**
+ * A folder of root's that the account can enter and nobody else can change.
+ *
+ * @throws ImproperlyConfigured when there is none
+ */
+export function sharedFolder(account: Account): string {
+  for (const folder of SHARED) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o755 });
+      // /var/tmp is everybody's: a folder that another made there is not ours to trust.
+      const { uid, mode } = lstatSync(folder);
+      if (uid === 0 && (mode & 0o022) === 0 && canReach(account, folder)) return folder;
+    } catch (error) {
+      if (!['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR'].includes(String((error as NodeJS.ErrnoException).code))) {
+        throw error;
+      }
+    }
+  }
+  throw new ImproperlyConfigured(
+    `PostgreSQL runs as another account here and finds no folder to keep its files in (tried ${SHARED.join(', ')}). Run as another user, or set DATABASE_URL.`,
+  );
+}
+
+/**
+ * Make the data folder. Root's lets others through, not look: PostgreSQL's account has to reach its own folder inside.
+ * Every file in it sets a mode of its own.
+ */
+export function makeDataFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+}
+
+/**
+ * The cluster's folder, `postgres` in the data folder; a link there leads to data that had to go elsewhere, so that they
+ * are found again when the reason is gone.
+ *
+ * @returns the real path; it may not exist yet
+ */
+export function clusterFolder(folder: string, account: Account | undefined, log: (line: string) => void): string {
+  const usual = path.join(realpathSync(folder), 'postgres');
+  const found = lstatSync(usual, { throwIfNoEntry: false });
+  if (found?.isSymbolicLink() === true) {
+    const elsewhere = path.resolve(path.dirname(usual), readlinkSync(usual));
+    log(`The embedded PostgreSQL keeps its data in ${elsewhere}.`);
+    return elsewhere;
+  }
+  if (found !== undefined || account === undefined || canReach(account, path.dirname(usual))) return usual;
+  const id = createHash('sha256').update(usual).digest('hex').slice(0, 12);
+  const elsewhere = path.join(sharedFolder(account), `data-${id}`);
+  symlinkSync(elsewhere, usual);
+  log(`The embedded PostgreSQL keeps its data in ${elsewhere}, because its account cannot enter ${folder}.`);
+  return elsewhere;
+}

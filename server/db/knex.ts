@@ -1,0 +1,73 @@
+/** The one way in which this project opens PostgreSQL: knex and pg with a bound on every wait. */
+import makeKnex, { type Knex } from 'knex';
+
+/** All times are seconds. `0` waits for ever, which suits a command that a person watches, never a request. */
+export interface DatabaseOptions {
+  /** The most connections held at once. */
+  readonly pool_size?: number;
+  /** Until a connection stands, counting the wait for a free one in the pool. */
+  readonly connect_timeout?: number;
+  /** Until the server gives up a statement; a lock that another holds counts. */
+  readonly statement_timeout?: number;
+  /** What `pg_stat_activity` shows. */
+  readonly application_name?: string;
+}
+
+/** What pg's Client and Pool take. */
+export interface ConnectionSettings {
+  readonly connectionString: string;
+  readonly application_name: string;
+  readonly connectionTimeoutMillis: number;
+  readonly statement_timeout: number;
+  readonly query_timeout: number;
+  readonly idle_in_transaction_session_timeout: number;
+  readonly keepAlive: boolean;
+}
+
+const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
+
+/**
+ * pg's settings with every wait bounded: by itself pg waits for ever for a database that does not answer.
+ *
+ * `statement_timeout` ends a statement at the server. `query_timeout` is for a server that answers no more (a dead
+ * host, a cut cable) and comes a little later, so that the server's own error wins where there is one.
+ */
+export function connectionSettings(DATABASE_URL: string, options: DatabaseOptions = {}): ConnectionSettings {
+  const statement = milliseconds(options.statement_timeout ?? 2.5);
+  return {
+    connectionString: DATABASE_URL,
+    application_name: options.application_name ?? 'koa-django-session',
+    connectionTimeoutMillis: milliseconds(options.connect_timeout ?? 3),
+    statement_timeout: statement,
+    query_timeout: statement === 0 ? 0 : statement + 250,
+    idle_in_transaction_session_timeout: statement === 0 ? 0 : statement * 4,
+    keepAlive: true,
+  };
+}
+
+/**
+ * Knex on PostgreSQL. Nothing is opened before the first query, so a database that is away does not stop the start.
+ * The caller ends it with `destroy()`.
+ */
+export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
+  const connect = milliseconds(options.connect_timeout ?? 3);
+  return makeKnex({
+    client: 'pg',
+    connection: { ...connectionSettings(DATABASE_URL, options) },
+    // min 0: a connection that the server closed while idle is never handed out again.
+    pool: { min: 0, max: options.pool_size ?? 10 },
+    acquireConnectionTimeout: connect === 0 ? 60_000 : connect,
+  });
+}
+
+/** A database URL as a person may see it: without password and without query parameters, which may hold another one. */
+export function withoutPassword(DATABASE_URL: string): string {
+  try {
+    const url = new URL(DATABASE_URL);
+    url.password = '';
+    url.search = '';
+    return url.href;
+  } catch {
+    return 'a database URL that cannot be read';
+  }
+}

@@ -1,0 +1,58 @@
+/** Which of the database's errors mean "not now" rather than "wrong": they become 503, never a lost session. */
+import { StoreUnavailable } from '../errors.js';
+
+/** SQLSTATE classes and codes (PostgreSQL manual, appendix A) of a server that is away, starting, full, or busy. */
+const SQLSTATES: ReadonlySet<string> = new Set([
+  '25006', // read_only_sql_transaction: a standby after a failover
+  '53300', // too_many_connections
+  '55P03', // lock_not_available: lock_timeout
+  '57014', // query_canceled: statement_timeout
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '57P05', // idle_session_timeout
+  '25P03', // idle_in_transaction_session_timeout
+  '40001', // serialization_failure, also a standby's conflict with recovery
+  '40P01', // deadlock_detected
+  '53200', // out_of_memory
+  '53100', // disk_full
+]);
+
+/** Node's names for a connection that could not be made or broke. */
+const SYSTEM_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT', // a Unix socket that is not there
+]);
+
+/** Errors that pg, pg-pool and knex make without a code, by the texts of pg 8 and knex 3. */
+const TEXTS =
+  /^(?:Connection terminated|Query read timeout|Connection ended unexpectedly|Client has encountered a connection error|timeout expired|timeout exceeded when trying to connect|Knex: Timeout acquiring a connection|Client was closed|aborted$)/;
+
+/** Is this a fault of the connection or of the server's state, so that the same statement may pass later? */
+export function isUnavailable(error: unknown): boolean {
+  if (error instanceof StoreUnavailable) return true;
+  if (!(error instanceof Error)) return false;
+  // Node tries IPv6 and IPv4 of one name, and reports both failures in one.
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(isUnavailable);
+  if (error.name === 'KnexTimeoutError') return true;
+  const code: unknown = 'code' in error ? error.code : undefined;
+  if (typeof code === 'string') return code.startsWith('08') || SQLSTATES.has(code) || SYSTEM_CODES.has(code);
+  // knex writes the statement before the driver's text: "select 1 - Connection terminated unexpectedly".
+  return TEXTS.test(error.message) || TEXTS.test(error.message.slice(error.message.lastIndexOf(' - ') + 3));
+}
+
+/** The error to throw in its place; 503, the driver's own error stays as `cause`. */
+export function unavailable(error: unknown): StoreUnavailable {
+  if (error instanceof StoreUnavailable) return error;
+  return new StoreUnavailable('The database does not answer, or not in time. Try again in a moment.', { cause: error });
+}
