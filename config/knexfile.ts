@@ -15,7 +15,8 @@ function projectFolder(): string {
 }
 
 export default function config(): Knex.Config {
-  const url = databaseUrl() ?? runningEmbeddedUrl(path.resolve(projectFolder(), dataFolder()));
+  const { DATABASE_URL, DATA_FOLDER } = ownSettings();
+  const url = DATABASE_URL ?? runningEmbeddedUrl(path.resolve(projectFolder(), DATA_FOLDER));
   if (url === undefined) {
     throw new ImproperlyConfigured('No database: set DATABASE_URL, or start the server, which brings one of its own.');
   }
