@@ -1,0 +1,10 @@
+/** `koa-django-session/csrf`: Django's protection against cross site request forgery. */
+export { CSRF_SESSION_KEY, type CsrfOptions, type CsrfSettings, csrf, get_token, rotate_token } from './middleware.js';
+export {
+  check_token_format,
+  does_token_match,
+  mask_secret,
+  type NewCsrfSecret,
+  new_csrf_secret,
+  unmask_token,
+} from './token.js';

@@ -1,0 +1,208 @@
+/** Django's CsrfViewMiddleware: unsafe requests need the token of this browser, whose secret is in a cookie or the session. */
+import type Koa from 'koa';
+import type { Context, Middleware } from 'koa';
+import { type Clock, systemClock } from '../clock.js';
+import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
+import { type CookieSettings, installCookies } from '../http/cookies.js';
+import { afterErrorPage } from '../http/exceptions.js';
+import { repr } from '../http/python_text.js';
+import { patch_vary_headers } from '../http/vary.js';
+import type { Settings } from '../settings.js';
+import { originRules } from './origin.js';
+import {
+  check_token_format,
+  does_token_match,
+  mask_secret,
+  type NewCsrfSecret,
+  new_csrf_secret,
+  unmask_token,
+} from './token.js';
+
+declare module 'koa' {
+  interface ExtendableContext {
+    /**
+     * A token for a form (`csrfmiddlewaretoken`) or the header X-CSRFToken. Asking for it sends the CSRF cookie, so it is
+     * asked for only where a page shows one. Each call gives another text, all of which are valid.
+     */
+    readonly csrf_token: string;
+  }
+}
+
+/** The settings that CSRF protection depends on. */
+export type CsrfSettings = CookieSettings &
+  Pick<
+    Settings,
+    | 'CSRF_COOKIE_NAME'
+    | 'CSRF_COOKIE_AGE'
+    | 'CSRF_COOKIE_DOMAIN'
+    | 'CSRF_COOKIE_PATH'
+    | 'CSRF_COOKIE_SECURE'
+    | 'CSRF_COOKIE_HTTPONLY'
+    | 'CSRF_COOKIE_SAMESITE'
+    | 'CSRF_HEADER_NAME'
+    | 'CSRF_TRUSTED_ORIGINS'
+    | 'CSRF_USE_SESSIONS'
+    | 'SESSION_COOKIE_DOMAIN'
+  >;
+
+export interface CsrfOptions {
+  readonly settings: CsrfSettings;
+  readonly now?: Clock;
+  /** For tests that need known secrets and masks. */
+  readonly new_csrf_secret?: NewCsrfSecret;
+}
+
+/** Where CSRF_USE_SESSIONS keeps the secret. */
+export const CSRF_SESSION_KEY = '_csrftoken';
+
+/** What Django keeps in request.META as CSRF_COOKIE and CSRF_COOKIE_NEEDS_UPDATE. */
+interface CsrfState {
+  secret: string | null;
+  needsUpdate: boolean;
+}
+
+const STATE = Symbol('koa-django-session.csrf');
+const NEW_SECRET = Symbol('koa-django-session.new_csrf_secret');
+type CsrfHolder = { [STATE]?: CsrfState; [NEW_SECRET]?: NewCsrfSecret };
+
+function stateOf(ctx: Context): CsrfState {
+  const holder = ctx as unknown as CsrfHolder;
+  holder[STATE] ??= { secret: null, needsUpdate: false };
+  return holder[STATE];
+}
+
+const newSecret = (ctx: Context): string => ((ctx as unknown as CsrfHolder)[NEW_SECRET] ?? new_csrf_secret)();
+
+/** A new masked token; the cookie will be sent, so that its time begins anew. `ctx.csrf_token` is this function. */
+export function get_token(ctx: Context): string {
+  const state = stateOf(ctx);
+  state.secret ??= newSecret(ctx);
+  state.needsUpdate = true;
+  return mask_secret(state.secret, newSecret(ctx));
+}
+
+/** Change the secret, as login does: tokens from before it are refused. Does nothing visible where csrf is not mounted. */
+export function rotate_token(ctx: Context): void {
+  const state = stateOf(ctx);
+  state.secret = newSecret(ctx);
+  state.needsUpdate = true;
+}
+
+/** The session, as far as this file needs it; sessions sits outside of csrf. */
+interface SecretKeeper {
+  get(key: string): unknown;
+  set(key: string, value: unknown): unknown;
+}
+
+function sessionOf(ctx: Context): SecretKeeper {
+  const { session } = ctx.request as unknown as { readonly session?: SecretKeeper };
+  if (session === undefined) {
+    throw new ImproperlyConfigured('CSRF_USE_SESSIONS needs sessions(app, …) before csrf(app, …).');
+  }
+  return session;
+}
+
+type FoundSecret = { readonly secret: string | null } | { readonly malformed: string };
+
+/** The secret that the browser came with. Django does not check one from the session, and fails on what is no text. */
+function readSecret(ctx: Context, settings: CsrfSettings): FoundSecret {
+  const found = settings.CSRF_USE_SESSIONS
+    ? (sessionOf(ctx).get(CSRF_SESSION_KEY) ?? null)
+    : (ctx.request.COOKIES.get(settings.CSRF_COOKIE_NAME) ?? null);
+  if (found === null) return { secret: null };
+  const malformed = check_token_format(typeof found === 'string' ? found : '');
+  return malformed === null ? { secret: unmask_token(String(found)) } : { malformed };
+}
+
+/** `X-Csrftoken` for HTTP_X_CSRFTOKEN, as Django's HttpHeaders.parse_header_name. */
+function headerName(setting: string): string {
+  return setting
+    .replace(/^HTTP_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-')
+    .replace(/(^|[^a-z])[a-z]/g, (start) => start.toUpperCase());
+}
+
+/** Why the token is not accepted, in Django's words, or null. */
+function tokenRefusal(ctx: Context, settings: CsrfSettings): string | null {
+  // Read anew: authentication may have called rotate_token by now, and the token was made with the old secret.
+  const found = readSecret(ctx, settings);
+  if ('malformed' in found) return `CSRF cookie ${found.malformed}.`;
+  if (found.secret === null) return 'CSRF cookie not set.';
+
+  const header = headerName(settings.CSRF_HEADER_NAME);
+  let source = 'POST';
+  let token = ctx.method === 'POST' ? (ctx.request.POST?.get('csrfmiddlewaretoken') ?? '') : '';
+  if (token === '') {
+    const sent = ctx.req.headers[header.toLowerCase()];
+    if (sent === undefined) return 'CSRF token missing.';
+    source = `the ${repr(header)} HTTP header`;
+    token = String(sent);
+  }
+  const malformed = check_token_format(token);
+  if (malformed !== null) return `CSRF token from ${source} ${malformed}.`;
+  return does_token_match(token, found.secret) ? null : `CSRF token from ${source} incorrect.`;
+}
+
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/**
+ * Middleware that refuses unsafe requests without a valid token, or from another origin, with PermissionDenied (403)
+ * and Django's reason, and that sends the CSRF cookie of whoever asked for a token.
+ *
+ * Mount it inside sessions and exceptions and after formBody. Rules of Django 6.0, and one more: a request that a browser
+ * marks as `Sec-Fetch-Site: cross-site` is refused also where it has no Origin.
+ */
+export function csrf(app: Koa, options: CsrfOptions): Middleware {
+  const { settings, now = systemClock } = options;
+  installCookies(app, { settings, now });
+  (app.context as unknown as CsrfHolder)[NEW_SECRET] = options.new_csrf_secret ?? new_csrf_secret;
+  Object.defineProperty(app.context, 'csrf_token', {
+    configurable: true,
+    get(this: Context): string {
+      return get_token(this);
+    },
+  });
+  const origins = originRules({
+    trusted: settings.CSRF_TRUSTED_ORIGINS,
+    cookieDomain: settings.CSRF_USE_SESSIONS ? settings.SESSION_COOKIE_DOMAIN : settings.CSRF_COOKIE_DOMAIN,
+  });
+
+  function begin(ctx: Context): void {
+    const found = readSecret(ctx, settings);
+    if ('malformed' in found) rotate_token(ctx);
+    else stateOf(ctx).secret = found.secret;
+  }
+
+  function sendSecret(ctx: Context): void {
+    const state = stateOf(ctx);
+    if (!state.needsUpdate || state.secret === null) return;
+    state.needsUpdate = false;
+    if (settings.CSRF_USE_SESSIONS) {
+      const session = sessionOf(ctx);
+      if (session.get(CSRF_SESSION_KEY) !== state.secret) session.set(CSRF_SESSION_KEY, state.secret);
+      return;
+    }
+    ctx.response.set_cookie(settings.CSRF_COOKIE_NAME, state.secret, {
+      max_age: settings.CSRF_COOKIE_AGE,
+      domain: settings.CSRF_COOKIE_DOMAIN,
+      path: settings.CSRF_COOKIE_PATH,
+      secure: settings.CSRF_COOKIE_SECURE,
+      httponly: settings.CSRF_COOKIE_HTTPONLY,
+      samesite: settings.CSRF_COOKIE_SAMESITE,
+    });
+    patch_vary_headers(ctx, 'Cookie');
+  }
+
+  return async function csrf(ctx, next) {
+    begin(ctx);
+    // An error's page is made outside of this middleware, may show a token, and keeps the cookie as in Django.
+    afterErrorPage(ctx, () => sendSecret(ctx));
+    if (!SAFE_METHODS.has(ctx.method)) {
+      const reason = origins.refusal(ctx) ?? tokenRefusal(ctx, settings);
+      if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);
+    }
+    await next();
+    sendSecret(ctx);
+  };
+}

@@ -1,0 +1,47 @@
+/**
+ * CSRF secrets and tokens as django.middleware.csrf: a secret is 32 letters and digits; a token is a mask of 32 and the
+ * secret shifted by it, so that no two pages show the same text (BREACH). Django up to 4.0 kept masked ones in the cookie.
+ */
+import { constant_time_compare, get_random_string } from '../signing/crypto.js';
+
+export const CSRF_ALLOWED_CHARS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+export const CSRF_SECRET_LENGTH = 32;
+export const CSRF_TOKEN_LENGTH = 64;
+
+/** Makes 32 letters and digits, different each time. */
+export type NewCsrfSecret = () => string;
+
+export const new_csrf_secret: NewCsrfSecret = () => get_random_string(CSRF_SECRET_LENGTH, CSRF_ALLOWED_CHARS);
+
+/** `has incorrect length` or `has invalid characters`, and null for what may be a secret or a token. */
+export function check_token_format(token: string): string | null {
+  if (token.length !== CSRF_TOKEN_LENGTH && token.length !== CSRF_SECRET_LENGTH) return 'has incorrect length';
+  return /[^a-zA-Z0-9]/.test(token) ? 'has invalid characters' : null;
+}
+
+/** A token for a page. Both texts are 32 letters and digits. */
+export function mask_secret(secret: string, mask: string = new_csrf_secret()): string {
+  return mask + shift(secret, mask, 1);
+}
+
+/** The secret of a token of the right format; what has 32 characters is the secret itself. */
+export function unmask_token(token: string): string {
+  if (token.length !== CSRF_TOKEN_LENGTH) return token;
+  return shift(token.slice(CSRF_SECRET_LENGTH), token.slice(0, CSRF_SECRET_LENGTH), -1);
+}
+
+function shift(text: string, mask: string, direction: 1 | -1): string {
+  const { length } = CSRF_ALLOWED_CHARS;
+  let result = '';
+  for (let index = 0; index < text.length; index += 1) {
+    const position = CSRF_ALLOWED_CHARS.indexOf(text.charAt(index));
+    const by = direction * CSRF_ALLOWED_CHARS.indexOf(mask.charAt(index));
+    result += CSRF_ALLOWED_CHARS.charAt((position + by + length) % length);
+  }
+  return result;
+}
+
+/** Whether a token, masked or not, belongs to the secret. The token has the right format; the comparison takes constant time. */
+export function does_token_match(token: string, secret: string): boolean {
+  return constant_time_compare(unmask_token(token), secret);
+}

@@ -1,0 +1,60 @@
+/** What a request may be addressed to: Django's ALLOWED_HOSTS, and no TRACE. */
+import type { Middleware } from 'koa';
+import { SuspiciousOperation } from '../errors.js';
+import { repr } from './python_text.js';
+import { is_same_domain } from './safe_url.js';
+
+const HOST = /^([a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(?::([0-9]+))?$/;
+
+/** `Example.COM.:8000` → `['example.com', '8000']`; the domain is '' when it cannot be one (RFC 1034, RFC 1035). */
+export function split_domain_port(host: string): readonly [domain: string, port: string] {
+  const match = HOST.exec(host.toLowerCase());
+  if (match === null) return ['', ''];
+  return [(match[1] ?? '').replace(/\.$/, ''), match[2] ?? ''];
+}
+
+/** Whether a domain in lower case without port fits one of the patterns: `*`, `.example.com` or `example.com`. */
+export function validate_host(domain: string, allowed_hosts: readonly string[]): boolean {
+  return allowed_hosts.some((pattern) => pattern === '*' || is_same_domain(domain, pattern));
+}
+
+export interface AllowedHostsOptions {
+  /** Patterns without ports. An empty list allows nothing, with `debug` this machine's names. */
+  readonly ALLOWED_HOSTS: readonly string[];
+  readonly debug?: boolean;
+}
+
+const LOCAL = ['.localhost', '127.0.0.1', '[::1]'] as const;
+
+/** Middleware that answers 400 to a Host that is not ours (DisallowedHost), so that no link is made from a forged one. */
+export function allowed_hosts({ ALLOWED_HOSTS, debug = false }: AllowedHostsOptions): Middleware {
+  const allowed = debug && ALLOWED_HOSTS.length === 0 ? LOCAL : ALLOWED_HOSTS;
+  // Clients send the same Host again and again. Only good ones are remembered, and not without bound.
+  const good = new Set<string>();
+  return async function allowed_hosts(ctx, next) {
+    const { host } = ctx;
+    if (!good.has(host)) {
+      const [domain] = split_domain_port(host);
+      if (domain === '' || !validate_host(domain, allowed)) {
+        throw new SuspiciousOperation(`Invalid Host header: ${repr(host.slice(0, 255))}.`);
+      }
+      if (good.size < 1000) good.add(host);
+    }
+    await next();
+  };
+}
+
+const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+
+/**
+ * Middleware that answers 405 to TRACE, which echoes a request with its cookies, and to its like. Koa would answer 200
+ * where a handler does not look at the method.
+ */
+export function refuse_trace(): Middleware {
+  return async function refuse_trace(ctx, next) {
+    if (ctx.method === 'TRACE' || ctx.method === 'TRACK' || ctx.method === 'CONNECT') {
+      ctx.throw(405, { headers: { Allow: ALLOWED_METHODS } });
+    }
+    await next();
+  };
+}

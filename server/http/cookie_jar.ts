@@ -1,0 +1,126 @@
+/** The cookies that one response sets: Django's `response.cookies`, one morsel a name, printed into Set-Cookie at once. */
+import type { ServerResponse } from 'node:http';
+import { ValueError } from '../errors.js';
+import { encode_header, type Morsel, print_set_cookie } from './cookie_header.js';
+import { http_date, type TimeDelta, total_seconds } from './http_date.js';
+
+/** Attributes of a cookie, by the names of Django's `HttpResponse.set_cookie`. null or '' leaves one out. */
+export interface CookieOptions {
+  /** Seconds; a fraction is cut. Sets `expires` too. */
+  readonly max_age?: number | TimeDelta | null;
+  /** A date, which sets Max-Age too and excludes `max_age`, or text that is sent as it is. */
+  readonly expires?: Date | string | null;
+  /** '/' unless given. */
+  readonly path?: string | null;
+  readonly domain?: string | null;
+  readonly secure?: boolean | null;
+  readonly httponly?: boolean | null;
+  /** 'Lax', 'Strict' or 'None' in any case, sent as given. */
+  readonly samesite?: string | false | null;
+}
+
+interface Entry {
+  readonly morsel: Morsel;
+  /** The header's text, by which the entry is found again among what others have set. */
+  readonly line: string;
+}
+
+/** Every cookie of a response. A name that is set again keeps its place and the attributes that are not given anew. */
+export class CookieJar {
+  readonly #res: ServerResponse;
+  readonly #entries: Map<string, Entry>;
+  #sendsBytes = false;
+
+  constructor(res: ServerResponse, entries: Iterable<readonly [string, Entry]> = []) {
+    this.#res = res;
+    this.#entries = new Map(entries);
+  }
+
+  /** A copy that later changes of this jar leave alone. */
+  copy(): CookieJar {
+    return new CookieJar(this.#res, this.#entries);
+  }
+
+  /**
+   * Set a cookie as Django's `HttpResponse.set_cookie` does. Nothing changes when it throws.
+   *
+   * @throws CookieError see print_set_cookie; ValueError for another samesite, `expires` as Date together with
+   *   `max_age`, or a date outside the years 1 to 9999; Error when the headers are sent already
+   */
+  set(key: string, value: string, options: CookieOptions, now: number): void {
+    const before = this.#entries.get(key);
+    const morsel = merge(before?.morsel, key, value, options, now);
+    const line = encode_header(print_set_cookie(morsel));
+    const lines = set_cookie_lines(this.#res);
+    const place = before === undefined ? -1 : lines.indexOf(before.line);
+    if (place < 0) lines.push(line);
+    else lines[place] = line;
+    this.#res.setHeader('Set-Cookie', lines);
+    this.#entries.set(key, { morsel, line });
+    if (/[\x80-\xff]/.test(line)) this.#sendBytes();
+  }
+
+  /**
+   * Node joins the head and a body given as string into one text and sends it as UTF-8, which spoils Latin-1 headers
+   * (lib/_http_outgoing.js, _send). With a body of bytes it does not.
+   */
+  #sendBytes(): void {
+    if (this.#sendsBytes) return;
+    this.#sendsBytes = true;
+    const res = this.#res;
+    const bytes = (chunk: unknown, encoding: unknown): unknown =>
+      typeof chunk === 'string' && chunk !== ''
+        ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+        : chunk;
+    for (const method of ['write', 'end'] as const) {
+      const send = res[method] as (...args: unknown[]) => unknown;
+      const wrapped = (chunk: unknown, ...rest: unknown[]): unknown =>
+        send.call(res, bytes(chunk, rest[0]), ...(typeof rest[0] === 'string' ? rest.slice(1) : rest));
+      Object.defineProperty(res, method, { value: wrapped, configurable: true, writable: true });
+    }
+  }
+}
+
+function set_cookie_lines(res: ServerResponse): string[] {
+  const header = res.getHeader('Set-Cookie');
+  if (header === undefined) return [];
+  return Array.isArray(header) ? [...header] : [String(header)];
+}
+
+const EMPTY = { expires: '', path: '', domain: '', max_age: '', secure: false, httponly: false, samesite: '' } as const;
+
+function merge(before: Morsel | undefined, key: string, value: string, options: CookieOptions, now: number): Morsel {
+  const { path = '/', domain, secure, httponly, samesite } = options;
+  const base: Morsel = before ?? { key, value, ...EMPTY };
+  if (samesite && !['lax', 'none', 'strict'].includes(samesite.toLowerCase())) {
+    throw new ValueError('samesite must be "lax", "none", or "strict".');
+  }
+  return {
+    key,
+    value,
+    ...lifetime(base, options, now),
+    path: path ?? base.path,
+    domain: domain ?? base.domain,
+    // As in Django, a flag that an earlier call has set stays.
+    secure: secure === true || base.secure,
+    httponly: httponly === true || base.httponly,
+    samesite: samesite || base.samesite,
+  };
+}
+
+/** Max-Age and expires, which Django sends together because old browsers know only the latter. */
+function lifetime(base: Morsel, options: CookieOptions, now: number): Pick<Morsel, 'expires' | 'max_age'> {
+  const { expires = null, max_age = null } = options;
+  if (expires instanceof Date) {
+    if (max_age !== null) throw new ValueError("'expires' and 'max_age' can't be used together.");
+    // Django adds a second, so that the date is not one too early for what was cut off.
+    const left = Math.floor(Math.round((expires.getTime() / 1000 - now) * 1e6) / 1e6 + 1);
+    const seconds = Math.max(0, left);
+    return { expires: http_date(now + seconds), max_age: seconds };
+  }
+  const text = expires ?? '';
+  if (max_age === null) return { expires: text, max_age: base.max_age };
+  const seconds = total_seconds(max_age);
+  // `+ 0` makes of -0 a 0.
+  return { expires: text === '' ? http_date(now + seconds) : text, max_age: Math.trunc(seconds) + 0 };
+}

@@ -1,0 +1,225 @@
+/**
+ * Django's cookie API on Koa: `ctx.request.COOKIES`, `ctx.response.set_cookie(…)` and their kin, each also on `ctx`.
+ */
+
+import type Koa from 'koa';
+import type { Context, Request, Response } from 'koa';
+import { type Clock, systemClock } from '../clock.js';
+import { BadSignature, KeyError } from '../errors.js';
+import type { Settings } from '../settings.js';
+import { sign_cookie, unsign_cookie } from '../signing/cookie_signer.js';
+import { type Cookies, decode_header, parse_cookie } from './cookie_header.js';
+import { CookieJar, type CookieOptions } from './cookie_jar.js';
+import { type TimeDelta, total_seconds } from './http_date.js';
+import { repr } from './python_text.js';
+
+/** What a cookie's value is made of: Python's `str(value)`, so that null is sent as `None` and true as `True`. */
+export type CookieValue = string | number | bigint | boolean | null;
+
+export interface GetSignedCookieOptions<Default> {
+  /** Returned instead of throwing when the cookie is absent, forged or too old. */
+  readonly default?: Default;
+  readonly salt?: string;
+  /** Seconds since it was signed; older ones are refused. */
+  readonly max_age?: number | TimeDelta | null;
+}
+
+export interface SignedCookieOptions extends CookieOptions {
+  readonly salt?: string;
+}
+
+export type DeleteCookieOptions = Pick<CookieOptions, 'path' | 'domain' | 'samesite'>;
+
+interface CookieRequest {
+  /** The cookies of the request by name, as Django reads them; parsed when first asked for. */
+  readonly COOKIES: Cookies;
+  /**
+   * The value of a signed cookie.
+   *
+   * @throws KeyError when there is none, SignatureExpired when it is older than `max_age`, BadSignature when it is not
+   *   ours; never when `default` is given
+   */
+  get_signed_cookie<Default = never>(key: string, options?: GetSignedCookieOptions<Default>): string | Default;
+}
+
+interface CookieResponse {
+  /**
+   * Send a cookie. Set twice, a name keeps its place and the attributes that are not given anew, as in Django.
+   *
+   * @throws CookieError for a name, value or attribute that cannot be sent, or a line over 4096 bytes; ValueError for
+   *   another samesite, or a Date as `expires` together with `max_age`. Nothing is sent then.
+   */
+  set_cookie(key: string, value?: CookieValue, options?: CookieOptions): void;
+  /** Send a cookie that carries time and signature. Its value can be read by anybody, but not changed. */
+  set_signed_cookie(key: string, value: CookieValue, options?: SignedCookieOptions): void;
+  /** Tell the browser to forget a cookie; path and domain must be those it was set with. */
+  delete_cookie(key: string, options?: DeleteCookieOptions): void;
+}
+
+declare module 'koa' {
+  interface Request extends CookieRequest {}
+  interface Response extends CookieResponse {}
+  interface ExtendableContext extends CookieRequest, CookieResponse {}
+}
+
+/** The settings that signed cookies depend on. */
+export type CookieSettings = Pick<
+  Settings,
+  'SECRET_KEY' | 'SECRET_KEY_FALLBACKS' | 'SIGNED_COOKIE_SALT_VERSION' | 'SIGNED_COOKIE_LEGACY_SALT_FALLBACK'
+>;
+
+export interface InstallCookiesOptions {
+  readonly settings: CookieSettings;
+  readonly now?: Clock;
+}
+
+const OPTIONS = Symbol('koa-django-session.cookies');
+const COOKIES = Symbol('koa-django-session.COOKIES');
+const JAR = Symbol('koa-django-session.jar');
+
+type OptionsHolder = { [OPTIONS]?: Required<InstallCookiesOptions> };
+type RequestState = Request & { [COOKIES]?: Cookies };
+type ResponseState = Response & { [JAR]?: CookieJar | undefined };
+
+/** str(value) of Python. */
+function str(value: CookieValue): string {
+  if (value === null) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  return String(value);
+}
+
+function optionsOf(ctx: Context): Required<InstallCookiesOptions> {
+  const options = (ctx as unknown as OptionsHolder)[OPTIONS];
+  if (options === undefined) throw new Error('installCookies(app, { settings }) has not been called.');
+  return options;
+}
+
+const requestMembers: ThisType<RequestState> & PropertyDescriptorMap = {
+  COOKIES: {
+    configurable: true,
+    get(this: RequestState): Cookies {
+      this[COOKIES] ??= parse_cookie(decode_header(this.req.headers.cookie ?? ''));
+      return this[COOKIES];
+    },
+  },
+  get_signed_cookie: {
+    configurable: true,
+    writable: true,
+    value<Default = never>(
+      this: RequestState,
+      key: string,
+      options: GetSignedCookieOptions<Default> = {},
+    ): string | Default {
+      const { salt = '', max_age = null } = options;
+      const signed = this.COOKIES.get(key);
+      const fallback = (error: KeyError | BadSignature): Default => {
+        if (Object.hasOwn(options, 'default')) return options.default as Default;
+        throw error;
+      };
+      if (signed === undefined) return fallback(new KeyError(`There is no cookie ${repr(key)}.`));
+      const { settings, now } = optionsOf(this.ctx);
+      try {
+        return unsign_cookie(key, signed, {
+          salt,
+          settings,
+          now,
+          ...(max_age === null ? {} : { max_age: total_seconds(max_age) }),
+        });
+      } catch (error) {
+        if (error instanceof BadSignature) return fallback(error);
+        throw error;
+      }
+    },
+  },
+};
+
+const DELETED = 'Thu, 01 Jan 1970 00:00:00 GMT';
+
+const responseMembers: PropertyDescriptorMap = {
+  set_cookie: {
+    configurable: true,
+    writable: true,
+    value(this: ResponseState, key: string, value: CookieValue = '', options: CookieOptions = {}): void {
+      this[JAR] ??= new CookieJar(this.res);
+      this[JAR].set(key, str(value), options, optionsOf(this.ctx).now());
+    },
+  },
+  set_signed_cookie: {
+    configurable: true,
+    writable: true,
+    value(this: ResponseState, key: string, value: CookieValue, options: SignedCookieOptions = {}): void {
+      const { salt = '', ...attributes } = options;
+      const { settings, now } = optionsOf(this.ctx);
+      this.set_cookie(key, sign_cookie(key, str(value), { salt, settings, now }), attributes);
+    },
+  },
+  delete_cookie: {
+    configurable: true,
+    writable: true,
+    value(this: ResponseState, key: string, options: DeleteCookieOptions = {}): void {
+      const { path = '/', domain = null, samesite = null } = options;
+      // A browser ignores the deletion of such a cookie unless it is secure.
+      const secure = /^__(?:Secure|Host)-/.test(key) || (samesite || '').toLowerCase() === 'none';
+      this.set_cookie(key, '', { max_age: 0, expires: DELETED, path, domain, samesite, secure });
+    },
+  },
+};
+
+/** The same members on ctx, each handing over to where it belongs. */
+const contextMembers: PropertyDescriptorMap = {
+  COOKIES: {
+    configurable: true,
+    get(this: Context): Cookies {
+      return this.request.COOKIES;
+    },
+  },
+  get_signed_cookie: {
+    configurable: true,
+    writable: true,
+    value<Default = never>(this: Context, key: string, options?: GetSignedCookieOptions<Default>): string | Default {
+      return this.request.get_signed_cookie(key, options);
+    },
+  },
+  set_cookie: {
+    configurable: true,
+    writable: true,
+    value(this: Context, key: string, value?: CookieValue, options?: CookieOptions): void {
+      this.response.set_cookie(key, value, options);
+    },
+  },
+  set_signed_cookie: {
+    configurable: true,
+    writable: true,
+    value(this: Context, key: string, value: CookieValue, options?: SignedCookieOptions): void {
+      this.response.set_signed_cookie(key, value, options);
+    },
+  },
+  delete_cookie: {
+    configurable: true,
+    writable: true,
+    value(this: Context, key: string, options?: DeleteCookieOptions): void {
+      this.response.delete_cookie(key, options);
+    },
+  },
+};
+
+/**
+ * Give an application Django's cookie API, once on the prototypes of its requests and responses: defining members for
+ * every request costs a third of Koa's throughput. Called again, it only takes the new options.
+ */
+export function installCookies(app: Koa, { settings, now = systemClock }: InstallCookiesOptions): void {
+  (app.context as unknown as OptionsHolder)[OPTIONS] = { settings, now };
+  Object.defineProperties(app.request, requestMembers);
+  Object.defineProperties(app.response, responseMembers);
+  Object.defineProperties(app.context, contextMembers);
+}
+
+/** What a response is about to set, for restoreCookies; undefined while nothing was set. */
+export function savedCookies(ctx: Context): CookieJar | undefined {
+  return (ctx.response as ResponseState)[JAR]?.copy();
+}
+
+/** Go back to what savedCookies gave, for whoever has put the headers back too (exceptions). */
+export function restoreCookies(ctx: Context, jar: CookieJar | undefined): void {
+  (ctx.response as ResponseState)[JAR] = jar;
+}

@@ -1,0 +1,201 @@
+/** Station 5 of a request: what is thrown below becomes a response here, inside the session, so that its cookie survives. */
+import { STATUS_CODES } from 'node:http';
+import type { Context, Middleware } from 'koa';
+import { DjangoError, PermissionDenied, SuspiciousOperation } from '../errors.js';
+import { restoreCookies, savedCookies } from './cookies.js';
+import { errorPage } from './error_page.js';
+
+/** Where failures are told; pino fits. The objects hold no header, cookie or body. */
+export interface ExceptionLogger {
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+/**
+ * Makes the page of an error: returns HTML, or sets `ctx.body` itself. `message` is fit for visitors. When it throws, a
+ * plain page is sent.
+ */
+export type RenderError = (ctx: Context, status: number, message: string) => unknown;
+
+export interface ExceptionOptions {
+  readonly render?: RenderError;
+  /** Show name and message of unexpected errors. Never cookies, bodies or settings. */
+  readonly debug?: boolean;
+  readonly logger?: ExceptionLogger;
+  /** Seconds that a 503 asks clients to wait. */
+  readonly retry_after?: number;
+}
+
+const AFTER = Symbol('koa-django-session.afterErrorPage');
+type AfterHolder = { [AFTER]?: (() => void)[] };
+
+/**
+ * Have something done to the response after an error's page was made, for middleware that Django would still ask for
+ * its `process_response` then (the CSRF cookie survives a 500). Not called where no page is made.
+ */
+export function afterErrorPage(ctx: Context, run: () => void): void {
+  const holder = ctx as unknown as AfterHolder;
+  if (holder[AFTER] === undefined) holder[AFTER] = [run];
+  else holder[AFTER].push(run);
+}
+
+/**
+ * Middleware that turns what is thrown below into a page, or into `{"error", "status"}` where the client prefers JSON.
+ * What the failed handler had set (body, headers, cookies) is dropped, as in Django, where it makes a response anew.
+ * A response of 400 or more without a body (no route, a method not allowed) gets a page too and keeps its headers.
+ *
+ * `status` and `expose` of an error decide as in Koa; every other error is a 500 that says nothing. May be mounted twice:
+ * outermost as well, for what fails outside the session.
+ */
+export function exceptions(options: ExceptionOptions = {}): Middleware {
+  return async function exceptions(ctx, next) {
+    const headers = ctx.res.getHeaders();
+    const cookies = savedCookies(ctx);
+    try {
+      await next();
+      if (ctx.status < 400 || ctx.body !== undefined || ctx.respond === false || ctx.headerSent) return;
+      await answer(ctx, { status: ctx.status, message: sentence(ctx.status) }, options);
+    } catch (error) {
+      const failure = failureOf(error, ctx, options);
+      report(error, failure.status, ctx, options);
+      if (ctx.headerSent || !ctx.writable) {
+        // Half an answer is out: the client has to see that it is not whole.
+        ctx.respond = false;
+        ctx.res.destroy();
+        return;
+      }
+      clear(ctx, headers);
+      restoreCookies(ctx, cookies);
+      for (const [name, value] of Object.entries(failure.headers ?? {})) ctx.set(name, value);
+      await answer(ctx, failure, options);
+    }
+    for (const run of (ctx as unknown as AfterHolder)[AFTER]?.splice(0) ?? []) run();
+  };
+}
+
+interface Failure {
+  readonly status: number;
+  /** For the visitor. */
+  readonly message: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function failureOf(error: unknown, ctx: Context, { debug = false, retry_after = 5 }: ExceptionOptions): Failure {
+  const { status: given, expose, message, headers } = Object(error) as Record<string, unknown>;
+  const known = typeof given === 'number' && given >= 400 && STATUS_CODES[given] !== undefined;
+  const status = known ? given : isBadPath(error, ctx) ? 400 : 500;
+  const shown = expose === true && typeof message === 'string' && message !== '' && message !== STATUS_CODES[status];
+  return {
+    status,
+    message: shown ? message : debug ? nameAndMessage(error) : sentence(status),
+    headers: { ...(status === 503 ? { 'Retry-After': String(retry_after) } : {}), ...textsOf(headers) },
+  };
+}
+
+/** The router decodes parts of the path and throws what decodeURIComponent throws: the visitor's fault, not ours. */
+function isBadPath(error: unknown, ctx: Context): boolean {
+  if (!(error instanceof URIError)) return false;
+  try {
+    decodeURIComponent(ctx.path);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** `headers` of an error, as http-errors defines them. */
+function textsOf(headers: unknown): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(Object(headers) as Record<string, unknown>)) {
+    if (typeof value === 'string') texts[name] = value;
+  }
+  return texts;
+}
+
+function nameAndMessage(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'Something other than an Error was thrown.';
+}
+
+const SENTENCES: Readonly<Record<number, string>> = {
+  400: 'The request could not be understood.',
+  403: 'You are not allowed to do this.',
+  404: 'There is no such page.',
+  405: 'This address does not take that method.',
+  429: 'Too many requests. Try again later.',
+  500: 'Something went wrong here. It has been noted.',
+  501: 'This server does not know that method.',
+  503: 'The server cannot answer at the moment. Try again soon.',
+};
+
+function sentence(status: number): string {
+  return SENTENCES[status] ?? STATUS_CODES[status] ?? `Error ${status}`;
+}
+
+/** The response as it was before the handler, without a body. */
+function clear(ctx: Context, headers: ReturnType<Context['res']['getHeaders']>): void {
+  for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name);
+  ctx.body = null;
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) ctx.res.setHeader(name, value);
+}
+
+async function answer(ctx: Context, { status, message }: Failure, options: ExceptionOptions): Promise<void> {
+  const wantsJson = ctx.accepts('html', 'json') === 'json';
+  ctx.status = status;
+  if (wantsJson) {
+    ctx.type = 'json';
+    ctx.body = { error: message, status };
+  } else {
+    await page(ctx, status, message, options);
+    ctx.status = status;
+  }
+  // No page of an error is kept, so that Vary: Accept is not needed.
+  if (!ctx.res.hasHeader('Cache-Control')) ctx.set('Cache-Control', 'no-store');
+}
+
+async function page(ctx: Context, status: number, message: string, options: ExceptionOptions): Promise<void> {
+  try {
+    const html = await options.render?.(ctx, status, message);
+    if (typeof html === 'string') {
+      ctx.type = 'html';
+      ctx.body = html;
+    }
+    if (typeof ctx.body === 'string' || Buffer.isBuffer(ctx.body)) return;
+  } catch (error) {
+    // An error's page must not fail because the database is away that the layout asks for the user's name.
+    report(error, 500, ctx, options);
+  }
+  ctx.type = 'html';
+  ctx.body = errorPage(status, message);
+}
+
+/** 5xx are errors; a suspicious or forbidden request is a warning; other 4xx are in the request log already. */
+function report(error: unknown, status: number, ctx: Context, { logger }: ExceptionOptions): void {
+  const details = { method: ctx.method, path: ctx.path, status, err: described(error) };
+  if (status >= 500) {
+    if (logger !== undefined) logger.error(details, `${STATUS_CODES[status]}: ${ctx.path}`);
+    else ctx.app.emit('error', error instanceof Error ? error : new Error(nameAndMessage(error)), ctx);
+  } else if (error instanceof SuspiciousOperation || error instanceof PermissionDenied) {
+    logger?.warn(details, `${STATUS_CODES[status]}: ${error.message}`);
+  }
+}
+
+interface Described {
+  readonly type: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string | undefined;
+  readonly cause?: Described;
+}
+
+/** Only these fields: a driver's error also carries the statement's values, an http client's the request's headers. */
+function described(error: unknown, depth = 0): Described {
+  if (!(error instanceof Error)) return { type: typeof error, message: nameAndMessage(error) };
+  const code = error instanceof DjangoError ? error.code : (error as { readonly code?: unknown }).code;
+  return {
+    type: error.name,
+    message: error.message,
+    ...(typeof code === 'string' ? { code } : {}),
+    stack: error.stack,
+    ...(error.cause === undefined || depth >= 3 ? {} : { cause: described(error.cause, depth + 1) }),
+  };
+}

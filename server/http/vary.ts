@@ -1,0 +1,19 @@
+/** The `Vary` header, as django.utils.cache. */
+import type { Context } from 'koa';
+
+const DELIMITER = /\s*,\s*/;
+
+/** Add names to Vary unless they are there already in any case; order is kept, and `*` swallows the rest. */
+export function patch_vary_headers(ctx: Pick<Context, 'res'>, ...names: readonly string[]): void {
+  const present = ctx.res.getHeader('Vary');
+  if (present === undefined && names.length === 1 && names[0] !== undefined) {
+    ctx.res.setHeader('Vary', names[0]);
+    return;
+  }
+  const vary = present === undefined ? [] : String(present).split(DELIMITER);
+  const lower = new Set(vary.map((name) => name.toLowerCase()));
+  const added = names.filter((name) => !lower.has(name.toLowerCase()));
+  if (present !== undefined && added.length === 0 && !lower.has('*')) return;
+  vary.push(...added);
+  ctx.res.setHeader('Vary', vary.includes('*') ? '*' : vary.join(', '));
+}
