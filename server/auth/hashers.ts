@@ -1,0 +1,153 @@
+/** Passwords: make_password and check_password over Django's hashers, in Django's encoded formats. */
+import { ValueError } from '../errors.js';
+import { get_random_string, isWellFormed } from '../signing/crypto.js';
+import { Argon2PasswordHasher } from './hashers/argon2.js';
+import { BCryptPasswordHasher, BCryptSHA256PasswordHasher } from './hashers/bcrypt.js';
+import type { PasswordHasher } from './hashers/hasher.js';
+import { PBKDF2PasswordHasher, PBKDF2SHA1PasswordHasher } from './hashers/pbkdf2.js';
+import { ScryptPasswordHasher } from './hashers/scrypt.js';
+
+export { type Argon2Parameters, Argon2PasswordHasher } from './hashers/argon2.js';
+export { BCRYPT_ROUNDS, BCryptPasswordHasher, BCryptSHA256PasswordHasher } from './hashers/bcrypt.js';
+export { LIMITS, type PasswordHasher } from './hashers/hasher.js';
+export { MD5PasswordHasher } from './hashers/md5.js';
+export { PBKDF2_ITERATIONS, PBKDF2PasswordHasher, PBKDF2SHA1PasswordHasher } from './hashers/pbkdf2.js';
+export { type ScryptParameters, ScryptPasswordHasher } from './hashers/scrypt.js';
+
+const UNUSABLE_PASSWORD_PREFIX = '!';
+const UNUSABLE_PASSWORD_SUFFIX_LENGTH = 40;
+
+/** Which hashers may verify; the first one makes new hashes (Django's PASSWORD_HASHERS). */
+export type PasswordHashers = readonly [PasswordHasher, ...PasswordHasher[]];
+
+/**
+ * Django 6.0's default PASSWORD_HASHERS, and plain bcrypt after them, so that a table made under either verifies.
+ * argon2 and bcrypt load their native code at their first use.
+ */
+export const PASSWORD_HASHERS: PasswordHashers = [
+  new PBKDF2PasswordHasher(),
+  new PBKDF2SHA1PasswordHasher(),
+  new Argon2PasswordHasher(),
+  new BCryptSHA256PasswordHasher(),
+  new ScryptPasswordHasher(),
+  new BCryptPasswordHasher(),
+];
+
+export interface HasherOptions {
+  /** Default: `PASSWORD_HASHERS`. */
+  readonly hashers?: PasswordHashers;
+}
+
+/** @throws ValueError when no hasher has this name */
+export function get_hasher(algorithm = 'default', { hashers = PASSWORD_HASHERS }: HasherOptions = {}): PasswordHasher {
+  if (algorithm === 'default') return hashers[0];
+  const found = hashers.find((hasher) => hasher.algorithm === algorithm);
+  if (found === undefined) {
+    const known = hashers.map((hasher) => hasher.algorithm).join(', ');
+    throw new ValueError(`There is no password hasher "${algorithm}". Known: ${known}.`);
+  }
+  return found;
+}
+
+/**
+ * The hasher of a stored password, by its first part.
+ * @throws ValueError when there is none: unusable, gibberish, or an algorithm that is not in `hashers`
+ */
+export function identify_hasher(encoded: string, { hashers = PASSWORD_HASHERS }: HasherOptions = {}): PasswordHasher {
+  const found = hashers.find((hasher) => encoded.startsWith(`${hasher.algorithm}$`));
+  // The text may be anything, also a password that someone stored in the clear: it is not for a message.
+  if (found === undefined) throw new ValueError('No password hasher knows this stored password.');
+  return found;
+}
+
+/** False for what make_password(null) made; such an account cannot log in with a password. */
+export function is_password_usable(encoded: string | null): boolean {
+  return encoded === null || !encoded.startsWith(UNUSABLE_PASSWORD_PREFIX);
+}
+
+export interface MakePasswordOptions extends HasherOptions {
+  /** A hasher or the name of one in `hashers`; without it the first. */
+  readonly hasher?: string | PasswordHasher;
+  /** Without it a random one, as it should be outside tests. */
+  readonly salt?: string;
+  /** For the pbkdf2 hashers. */
+  readonly iterations?: number;
+}
+
+/**
+ * The text to store in auth_user.password; for null a text that no password matches.
+ * @throws ValueError for an unknown hasher, a salt or password that it cannot take
+ */
+export async function make_password(password: string | null, options: MakePasswordOptions = {}): Promise<string> {
+  if (password === null) return UNUSABLE_PASSWORD_PREFIX + get_random_string(UNUSABLE_PASSWORD_SUFFIX_LENGTH);
+  const { hasher: wanted = 'default', iterations } = options;
+  const hasher = typeof wanted === 'string' ? get_hasher(wanted, options) : wanted;
+  const salt = options.salt ?? hasher.salt();
+  if (iterations === undefined) return hasher.encode(password, salt);
+  if (!(hasher instanceof PBKDF2PasswordHasher)) {
+    throw new ValueError(`${hasher.algorithm} has no iterations. Give them with a pbkdf2 hasher only.`);
+  }
+  return hasher.encode(password, salt, iterations);
+}
+
+export interface CheckPasswordOptions extends HasherOptions {
+  /**
+   * Called with the password when it is right but stored with other parameters than new ones get. There is none by
+   * default and on purpose: the session's hash covers the stored text, so a new one logs this user out everywhere.
+   */
+  readonly setter?: (password: string) => Promise<void>;
+}
+
+/**
+ * Is this the password? Takes as long for a stored text that cannot be verified, and for a weaker hash, as for one that
+ * a new password would get (django.contrib.auth.hashers.verify_password); a stronger hash takes its own time.
+ * Never throws for what is stored or typed in: unusable, malformed, unknown, or beyond LIMITS is false.
+ */
+export async function check_password(
+  password: string | null,
+  encoded: string,
+  options: CheckPasswordOptions = {},
+): Promise<boolean> {
+  const { hashers = PASSWORD_HASHERS, setter } = options;
+  const preferred = hashers[0];
+  const hasher = hashers.find((known) => encoded.startsWith(`${known.algorithm}$`) && known.understands(encoded));
+  if (password === null || !isWellFormed(password) || hasher === undefined) {
+    await spend_runtime(options);
+    return false;
+  }
+  const start = performance.now();
+  const correct = await hasher.verify(password, encoded);
+  if (!correct) {
+    await bridge(preferred, hasher, password, encoded, start);
+  } else if (setter !== undefined && (hasher !== preferred || preferred.must_update(encoded))) {
+    await setter(password);
+  }
+  return correct;
+}
+
+/** The time of one check, spent for an account that does not exist (Django's ticket 20760). */
+export async function spend_runtime({ hashers = PASSWORD_HASHERS }: HasherOptions = {}): Promise<void> {
+  await hashers[0].encode(get_random_string(UNUSABLE_PASSWORD_SUFFIX_LENGTH), hashers[0].salt());
+}
+
+/**
+ * After a right password that is refused all the same (an inactive account): the work by which its hash is weaker than
+ * a new one. Django leaves this out, and so tells an inactive account with an old hash from others by the time.
+ */
+export async function harden_runtime(password: string, encoded: string, options: HasherOptions = {}): Promise<void> {
+  const { hashers = PASSWORD_HASHERS } = options;
+  const hasher = hashers.find((known) => encoded.startsWith(`${known.algorithm}$`));
+  if (hasher === hashers[0]) await hasher.harden_runtime(password, encoded);
+}
+
+/** Django bridges the gap only within one algorithm; we also fill up after a faster other one. */
+async function bridge(
+  preferred: PasswordHasher,
+  hasher: PasswordHasher,
+  password: string,
+  encoded: string,
+  start: number,
+): Promise<void> {
+  if (hasher === preferred) await hasher.harden_runtime(password, encoded);
+  else await preferred.fill_runtime?.((performance.now() - start) / 1000);
+}

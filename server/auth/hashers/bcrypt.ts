@@ -1,0 +1,109 @@
+/** bcrypt_sha256 and bcrypt: `bcrypt_sha256$$2b$12$` + 22 characters of salt + 31 of hash. */
+import { createHash, randomBytes } from 'node:crypto';
+import { ValueError } from '../../errors.js';
+import { constant_time_compare, isWellFormed } from '../../signing/crypto.js';
+import { inPool, LIMITS, type PasswordHasher } from './hasher.js';
+
+/** Django 6.0's BCryptSHA256PasswordHasher.rounds: log2 of the rounds. */
+export const BCRYPT_ROUNDS = 12;
+
+/** bcrypt reads no more than this of a password. */
+const MOST_BYTES = 72;
+
+// algorithm "$" "$2" variant "$" rounds "$" salt and hash in bcrypt's own base64. 22 characters hold 132 bits, the salt
+// 128: the last character has four bits that must be 0 (one of ".Oeu"), as Python's bcrypt asks too.
+const SALT = /^\$2[abxy]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu]$/;
+const FORM = /^(\w+)\$(\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{21}[.Oeu])[./A-Za-z0-9]{31}$/;
+const BCRYPT64 = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** Django's BCryptSHA256PasswordHasher: bcrypt over the hex of SHA-256, so that no password is too long. */
+export class BCryptSHA256PasswordHasher implements PasswordHasher {
+  readonly algorithm: 'bcrypt_sha256' | 'bcrypt' = 'bcrypt_sha256';
+  readonly rounds: number;
+
+  constructor({ rounds = BCRYPT_ROUNDS }: { readonly rounds?: number } = {}) {
+    this.rounds = rounds;
+  }
+
+  /** With prefix and rounds, as Python's bcrypt.gensalt: `$2b$12$` and 22 characters. */
+  salt(): string {
+    const bits = randomBytes(16).toString('base64').slice(0, 22);
+    const text = [...bits].map((letter) => BCRYPT64.charAt(BASE64.indexOf(letter))).join('');
+    return `$2b$${String(this.rounds).padStart(2, '0')}$${text}`;
+  }
+
+  async encode(password: string, salt: string): Promise<string> {
+    if (!isWellFormed(password)) throw new ValueError('A password must be text that UTF-8 can hold.');
+    const rounds = SALT.exec(salt)?.[1];
+    if (rounds === undefined || Number(rounds) < 4 || Number(rounds) > 31) {
+      throw new ValueError('A salt for bcrypt must look like "$2b$12$" and 22 characters of ./A-Za-z0-9.');
+    }
+    const bytes = this.prepare(password);
+    if (bytes.length > MOST_BYTES) {
+      throw new ValueError(`bcrypt reads ${MOST_BYTES} bytes of a password. Use bcrypt_sha256 for longer ones.`);
+    }
+    return this.#hash(bytes, salt);
+  }
+
+  /** The bytes that bcrypt gets. */
+  protected prepare(password: string): Buffer {
+    return Buffer.from(createHash('sha256').update(password).digest('hex'));
+  }
+
+  /** `$2x$` is a name only: the package writes 2a, 2b and 2y, all with the same result. */
+  async #hash(bytes: Buffer, salt: string): Promise<string> {
+    const { hash } = await import('@node-rs/bcrypt');
+    const prefix = salt.slice(0, 4);
+    const text = await inPool(() => hash(bytes, { salt: `$2b$${salt.slice(4)}` }));
+    return `${this.algorithm}$${prefix}${text.slice(4)}`;
+  }
+
+  #decode(encoded: string): { readonly rounds: number; readonly salt: string } | null {
+    const match = FORM.exec(encoded);
+    const salt = match?.[2];
+    if (match?.[1] !== this.algorithm || salt === undefined) return null;
+    const rounds = Number(salt.slice(4, 6));
+    return rounds >= 4 && rounds <= LIMITS.bcrypt_rounds ? { rounds, salt } : null;
+  }
+
+  understands(encoded: string): boolean {
+    return this.#decode(encoded) !== null;
+  }
+
+  /**
+   * A password longer than 72 bytes is cut for a stored plain `bcrypt`, as all bcrypts did when the hash was made;
+   * Python's bcrypt 5 raises, and Django then answers 500.
+   */
+  async verify(password: string, encoded: string): Promise<boolean> {
+    const decoded = this.#decode(encoded);
+    if (decoded === null) return false;
+    return constant_time_compare(
+      encoded,
+      await this.#hash(this.prepare(password).subarray(0, MOST_BYTES), decoded.salt),
+    );
+  }
+
+  must_update(encoded: string): boolean {
+    return this.#decode(encoded)?.rounds !== this.rounds;
+  }
+
+  async harden_runtime(password: string, encoded: string): Promise<void> {
+    const decoded = this.#decode(encoded);
+    if (decoded === null) return;
+    const bytes = this.prepare(password).subarray(0, MOST_BYTES);
+    // From 2^10 to 2^12 rounds 2^10 and 2^11 are missing. Django runs three times 2^10, which is the same work.
+    for (let rounds = decoded.rounds; rounds < this.rounds; rounds += 1) {
+      await this.#hash(bytes, `$2b$${String(rounds).padStart(2, '0')}$${decoded.salt.slice(7)}`);
+    }
+  }
+}
+
+/** Django's BCryptPasswordHasher: bcrypt as it is, which reads 72 bytes of a password and no more. */
+export class BCryptPasswordHasher extends BCryptSHA256PasswordHasher {
+  override readonly algorithm = 'bcrypt';
+
+  protected override prepare(password: string): Buffer {
+    return Buffer.from(password);
+  }
+}

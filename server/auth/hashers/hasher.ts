@@ -1,0 +1,94 @@
+/** What every password hasher promises, the limits on the work that a stored hash may ask for, and small shared parts. */
+import { ValueError } from '../../errors.js';
+import { get_random_string, isWellFormed } from '../../signing/crypto.js';
+
+/**
+ * One algorithm in Django's encoded format (django.contrib.auth.hashers.BasePasswordHasher).
+ * Whatever text is given, `verify`, `must_update` and `harden_runtime` never throw: a text that this algorithm did not
+ * write, or that asks for more work than the limits allow, does not verify. (Django answers some of these with a 500.)
+ */
+export interface PasswordHasher {
+  /** The first part of the encoded text. */
+  readonly algorithm: string;
+  /** A new random salt. */
+  salt(): string;
+  /**
+   * The text for the password column.
+   * @throws ValueError for a password or salt that the algorithm cannot take
+   */
+  encode(password: string, salt: string): Promise<string>;
+  /** Can this text be verified at all: well-formed and within the limits? Costs nothing. */
+  understands(encoded: string): boolean;
+  verify(password: string, encoded: string): Promise<boolean>;
+  /** Was this text made with other parameters than a new one would be? */
+  must_update(encoded: string): boolean;
+  /** Do the work by which `encoded` is weaker than a new hash, so that a failed login takes the same time. */
+  harden_runtime(password: string, encoded: string): Promise<void>;
+  /** Do the work of one new hash, less what `seconds` already spent elsewhere stand for. Absent: cannot be split. */
+  fill_runtime?(seconds: number): Promise<void>;
+}
+
+/**
+ * The most work that a stored hash may ask for. A row is data: one with a trillion iterations must not hold a thread for
+ * a week, nor one with 4 GiB of memory kill the process. Each is several times Django's default of today (in brackets).
+ */
+export const LIMITS = {
+  /** [1,200,000; Django's main branch 1,800,000] */
+  pbkdf2_iterations: 10_000_000,
+  /** Memory of scrypt, 128·N·r bytes [16 MiB]. */
+  scrypt_memory: 128 * 1024 * 1024,
+  /** Work of scrypt, N·r·p [655,360]. */
+  scrypt_work: 8_388_608,
+  /** Memory of argon2 in KiB [102,400]. */
+  argon2_memory: 262_144,
+  /** Work of argon2, memory·passes [204,800]. */
+  argon2_work: 2_097_152,
+  /** log2 of bcrypt's rounds [12]. */
+  bcrypt_rounds: 15,
+} as const;
+
+/**
+ * Hashes run in libuv's pool, which has four threads unless told otherwise. One stays free for files, zlib and name
+ * lookups, so that a crowd at the login form does not hold up everyone else.
+ */
+const AT_ONCE = 3;
+let running = 0;
+const waiting: (() => void)[] = [];
+
+/** Run one hash computation, after at most `AT_ONCE` others; first come, first served. */
+export async function inPool<T>(work: () => Promise<T>): Promise<T> {
+  if (running >= AT_ONCE) await new Promise<void>((turn) => waiting.push(turn));
+  else running += 1;
+  try {
+    return await work();
+  } finally {
+    // The slot goes to the next one in line without being given back in between.
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
+  }
+}
+
+/** ceil(128 bits / log2 of 62 letters): Django's salt_entropy. */
+const SALT_LENGTH = 22;
+export const newSalt = (): string => get_random_string(SALT_LENGTH);
+
+/** Django's must_update_salt: less than 128 bits, counted by length. */
+export const saltIsShort = (salt: string): boolean => [...salt].length < SALT_LENGTH;
+
+/** @throws ValueError as BasePasswordHasher._check_encode_args does, and for what UTF-8 cannot hold */
+export function checkArguments(password: string, salt: string): void {
+  if (salt === '' || salt.includes('$')) throw new ValueError('A salt must not be empty or contain "$".');
+  if (!isWellFormed(password) || !isWellFormed(salt)) {
+    throw new ValueError('A password or salt must be text that UTF-8 can hold: it has half of a surrogate pair.');
+  }
+}
+
+/**
+ * A whole number above 0 exactly as "%d" prints it. Django reads with int(), which takes "+1", " 1" and "1_0" too, but
+ * then compares with what it would print, so that those never verify there either.
+ */
+export function positiveInteger(text: string | undefined): number | null {
+  if (text === undefined || !/^[1-9][0-9]{0,14}$/.test(text)) return null;
+  return Number(text);
+}

@@ -1,0 +1,39 @@
+/** md5: `md5$salt$hex`, for tests and old tables. Not secure; nothing uses it unless asked to. */
+import { createHash } from 'node:crypto';
+import { constant_time_compare } from '../../signing/crypto.js';
+import { checkArguments, newSalt, type PasswordHasher, saltIsShort } from './hasher.js';
+
+/** Django's MD5PasswordHasher, which is not in Django's default PASSWORD_HASHERS either. */
+export class MD5PasswordHasher implements PasswordHasher {
+  readonly algorithm = 'md5';
+
+  salt(): string {
+    return newSalt();
+  }
+
+  async encode(password: string, salt: string): Promise<string> {
+    checkArguments(password, salt);
+    return `md5$${salt}$${createHash('md5').update(salt).update(password).digest('hex')}`;
+  }
+
+  #salt(encoded: string): string | null {
+    const [algorithm, salt, hash] = encoded.split('$');
+    return algorithm !== this.algorithm || salt === undefined || salt === '' || hash === undefined ? null : salt;
+  }
+
+  understands(encoded: string): boolean {
+    return this.#salt(encoded) !== null;
+  }
+
+  async verify(password: string, encoded: string): Promise<boolean> {
+    const salt = this.#salt(encoded);
+    return salt !== null && constant_time_compare(encoded, await this.encode(password, salt));
+  }
+
+  must_update(encoded: string): boolean {
+    const salt = this.#salt(encoded);
+    return salt === null || saltIsShort(salt);
+  }
+
+  async harden_runtime(): Promise<void> {}
+}

@@ -1,0 +1,40 @@
+/** `_auth_user_hash`: the keyed hash that ties a session to the password it was opened with. */
+import type { Settings } from '../settings.js';
+import { constant_time_compare, salted_hmac } from '../signing/crypto.js';
+
+const KEY_SALT = 'django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash';
+
+/**
+ * Hex HMAC-SHA256 over the stored password (base_user.AbstractBaseUser.get_session_auth_hash). It changes with the
+ * password, and so ends every session opened before. Django before 3.1 used SHA-1: its sessions are not accepted.
+ *
+ * @param password_field auth_user.password as stored
+ */
+export function get_session_auth_hash(password_field: string, secret: string): string {
+  return salted_hmac(KEY_SALT, password_field, secret, 'sha256').digest('hex');
+}
+
+/** The same under each of SECRET_KEY_FALLBACKS, in their order. */
+export function* get_session_auth_fallback_hash(
+  password_field: string,
+  { SECRET_KEY_FALLBACKS }: Pick<Settings, 'SECRET_KEY_FALLBACKS'>,
+): Generator<string, void, void> {
+  for (const secret of SECRET_KEY_FALLBACKS) yield get_session_auth_hash(password_field, secret);
+}
+
+/**
+ * Does the session's hash belong to this password? 'fallback': yes, but under an older key, so write it anew.
+ * Anything that is no text, or an empty one, is null.
+ */
+export function verify_session_auth_hash(
+  session_hash: unknown,
+  password_field: string,
+  settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS'>,
+): 'current' | 'fallback' | null {
+  if (typeof session_hash !== 'string' || session_hash === '') return null;
+  if (constant_time_compare(session_hash, get_session_auth_hash(password_field, settings.SECRET_KEY))) return 'current';
+  for (const hash of get_session_auth_fallback_hash(password_field, settings)) {
+    if (constant_time_compare(session_hash, hash)) return 'fallback';
+  }
+  return null;
+}
