@@ -1,7 +1,8 @@
 /** The PostgreSQL of the benchmark: its own cluster with its own settings (fsync on), or the one that DATABASE_URL names. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -18,7 +19,6 @@ export interface BenchDatabase {
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const PORT = 54_329;
 
 /** The binaries that npm brought, or the system's. */
 function binaries(): string {
@@ -49,7 +49,6 @@ function unprivileged(folder: string): { uid?: number; gid?: number } {
 }
 
 const SETTINGS = [
-  `port=${PORT}`,
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
   'max_connections=200',
@@ -58,6 +57,16 @@ const SETTINGS = [
   'fsync=on',
   'synchronous_commit=on',
 ];
+
+function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const probe = createServer().once('error', failed);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
 
 async function connected(url: string): Promise<pg.Client> {
   const deadline = Date.now() + 60_000;
@@ -83,15 +92,19 @@ export async function openDatabase(): Promise<BenchDatabase> {
     const bin = binaries();
     const major = /\d+/.exec(execFileSync(join(bin, 'postgres'), ['--version'], { encoding: 'utf8' }))?.[0] ?? '';
     const folder = resolve(ROOT, `.data/bench/postgres${major}`);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(folder), { recursive: true });
+    // The account that PostgreSQL runs under has to reach its folder.
+    for (const above of [dirname(folder), dirname(dirname(folder))]) chmodSync(above, 0o711);
+    if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
     const user = unprivileged(folder);
     if (readdirSync(folder).length === 0) {
       const options = ['-D', folder, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C'];
       execFileSync(join(bin, 'initdb'), options, { ...user, stdio: ['ignore', 'ignore', 'inherit'] });
     }
-    const options = SETTINGS.flatMap((setting) => ['-c', setting]);
+    const port = await freePort();
+    const options = [`port=${port}`, ...SETTINGS].flatMap((setting) => ['-c', setting]);
     server = spawn(join(bin, 'postgres'), ['-D', folder, ...options], { ...user, stdio: 'ignore' });
-    url = `postgres://postgres@127.0.0.1:${PORT}/postgres`;
+    url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   }
   const client = await connected(url);
   const version = (await client.query('SHOW server_version')).rows[0]?.server_version ?? 'unknown';

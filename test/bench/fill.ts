@@ -7,7 +7,7 @@ import { CORES } from './processes.js';
 import { peerJson, session_data, session_key, sessionDocument } from './rows.js';
 
 /** Change it when rows.ts makes other rows: a kept database is filled again then. */
-const EDITION = 2;
+const EDITION = 3;
 const BATCH = 2000;
 const TWO_MONTHS = 60 * 86_400_000;
 

@@ -1,6 +1,8 @@
 /** Installs what ours is measured against: npm packages in peers/, Django in a virtual environment; neither is the library's. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PEERS = fileURLToPath(new URL('peers', import.meta.url));
@@ -24,12 +26,20 @@ const versionOf = (python: string): string | null => {
   return run.status === 0 ? run.stdout.trim() : null;
 };
 
+/** Newest first; pyenv keeps its versions off the PATH. */
+function interpreters(): string[] {
+  const names = ['python3.14', 'python3.13', 'python3.12'];
+  const pyenv = join(process.env['PYENV_ROOT'] ?? join(homedir(), '.pyenv'), 'versions');
+  const kept = existsSync(pyenv) ? readdirSync(pyenv) : [];
+  return [...names.flatMap((name) => [name, ...kept.map((version) => join(pyenv, version, 'bin', name))]), 'python3'];
+}
+
 /** The newest Django that the newest Python here can run, or null with a line that says why. */
 export function installDjango(): DjangoSite | null {
   const python = `${VENV}/bin/python`;
   const there = versionOf(python);
   if (there !== null) return { python, version: there };
-  const interpreter = ['python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3'].find(
+  const interpreter = interpreters().find(
     (name) => spawnSync(name, ['-c', 'import venv, ensurepip'], { stdio: 'ignore' }).status === 0,
   );
   if (interpreter !== undefined) {

@@ -55,7 +55,10 @@ export function session_data(json: string, timestamp: string): string {
   return `${value}:${createHmac('sha256', KEY).update(value).digest('base64url')}`;
 }
 
-/** One row for the peers, with the members that each of them wants to find in it. */
+/**
+ * One row for the peers, with the members that each of them wants to find in it. koa-session does not save members
+ * whose names begin with `_`, so Django's are called auth_user_id and so on here.
+ */
 export function peerJson(json: string, expires: number): string {
   const cookie = {
     originalMaxAge: MAX_AGE * 1000,
@@ -64,7 +67,7 @@ export function peerJson(json: string, expires: number): string {
     path: '/',
   };
   const members = JSON.stringify({ cookie, _expire: expires, _maxAge: MAX_AGE * 1000 });
-  return `${members.slice(0, -1)},${json.slice(1)}`;
+  return `${members.slice(0, -1)},${json.slice(1).replaceAll('"_auth_', '"auth_')}`;
 }
 
 const sha = (algorithm: string, value: string): string =>

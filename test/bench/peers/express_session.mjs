@@ -19,10 +19,10 @@ app.get('/none', (_request, response) => {
   response.json({ id: null, n: 0 });
 });
 app.get('/read', (request, response) => {
-  response.json({ id: request.session._auth_user_id, n: request.session.n });
+  response.json({ id: request.session.auth_user_id, n: request.session.n });
 });
 app.post('/write', (request, response) => {
   request.session.n += 1;
-  response.json({ id: request.session._auth_user_id, n: request.session.n });
+  response.json({ id: request.session.auth_user_id, n: request.session.n });
 });
 app.listen(PORT, '127.0.0.1');

@@ -24,9 +24,9 @@ app.register(session, {
   },
 });
 app.get('/none', async () => ({ id: null, n: 0 }));
-app.get('/read', async ({ session }) => ({ id: session._auth_user_id, n: session.n }));
+app.get('/read', async ({ session }) => ({ id: session.auth_user_id, n: session.n }));
 app.post('/write', async ({ session }) => {
   session.n += 1;
-  return { id: session._auth_user_id, n: session.n };
+  return { id: session.auth_user_id, n: session.n };
 });
 await app.listen({ port: PORT, host: '127.0.0.1' });

@@ -26,10 +26,10 @@ router.get('/none', (ctx) => {
   ctx.body = { id: null, n: 0 };
 });
 router.get('/read', (ctx) => {
-  ctx.body = { id: ctx.session._auth_user_id, n: ctx.session.n };
+  ctx.body = { id: ctx.session.auth_user_id, n: ctx.session.n };
 });
 router.post('/write', (ctx) => {
   ctx.session.n += 1;
-  ctx.body = { id: ctx.session._auth_user_id, n: ctx.session.n };
+  ctx.body = { id: ctx.session.auth_user_id, n: ctx.session.n };
 });
 app.use(router.routes()).listen(PORT, '127.0.0.1');

@@ -1,0 +1,75 @@
+/** `npm run bench`: installs, fills, measures, prints, and leaves JSON and the chart. Options: see options.ts. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chart } from './chart.js';
+import { contestants } from './contestants.js';
+import { databaseSettings, openDatabase, processor } from './database.js';
+import { fill } from './fill.js';
+import { goals } from './goals.js';
+import { installDjango, installPeers } from './install.js';
+import { Generators } from './measure.js';
+import { readOptions, USAGE } from './options.js';
+import { comparePeers } from './peers.js';
+import { CORES, pin } from './processes.js';
+import { goalTable, print, type Report, scenarioTable, type Table } from './report.js';
+import { SCENARIOS } from './scenarios.js';
+
+const CHART = fileURLToPath(new URL('chart.svg', import.meta.url));
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (options === null) {
+    console.log(USAGE);
+    return;
+  }
+  installPeers();
+  const everybody = contestants(CORES, installDjango());
+  const list = everybody.filter(({ name }) => options.contestants?.test(name) ?? true);
+  const database = await openDatabase();
+  const generators = new Generators(options.generators);
+  const tables: Table[] = [];
+  try {
+    const started = Date.now();
+    const filled = await fill(database, options.rows, true);
+    console.error(`${options.rows} sessions ${filled ? `filled in ${(Date.now() - started) / 1000} s` : 'are there'}`);
+    if (options.pin && CORES > 1) {
+      // Core 0 is the server's; PostgreSQL and the generators share the others.
+      const others = Array.from({ length: CORES - 1 }, (_, n) => n + 1);
+      if (database.pid !== undefined) pin(database.pid, others);
+      generators.pin(others);
+    }
+    const results = options.parts.has('peers') ? await comparePeers(list, database, generators, options) : [];
+    const machine = {
+      date: new Date().toISOString().slice(0, 10),
+      processor: processor(),
+      cores: CORES,
+      node: process.version,
+      postgresql: database.version,
+      ...(await databaseSettings(database)),
+      rows: options.rows,
+      connections: options.connections,
+      rounds: options.rounds,
+      seconds: options.seconds,
+      pinned: options.pin ? 'server on core 0; PostgreSQL and generator on the others' : 'no',
+    };
+    const report: Report = { machine, contestants: list, results, goals: goals(results), tables };
+    const scenarioTables = SCENARIOS.flatMap((scenario) => scenarioTable(scenario, results) ?? []);
+    for (const table of [...scenarioTables, goalTable(report.goals), ...tables]) console.log(print(table));
+    mkdirSync(dirname(options.output), { recursive: true });
+    writeFileSync(options.output, `${JSON.stringify(report, null, 1)}\n`);
+    if (options.parts.has('peers')) {
+      const sections = [
+        { title: 'Read a logged-in session, requests a second', scenario: 'read' },
+        { title: 'Read, change, save, requests a second', scenario: 'write' },
+      ];
+      const caption = `${options.rows.toLocaleString('en-US')} sessions of 2 kB, ${options.connections} connections, ${CORES} cores, node ${process.version}, PostgreSQL ${database.version}, medians of ${options.rounds}`;
+      writeFileSync(CHART, chart(results, sections, caption));
+    }
+  } finally {
+    generators.stop();
+    await database.stop();
+  }
+}
+
+await main();
