@@ -6,7 +6,7 @@ import { runningEmbeddedUrl } from '../server/db/embedded.js';
 import { connectionSettings } from '../server/db/knex.js';
 import { MIGRATIONS_TABLE, MigrationSource } from '../server/db/migrations.js';
 import { ImproperlyConfigured } from '../server/errors.js';
-import { databaseUrl, dataFolder } from './settings.js';
+import { ownSettings } from './settings.js';
 
 /** Knex changes into this file's folder; the data folder is beside it in the sources, one further up in the build. */
 function projectFolder(): string {
