@@ -1,0 +1,132 @@
+/**
+ * `session_data`, the signed text of a session in its row (SessionBase.encode and decode):
+ *
+ *     eyJmb28iOiJiYXIifQ:1vb66i:FZyO6WHab44PzBNgRfllLfQAAfZoRDykrU5AhEwqF0E
+ *     {"foo":"bar"}      time   signature of what stands before it
+ *
+ * A leading dot says that the JSON was compressed. Before Django 3.1 it was `base64(hex signature:JSON)`.
+ */
+import { type Clock, systemClock } from '../clock.js';
+import { ValueError } from '../errors.js';
+import type { Settings } from '../settings.js';
+import { constant_time_compare, type SigningKey, salted_hmac } from '../signing/crypto.js';
+import { pack, unpack } from '../signing/payload.js';
+import { splitTimestamp, TimestampSigner } from '../signing/signer.js';
+
+/** What session_data depends on. Keys may be bytes, as in Django. */
+export interface CodecSettings
+  extends Pick<Settings, 'SESSION_KEY_SALT' | 'SESSION_READ_LEGACY' | 'SESSION_MAX_BYTES'> {
+  readonly SECRET_KEY: SigningKey;
+  readonly SECRET_KEY_FALLBACKS: readonly SigningKey[];
+}
+
+export interface CodecOptions {
+  readonly now?: Clock;
+  /** Hears once of each text whose signature is wrong. The message never has anything of the text in it. */
+  readonly onSuspicious?: (message: string) => void;
+}
+
+export interface Verification {
+  /** Which key signed the text: SECRET_KEY, the fallback at a place, or none that is known. */
+  readonly key: 'current' | number | null;
+  /** Whether it has the format of Django before 3.1. False where no key fits. */
+  readonly legacy: boolean;
+}
+
+/** Django's own words, under the logger django.security.SuspiciousSession. */
+const CORRUPTED = 'Session data corrupted';
+
+const LEGACY_SALT = 'django.contrib.sessions';
+
+interface Opened extends Verification {
+  /** What the signature stands for: `payload:time`, or the JSON itself in the older format. */
+  readonly signed: string;
+}
+
+/** Signs and verifies session_data. Keys are derived once, when it is made. */
+export class SessionCodec {
+  readonly #settings: CodecSettings;
+  readonly #signer: TimestampSigner;
+  readonly #onSuspicious: (message: string) => void;
+
+  constructor(settings: CodecSettings, { now = systemClock, onSuspicious }: CodecOptions = {}) {
+    this.#settings = settings;
+    this.#onSuspicious = onSuspicious ?? (() => {});
+    this.#signer = new TimestampSigner({
+      key: settings.SECRET_KEY,
+      fallback_keys: settings.SECRET_KEY_FALLBACKS,
+      salt: settings.SESSION_KEY_SALT,
+      now,
+    });
+  }
+
+  /**
+   * JSON text → session_data, signed with SECRET_KEY at the present second.
+   * @throws ValueError over SESSION_MAX_BYTES, which could not be read again
+   */
+  encode(json: string): string {
+    const { SESSION_MAX_BYTES } = this.#settings;
+    if (json.length > SESSION_MAX_BYTES) {
+      throw new ValueError(
+        `The session has ${json.length} bytes, and SESSION_MAX_BYTES is ${SESSION_MAX_BYTES}. Keep large things elsewhere and their keys in the session.`,
+      );
+    }
+    return this.#signer.sign(pack(json, true));
+  }
+
+  /**
+   * session_data → the JSON text that was signed, unparsed: it may be no object, or no JSON.
+   *
+   * Null when the signature is wrong, and then `onSuspicious` hears of it; null without a word when what was signed
+   * cannot be unpacked or is larger than SESSION_MAX_BYTES. Never throws.
+   */
+  decode(session_data: string): string | null {
+    const opened = this.#open(session_data);
+    if (opened.key === null) {
+      this.#onSuspicious(CORRUPTED);
+      return null;
+    }
+    const { SESSION_MAX_BYTES } = this.#settings;
+    if (opened.legacy) return opened.signed.length > SESSION_MAX_BYTES ? null : opened.signed;
+    const stamped = splitTimestamp(opened.signed);
+    if (stamped === null) return null;
+    try {
+      return unpack(stamped.value, SESSION_MAX_BYTES);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Which key signed the text, and in which format, for tools that look at rows. Logs nothing. */
+  verify(session_data: string): Verification {
+    const { key, legacy } = this.#open(session_data);
+    return { key, legacy };
+  }
+
+  #open(session_data: string): Opened {
+    const verified = this.#signer.verify(session_data);
+    if (verified !== null) return { key: keyName(verified.fallback), legacy: false, signed: verified.value };
+    const legacy = this.#settings.SESSION_READ_LEGACY ? this.#openLegacy(session_data) : null;
+    return legacy ?? { key: null, legacy: false, signed: '' };
+  }
+
+  /** `base64(hex:JSON)`, the hex being HMAC-SHA1 with a salt without a dot (Django 3.2, SessionBase._legacy_decode). */
+  #openLegacy(session_data: string): Opened | null {
+    const data = Buffer.from(session_data, 'base64');
+    // Base64 has several texts for the same bytes; Django wrote this one.
+    if (data.toString('base64') !== session_data) return null;
+    const text = data.toString('latin1');
+    const colon = text.indexOf(':');
+    if (colon < 0) return null;
+    const signature = text.slice(0, colon);
+    const signed = text.slice(colon + 1);
+    const { SECRET_KEY, SECRET_KEY_FALLBACKS, SESSION_KEY_SALT } = this.#settings;
+    const salt = LEGACY_SALT + SESSION_KEY_SALT.slice(SESSION_KEY_SALT.lastIndexOf('.') + 1);
+    const place = [SECRET_KEY, ...SECRET_KEY_FALLBACKS].findIndex((key) =>
+      constant_time_compare(signature, salted_hmac(salt, Buffer.from(signed, 'latin1'), key, 'sha1').digest('hex')),
+    );
+    return place < 0 ? null : { key: keyName(place - 1), legacy: true, signed };
+  }
+}
+
+const keyName = (fallback: number): 'current' | number => (fallback < 0 ? 'current' : fallback);

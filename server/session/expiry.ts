@@ -1,0 +1,200 @@
+/**
+ * When a session ends: what `set_expiry` keeps under `_session_expiry`, and what it means
+ * (SessionBase.set_expiry, get_expiry_age and get_expiry_date).
+ *
+ * | stored | means |
+ * |---|---|
+ * | nothing, null | SESSION_COOKIE_AGE seconds after the last change |
+ * | 0 | the same for the row, and a cookie that ends with the browser |
+ * | a number | so many seconds after the last change |
+ * | an ISO date | that moment |
+ */
+import { ValueError } from '../errors.js';
+
+/** A span of time, with the parameters of Python's timedelta. They add up. */
+export interface TimeDelta {
+  readonly weeks?: number;
+  readonly days?: number;
+  readonly hours?: number;
+  readonly minutes?: number;
+  readonly seconds?: number;
+  readonly milliseconds?: number;
+  readonly microseconds?: number;
+}
+
+/** Seconds, 0 for the browser's end, a moment as Date or ISO text, a span from now, or null for the settings' rule. */
+export type ExpiryInput = number | Date | string | TimeDelta | null;
+
+export interface ExpiryContext {
+  /** SESSION_COOKIE_AGE, in seconds. */
+  readonly cookie_age: number;
+  /** When the session was last changed, Unix seconds. */
+  readonly modification: number;
+}
+
+const MICROSECONDS = {
+  weeks: 604_800_000_000,
+  days: 86_400_000_000,
+  hours: 3_600_000_000,
+  minutes: 60_000_000,
+  seconds: 1_000_000,
+  milliseconds: 1_000,
+  microseconds: 1,
+} as const satisfies Record<keyof TimeDelta, number>;
+
+const SECOND = MICROSECONDS.seconds;
+
+// Python's datetime.min and datetime.max: a row outside them breaks every Django that reads it.
+const FIRST_MOMENT = Date.parse('0001-01-01T00:00:00.000Z');
+const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** A moment, exact to the microsecond: whole Unix seconds, and the microseconds above them. */
+interface Moment {
+  readonly seconds: number;
+  readonly microseconds: number;
+}
+
+function momentOf(unixSeconds: number): Moment {
+  const all = Math.round(unixSeconds * SECOND);
+  const seconds = Math.floor(all / SECOND);
+  return { seconds, microseconds: all - seconds * SECOND };
+}
+
+/** Milliseconds since 1970, the microseconds below them dropped, as a Date cannot hold them. */
+const milliseconds = (moment: Moment): number => moment.seconds * 1000 + Math.floor(moment.microseconds / 1000);
+
+const isRepresentable = (time: number): boolean => time >= FIRST_MOMENT && time <= LAST_MOMENT;
+
+// date [separator time [zone]], as Python's isoformat() writes it and its fromisoformat() reads it:
+//   date = YYYY-MM-DD, time = HH[:MM[:SS[.f…]]], zone = Z or +-HH:MM[:SS]; the separator is any one character.
+const ISO_DATE =
+  /^(\d{4}-\d{2}-\d{2})(?:[\s\S]([01]\d|2[0-3])(?::([0-5]\d)(?::([0-5]\d)(?:[.,](\d+))?)?)?(Z|([+-])([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?)?)?$/;
+
+/**
+ * ISO text → the moment, or undefined when it is none. Text without a zone counts as UTC: Django writes such with
+ * USE_TZ = False, in its TIME_ZONE, which is not known here.
+ */
+function parseIsoDate(text: string): Moment | undefined {
+  const match = ISO_DATE.exec(text);
+  if (match === null) return undefined;
+  const [, date = '', hours, minutes, seconds, fraction = '', , sign, ...offset] = match;
+  const midnight = Date.parse(`${date}T00:00:00Z`);
+  // V8 takes February 30 for March 2.
+  if (Number.isNaN(midnight) || !new Date(midnight).toISOString().startsWith(date)) return undefined;
+  const east = secondsOf(offset) * (sign === '-' ? -1 : 1);
+  return {
+    seconds: midnight / 1000 + secondsOf([hours, minutes, seconds]) - east,
+    microseconds: Number(fraction.slice(0, 6).padEnd(6, '0')),
+  };
+}
+
+function secondsOf([hours = '0', minutes = '0', seconds = '0']: readonly (string | undefined)[]): number {
+  return Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+}
+
+/** What is stored, understood: a moment, or seconds after the last change. */
+type Expiry = { readonly moment: Moment } | { readonly age: number };
+
+/** What is stored may be any JSON that somebody put there; what is no expiry falls back to the cookie's age. */
+function understand(expiry: unknown, { cookie_age, modification }: ExpiryContext): Expiry {
+  const fallback = { age: cookie_age };
+  if (expiry instanceof Date || typeof expiry === 'string') {
+    const moment = expiry instanceof Date ? momentOf(expiry.getTime() / 1000) : parseIsoDate(expiry);
+    return moment !== undefined && isRepresentable(milliseconds(moment)) ? { moment } : fallback;
+  }
+  // Python's True is the int 1.
+  const age = expiry === true ? 1 : expiry;
+  // 0, as false and null, stands for the settings' age.
+  if (typeof age !== 'number' || age === 0) return fallback;
+  return isRepresentable((modification + age) * 1000) ? { age } : fallback;
+}
+
+/**
+ * Seconds from the last change to the end: whole ones for a stored date, negative once it has passed.
+ *
+ * What is stored and no expiry (other text, a list, a date beyond the year 9999) counts as nothing stored, where
+ * Django raises and answers 500.
+ *
+ * @param expiry what lies under `_session_expiry`, or a Date
+ */
+export function get_expiry_age(expiry: unknown, context: ExpiryContext): number {
+  const understood = understand(expiry, context);
+  if ('age' in understood) return understood.age;
+  const { moment } = understood;
+  const modification = momentOf(context.modification);
+  return moment.seconds - modification.seconds - (moment.microseconds < modification.microseconds ? 1 : 0);
+}
+
+/** The moment of the end, which goes into the row; microseconds are dropped. Agrees with `get_expiry_age`. */
+export function get_expiry_date(expiry: unknown, context: ExpiryContext): Date {
+  const understood = understand(expiry, context);
+  if ('moment' in understood) return new Date(milliseconds(understood.moment));
+  return new Date(milliseconds(momentOf(context.modification + understood.age)));
+}
+
+/**
+ * Whether the cookie ends with the browser: as stored, otherwise as SESSION_EXPIRE_AT_BROWSER_CLOSE says.
+ * Python's `expiry == 0` also holds for False.
+ */
+export function get_expire_at_browser_close(expiry: unknown, setting: boolean): boolean {
+  if (expiry === null || expiry === undefined) return setting;
+  return expiry === 0 || expiry === false;
+}
+
+/**
+ * What `set_expiry(value)` keeps under `_session_expiry`: a number or ISO text, or null for nothing.
+ *
+ * A Date or a span becomes the text of Python's isoformat(): with `+00:00`, never `Z`, and with six digits of fraction
+ * or none. Text is kept as given.
+ *
+ * @param now Unix seconds, from where a span counts
+ * @throws ValueError for a number, date, text or span that is no expiry, or beyond the years 1 to 9999
+ * @throws TypeError for anything else
+ */
+export function expiry_value(value: ExpiryInput, now: number): number | string | null {
+  if (value === null) return null;
+  if (typeof value === 'number') {
+    if (!isRepresentable((now + value) * 1000)) throw noExpiry('number of seconds');
+    return value;
+  }
+  if (typeof value === 'string') {
+    const moment = parseIsoDate(value);
+    if (moment === undefined || !isRepresentable(milliseconds(moment))) throw noExpiry('text');
+    return value;
+  }
+  if (value instanceof Date) return isoformat(momentOf(value.getTime() / 1000));
+  return isoformat(momentOf(now + microsecondsOf(value) / SECOND));
+}
+
+function noExpiry(what: string): ValueError {
+  return new ValueError(
+    `This ${what} is no expiry. Give seconds, a Date, ISO text such as 2026-08-15T12:00:00+00:00, a span such as { days: 1 }, or null.`,
+  );
+}
+
+function microsecondsOf(span: TimeDelta): number {
+  const parts = typeof span === 'object' ? Object.entries(span) : [];
+  let sum = 0;
+  for (const [unit, amount] of parts) {
+    if (!isUnit(unit) || typeof amount !== 'number') throw noSpan();
+    sum += amount * MICROSECONDS[unit];
+  }
+  if (parts.length === 0) throw noSpan();
+  return sum;
+}
+
+const isUnit = (unit: string): unit is keyof TimeDelta => Object.hasOwn(MICROSECONDS, unit);
+
+function noSpan(): TypeError {
+  return new TypeError(
+    `An expiry is a number, a Date, ISO text, null, or an object with numbers under some of ${Object.keys(MICROSECONDS).join(', ')}.`,
+  );
+}
+
+/** Python's datetime.isoformat() of a moment in UTC. */
+function isoformat(moment: Moment): string {
+  const time = milliseconds(moment);
+  if (!isRepresentable(time)) throw noExpiry('date or span');
+  const fraction = moment.microseconds === 0 ? '' : `.${String(moment.microseconds).padStart(6, '0')}`;
+  return `${new Date(time).toISOString().slice(0, 19)}${fraction}+00:00`;
+}

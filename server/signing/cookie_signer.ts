@@ -1,0 +1,74 @@
+/** Signed cookies: the value with time and signature, bound to the cookie's name (django.core.signing.get_cookie_signer). */
+import { type Clock, systemClock } from '../clock.js';
+import { BadSignature, SignatureExpired } from '../errors.js';
+import type { Settings } from '../settings.js';
+import type { SigningKey } from './crypto.js';
+import { TimestampSigner } from './signer.js';
+
+/** What signed cookies depend on. Keys may be bytes, as in Django. */
+export interface CookieSignerSettings
+  extends Pick<Settings, 'SIGNED_COOKIE_SALT_VERSION' | 'SIGNED_COOKIE_LEGACY_SALT_FALLBACK'> {
+  readonly SECRET_KEY: SigningKey;
+  readonly SECRET_KEY_FALLBACKS: readonly SigningKey[];
+}
+
+interface CookieSignerOptions {
+  readonly settings: CookieSignerSettings;
+  /** Tells cookies of one name apart. */
+  readonly salt?: string;
+  readonly now?: Clock;
+}
+
+type SaltVersion = Settings['SIGNED_COOKIE_SALT_VERSION'];
+
+/**
+ * The salt that binds a signature to a cookie. Version 1 joins name and salt, so that the cookie `ab` with salt `c` has
+ * the signature of the cookie `a` with salt `bc`: CVE-2026-6873. Version 2, since Django 5.2.15 and 6.0.6, has the
+ * salt's length in it, in code points as Python counts.
+ */
+function cookieSalt(version: SaltVersion, key: string, salt: string): string {
+  return version === 1 ? key + salt : `django.http.cookies.v2:${[...salt].length}:${salt}${key}`;
+}
+
+function cookieKey(key: SigningKey): Buffer {
+  return Buffer.concat([Buffer.from('django.http.cookies'), Buffer.from(key)]);
+}
+
+function cookieSigner(version: SaltVersion, key: string, options: CookieSignerOptions): TimestampSigner {
+  const { settings, salt = '', now = systemClock } = options;
+  return new TimestampSigner({
+    key: cookieKey(settings.SECRET_KEY),
+    fallback_keys: settings.SECRET_KEY_FALLBACKS.map(cookieKey),
+    salt: cookieSalt(version, key, salt),
+    now,
+  });
+}
+
+/** A value → what stands in the cookie `key`: `value:time:signature`. */
+export function sign_cookie(key: string, value: string, options: CookieSignerOptions): string {
+  return cookieSigner(options.settings.SIGNED_COOKIE_SALT_VERSION, key, options).sign(value);
+}
+
+/**
+ * What stood in the cookie `key` → the value.
+ *
+ * Both versions' cookies are read, the older one only while SIGNED_COOKIE_LEGACY_SALT_FALLBACK is on, or where
+ * SIGNED_COOKIE_SALT_VERSION says that it is the one written.
+ *
+ * @param options.max_age seconds; an older cookie is refused
+ * @throws BadSignature, SignatureExpired
+ */
+export function unsign_cookie(
+  key: string,
+  signed: string,
+  options: CookieSignerOptions & { readonly max_age?: number | undefined },
+): string {
+  const { settings, max_age } = options;
+  const legacy = settings.SIGNED_COOKIE_LEGACY_SALT_FALLBACK || settings.SIGNED_COOKIE_SALT_VERSION === 1;
+  try {
+    return cookieSigner(2, key, options).unsign(signed, { max_age });
+  } catch (error) {
+    if (!(error instanceof BadSignature) || error instanceof SignatureExpired || !legacy) throw error;
+    return cookieSigner(1, key, options).unsign(signed, { max_age });
+  }
+}

@@ -1,0 +1,75 @@
+/** Keyed hashes, comparison and random texts as django.utils.crypto has them. */
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  type Hmac,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
+import { ValueError } from '../errors.js';
+
+/** A SECRET_KEY: text, which counts as its UTF-8, or bytes. */
+export type SigningKey = string | Buffer;
+
+/** The hash functions that Django's signers use: sha256, and sha1 for what Django wrote before 3.1. */
+export type HashAlgorithm = 'sha256' | 'sha1';
+
+/**
+ * The key under which `salted_hmac` computes: the hash of salt and secret in one. Derive it once where many values are
+ * signed with one salt.
+ */
+export function saltedKey(key_salt: SigningKey, secret: SigningKey, algorithm: HashAlgorithm = 'sha256'): KeyObject {
+  return createSecretKey(createHash(algorithm).update(key_salt).update(secret).digest());
+}
+
+/**
+ * A keyed hash of a value, for one purpose that the salt names (django.utils.crypto.salted_hmac).
+ * Django's own default is sha1; ours is what its signers use.
+ */
+export function salted_hmac(
+  key_salt: SigningKey,
+  value: SigningKey,
+  secret: SigningKey,
+  algorithm: HashAlgorithm = 'sha256',
+): Hmac {
+  return createHmac(algorithm, saltedKey(key_salt, secret, algorithm)).update(value);
+}
+
+/** Whether two texts are the same, in a time that tells nothing about where they differ; only their lengths may show. */
+export function constant_time_compare(a: string, b: string): boolean {
+  const left = Buffer.from(a, 'utf8');
+  const right = Buffer.from(b, 'utf8');
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+
+/**
+ * A random text of `length` characters, each equally likely (django.utils.crypto.get_random_string).
+ * @throws ValueError when there are no characters to choose from, or more than 256
+ */
+export function get_random_string(length: number, allowed_chars: string = LETTERS_AND_DIGITS): string {
+  const { length: choices } = allowed_chars;
+  if (choices === 0 || choices > 256) throw new ValueError('allowed_chars must hold 1 to 256 characters.');
+  // Bytes at and above the last multiple of `choices` would favour the first characters.
+  const limit = 256 - (256 % choices);
+  let text = '';
+  while (text.length < length) {
+    for (const byte of randomBytes(length - text.length)) {
+      if (byte < limit) text += allowed_chars.charAt(byte % choices);
+    }
+  }
+  return text;
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/**
+ * Whether a text has a UTF-8. Half a surrogate pair has none: Python refuses to encode it, Node writes U+FFFD in its
+ * place, so that two different texts would have one signature.
+ */
+export function isWellFormed(text: string): boolean {
+  return !LONE_SURROGATE.test(text);
+}

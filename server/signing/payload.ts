@@ -1,0 +1,43 @@
+/** JSON text ↔ the part of a signed object before its signature: base64, compressed when that is shorter. */
+import { deflateSync, inflateSync } from 'node:zlib';
+import { ValueError } from '../errors.js';
+import { b64url_decode, b64url_encode } from './base64url.js';
+
+/** What a signed object may hold at most, uncompressed, unless the caller says otherwise. */
+export const DEFAULT_MAX_BYTES = 4_194_304;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ISO 8859-1 is what is meant
+const LATIN_1 = /^[\u0000-\u00ff]*$/;
+
+/**
+ * `{"a":1}` → `eyJhIjoxfQ`, or `.` and the base64 of its zlib stream if that saves more than the dot
+ * (django.core.signing.Signer.sign_object). Which bytes zlib makes of a text differs between its builds.
+ * @throws ValueError for a character above U+00FF; Python's JSON has ASCII alone
+ */
+export function pack(json: string, compress: boolean): string {
+  if (!LATIN_1.test(json)) throw new ValueError('The JSON text must escape what is not in ISO 8859-1.');
+  const data = Buffer.from(json, 'latin1');
+  if (compress) {
+    const compressed = deflateSync(data);
+    if (compressed.length < data.length - 1) return `.${b64url_encode(compressed)}`;
+  }
+  return b64url_encode(data);
+}
+
+/**
+ * The other way. The caller has verified the signature: nothing unsigned is inflated.
+ * @throws ValueError when it is no base64, no zlib stream, or more than `max_bytes` after inflating
+ */
+export function unpack(packed: string, max_bytes: number = DEFAULT_MAX_BYTES): string {
+  const compressed = packed.startsWith('.');
+  let data = b64url_decode(compressed ? packed.slice(1) : packed);
+  if (compressed) {
+    try {
+      data = inflateSync(data, { maxOutputLength: max_bytes });
+    } catch (cause) {
+      throw new ValueError(`The payload is no zlib stream, or larger than ${max_bytes} bytes.`, { cause });
+    }
+  }
+  if (data.length > max_bytes) throw new ValueError(`The payload is larger than ${max_bytes} bytes.`);
+  return data.toString('latin1');
+}
