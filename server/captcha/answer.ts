@@ -1,0 +1,89 @@
+/** The captcha's answer: kept in the session as a keyed hash, accepted once, for ten minutes. */
+import { UpdateError } from '../errors.js';
+import type { SessionDictionary } from '../session/dictionary.js';
+import type { Settings } from '../settings.js';
+import { constant_time_compare, salted_hmac } from '../signing/crypto.js';
+import { randomText } from './random.js';
+
+/** The session key of the answer: `{"hash": "64 hex digits", "expires": 1767225600.5}`. */
+export const CAPTCHA_SESSION_KEY = 'captcha';
+/** Seconds for which an answer counts. */
+export const CAPTCHA_AGE = 600;
+export const CAPTCHA_LENGTH = 6;
+/**
+ * Only characters that people tell apart when bent: no O and 0, I, J and 1, Z and 2, S and 5, B and 8, V and U,
+ * A and 4, G and 6. 21^6 texts: 86 million, of which each picture allows one guess.
+ */
+export const CAPTCHA_ALPHABET = 'ACDEFGHKLMNPRTUWXY379';
+
+const KEY_SALT = 'koa_django_session.captcha';
+// What is compared at all: a full-width A is no A, and an empty answer is no answer.
+const TYPED = /^[0-9A-Za-z]{1,32}$/;
+
+type KeySettings = Pick<Settings, 'SECRET_KEY'>;
+
+/** What the captcha needs of a session: `Session` has it. */
+export interface CaptchaSession {
+  readonly session_key: string | null;
+  get(key: string): unknown;
+  set(key: string, value: unknown): void;
+  atomic<T>(change: (fresh: SessionDictionary) => T | Promise<T>): Promise<T>;
+}
+
+export function newCaptchaText(): string {
+  return randomText(CAPTCHA_LENGTH, CAPTCHA_ALPHABET);
+}
+
+/**
+ * Hex of Django's `salted_hmac("koa_django_session.captcha", answer.lower(), algorithm="sha256")`. A test that knows
+ * SECRET_KEY can plant an answer with it.
+ */
+export function captchaHash(answer: string, { SECRET_KEY }: KeySettings): string {
+  return salted_hmac(KEY_SALT, answer.toLowerCase(), SECRET_KEY, 'sha256').digest('hex');
+}
+
+/** Remember what the picture shows, instead of what an earlier picture showed. `now` is Unix seconds. */
+export function keepCaptcha(
+  session: CaptchaSession,
+  answer: string,
+  { settings, now }: { readonly settings: KeySettings; readonly now: number },
+): void {
+  session.set(CAPTCHA_SESSION_KEY, { hash: captchaHash(answer, settings), expires: now + CAPTCHA_AGE });
+}
+
+/**
+ * Whether `typed` is what this session's picture shows. Either way the answer is used up: it is taken out under the
+ * row's lock, so that of fifty copies of one request one is accepted. Letter case and blanks around do not count.
+ *
+ * A session without a picture, one that is gone, an old answer, a malformed one: false, never an error. Rejects with
+ * StoreUnavailable when the store is away.
+ */
+export async function acceptCaptcha(
+  session: CaptchaSession,
+  typed: string,
+  { settings, now }: { readonly settings: KeySettings; readonly now: number },
+): Promise<boolean> {
+  // Without a picture there is nothing to use up, and no row to lock.
+  if (session.get(CAPTCHA_SESSION_KEY) === null || session.session_key === null) return false;
+  const kept = await takeOut(session);
+  const answer = typed.trim();
+  if (!TYPED.test(answer) || !isKept(kept) || kept.expires <= now) return false;
+  return constant_time_compare(kept.hash, captchaHash(answer, settings));
+}
+
+async function takeOut(session: CaptchaSession): Promise<unknown> {
+  try {
+    return await session.atomic((fresh) => fresh.pop(CAPTCHA_SESSION_KEY, null));
+  } catch (error) {
+    // Logged out or expired between reading and here: the picture went with the row.
+    if (error instanceof UpdateError) return null;
+    throw error;
+  }
+}
+
+/** Rows come from outside: whoever has the key may have written anything there. */
+function isKept(value: unknown): value is { readonly hash: string; readonly expires: number } {
+  if (typeof value !== 'object' || value === null) return false;
+  const { hash, expires } = value as { hash?: unknown; expires?: unknown };
+  return typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash) && Number.isFinite(expires);
+}
