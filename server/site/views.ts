@@ -1,0 +1,144 @@
+/** Pages from templates: koa-views in front, one Nunjucks environment behind it, and what every page is given. */
+import { existsSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Context, Middleware } from 'koa';
+import koaViews from 'koa-views';
+import nunjucks from 'nunjucks';
+import { patch_vary_headers } from '../http/index.js';
+import { LANGUAGES, type Language, languageOf, languageTag, messages } from './i18n.js';
+
+declare module 'koa' {
+  interface ExtendableContext {
+    /** koa-views: render a template into the response's body. */
+    render(view: string, locals?: object): Promise<string>;
+  }
+}
+
+export interface PageOptions {
+  readonly LANGUAGE_COOKIE_NAME: string;
+  /** Whether the lab is there to be linked to, and errors may say more. */
+  readonly lab: boolean;
+}
+
+/** The folder `views/` of the package: next to server/ in the source, two floors up from the build. */
+export const VIEWS = viewsFolder();
+
+function viewsFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'views', 'layout.html'))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error('The folder views/ with layout.html is not part of this installation.');
+    folder = parent;
+  }
+  return join(folder, 'views');
+}
+
+/**
+ * The environment of the templates. Everything is escaped; a name that a template uses and a page does not give is an
+ * error, not a blank.
+ */
+function createEnvironment(): nunjucks.Environment {
+  const loader = new nunjucks.FileSystemLoader(VIEWS, { noCache: false, watch: false });
+  return new nunjucks.Environment(loader, { autoescape: true, throwOnUndefined: true });
+}
+
+/**
+ * Middleware that gives every request `ctx.render`. koa-views is told to use our environment: with its own engine it
+ * would compile a template at every render, could not find what a template extends, and would take locals with the names
+ * `settings`, `loader` or `nunjucksEnv` for its own.
+ */
+export function views(): Middleware {
+  const environment = createEnvironment();
+  const render = (file: string, locals: object): Promise<string> =>
+    new Promise((resolve, reject) => {
+      environment.render(relative(VIEWS, file), locals, (error, html) => {
+        if (error !== null || html === null) reject(error ?? new Error(`${file} rendered to nothing.`));
+        else resolve(html);
+      });
+    });
+  return koaViews(VIEWS, { map: { html: 'html' }, engineSource: { html: render } });
+}
+
+/** What is said of a user on a page. */
+interface Visitor {
+  readonly id: number;
+  readonly username: string;
+}
+
+/** The renderer of pages, with what the layout needs in every language. */
+export class Pages {
+  readonly #options: PageOptions;
+
+  constructor(options: PageOptions) {
+    this.#options = options;
+  }
+
+  language(ctx: Context): Language {
+    return languageOf(ctx, this.#options.LANGUAGE_COOKIE_NAME);
+  }
+
+  /** Render `views/<name>.html` for this visitor. The status stays as it is set. */
+  async render(ctx: Context, name: string, locals: object = {}): Promise<void> {
+    const html = await this.text(ctx, name, locals);
+    ctx.type = 'html';
+    ctx.body = html;
+  }
+
+  /** As render, but returns the HTML and sets only the headers. */
+  async text(ctx: Context, name: string, locals: object = {}): Promise<string> {
+    const visitor = ctx.user.is_authenticated ? { id: ctx.user.id, username: ctx.user.username } : null;
+    return this.#fill(ctx, name, visitor, locals);
+  }
+
+  /**
+   * The page of an error, for `exceptions({ render })`. It asks for no user and no session: it has to be there when the
+   * database is not.
+   */
+  readonly error = async (ctx: Context, status: number, message: string): Promise<string> => {
+    const texts: Readonly<Record<string, unknown>> = messages(this.language(ctx));
+    const title = texts[`error_${status}`];
+    const text = texts[`error_${status}_text`];
+    const known = typeof title === 'string' && typeof text === 'string';
+    return this.#fill(ctx, 'error', undefined, {
+      status,
+      title: known ? title : texts[status < 500 ? 'error_400' : 'error_500'],
+      text: known ? text : null,
+      detail: known && !this.#options.lab ? null : message,
+    });
+  };
+
+  #fill(ctx: Context, name: string, visitor: Visitor | null | undefined, locals: object): Promise<string> {
+    const language = this.language(ctx);
+    // Pages say who is logged in, so that no cache may keep them; and they differ by cookie and by language.
+    ctx.set('Cache-Control', 'no-store');
+    ctx.set('Content-Language', languageTag(language));
+    patch_vary_headers(ctx, 'Cookie', 'Accept-Language');
+    return ctx.render(name, {
+      m: messages(language),
+      lang: languageTag(language),
+      languages: this.#languageLinks(ctx, language),
+      here: ctx.path,
+      lab: this.#options.lab,
+      // null: nobody. undefined: not asked, because the page must not need to know.
+      visitor: visitor ?? null,
+      asked: visitor !== undefined,
+      // Made when a template prints it and not before: a page without a form sends no CSRF cookie.
+      csrf_token: { toString: () => ctx.csrf_token },
+      ...locals,
+    });
+  }
+
+  /** Links to this page in the other languages; where this page answers a form, to what a GET of it shows. */
+  #languageLinks(ctx: Context, current: Language): readonly object[] {
+    const next = encodeURIComponent(ctx.method === 'GET' ? ctx.url : ctx.path);
+    return LANGUAGES.filter((language) => language !== current).map((language) => ({
+      href: `/language/${language}/?next=${next}`,
+      tag: languageTag(language),
+      name: LANGUAGE_NAMES[language],
+    }));
+  }
+}
+
+/** Each language in its own words. */
+const LANGUAGE_NAMES: Readonly<Record<Language, string>> = { en: 'English', 'zh-hans': '简体中文' };
