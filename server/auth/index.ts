@@ -1,0 +1,27 @@
+/** `koa-django-session/auth`: users, passwords, login and logout as in django.contrib.auth. */
+export { type AuthenticationBackend, type Credentials, ModelBackend } from './backend.js';
+export * from './hashers.js';
+export {
+  authenticate,
+  BACKEND_SESSION_KEY,
+  get_user,
+  HASH_SESSION_KEY,
+  login,
+  logout,
+  SESSION_KEY,
+  update_session_auth_hash,
+} from './login.js';
+export { type LoginRequiredOptions, login_required, REDIRECT_FIELD_NAME } from './login_required.js';
+export { authentication } from './middleware.js';
+export { get_session_auth_fallback_hash, get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
+export type { AuthenticationOptions, CurrentUser } from './state.js';
+export {
+  AnonymousUser,
+  type NewUser,
+  normalize_email,
+  normalize_username,
+  parse_user_id,
+  User,
+  type UserRow,
+  UserTable,
+} from './users.js';

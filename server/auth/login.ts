@@ -1,0 +1,176 @@
+/** Logging in and out, and whose session this is (django.contrib.auth). */
+import type { Context } from 'koa';
+import { systemClock } from '../clock.js';
+import { rotate_token } from '../csrf/index.js';
+import { PermissionDenied, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
+import type { Session } from '../session/session.js';
+import { constant_time_compare } from '../signing/crypto.js';
+import type { AuthenticationBackend, Credentials } from './backend.js';
+import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
+import { type AuthenticationOptions, type CurrentUser, optionsOf, sessionOf, setUser, stateOf } from './state.js';
+import { AnonymousUser, parse_user_id, User } from './users.js';
+
+/** The keys under which a session says whose it is, in the order in which Django writes them. */
+export const SESSION_KEY = '_auth_user_id';
+export const BACKEND_SESSION_KEY = '_auth_user_backend';
+export const HASH_SESSION_KEY = '_auth_user_hash';
+
+/**
+ * The user whom the credentials prove, with `backend` set; null when no backend knows them. Logs nobody in.
+ * The time it takes tells nothing about why it is null (ModelBackend).
+ */
+export async function authenticate(ctx: Context, credentials: Credentials): Promise<User | null> {
+  const options = optionsOf(ctx);
+  for (const backend of options.backends) {
+    const user = await ask(backend, credentials);
+    if (user === 'refused') break;
+    if (user !== null) return new User(user, backend.path);
+  }
+  options.user_login_failed?.(ctx, { username: credentials.username ?? null });
+  return null;
+}
+
+async function ask(backend: AuthenticationBackend, credentials: Credentials): Promise<User | null | 'refused'> {
+  try {
+    return await backend.authenticate(credentials);
+  } catch (error) {
+    if (error instanceof PermissionDenied) return 'refused';
+    throw error;
+  }
+}
+
+/**
+ * Make this session the user's. An anonymous session keeps its data and takes a new key; a session of another user, or
+ * one opened with another password, is forgotten whole. A new CSRF secret, and last_login, come with it.
+ *
+ * Different from Django: a user who is logged in already takes a new key too, see `cycle_key_on_same_user_login`.
+ *
+ * @param options.backend path of the backend that vouches; needed only if there are several and `authenticate` was not used
+ * @returns the user as stored now, which is `ctx.request.user` too
+ * @throws ValueError when it cannot be told which backend vouches
+ */
+export async function login(ctx: Context, user: User, options: { readonly backend?: string } = {}): Promise<User> {
+  const { settings, backends, now = systemClock, cycle_key_on_same_user_login = true, user_logged_in } = optionsOf(ctx);
+  const backend = options.backend ?? user.backend ?? onlyOne(backends).path;
+  const session = sessionOf(ctx);
+  const session_auth_hash = get_session_auth_hash(user.password, settings.SECRET_KEY);
+
+  if (!session.has_key(SESSION_KEY)) await cycle(session);
+  else if (!isSessionOf(session, user, session_auth_hash)) await session.flush();
+  else if (cycle_key_on_same_user_login) await cycle(session);
+
+  session.set(SESSION_KEY, String(user.id));
+  session.set(BACKEND_SESSION_KEY, backend);
+  session.set(HASH_SESSION_KEY, session_auth_hash);
+  setUser(ctx, user);
+  rotate_token(ctx);
+
+  const found = backends.find(({ path }) => path === backend);
+  const stored = await found?.update_last_login?.(user, new Date(now() * 1000));
+  const current = stored === undefined || stored === null ? user : new User(stored, backend);
+  setUser(ctx, current);
+  user_logged_in?.(ctx, current);
+  return current;
+}
+
+function isSessionOf(session: Session, user: User, session_auth_hash: string): boolean {
+  if (parse_user_id(session.get(SESSION_KEY)) !== user.id) return false;
+  const session_hash = session.get(HASH_SESSION_KEY);
+  return typeof session_hash === 'string' && constant_time_compare(session_hash, session_auth_hash);
+}
+
+function onlyOne(backends: AuthenticationOptions['backends']): AuthenticationBackend {
+  const [first, second] = backends;
+  if (first === undefined || second !== undefined) {
+    throw new ValueError(
+      'There is not exactly one authentication backend: give login() the `backend` that vouches, or a user from authenticate().',
+    );
+  }
+  return first;
+}
+
+/** A row that is gone was logged out elsewhere, which is final: 400, as for a save. */
+async function cycle(session: Session): Promise<void> {
+  try {
+    await session.cycle_key();
+  } catch (error) {
+    if (!(error instanceof UpdateError)) throw error;
+    throw new SessionInterrupted('The session ended while this request ran, for example by a logout. Try again.', {
+      cause: error,
+    });
+  }
+}
+
+/** Forget the session, with all that is in it; the request goes on as nobody's. */
+export async function logout(ctx: Context): Promise<void> {
+  const { user_logged_out } = optionsOf(ctx);
+  if (user_logged_out !== undefined) {
+    const user = await currentUser(ctx);
+    user_logged_out(ctx, user.is_authenticated ? user : null);
+  }
+  await sessionOf(ctx).flush();
+  setUser(ctx, new AnonymousUser());
+}
+
+/**
+ * Whose session this is, asked anew; `ctx.request.auser()` remembers the answer.
+ *
+ * Anonymous, with the session left alone: no id, an id that is none, an unknown backend, no such user, an inactive one.
+ * Anonymous, with the session forgotten: a hash that is missing or does not belong to the user's password. A hash under
+ * one of SECRET_KEY_FALLBACKS is written anew, under a new session key.
+ */
+export async function get_user(ctx: Context): Promise<CurrentUser> {
+  const { settings, backends } = optionsOf(ctx);
+  const session = sessionOf(ctx);
+  const user_id = parse_user_id(session.get(SESSION_KEY));
+  const path = session.get(BACKEND_SESSION_KEY);
+  const backend = backends.find((known) => known.path === path);
+  if (user_id === null || backend === undefined) return new AnonymousUser();
+
+  const user = await backend.get_user(String(user_id));
+  if (user === null) return new AnonymousUser();
+  switch (verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings)) {
+    case null:
+      await session.flush();
+      return new AnonymousUser();
+    case 'fallback':
+      await cycle(session);
+      session.set(HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY));
+      return user;
+    case 'current':
+      return user;
+  }
+}
+
+/** The user of the request, looked up once. */
+export async function currentUser(ctx: Context): Promise<CurrentUser> {
+  const state = stateOf(ctx);
+  state.asked ??= get_user(ctx);
+  try {
+    const asked = state.asked;
+    const user = await asked;
+    // A login or logout meanwhile has the last word.
+    if (state.asked === asked) state.user = user;
+    return state.user ?? user;
+  } catch (error) {
+    state.error = error;
+    throw error;
+  }
+}
+
+/**
+ * After a change of the own password: keep this session, under a new key, while all others of the user end.
+ * The user of the request must have been looked up before the password was changed (the middleware does): a session
+ * that does not fit its password is forgotten, not renewed.
+ *
+ * @param user with the new password, as `UserTable.set_password` returns it
+ */
+export async function update_session_auth_hash(ctx: Context, user: User): Promise<void> {
+  const { settings } = optionsOf(ctx);
+  const session = sessionOf(ctx);
+  const current = await currentUser(ctx);
+  await cycle(session);
+  if (current.id !== user.id) return;
+  session.set(HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY));
+  setUser(ctx, user);
+}

@@ -1,0 +1,52 @@
+/** `login_required`: pages for users only (django.contrib.auth.decorators). */
+import type { Context, Middleware } from 'koa';
+import { urlsplit } from '../http/python_url.js';
+import { optionsOf } from './state.js';
+
+/** The query parameter that remembers where a visitor wanted to go. */
+export const REDIRECT_FIELD_NAME = 'next';
+
+export interface LoginRequiredOptions {
+  /** Default: LOGIN_URL. */
+  readonly login_url?: string;
+  /** Default: `next`. */
+  readonly redirect_field_name?: string;
+}
+
+/** Middleware that sends whoever is not logged in to the login page, and remembers where they wanted to go. */
+export function login_required(options: LoginRequiredOptions = {}): Middleware {
+  const { redirect_field_name = REDIRECT_FIELD_NAME } = options;
+  return async function login_required(ctx, next) {
+    const user = await ctx.request.auser();
+    if (user.is_authenticated) {
+      await next();
+      return;
+    }
+    const login_url = options.login_url ?? optionsOf(ctx).settings.LOGIN_URL;
+    ctx.redirect(loginAddress(fullPath(ctx, login_url), login_url, redirect_field_name));
+  };
+}
+
+/** The page's path and query; its whole address if the login page is on another host. */
+function fullPath(ctx: Context, login_url: string): string {
+  const { scheme, netloc } = urlsplit(login_url);
+  // "//host/…" alone would be read as another host (Django's escape_leading_slashes).
+  const path = (ctx.path.startsWith('//') ? `/%2F${ctx.path.slice(2)}` : ctx.path) + ctx.search;
+  const same = (scheme === '' || scheme === ctx.protocol) && (netloc === '' || netloc === ctx.host);
+  return same ? path : `${ctx.protocol}://${ctx.host}${path}`;
+}
+
+/** Python's urllib.parse.quote with "/" safe. */
+const quote = (text: string): string =>
+  encodeURIComponent(text)
+    .replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%2F', '/');
+
+/** The login page's address with `next` in its query, beside what the query holds already (views.redirect_to_login). */
+function loginAddress(next: string, login_url: string, field: string): string {
+  const [, base = '', , query = '', fragment = ''] = /^([^?#]*)(\?([^#]*))?(#.*)?$/s.exec(login_url) ?? [];
+  const fields = new URLSearchParams(query);
+  fields.set(field, next);
+  const pairs = [...fields].map(([name, value]) => `${quote(name)}=${quote(value)}`);
+  return `${base}?${pairs.join('&')}${fragment}`;
+}

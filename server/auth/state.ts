@@ -1,0 +1,77 @@
+/** What the functions of this folder know of an application and of one request. */
+import type { Context } from 'koa';
+import type { Clock } from '../clock.js';
+import { ImproperlyConfigured } from '../errors.js';
+import type { Session } from '../session/session.js';
+import type { Settings } from '../settings.js';
+import type { AuthenticationBackend, Credentials } from './backend.js';
+import type { AnonymousUser, User } from './users.js';
+
+/** Whom a request is from. `is_authenticated` tells which. */
+export type CurrentUser = User | AnonymousUser;
+
+export interface AuthenticationOptions {
+  readonly settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS' | 'LOGIN_URL'>;
+  /** Asked in this order (Django's AUTHENTICATION_BACKENDS). */
+  readonly backends: readonly AuthenticationBackend[];
+  readonly now?: Clock;
+  /**
+   * Whether a login by the user who is logged in already takes a new session key too. Default true: OWASP ASVS 5.0,
+   * 7.2.4 asks for a new one at every login. Django keeps the key.
+   */
+  readonly cycle_key_on_same_user_login?: boolean;
+  /** Django's signals, for whoever writes a log. They must not throw. */
+  readonly user_logged_in?: (ctx: Context, user: User) => void;
+  /** Before the session goes; null for a logout by nobody. */
+  readonly user_logged_out?: (ctx: Context, user: User | null) => void;
+  /** Gets the name that was tried, never the password. */
+  readonly user_login_failed?: (ctx: Context, credentials: Pick<Credentials, 'username'>) => void;
+}
+
+/** One request's user: absent until somebody asked. */
+interface UserState {
+  asked?: Promise<CurrentUser>;
+  user?: CurrentUser;
+  /** Why it could not be told, for whoever reads `user`. */
+  error?: unknown;
+}
+
+const OPTIONS = Symbol('koa-django-session.authentication');
+const STATE = Symbol('koa-django-session.user');
+type Holder = { [OPTIONS]?: AuthenticationOptions; [STATE]?: UserState };
+
+export function setOptions(context: object, options: AuthenticationOptions): void {
+  (context as Holder)[OPTIONS] = options;
+}
+
+/** @throws ImproperlyConfigured when authentication() was not called for this application */
+export function optionsOf(ctx: Context): AuthenticationOptions {
+  const options = (ctx as unknown as Holder)[OPTIONS];
+  if (options === undefined) {
+    throw new ImproperlyConfigured('Call authentication(app, { settings, backends }) before using its functions.');
+  }
+  return options;
+}
+
+export function stateOf(ctx: Context): UserState {
+  const holder = ctx as unknown as Holder;
+  holder[STATE] ??= {};
+  return holder[STATE];
+}
+
+/** From here on the request is this user's. */
+export function setUser(ctx: Context, user: CurrentUser): void {
+  const state = stateOf(ctx);
+  state.user = user;
+  state.asked = Promise.resolve(user);
+  delete state.error;
+}
+
+/** @throws ImproperlyConfigured when sessions() is not mounted outside */
+export function sessionOf(ctx: Context): Session {
+  const { session } = ctx.request as { readonly session?: Session };
+  if (session === undefined) {
+    throw new ImproperlyConfigured('Authentication needs sessions: app.use(sessions(app, …)) comes first.');
+  }
+  return session;
+}
