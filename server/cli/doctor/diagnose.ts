@@ -1,0 +1,234 @@
+/** Judges what was gathered: will a Django on this database and this server share their logins? Pure. */
+import { PASSWORD_HASHERS } from '../../auth/hashers.js';
+import type { Facts } from '../../db/facts.js';
+import type { Settings } from '../../settings.js';
+import { guesses, type LoginFinding, type RowFinding, readLogin, readRow } from './rows.js';
+
+/** `problem` means that logins are not shared, or not safely. */
+export type Level = 'ok' | 'note' | 'warning' | 'problem';
+
+export interface Finding {
+  /** A name for machines that does not change. */
+  readonly check: string;
+  readonly level: Level;
+  /** What was found, in words. */
+  readonly text: string;
+  /** What to do. */
+  readonly advice?: string;
+}
+
+export interface Diagnosis {
+  readonly healthy: boolean;
+  readonly findings: readonly Finding[];
+}
+
+const COLUMNS = [
+  'session_key character varying(40) not null',
+  'session_data text not null',
+  'expire_date timestamp with time zone not null',
+];
+
+const INDEXES: readonly (readonly [definition: string, purpose: string])[] = [
+  ['unique btree (session_key)', 'the primary key on session_key'],
+  ['btree (session_key varchar_pattern_ops)', 'django_session_session_key_c0390e0f_like on session_key'],
+  ['btree (expire_date)', 'django_session_expire_date_a5c62663 on expire_date'],
+];
+
+const DAY = 86_400;
+const MODEL_BACKEND = 'django.contrib.auth.backends.ModelBackend';
+
+/** @param settings those of this server; SECRET_KEY and fallbacks are used and never shown */
+export function diagnose(facts: Facts, settings: Settings): Diagnosis {
+  const rows = facts.newest.map((row) => readRow(row, settings));
+  const logins = rows.map((row) => readLogin(row, facts.passwords, settings)).filter((login) => login !== null);
+  const findings = [
+    ...table(facts),
+    clock(facts),
+    ...(facts.sessionColumns === null
+      ? []
+      : [signatures(facts, rows, settings), ...legacy(rows, settings), ...expired(facts), ...timeZones(rows)]),
+    ...accounts(facts, logins),
+    ...traffic(facts),
+  ];
+  return { healthy: findings.every(({ level }) => level !== 'problem'), findings };
+}
+
+function table({ sessionColumns, sessionIndexes, recorded }: Facts): Finding[] {
+  const check = 'table';
+  if (sessionColumns === null) {
+    const advice = "Check DATABASE_URL and the search_path; then run this server's or Django's migrate.";
+    return [{ check, level: 'problem', text: 'There is no table django_session in this database.', advice }];
+  }
+  const findings: Finding[] = [];
+  const wrong = COLUMNS.filter((column) => !sessionColumns.includes(column));
+  if (wrong.length > 0) {
+    const text = `django_session is not in Django's shape: it lacks "${wrong.join('", "')}".`;
+    findings.push({ check, level: 'problem', text, advice: 'It may belong to another application. Rename that one.' });
+  } else {
+    findings.push({ check, level: 'ok', text: "django_session has Django's columns." });
+  }
+  const missing = INDEXES.filter(([definition]) => !sessionIndexes.includes(definition));
+  for (const [definition, purpose] of missing) {
+    const level: Level = definition.startsWith('unique') ? 'problem' : 'warning';
+    findings.push({
+      check: 'indexes',
+      level,
+      text: `django_session lacks ${purpose}.`,
+      advice: `Create it: ${definition}.`,
+    });
+  }
+  if (missing.length === 0)
+    findings.push({ check: 'indexes', level: 'ok', text: "django_session has Django's indexes." });
+  if (!recorded) {
+    findings.push({
+      check: 'history',
+      level: 'warning',
+      text: 'django_migrations does not know sessions.0001_initial, so that a plain migrate of Django would fail.',
+      advice: "Run Django's migrate with --fake-initial once.",
+    });
+  }
+  return findings;
+}
+
+function clock({ clockDifference }: Facts): Finding {
+  const check = 'clock';
+  const seconds = Math.abs(clockDifference);
+  const text = `The database's clock is ${seconds.toFixed(1)} s ${clockDifference < 0 ? 'behind' : 'ahead of'} this machine's.`;
+  if (seconds <= 2) return { check, level: 'ok', text };
+  const advice = 'Sessions start and end by these clocks: let NTP set both, and that of the machine where Django runs.';
+  return { check, level: seconds > 60 ? 'problem' : 'warning', text, advice };
+}
+
+function signatures({ newest }: Facts, rows: readonly RowFinding[], settings: Settings): Finding {
+  const check = 'signatures';
+  if (rows.length === 0) {
+    const text = 'There are no rows yet, so that the SECRET_KEY cannot be tried.';
+    return { check, level: 'note', text, advice: 'Log in at Django once and run this again.' };
+  }
+  const current = rows.filter(({ key }) => key === 'current').length;
+  const fallback = settings.SECRET_KEY_FALLBACKS.map((_, place) => rows.filter(({ key }) => key === place).length);
+  const none = rows.filter(({ key }) => key === null).length;
+  const parts = [
+    `${current} verify with SECRET_KEY`,
+    ...fallback.map((count, place) => `${count} with fallback ${place + 1}`),
+    `${none} with none`,
+  ];
+  const text = `Of the newest ${rows.length} rows, ${parts.join(', ')}.`;
+  if (none === 0) return { check, level: 'ok', text };
+  const guess = guesses(settings).find(({ settings: guessed }) =>
+    newest.some((row, index) => rows[index]?.key === null && readRow(row, guessed).key !== null),
+  );
+  if (guess !== undefined) return { check, level: 'problem', text, advice: `Most likely ${guess.what}.` };
+  if (none === rows.length) {
+    const advice =
+      "Django signs with another SECRET_KEY, or with another salt: a session class of its own needs SESSION_KEY_SALT = 'django.contrib.sessions.' and the class's __qualname__.";
+    return { check, level: 'problem', text, advice };
+  }
+  const advice =
+    'They are empty sessions here. If they are from before a rotation, put the older key into SECRET_KEY_FALLBACKS.';
+  return { check, level: 'warning', text, advice };
+}
+
+function legacy(rows: readonly RowFinding[], settings: Settings): Finding[] {
+  const count = rows.filter((row) => row.legacy || row.legacyForm).length;
+  if (count === 0) return [];
+  const text = `${count} of the newest rows are in the format of Django 2.2 and 3.0.`;
+  if (settings.SESSION_READ_LEGACY) return [{ check: 'legacy', level: 'note', text }];
+  const advice =
+    'Set SESSION_READ_LEGACY to read them here. They are never rewritten in passing; saved ones are written in the newer format.';
+  return [{ check: 'legacy', level: 'warning', text, advice }];
+}
+
+function expired({ rows, expired: count, oldestExpired, traffic: { deletes } }: Facts): Finding[] {
+  const check = 'expired';
+  if (oldestExpired === null) return [{ check, level: 'ok', text: `No row has expired, of ${rows}.` }];
+  const text = `${count} of about ${rows} rows have expired, the oldest ${age(oldestExpired)} ago.`;
+  if (oldestExpired < 2 * DAY) return [{ check, level: 'ok', text }];
+  const since = deletes === 0 ? 'clearsessions has never run' : `clearsessions has not run for ${age(oldestExpired)}`;
+  const advice = 'Run clearsessions every day, at either side: it removes the expired rows of both.';
+  return [{ check, level: 'warning', text: `${text} So ${since}.`, advice }];
+}
+
+function age(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} seconds`;
+  if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} minutes`;
+  return seconds < 2 * DAY ? `${Math.round(seconds / 3600)} hours` : `${Math.round(seconds / DAY)} days`;
+}
+
+/** isoformat() of an aware datetime ends with an offset, that of a naive one does not. */
+function timeZones(rows: readonly RowFinding[]): Finding[] {
+  const dates = rows.map(({ members }) => members?.['_session_expiry']).filter((value) => typeof value === 'string');
+  if (dates.length === 0) return [];
+  const naive = dates.filter((text) => !/(?:Z|[+-]\d\d:\d\d(?::\d\d)?)$/.test(text)).length;
+  const check = 'use_tz';
+  if (naive === 0) {
+    return [{ check, level: 'ok', text: `${dates.length} rows expire at a date, all with an offset: USE_TZ is on.` }];
+  }
+  const text = `${naive} of ${dates.length} expiry dates have no offset: a Django with USE_TZ = False wrote them, in its own time zone.`;
+  const advice = 'Set expiries in seconds at both sides, or USE_TZ = True at Django: such a date is read as UTC here.';
+  return [{ check, level: 'warning', text, advice }];
+}
+
+function accounts({ hashers }: Facts, logins: readonly LoginFinding[]): Finding[] {
+  if (hashers === null) {
+    const text = 'There is no table auth_user: sessions can be shared, logins cannot.';
+    return [
+      {
+        check: 'users',
+        level: 'problem',
+        text,
+        advice: 'A Django with a user model of its own needs a backend of its own here.',
+      },
+    ];
+  }
+  const findings: Finding[] = [];
+  const known = [...PASSWORD_HASHERS.map(({ algorithm }) => algorithm), 'unusable'];
+  const unknown = Object.keys(hashers).filter((algorithm) => !known.includes(algorithm));
+  const list = Object.entries(hashers).map(([algorithm, count]) => `${algorithm} ${count}`);
+  const text = `Password hashers in use: ${list.join(', ') || 'none, there are no users'}.`;
+  if (unknown.length === 0) findings.push({ check: 'hashers', level: 'ok', text });
+  else {
+    const advice = `Users with ${unknown.join(', ')} cannot log in here; a login of theirs at Django counts here all the same.`;
+    findings.push({ check: 'hashers', level: 'warning', text, advice });
+  }
+  if (logins.length === 0) return findings;
+  const good = logins.filter(({ hash }) => hash !== null).length;
+  const said = `${good} of ${logins.length} logged-in rows are a valid login here.`;
+  if (good === logins.length) findings.push({ check: 'logins', level: 'ok', text: said });
+  else {
+    const advice =
+      'The others are of users who changed their password, are inactive or gone, or of another SECRET_KEY.';
+    findings.push({ check: 'logins', level: good === 0 ? 'warning' : 'note', text: said, advice });
+  }
+  const backends = [...new Set(logins.map(({ backend }) => backend))].filter((backend) => backend !== MODEL_BACKEND);
+  if (backends.length > 0) {
+    const names = backends.map((backend) => JSON.stringify(backend)).join(', ');
+    const advice = 'Give this server a backend with the same path, or these users are anonymous here.';
+    findings.push({
+      check: 'backends',
+      level: 'warning',
+      text: `Rows name other authentication backends: ${names}.`,
+      advice,
+    });
+  }
+  return findings;
+}
+
+const ENOUGH_WRITES = 100;
+
+/**
+ * The db engine searches the table at least twice for each write: once to load, once to save. Fewer searches mean that
+ * someone loads from elsewhere: SESSION_ENGINE cached_db, whose entry goes on living when we change or delete the row.
+ */
+function traffic({ traffic: { reads, writes } }: Facts): Finding[] {
+  if (writes < ENOUGH_WRITES || reads >= writes * 1.5) return [];
+  return [
+    {
+      check: 'cached_db',
+      level: 'warning',
+      text: `django_session was written ${writes} times and searched only ${reads} times: somebody reads sessions from a cache.`,
+      advice:
+        "If Django's SESSION_ENGINE is cached_db, a logout or change here is not seen there until its cache entry ends: use db at both sides.",
+    },
+  ];
+}

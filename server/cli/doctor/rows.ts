@@ -1,0 +1,96 @@
+/** What the newest rows of django_session tell: whose key signed them, and what lies in those that verify. */
+import { verify_session_auth_hash } from '../../auth/session_hash.js';
+import type { SessionRow } from '../../db/facts.js';
+import { SessionCodec } from '../../session/codec.js';
+import type { Settings } from '../../settings.js';
+import { parse_json } from '../../signing/python_json.js';
+
+/** What is known of one row. */
+export interface RowFinding {
+  /** `current`, the place of the fallback, or null when no key of the settings fits. */
+  readonly key: 'current' | number | null;
+  readonly legacy: boolean;
+  /** It has the form of Django 2.2 and 3.0, whoever signed it. */
+  readonly legacyForm: boolean;
+  /** Its members; null when it does not verify or holds no object. */
+  readonly members: Readonly<Record<string, unknown>> | null;
+}
+
+export function readRow({ session_data }: SessionRow, settings: Settings): RowFinding {
+  const codec = new SessionCodec({ ...settings, SESSION_READ_LEGACY: true });
+  const { key, legacy } = codec.verify(session_data);
+  return { key, legacy, legacyForm: hasLegacyForm(session_data), members: membersOf(codec.decode(session_data)) };
+}
+
+function membersOf(json: string | null): Readonly<Record<string, unknown>> | null {
+  if (json === null) return null;
+  try {
+    const value = parse_json(json);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** base64 of 40 hex digits, a colon, and anything. */
+function hasLegacyForm(session_data: string): boolean {
+  return /^[0-9a-f]{40}:/.test(Buffer.from(session_data.slice(0, 64), 'base64').toString('latin1'));
+}
+
+/** Whose login a row is, when it is one. */
+export interface LoginFinding {
+  readonly user_id: string;
+  readonly backend: unknown;
+  /** null: the hash is of another password or key, or the user is gone. */
+  readonly hash: 'current' | 'fallback' | null;
+}
+
+export function readLogin(
+  { members }: RowFinding,
+  passwords: ReadonlyMap<string, string>,
+  settings: Settings,
+): LoginFinding | null {
+  const user_id = members?.['_auth_user_id'];
+  if (members === null || (typeof user_id !== 'string' && typeof user_id !== 'number')) return null;
+  const password = passwords.get(String(user_id));
+  const hash = password === undefined ? null : verify_session_auth_hash(members['_auth_user_hash'], password, settings);
+  return { user_id: String(user_id), backend: members['_auth_user_backend'], hash };
+}
+
+/** The users that these rows name. */
+export function userIds(rows: readonly SessionRow[], settings: Settings): readonly string[] {
+  const ids = rows.map((row) => readRow(row, settings).members?.['_auth_user_id']);
+  return [...new Set(ids.filter((id) => typeof id === 'string' || typeof id === 'number').map(String))];
+}
+
+/** A slip of the hand that would explain why no row verifies. */
+export interface Guess {
+  readonly what: string;
+  readonly settings: Settings;
+}
+
+/**
+ * Settings that differ from the given ones by one common slip: a line end from a file, quotes from an .env file, the
+ * prefix that startproject writes, a salt that was set where none is needed.
+ */
+export function guesses(settings: Settings): readonly Guess[] {
+  const { SECRET_KEY } = settings;
+  const other = (key: string, what: string): Guess => ({ what, settings: { ...settings, SECRET_KEY: key } });
+  const list: Guess[] = [
+    other(SECRET_KEY.trim(), 'the SECRET_KEY here has blanks or a line end around it that Django has not'),
+    other(`${SECRET_KEY}\n`, "Django's SECRET_KEY ends with a line end (read from a file without strip())"),
+    other(SECRET_KEY.replace(/^(["'])(.*)\1$/, '$2'), 'the SECRET_KEY here still has its quotes'),
+    other(SECRET_KEY.replace(/^django-insecure-/, ''), 'the SECRET_KEY here has a prefix "django-insecure-" too many'),
+    other(`django-insecure-${SECRET_KEY}`, 'the SECRET_KEY here lacks the prefix "django-insecure-"'),
+    other(SECRET_KEY.replaceAll('$$', '$'), 'the SECRET_KEY here has "$$" where Django has "$"'),
+    {
+      what: `SESSION_KEY_SALT is set to "${settings.SESSION_KEY_SALT}", but the rows have Django's own salt: unset it`,
+      settings: { ...settings, SESSION_KEY_SALT: 'django.contrib.sessions.SessionStore' },
+    },
+  ];
+  return list.filter(
+    ({ settings: guessed }) =>
+      guessed.SECRET_KEY !== '' &&
+      (guessed.SECRET_KEY !== SECRET_KEY || guessed.SESSION_KEY_SALT !== settings.SESSION_KEY_SALT),
+  );
+}

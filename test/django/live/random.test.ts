@@ -1,0 +1,139 @@
+/**
+ * Random operations, each done by one side or the other on one session. A second session gets the same operations from
+ * Django alone: results, cookies and what is in the session must be the same, and both sides must report the same.
+ *
+ * DJANGO_SEQUENCES sets how many sequences run with each version (300), DJANGO_SEED repeats a run.
+ */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { print_json } from '../../../server/signing/python_json.js';
+import { Browser } from '../browser.js';
+import { since } from '../environments.js';
+import { eachDjango, type Op, type Outcome, type Pair, SIDES, type Side, tryOps } from '../pairs.js';
+
+const SEQUENCES = Number(process.env['DJANGO_SEQUENCES'] ?? 300);
+const SEED = process.env['DJANGO_SEED'];
+
+interface Step {
+  readonly side: Side;
+  readonly ops: readonly Op[];
+}
+
+const key = fc.constantFrom('a', 'b', 'c', 'caf\u00e9', '1', '', '__proto__', 'get', '_auth', 'testcookie');
+const value: fc.Arbitrary<unknown> = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, 0.5, 1e-7, 1e21, true, false, null, '', 'x', '\ud800', NaN) },
+  { weight: 1, arbitrary: fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }) },
+  { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 300 }) },
+);
+
+const op = (dates: boolean): fc.Arbitrary<Op> =>
+  fc.oneof(
+    { weight: 6, arbitrary: fc.tuple(fc.constant('set'), key, value) },
+    { weight: 2, arbitrary: fc.tuple(fc.constantFrom('get', 'pop', 'del', 'has_key'), key) },
+    { weight: 2, arbitrary: fc.tuple(fc.constantFrom('get', 'pop', 'setdefault'), key, value) },
+    { weight: 1, arbitrary: fc.tuple(fc.constant('update'), fc.dictionary(key, value, { maxKeys: 3 })) },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(
+        fc.constant('set_expiry'),
+        fc.constantFrom<unknown>(
+          300,
+          0,
+          null,
+          -60,
+          1_000_000,
+          90.5,
+          ...(dates
+            ? [{ days: 3 }, { hours: 5, minutes: 1 }, '2091-02-03T04:05:06+00:00', '2091-02-03T04:05:06.25+08:00']
+            : []),
+        ),
+      ),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom<Op>(
+        ['flush'],
+        ['cycle_key'],
+        ['clear'],
+        ['is_empty'],
+        ['keys'],
+        ['values'],
+        ['items'],
+        ['set_test_cookie'],
+        ['test_cookie_worked'],
+        ['delete_test_cookie'],
+        ['get_expiry_age'],
+        ['get_expire_at_browser_close'],
+        ['save'],
+        ['create'],
+        ['delete'],
+      ),
+    },
+  );
+
+const sequences = (dates: boolean): fc.Arbitrary<Step[]> =>
+  fc.array(fc.record({ side: fc.constantFrom(...SIDES), ops: fc.array(op(dates), { minLength: 1, maxLength: 3 }) }), {
+    minLength: 1,
+    maxLength: 8,
+  });
+
+const LOOK: readonly Op[] = [['items'], ['get_expiry_age'], ['get_expire_at_browser_close']];
+
+/** Numbers that count down while a test runs, in steps of ten seconds; the rest as Python prints it. */
+function told(outcome: Outcome, list: readonly Op[]): string {
+  const results = outcome.results.map((result, index) =>
+    list[index]?.[0] === 'get_expiry_age' ? Math.round(Number(result) / 10) : result,
+  );
+  return print_json({ status: outcome.answer.status, results, flags: flags(outcome) });
+}
+
+const flags = ({ answer, state }: Outcome): unknown =>
+  answer.status === 200 ? { modified: state.modified, browser: state.expire_at_browser_close } : null;
+
+/** Set-Cookie lines without what must differ: the key itself, and a second more or less. */
+const shape = (lines: readonly string[]): readonly string[] =>
+  lines
+    .filter((line) => line.trimStart().startsWith('sessionid='))
+    .map((line) =>
+      line
+        .trim()
+        .replace(/^sessionid=[a-z0-9]+/, 'sessionid=KEY')
+        .replace(/expires=(?!Thu, 01 Jan 1970)[^;]+/, 'expires=SOON')
+        .replace(/Max-Age=(-?\d+(?:\.\d+)?)/, (_, age: string) => `Max-Age~${Math.round(Number(age) / 10)}`),
+    );
+
+async function play(pair: Pair, steps: readonly Step[]): Promise<void> {
+  const [shared, alone] = [new Browser(), new Browser()];
+  for (const { side, ops } of steps) {
+    const keyBefore = [shared.jar.get('sessionid'), alone.jar.get('sessionid')];
+    const [mixed, model] = await Promise.all([
+      tryOps(pair, side, shared, ...ops),
+      tryOps(pair, 'django', alone, ...ops),
+    ]);
+    const what = `after ${print_json(ops)} at ${side}`;
+    expect(told(mixed, ops), what).to.equal(told(model, ops));
+    expect(shape(mixed.answer.set_cookie), what).to.deep.equal(shape(model.answer.set_cookie));
+    const changed = [shared, alone].map((browser, index) => browser.jar.get('sessionid') !== keyBefore[index]);
+    expect(changed[0], `new key ${what}`).to.equal(changed[1]);
+
+    const [django, koa, expected] = await Promise.all([
+      tryOps(pair, 'django', shared, ...LOOK),
+      tryOps(pair, 'koa', shared, ...LOOK),
+      tryOps(pair, 'django', alone, ...LOOK),
+    ]);
+    expect(told(koa, LOOK), `koa ${what}`).to.equal(told(django, LOOK));
+    expect(told(django, LOOK), `django ${what}`).to.equal(told(expected, LOOK));
+    expect(koa.state.session_key, `key ${what}`).to.equal(django.state.session_key);
+    expect(koa.state.session_key !== null, `a key ${what}`).to.equal(expected.state.session_key !== null);
+  }
+}
+
+await eachDjango((django, pair) => {
+  it(`${SEQUENCES} sequences of operations by two sides`, async function () {
+    this.timeout(60_000 + SEQUENCES * 2_000);
+    const both = await pair();
+    const property = fc.asyncProperty(sequences(since(django, 4, 1)), (steps) => play(both, steps));
+    await fc.assert(property, { numRuns: SEQUENCES, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
+  });
+});

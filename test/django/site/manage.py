@@ -1,0 +1,11 @@
+"""`python manage.py migrate`, `clearsessions` and so on, as in any Django project."""
+
+import os
+import sys
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+
+if __name__ == "__main__":
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
