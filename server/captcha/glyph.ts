@@ -14,15 +14,23 @@ const drawText = svgCaptcha as unknown as (text: string, options: { noise: numbe
 
 /** The size in which outlines are asked for; callers scale. */
 export const FONT_SIZE = 100;
-/** Straight pieces that stand for one curve: at the sizes drawn here the corners are below a pixel. */
-const PIECES = 5;
+/** The longest straight piece, in units of FONT_SIZE: short enough that a bent stroke shows no corners. */
+const PIECE = 8;
 
 // path data as opentype.js prints it: a command letter and numbers, which a sign or a blank separates.
 const COMMAND = /([MLQCZ])([^MLQCZ]*)/g;
 const NUMBER = /-?\d*\.?\d+(?:e-?\d+)?/g;
 
-/** The outline of a character, centred on (0, 0). Each call differs a little: svg-captcha moves every point by chance. */
+const drawn = new Map<string, Outline>();
+
+/** The outline of a character, centred on (0, 0). Drawn by svg-captcha once; what differs each time is how it is bent. */
 export function glyphOutline(character: string): Outline {
+  const known = drawn.get(character) ?? readOutline(character);
+  drawn.set(character, known);
+  return known;
+}
+
+function readOutline(character: string): Outline {
   const svg = drawText(character, { noise: 0, fontSize: FONT_SIZE });
   const data = / d="([^"]*)"/.exec(svg)?.[1] ?? '';
   const outline: Point[][] = [];
@@ -69,14 +77,17 @@ function pairs(numbers: readonly number[]): Point[] {
   return points;
 }
 
-/** Appends a Bézier curve of any degree (a straight line too) by de Casteljau's steps. */
+/** Appends a Bézier curve of any degree (a straight line too), cut into straight pieces. */
 function curve(line: Point[], points: readonly Point[]): void {
   const start = line.at(-1);
-  if (start === undefined) return;
-  for (let i = 1; i <= PIECES; i += 1) line.push(between([start, ...points], i / PIECES));
+  const end = points.at(-1);
+  if (start === undefined || end === undefined) return;
+  const pieces = Math.max(1, Math.ceil(Math.hypot(end.x - start.x, end.y - start.y) / PIECE));
+  for (let i = 1; i <= pieces; i += 1) line.push(pointOf([start, ...points], i / pieces));
 }
 
-function between(points: readonly Point[], t: number): Point {
+/** De Casteljau's steps. */
+function pointOf(points: readonly Point[], t: number): Point {
   let rest = points;
   while (rest.length > 1) {
     const inner = rest;
