@@ -10,17 +10,7 @@
  * | an ISO date | that moment |
  */
 import { ValueError } from '../errors.js';
-
-/** A span of time, with the parameters of Python's timedelta. They add up. */
-export interface TimeDelta {
-  readonly weeks?: number;
-  readonly days?: number;
-  readonly hours?: number;
-  readonly minutes?: number;
-  readonly seconds?: number;
-  readonly milliseconds?: number;
-  readonly microseconds?: number;
-}
+import { type TimeDelta, total_seconds } from '../http/http_date.js';
 
 /** Seconds, 0 for the browser's end, a moment as Date or ISO text, a span from now, or null for the settings' rule. */
 export type ExpiryInput = number | Date | string | TimeDelta | null;
@@ -32,17 +22,8 @@ export interface ExpiryContext {
   readonly modification: number;
 }
 
-const MICROSECONDS = {
-  weeks: 604_800_000_000,
-  days: 86_400_000_000,
-  hours: 3_600_000_000,
-  minutes: 60_000_000,
-  seconds: 1_000_000,
-  milliseconds: 1_000,
-  microseconds: 1,
-} as const satisfies Record<keyof TimeDelta, number>;
-
-const SECOND = MICROSECONDS.seconds;
+/** Microseconds. */
+const SECOND = 1_000_000;
 
 // Python's datetime.min and datetime.max: a row outside them breaks every Django that reads it.
 const FIRST_MOMENT = Date.parse('0001-01-01T00:00:00.000Z');
@@ -54,10 +35,16 @@ interface Moment {
   readonly microseconds: number;
 }
 
+/** Split first: all of it in microseconds would be no safe integer beyond the year 2255. */
 function momentOf(unixSeconds: number): Moment {
-  const all = Math.round(unixSeconds * SECOND);
-  const seconds = Math.floor(all / SECOND);
-  return { seconds, microseconds: all - seconds * SECOND };
+  const seconds = Math.floor(unixSeconds);
+  const microseconds = Math.round((unixSeconds - seconds) * SECOND);
+  return microseconds < SECOND ? { seconds, microseconds } : { seconds: seconds + 1, microseconds: 0 };
+}
+
+function momentOfDate(date: Date): Moment {
+  const seconds = Math.floor(date.getTime() / 1000);
+  return { seconds, microseconds: (date.getTime() - seconds * 1000) * 1000 };
 }
 
 /** Milliseconds since 1970, the microseconds below them dropped, as a Date cannot hold them. */
@@ -99,7 +86,7 @@ type Expiry = { readonly moment: Moment } | { readonly age: number };
 function understand(expiry: unknown, { cookie_age, modification }: ExpiryContext): Expiry {
   const fallback = { age: cookie_age };
   if (expiry instanceof Date || typeof expiry === 'string') {
-    const moment = expiry instanceof Date ? momentOf(expiry.getTime() / 1000) : parseIsoDate(expiry);
+    const moment = expiry instanceof Date ? momentOfDate(expiry) : parseIsoDate(expiry);
     return moment !== undefined && isRepresentable(milliseconds(moment)) ? { moment } : fallback;
   }
   // Python's True is the int 1.
@@ -148,8 +135,7 @@ export function get_expire_at_browser_close(expiry: unknown, setting: boolean): 
  * or none. Text is kept as given.
  *
  * @param now Unix seconds, from where a span counts
- * @throws ValueError for a number, date, text or span that is no expiry, or beyond the years 1 to 9999
- * @throws TypeError for anything else
+ * @throws ValueError for what is no expiry, or lies outside the years 1 to 9999
  */
 export function expiry_value(value: ExpiryInput, now: number): number | string | null {
   if (value === null) return null;
@@ -162,32 +148,14 @@ export function expiry_value(value: ExpiryInput, now: number): number | string |
     if (moment === undefined || !isRepresentable(milliseconds(moment))) throw noExpiry('text');
     return value;
   }
-  if (value instanceof Date) return isoformat(momentOf(value.getTime() / 1000));
-  return isoformat(momentOf(now + microsecondsOf(value) / SECOND));
+  if (value instanceof Date) return isoformat(momentOfDate(value));
+  if (typeof value !== 'object' || Object.keys(value).length === 0) throw noExpiry('value');
+  return isoformat(momentOf(now + total_seconds(value)));
 }
 
 function noExpiry(what: string): ValueError {
   return new ValueError(
     `This ${what} is no expiry. Give seconds, a Date, ISO text such as 2026-08-15T12:00:00+00:00, a span such as { days: 1 }, or null.`,
-  );
-}
-
-function microsecondsOf(span: TimeDelta): number {
-  const parts = typeof span === 'object' ? Object.entries(span) : [];
-  let sum = 0;
-  for (const [unit, amount] of parts) {
-    if (!isUnit(unit) || typeof amount !== 'number') throw noSpan();
-    sum += amount * MICROSECONDS[unit];
-  }
-  if (parts.length === 0) throw noSpan();
-  return sum;
-}
-
-const isUnit = (unit: string): unit is keyof TimeDelta => Object.hasOwn(MICROSECONDS, unit);
-
-function noSpan(): TypeError {
-  return new TypeError(
-    `An expiry is a number, a Date, ISO text, null, or an object with numbers under some of ${Object.keys(MICROSECONDS).join(', ')}.`,
   );
 }
 

@@ -1,0 +1,247 @@
+/** When a session ends. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { ValueError } from '../../server/errors.js';
+import {
+  type ExpiryInput,
+  expiry_value,
+  get_expire_at_browser_close,
+  get_expiry_age,
+  get_expiry_date,
+} from '../../server/session/expiry.js';
+import { print_json } from '../../server/signing/python_json.js';
+import { type VectorEntry, vectorSuite } from '../support/vectors.js';
+
+type Raises = { readonly raises: string; readonly message: string };
+
+interface ExpiryEntry extends VectorEntry {
+  readonly id: string;
+  readonly stored: unknown;
+  readonly absent: boolean;
+  readonly now: string;
+  readonly use_tz: boolean;
+  readonly session_cookie_age: number;
+  readonly expire_at_browser_close: boolean;
+  readonly get_expiry_age: number | boolean | string | Raises;
+  readonly get_expiry_date: string | Raises;
+  readonly get_expire_at_browser_close: boolean;
+}
+
+/** Unix seconds of Python's isoformat; without a zone it stands for UTC here, as the vectors' machine ran in UTC. */
+const unix = (iso: string): number => Date.parse(/[+Z]|-\d\d:\d\d$/.test(iso) ? iso : `${iso}Z`) / 1000;
+
+const raises = (value: unknown): boolean => typeof value === 'object' && value !== null;
+
+function contextOf({ now, session_cookie_age }: ExpiryEntry) {
+  return { cookie_age: session_cookie_age, modification: unix(now) };
+}
+
+/** The entry's answers; Date has milliseconds, so a date's microseconds are dropped. */
+function checkExpiry(entry: ExpiryEntry): void {
+  const stored = entry.absent ? null : entry.stored;
+  expect(get_expiry_age(stored, contextOf(entry))).to.equal(Number(entry.get_expiry_age));
+  expect(get_expiry_date(stored, contextOf(entry)).getTime()).to.equal(unix(String(entry.get_expiry_date)) * 1000);
+  expect(get_expire_at_browser_close(stored, entry.expire_at_browser_close)).to.equal(
+    entry.get_expire_at_browser_close,
+  );
+}
+
+/** Where Django raises on what is stored, the session ends as if nothing were stored. */
+function checkFallback(entry: ExpiryEntry): void {
+  const { stored, session_cookie_age } = entry;
+  expect(get_expiry_age(stored, contextOf(entry))).to.equal(session_cookie_age);
+  const end = unix(entry.now) + session_cookie_age;
+  expect(get_expiry_date(stored, contextOf(entry)).getTime()).to.equal(end * 1000);
+  expect(get_expire_at_browser_close(stored, entry.expire_at_browser_close)).to.equal(
+    entry.get_expire_at_browser_close,
+  );
+}
+
+vectorSuite<ExpiryEntry>(
+  'expiry',
+  (entry) => {
+    if (!raises(entry.get_expiry_age) && !raises(entry.get_expiry_date)) checkExpiry(entry);
+    else if (isoDate(entry.stored)) checkNaive(entry);
+    else checkFallback(entry);
+  },
+  {
+    elsewhere: { use_tz: 'no setting here: a date with a zone is that moment, one without is UTC' },
+    // Up to 4.0 a stored text was no date to Django, and failed; the newest reads it, and so do we.
+    older: (entry) => {
+      const { stored, get_expiry_age: age, get_expiry_date: date } = entry;
+      expect(typeof age === 'string' || raises(age) || stored === '').to.equal(true);
+      expect(raises(date) || stored === '').to.equal(true);
+      if (isoDate(stored)) checkNaive(entry);
+      else checkFallback(entry);
+    },
+  },
+);
+
+const isoDate = (stored: unknown): stored is string => typeof stored === 'string' && /^\d{4}-\d\d-\d\d/.test(stored);
+
+/** A date that Django of some version or setting cannot compare: we take one without a zone for UTC. */
+function checkNaive(entry: ExpiryEntry): void {
+  const { stored, now } = entry;
+  // Date.parse reads a date alone as UTC, too.
+  const moment = String(stored).length === 10 ? Date.parse(String(stored)) : unix(String(stored)) * 1000;
+  expect(get_expiry_age(stored, contextOf(entry))).to.equal(Math.floor(moment / 1000 - unix(now)));
+  expect(get_expiry_date(stored, contextOf(entry)).getTime()).to.equal(Math.floor(moment));
+  expect(get_expire_at_browser_close(stored, entry.expire_at_browser_close)).to.equal(
+    entry.get_expire_at_browser_close,
+  );
+}
+
+interface SetExpiryEntry extends VectorEntry {
+  readonly id: string;
+  readonly use_tz: boolean;
+  readonly now: string;
+  readonly session: { readonly _session_expiry?: unknown };
+  readonly modified: boolean;
+  readonly encodable: boolean | string;
+}
+
+/** What was given to set_expiry, where that is not what was stored. Text stands for a datetime without a zone. */
+const GIVEN: Readonly<Record<string, ExpiryInput>> = {
+  none: null,
+  td_1h: { hours: 1 },
+  td_no_tz: { hours: 1 },
+  td_ms: { milliseconds: 1500 },
+  dt_aware: new Date('2026-09-01T00:00:00Z'),
+  dt_aware_micro: new Date('2026-09-01T00:00:00.123Z'),
+  dt_offset: new Date('2026-09-01T00:00:00+05:30'),
+};
+
+const givenTo = ({ id, session }: SetExpiryEntry): ExpiryInput =>
+  Object.hasOwn(GIVEN, id) ? (GIVEN[id] ?? null) : (session._session_expiry as number | string);
+
+vectorSuite<SetExpiryEntry>(
+  'set_expiry',
+  (entry) => {
+    const value = expiry_value(givenTo(entry), unix(entry.now));
+    expect(value).to.deep.equal(entry.session._session_expiry ?? null);
+    expect(entry.encodable, 'the newest Django stores nothing that JSON cannot hold').to.equal(true);
+    print_json(value);
+  },
+  {
+    elsewhere: {
+      modified: 'test/session/session.test.ts',
+      use_tz: 'no setting here: what is stored always has a zone',
+    },
+    // Up to 4.0 Django kept a datetime as it was, and JSON could not hold it. We store its text, in UTC.
+    older: (entry) => {
+      expect(entry.encodable).to.match(/^TypeError/);
+      const { python_datetime } = entry.session._session_expiry as { python_datetime: string };
+      const value = String(expiry_value(givenTo(entry), unix(entry.now)));
+      expect(value).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00$/);
+      expect(Date.parse(value) / 1000).to.equal(unix(python_datetime));
+    },
+  },
+);
+
+const NOW = 1_767_225_600.25;
+const context = { cookie_age: 1_209_600, modification: NOW };
+
+describe('get_expiry_age and get_expiry_date', () => {
+  it('count from the last change', () => {
+    expect(get_expiry_age(90.5, context)).to.equal(90.5);
+    expect(get_expiry_date(90.5, context).toISOString()).to.equal('2026-01-01T00:01:30.750Z');
+  });
+
+  it('say how long ago a date was, in whole seconds downwards', () => {
+    expect(get_expiry_age('2026-01-01T00:00:00+00:00', context)).to.equal(-1);
+    expect(get_expiry_age('2026-01-01T00:00:01.249999+00:00', context)).to.equal(0);
+    expect(get_expiry_age('2026-01-01T00:00:01.250000+00:00', context)).to.equal(1);
+  });
+
+  it('read what Python 3.11 calls ISO dates', () => {
+    const same = [
+      '2026-01-01T00:00:00Z',
+      '2026-01-01 00:00:00',
+      '2026-01-01T05:30:00.000000+05:30',
+      '2025-12-31T18:59:30-05:00:30',
+      '2026-01-01T00:00',
+      '2026-01-01T00',
+      '2026-01-01',
+    ];
+    for (const text of same) {
+      expect(get_expiry_date(text, context).toISOString(), text).to.equal('2026-01-01T00:00:00.000Z');
+    }
+  });
+
+  it('never throw, and agree, whatever JSON lies there', () => {
+    const dates = fc
+      .date({ noInvalidDate: false })
+      .map((date) => (Number.isNaN(date.getTime()) ? '' : date.toISOString()));
+    fc.assert(
+      fc.property(fc.oneof(fc.jsonValue(), fc.double(), fc.bigInt(), fc.string(), dates), (stored) => {
+        const age = get_expiry_age(stored, { ...context, modification: 1_767_225_600 });
+        const date = get_expiry_date(stored, { ...context, modification: 1_767_225_600 });
+        expect(date.getTime() / 1000 - 1_767_225_600).to.be.closeTo(age, 1);
+        expect(date.toISOString()).to.match(/^\d{4}-/);
+      }),
+    );
+  });
+
+  for (const stored of [
+    'soon',
+    '3600',
+    '2026-02-30',
+    '2026-01-01T24:00:00',
+    [],
+    [1],
+    {},
+    1e300,
+    -1e300,
+    Number.NaN,
+    '9999-12-31T23:59:59-01:00',
+  ]) {
+    it(`take ${JSON.stringify(stored)} for nothing stored`, () => {
+      expect(get_expiry_age(stored, context)).to.equal(1_209_600);
+      expect(get_expiry_date(stored, context).toISOString()).to.equal('2026-01-15T00:00:00.250Z');
+    });
+  }
+});
+
+describe('expiry_value', () => {
+  it('keeps numbers and text', () => {
+    for (const value of [0, 3600, -10, 1.5, '2026-09-01T00:00:00+05:30'])
+      expect(expiry_value(value, NOW)).to.equal(value);
+  });
+
+  it('adds up a span from now, to the microsecond', () => {
+    expect(expiry_value({ weeks: 1, days: 1, hours: 1, minutes: 1, seconds: 1 }, NOW)).to.equal(
+      '2026-01-09T01:01:01.250000+00:00',
+    );
+    expect(expiry_value({ milliseconds: 750 }, NOW)).to.equal('2026-01-01T00:00:01+00:00');
+    expect(expiry_value({ microseconds: 1 }, 1_767_225_600)).to.equal('2026-01-01T00:00:00.000001+00:00');
+    expect(expiry_value({ hours: -1 }, 1_767_225_600)).to.equal('2025-12-31T23:00:00+00:00');
+  });
+
+  it('refuses what is no expiry, at once', () => {
+    const wrong = [
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      1e15,
+      'soon',
+      '',
+      new Date(Number.NaN),
+      {},
+      { day: 1 },
+      true,
+      1n,
+    ];
+    for (const value of wrong) {
+      expect(() => expiry_value(value as ExpiryInput, NOW), String(value)).to.throw(ValueError);
+    }
+  });
+
+  it('stores what get_expiry_date gives back', () => {
+    const dates = fc.date({ min: new Date('0001-01-02'), max: new Date('9999-12-31'), noInvalidDate: true });
+    fc.assert(
+      fc.property(dates, (date) => {
+        const stored = expiry_value(date, NOW);
+        expect(get_expiry_date(stored, context)).to.deep.equal(date);
+      }),
+    );
+  });
+});
