@@ -2,23 +2,25 @@
  * A real PostgreSQL of our own for those who set no DATABASE_URL: programs from an npm package, data in the data folder,
  * on a free port of the loopback address, alive as long as this process.
  */
-import { chmodSync, chownSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { chownSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { ImproperlyConfigured } from '../errors.js';
 import { databaseAccount } from './embedded/account.js';
+import { freePort, keepUrl, keptUrl, urlOf } from './embedded/address.js';
 import { findBinaries } from './embedded/binaries.js';
-import { type Cluster, openCluster, SUPERUSER, trimLog } from './embedded/cluster.js';
+import { type Cluster, openCluster, trimLog } from './embedded/cluster.js';
 import { clusterFolder, makeDataFolder } from './embedded/places.js';
 import { type Postmaster, runningPostmaster, startPostmaster, takeOver } from './embedded/postmaster.js';
 
 export { makeDataFolder } from './embedded/places.js';
 
 const DATABASE = 'koa_django_session';
-/** How long a start may take; a recovery after a crash is part of it. */
+/** Seconds that a start may take; a recovery after a crash is part of it. */
 const START_TIMEOUT = 60;
+/** Seconds between the restarts after a crash. When all have failed we give up. */
+const RESTARTS = [0.1, 0.5, 1, 2, 5, 10, 20];
 
 export interface EmbeddedOptions {
   /** The data folder; made if missing. PostgreSQL's files go into `postgres/` in it, its URL into `database_url`. */
@@ -37,15 +39,13 @@ export interface EmbeddedOptions {
 export interface EmbeddedPostgres {
   /** With the password: for connecting, not for showing. */
   readonly url: string;
-  /** Resolves when PostgreSQL ended without `stop` having been called, to what happened; otherwise never. */
-  readonly crashed: Promise<string>;
   /** Stop it cleanly. Call it last, when nothing needs the database any more; twice is once. */
   stop(): Promise<void>;
 }
 
 /**
  * Start the embedded PostgreSQL, the first time with a new cluster. What an earlier run left (an orphan, a zombie, a
- * stale postmaster.pid) is taken over.
+ * stale postmaster.pid) is taken over. When PostgreSQL crashes it is started again, at the same URL.
  *
  * @throws ImproperlyConfigured, in a sentence that says what to do: there are no programs for this platform, another
  *   server runs on the folder, the folder holds something else, PostgreSQL does not start
@@ -55,98 +55,109 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   makeDataFolder(folder);
   const account = databaseAccount(path.join(folder, 'postgres', 'data'));
   const { initdb, postgres } = findBinaries(account, folder, log);
-  // What removes a throw-away folder at the end runs as PostgreSQL's account.
-  if (throwaway && account !== undefined) chownSync(folder, account.uid, account.gid);
   const place = clusterFolder(folder, account, log);
   const cluster = await openCluster({ folder: place, account, initdb, fsync: !throwaway });
-  await takeOver(cluster.data, place, log);
-  trimLog(cluster.log);
+  // What removes a throw-away at the end runs as PostgreSQL's account.
+  if (throwaway && account !== undefined) for (const ours of [folder, place]) chownSync(ours, account.uid, account.gid);
 
-  const settings = throwaway
-    ? [
-        'fsync=off',
-        'synchronous_commit=off',
-        'full_page_writes=off',
-        'max_connections=300',
-        ...(options.settings ?? []),
-      ]
-    : ['fsync=on', ...(options.settings ?? [])];
-  const begin = async (port: number): Promise<Postmaster> => {
+  const begin = async (port: number, lost?: string): Promise<Postmaster> => {
+    await takeOver(cluster.data, place, log, lost);
+    trimLog(cluster.log);
     const postmaster = startPostmaster({
       postgres,
       account,
       data: cluster.data,
       port,
       log: cluster.log,
-      settings,
+      settings: [...(throwaway ? THROWAWAY : ['fsync=on']), ...(options.settings ?? [])],
       ...(throwaway ? { remove: path.resolve(folder) } : {}),
     });
-    await untilReady(postmaster, urlOf(cluster, port, 'postgres'), cluster);
+    await untilReady(postmaster, urlOf(cluster, port, 'postgres'), cluster, place, log);
     return postmaster;
   };
-  const port = await freePort(lastPort(folder));
-  const postmaster = await begin(port);
-  let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopping ??= postmaster.stop();
-    return stopping;
-  };
+
+  const port = await freePort(Number(keptUrl(folder)?.port ?? 0));
+  const keeper = keepUp(await begin(port), (lost) => begin(port, lost), throwaway ? [] : RESTARTS, log);
   try {
     await createDatabase(urlOf(cluster, port, 'postgres'));
     const url = urlOf(cluster, port, DATABASE);
-    writePrivately(path.join(folder, 'database_url'), `${url}\n`);
-    const crashed = new Promise<string>((resolve) => {
-      void postmaster.ended.then((how) => {
-        if (stopping === undefined) resolve(how);
-      });
-    });
-    return { url, crashed, stop };
+    keepUrl(folder, url);
+    return { url, stop: keeper.stop };
   } catch (error) {
-    await stop();
+    await keeper.stop();
     throw error;
   }
 }
 
+const THROWAWAY = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'max_connections=300'];
+
 /** The URL of the embedded PostgreSQL that a server runs on this data folder now; undefined when none does. */
 export function runningEmbeddedUrl(folder: string): string | undefined {
+  const url = keptUrl(folder);
   try {
-    const url = readFileSync(path.join(folder, 'database_url'), 'utf8').trim();
     const running = runningPostmaster(path.join(folder, 'postgres', 'data'));
-    return running?.owner !== undefined && running.port === Number(new URL(url).port) ? url : undefined;
-  } catch {
-    return undefined;
+    return running?.owner !== undefined && running.port === Number(url?.port) ? url?.href : undefined;
+  } catch (error) {
+    // Another account's; we could not connect either.
+    if (['EACCES', 'EPERM'].includes(String((error as NodeJS.ErrnoException).code))) return undefined;
+    throw error;
   }
 }
 
-const urlOf = ({ password }: Cluster, port: number, database: string): string =>
-  `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`;
+/** Start PostgreSQL again when it ends without having been told to, until it is told to or does not start any more. */
+function keepUp(
+  first: Postmaster,
+  again: (lost: string) => Promise<Postmaster>,
+  pauses: readonly number[],
+  log: (line: string) => void,
+): { stop(): Promise<void> } {
+  let current: Postmaster | undefined = first;
+  let restarting: Promise<void> | undefined;
+  let stopping: Promise<void> | undefined;
+  const patience = new AbortController();
 
-/** The port of the last run, so that a psql or a Django that was told the URL finds the database again. */
-function lastPort(folder: string): number {
-  try {
-    return Number(new URL(readFileSync(path.join(folder, 'database_url'), 'utf8').trim()).port);
-  } catch {
-    return 0;
-  }
-}
-
-/** The wanted port if it is free, otherwise one that the kernel chooses. */
-async function freePort(wanted: number): Promise<number> {
-  for (const port of [wanted, 0]) {
-    const server = createServer();
-    const found = await new Promise<number | undefined>((resolve) => {
-      server.once('error', () => resolve(undefined));
-      server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-        const address = server.address();
-        server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
-      });
+  const watch = (postmaster: Postmaster): void => {
+    current = postmaster;
+    void postmaster.ended.then((how) => {
+      if (stopping === undefined) restarting = restart(postmaster.mark, how);
     });
-    if (found !== undefined) return found;
-  }
-  throw new ImproperlyConfigured('There is no free port on 127.0.0.1 for the embedded PostgreSQL.');
+  };
+  const restart = async (lost: string, how: string): Promise<void> => {
+    current = undefined;
+    log(`The embedded PostgreSQL ended (${how}).`);
+    for (const seconds of pauses) {
+      await pause(seconds * 1000, undefined, { ref: false, signal: patience.signal }).catch(() => {});
+      if (stopping !== undefined) return;
+      try {
+        watch(await again(lost));
+        log('The embedded PostgreSQL runs again.');
+        return;
+      } catch (error) {
+        log(error instanceof Error ? error.message : String(error));
+      }
+    }
+    if (pauses.length > 0) log('The embedded PostgreSQL does not start any more. Start the server again.');
+  };
+  watch(first);
+  return {
+    stop: () => {
+      patience.abort();
+      stopping ??= (async () => {
+        await restarting;
+        await current?.stop();
+      })();
+      return stopping;
+    },
+  };
 }
 
-async function untilReady(postmaster: Postmaster, url: string, cluster: Cluster): Promise<void> {
+async function untilReady(
+  postmaster: Postmaster,
+  url: string,
+  cluster: Cluster,
+  place: string,
+  log: (line: string) => void,
+): Promise<void> {
   let exit: string | undefined;
   void postmaster.ended.then((how) => {
     exit = how;
@@ -158,8 +169,11 @@ async function untilReady(postmaster: Postmaster, url: string, cluster: Cluster)
   const deadline = performance.now() + START_TIMEOUT * 1000;
   while (exit === undefined) {
     try {
-      await withClient(url, async () => {});
-      return;
+      // The mark: what answers at this port may be the PostgreSQL of another start that was a moment earlier.
+      if (runningPostmaster(cluster.data)?.mark === postmaster.mark) {
+        await withClient(url, async () => {});
+        return;
+      }
     } catch (error) {
       const { code } = error as { code?: string };
       // Not listening yet; "the database system is starting up".
@@ -174,6 +188,9 @@ async function untilReady(postmaster: Postmaster, url: string, cluster: Cluster)
     }
     await pause(20);
   }
+  // Of two starts at once PostgreSQL lets one through; the other is told who was first.
+  const winner = runningPostmaster(cluster.data);
+  if (winner?.owner !== undefined && winner.mark !== postmaster.mark) await takeOver(cluster.data, place, log);
   throw failed(`did not start (${exit})`);
 }
 
@@ -193,16 +210,4 @@ async function createDatabase(url: string): Promise<void> {
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
     if (found.rowCount === 0) await client.query(`CREATE DATABASE "${DATABASE}"`);
   });
-}
-
-/** For the owner's eyes; renamed into place, so that a reader never sees half of it. */
-function writePrivately(file: string, content: string): void {
-  const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, content, { mode: 0o600 });
-  chmodSync(temporary, 0o600);
-  try {
-    renameSync(temporary, file);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
 }

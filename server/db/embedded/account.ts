@@ -19,9 +19,19 @@ const USE_ANOTHER = 'Run as another user, or set DATABASE_URL to a PostgreSQL of
  */
 export function databaseAccount(data: string): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const owner = statSync(data, { throwIfNoEntry: false });
-  if (owner !== undefined && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
+  const owner = ownerOf(data);
+  if (owner !== undefined && owner.uid !== 0) return owner;
   return nobody(readFileSync('/etc/passwd', 'utf8'));
+}
+
+function ownerOf(data: string): Account | undefined {
+  try {
+    const { uid, gid } = statSync(data);
+    return { uid, gid };
+  } catch {
+    // Not there yet, or not a folder: whoever opens the cluster says so.
+    return undefined;
+  }
 }
 
 /** @param passwd the text of /etc/passwd: `name:password:uid:gid:…` */

@@ -83,20 +83,34 @@ function hydrate(native: string, links: readonly Link[]): void {
 }
 
 /**
- * Programs that the account can run: those of the package, or a copy where the account cannot reach the package (below
- * root's home) or where the links are missing and the package cannot be written.
+ * PostgreSQL's programs for this machine.
  *
  * @throws ImproperlyConfigured when there is no package for this platform
  */
 export function findBinaries(account: Account | undefined, folder: string, log: (line: string) => void): Binaries {
-  const native = packaged();
+  return usableBinaries(packaged(), account, folder, log);
+}
+
+/**
+ * Programs that the account can run: those of the package, or a copy where the account cannot reach the package (below
+ * root's home) or where the links are missing and the package cannot be written.
+ *
+ * @param native the package's folder `native`
+ * @param folder takes the copy when this process runs PostgreSQL as itself
+ */
+export function usableBinaries(
+  native: string,
+  account: Account | undefined,
+  folder: string,
+  log: (line: string) => void,
+): Binaries {
   const links = missingLinks(native);
-  const usable = links.length === 0 || writable(path.join(native, 'lib'));
-  if (usable) hydrate(native, links);
-  if (usable && canReach(account, path.join(native, 'bin', 'postgres'))) return programs(native);
+  const whole = links.length === 0 || writable(path.join(native, 'lib'));
+  if (whole) hydrate(native, links);
+  if (whole && canReach(account, path.join(native, 'bin', 'postgres'))) return programs(native);
   const copy = copyBinaries(native, account === undefined ? folder : sharedFolder(account));
   log(
-    `PostgreSQL runs from a copy in ${copy}, because ${usable ? 'its account cannot reach' : 'its package cannot be completed in'} ${native}.`,
+    `PostgreSQL runs from a copy in ${copy}, because ${whole ? 'its account cannot reach' : 'links are missing and cannot be made in'} ${native}.`,
   );
   return programs(copy);
 }

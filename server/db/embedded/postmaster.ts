@@ -1,5 +1,6 @@
 /** PostgreSQL's process: started so that it cannot outlive us, found again after a crash, stopped cleanly. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, unlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
@@ -47,6 +48,8 @@ export interface StartPostmaster {
 
 /** A PostgreSQL that we started. */
 export interface Postmaster {
+  /** What its command line says about who started it; another start has another mark. */
+  readonly mark: string;
   /** Its exit, expected or not: a status or a signal. */
   readonly ended: Promise<string>;
   /** Stop it cleanly: connections are ended, everything is written. Resolves when it is gone; twice is once. */
@@ -55,6 +58,7 @@ export interface Postmaster {
 
 /** Start it, in a session of its own: Ctrl-C reaches the server, which stops PostgreSQL when it has no more need of it. */
 export function startPostmaster(options: StartPostmaster): Postmaster {
+  const mark = `${ownMark()}@${randomBytes(6).toString('hex')}`;
   const settings = [
     `port=${options.port}`,
     'listen_addresses=127.0.0.1',
@@ -62,7 +66,7 @@ export function startPostmaster(options: StartPostmaster): Postmaster {
     'unix_socket_directories=',
     'timezone=UTC',
     'log_timezone=UTC',
-    `${OWNER}=${ownMark()}`,
+    `${OWNER}=${mark}`,
     ...options.settings,
   ];
   const log = openSync(options.log, 'a', 0o600);
@@ -82,7 +86,7 @@ export function startPostmaster(options: StartPostmaster): Postmaster {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal ?? `exit status ${code}`));
   });
-  return { ended, stop: () => stop(child, ended) };
+  return { mark, ended, stop: () => stop(child, ended) };
 }
 
 async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {
@@ -113,6 +117,8 @@ function readPidFile(data: string): PidFile | undefined {
 export interface Running {
   readonly postmaster: ProcessInfo;
   readonly port: number;
+  /** Of the start; undefined when it was started by hand. */
+  readonly mark: string | undefined;
   readonly owner: ProcessInfo | undefined;
 }
 
@@ -122,28 +128,34 @@ export function runningPostmaster(data: string): Running | undefined {
   const postmaster = file === undefined ? undefined : processInfo(file.pid);
   if (file === undefined || postmaster === undefined || !postmaster.command.includes('postgres')) return undefined;
   const [, mark] = new RegExp(`${OWNER}=(\\S+)`).exec(postmaster.command) ?? [];
-  return { postmaster, port: file.port, owner: mark === undefined ? undefined : lives(mark) };
+  return { postmaster, port: file.port, mark, owner: mark === undefined ? undefined : lives(mark) };
 }
 
 /**
  * Make way for a start: refuse when another server runs on this data directory, stop an orphan, remove what a crash left.
  *
+ * @param lost the mark of a PostgreSQL that this process started and lost: an orphan too
  * @throws ImproperlyConfigured naming the process that holds the data directory
  */
-export async function takeOver(data: string, folder: string, log: (line: string) => void): Promise<void> {
+export async function takeOver(
+  data: string,
+  folder: string,
+  log: (line: string) => void,
+  lost?: string,
+): Promise<void> {
   const found = runningPostmaster(data);
   if (found === undefined) {
     removeStalePidFile(data);
     return;
   }
-  const { postmaster, owner } = found;
+  const { postmaster, owner, mark } = found;
   const instead = 'Stop it first, or set DATABASE_URL.';
-  if (owner !== undefined) {
+  if (owner !== undefined && (lost === undefined || mark !== lost)) {
     throw new ImproperlyConfigured(
       `Another server (process ${owner.pid}) already runs on the database in ${folder}. ${instead}`,
     );
   }
-  if (!postmaster.command.includes(`${OWNER}=`)) {
+  if (mark === undefined) {
     throw new ImproperlyConfigured(
       `A PostgreSQL that was started by hand (process ${postmaster.pid}) runs on the database in ${folder}. ${instead}`,
     );
