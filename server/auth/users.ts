@@ -36,12 +36,12 @@ export class User implements UserRow {
   readonly is_superuser: boolean;
   readonly last_login: Date | null;
   readonly date_joined: Date;
-  /** The path of the backend that vouched for this user; set by `authenticate`. */
-  readonly backend?: string;
+  /** The path of the backend that vouched for this user; null where nobody asked one (`authenticate` and `login` do). */
+  readonly backend: string | null;
   /** Private, so that a user written to a log or as JSON does not show it. */
   readonly #password: string;
 
-  constructor(row: UserRow, backend?: string) {
+  constructor(row: UserRow, backend: string | null = null) {
     this.id = row.id;
     this.username = row.username;
     this.first_name = row.first_name;
@@ -53,7 +53,7 @@ export class User implements UserRow {
     this.last_login = row.last_login;
     this.date_joined = row.date_joined;
     this.#password = row.password;
-    if (backend !== undefined) this.backend = backend;
+    this.backend = backend;
   }
 
   /** As stored: algorithm, parameters, salt and hash. */

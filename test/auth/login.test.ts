@@ -1,0 +1,527 @@
+/** Login, logout and whose session it is, through HTTP, with real sessions and Django's table of users. */
+import { expect } from 'chai';
+import Koa from 'koa';
+import { ModelBackend } from '../../server/auth/backend.js';
+import { make_password, type PasswordHashers, PBKDF2PasswordHasher } from '../../server/auth/hashers.js';
+import {
+  type AuthenticationBackend,
+  type AuthenticationOptions,
+  authenticate,
+  authentication,
+  get_session_auth_hash,
+  login,
+  logout,
+  type User,
+  UserTable,
+  update_session_auth_hash,
+} from '../../server/auth/index.js';
+import { csrf } from '../../server/csrf/index.js';
+import { connectKnex } from '../../server/db/knex.js';
+import { ImproperlyConfigured, PermissionDenied, StoreUnavailable } from '../../server/errors.js';
+import { exceptions } from '../../server/http/exceptions.js';
+import { SessionCodec } from '../../server/session/codec.js';
+import { sessions } from '../../server/session/middleware.js';
+import type { SessionStore } from '../../server/session/store.js';
+import { MemoryStore } from '../../server/session/stores/memory.js';
+import type { Settings } from '../../server/settings.js';
+import { type Answer, closeServers, NOW, serve, settings } from '../http/serve.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+
+const BACKEND = 'django.contrib.auth.backends.ModelBackend';
+const hashers: PasswordHashers = [new PBKDF2PasswordHasher({ iterations: 1000 })];
+const KEY = 'k'.repeat(32);
+
+type Handler = (ctx: Koa.Context) => Promise<unknown>;
+
+/** A browser that knows one cookie, and a server whose handler each request brings along. */
+interface Site {
+  readonly store: SessionStore;
+  readonly settings: Settings;
+  /** What the session of this key holds; null without a row. */
+  row(session_key: string | null): Promise<unknown>;
+  plant(values: Readonly<Record<string, unknown>>, session_key?: string): Promise<void>;
+  /** Run a handler in one request; `result` is what it returned. */
+  run<T>(handler: (ctx: Koa.Context) => Promise<T>): Promise<{ answer: Answer; result: T }>;
+  /** The session key that the browser has now. */
+  cookie: string | null;
+  csrftoken: string | null;
+}
+
+describe('login', () => {
+  let database: TestDatabase;
+  let users: UserTable;
+  let alice: User;
+  let bob: User;
+
+  before(async () => {
+    database = await testDatabase();
+    users = new UserTable(database.knex);
+    const password = await make_password('secret', { hashers });
+    alice = await users.create_user({ username: 'alice', password });
+    bob = await users.create_user({ username: 'bob', password: await make_password('other', { hashers }) });
+  });
+  after(() => database.drop());
+  afterEach(closeServers);
+
+  async function site({
+    values = {},
+    options = {},
+    mount = true,
+    store = new MemoryStore({ now: () => NOW }),
+  }: {
+    readonly values?: Parameters<typeof settings>[0];
+    readonly options?: Partial<AuthenticationOptions>;
+    readonly mount?: boolean;
+    readonly store?: SessionStore;
+  } = {}): Promise<Site> {
+    const all = settings(values);
+    const codec = new SessionCodec(all, { now: () => NOW });
+    const app = new Koa();
+    const now = (): number => NOW;
+    app.use(sessions(app, { settings: all, store, now }));
+    app.use(exceptions({}));
+    app.use(csrf(app, { settings: all, now }));
+    const backends = [new ModelBackend(users, { hashers })];
+    const middleware = authentication(app, { settings: all, backends, now, ...options });
+    if (mount) app.use(middleware);
+    let handler: Handler = async () => undefined;
+    let outcome: { result?: unknown; error?: unknown } = {};
+    app.use(async (ctx) => {
+      ctx.body = 'done';
+      try {
+        outcome = { result: await handler(ctx) };
+      } catch (error) {
+        outcome = { error };
+        throw error;
+      }
+    });
+    const server = await serve(app);
+    const browser: Site = {
+      store,
+      settings: all,
+      cookie: null,
+      csrftoken: null,
+      async row(session_key) {
+        const text = session_key === null ? null : await store.load(session_key);
+        return text === null ? null : JSON.parse(codec.decode(text) ?? 'null');
+      },
+      async plant(planted, session_key = KEY) {
+        const expire_date = new Date((NOW + 1000) * 1000);
+        await store.create({ session_key, session_data: codec.encode(JSON.stringify(planted)), expire_date });
+        browser.cookie = session_key;
+      },
+      async run<T>(next: (ctx: Koa.Context) => Promise<T>) {
+        handler = next;
+        outcome = {};
+        const headers = browser.cookie === null ? {} : { cookie: `sessionid=${browser.cookie}` };
+        const answer = await server.ask({ headers });
+        for (const text of answer.set_cookie) {
+          const [, name, value = ''] = /^(\w+)="?(\w*)"?/.exec(text) ?? [];
+          if (name === 'sessionid') browser.cookie = value === '' ? null : value;
+          if (name === 'csrftoken') browser.csrftoken = value;
+        }
+        if ('error' in outcome) throw outcome.error;
+        return { answer, result: outcome.result as T };
+      },
+    };
+    return browser;
+  }
+
+  const nameOf = async (ctx: Koa.Context): Promise<string | null> => {
+    const user = await ctx.request.auser();
+    return user.is_authenticated ? user.username : null;
+  };
+  const logIn = (user: User) => (ctx: Koa.Context) => login(ctx, user);
+  const sessionOf = (user: User, secret = 'a key for tests'): Record<string, unknown> => ({
+    _auth_user_id: String(user.id),
+    _auth_user_backend: BACKEND,
+    _auth_user_hash: get_session_auth_hash(user.password, secret),
+  });
+
+  describe('of an anonymous visitor', () => {
+    it('writes what Django reads, in its order, and gives cookie and CSRF secret', async () => {
+      const browser = await site();
+      const { answer } = await browser.run(logIn(alice));
+      expect(browser.cookie).to.match(/^[a-z0-9]{32}$/);
+      expect(Object.entries((await browser.row(browser.cookie)) as object)).to.deep.equal(
+        Object.entries(sessionOf(alice)),
+      );
+      expect(browser.csrftoken).to.match(/^[a-zA-Z0-9]{32}$/);
+      expect(answer.headers.vary).to.equal('Cookie');
+    });
+
+    it('keeps the data and takes a new key; the old row goes', async () => {
+      const browser = await site();
+      await browser.plant({ cart: [1, 2] });
+      await browser.run(logIn(alice));
+      expect(browser.cookie).to.not.equal(KEY);
+      expect(await browser.row(browser.cookie)).to.deep.equal({ cart: [1, 2], ...sessionOf(alice) });
+      expect(await browser.row(KEY)).to.equal(null);
+    });
+
+    it('never adopts a key that was planted in the cookie', async () => {
+      const browser = await site();
+      browser.cookie = 'planted0planted0planted0planted0';
+      await browser.run(logIn(alice));
+      expect(browser.cookie).to.not.equal('planted0planted0planted0planted0');
+      expect(await browser.row('planted0planted0planted0planted0')).to.equal(null);
+    });
+
+    it('makes ctx.request.user that user at once, with the time of the login', async () => {
+      const browser = await site();
+      const { result } = await browser.run(async (ctx) => {
+        expect(ctx.request.user.is_authenticated).to.equal(false);
+        const user = await login(ctx, alice);
+        expect(ctx.request.user).to.equal(user);
+        expect(ctx.user).to.equal(user);
+        expect(await ctx.request.auser()).to.equal(user);
+        return user;
+      });
+      expect(result.last_login).to.deep.equal(new Date(NOW * 1000));
+      expect(result.backend).to.equal(BACKEND);
+      expect((await users.get_by_id(alice.id))?.last_login).to.deep.equal(new Date(NOW * 1000));
+    });
+  });
+
+  describe('of somebody who is logged in', () => {
+    it('as another user forgets the whole session', async () => {
+      const browser = await site();
+      await browser.plant({ ...sessionOf(alice), cart: 1 });
+      await browser.run(async (ctx) => {
+        ctx.session.set('before', 'x');
+        await login(ctx, bob);
+      });
+      expect(await browser.row(browser.cookie)).to.deep.equal(sessionOf(bob));
+      expect(await browser.row(KEY)).to.equal(null);
+    });
+
+    it('as the same user keeps the data and takes a new key, where Django keeps the key', async () => {
+      const browser = await site();
+      await browser.plant({ ...sessionOf(alice), cart: 1 });
+      await browser.run(logIn(alice));
+      expect(browser.cookie).to.not.equal(KEY);
+      expect(await browser.row(browser.cookie)).to.deep.equal({ ...sessionOf(alice), cart: 1 });
+      expect(await browser.row(KEY)).to.equal(null);
+    });
+
+    it('keeps the key as Django does when the option says so', async () => {
+      const browser = await site({ options: { cycle_key_on_same_user_login: false } });
+      await browser.plant({ ...sessionOf(alice), cart: 1 });
+      await browser.run(logIn(alice));
+      expect(browser.cookie).to.equal(KEY);
+      expect(await browser.row(KEY)).to.deep.equal({ ...sessionOf(alice), cart: 1 });
+    });
+
+    for (const [what, stale] of [
+      ['a hash of another password', '0'.repeat(64)],
+      ['no hash', undefined],
+      ['a hash that is no text', 5],
+    ] as const) {
+      it(`as the same user with ${what} forgets the session`, async () => {
+        const browser = await site({ mount: false });
+        const { _auth_user_hash, ...rest } = sessionOf(alice);
+        await browser.plant({ ...rest, ...(stale === undefined ? {} : { _auth_user_hash: stale }), cart: 1 });
+        await browser.run(logIn(alice));
+        expect(await browser.row(browser.cookie)).to.deep.equal(sessionOf(alice));
+        expect(await browser.row(KEY)).to.equal(null);
+      });
+    }
+
+    for (const id of ['abc', null, {}, [], 1.5, '', '99999999999']) {
+      it(`under the id ${JSON.stringify(id)} forgets the session`, async () => {
+        const browser = await site();
+        await browser.plant({ ...sessionOf(alice), _auth_user_id: id, cart: 1 });
+        await browser.run(logIn(alice));
+        expect(await browser.row(browser.cookie)).to.deep.equal(sessionOf(alice));
+      });
+    }
+  });
+
+  it('gives a new CSRF secret each time', async () => {
+    const browser = await site();
+    await browser.run(logIn(alice));
+    const first = browser.csrftoken;
+    await browser.run(logIn(alice));
+    expect(browser.csrftoken).to.match(/^\w{32}$/);
+    expect(browser.csrftoken).to.not.equal(first);
+  });
+
+  it('answers 400, and brings nothing back, when a logout came first', async () => {
+    const browser = await site();
+    await browser.plant({ ...sessionOf(alice), cart: 1 });
+    const { answer } = await browser.run(async (ctx) => {
+      await browser.store.delete(KEY);
+      await login(ctx, alice).catch((error: unknown) => {
+        ctx.status = (error as { status: number }).status;
+      });
+    });
+    expect(answer.status).to.equal(400);
+    expect(await browser.row(KEY)).to.equal(null);
+  });
+
+  it('wants to know the backend where there are two', async () => {
+    const second: AuthenticationBackend = {
+      path: 'example.Second',
+      authenticate: async () => null,
+      get_user: async () => bob,
+    };
+    const browser = await site({ options: { backends: [new ModelBackend(users, { hashers }), second] } });
+    await expectError(browser.run(logIn(alice)), /not exactly one authentication backend/);
+    await browser.run((ctx) => login(ctx, bob, { backend: 'example.Second' }));
+    expect(await browser.row(browser.cookie)).to.include({ _auth_user_backend: 'example.Second' });
+    expect((await browser.run(nameOf)).result).to.equal('bob');
+  });
+
+  describe('authenticate', () => {
+    it('gives the user with the backend, and logs nobody in', async () => {
+      const browser = await site();
+      const { result } = await browser.run((ctx) => authenticate(ctx, { username: 'alice', password: 'secret' }));
+      expect(result?.username).to.equal('alice');
+      expect(result?.password).to.equal(alice.password);
+      expect(result?.backend).to.equal(BACKEND);
+      expect(browser.cookie).to.equal(null);
+    });
+
+    it('tells of a failure without the password', async () => {
+      const heard: unknown[] = [];
+      const browser = await site({ options: { user_login_failed: (_, credentials) => heard.push(credentials) } });
+      const { result } = await browser.run((ctx) => authenticate(ctx, { username: 'alice', password: 'wrong' }));
+      expect(result).to.equal(null);
+      expect(heard).to.deep.equal([{ username: 'alice' }]);
+    });
+
+    it('asks nobody else when a backend says PermissionDenied', async () => {
+      const no: AuthenticationBackend = {
+        path: 'example.No',
+        authenticate: async () => {
+          throw new PermissionDenied('no');
+        },
+        get_user: async () => null,
+      };
+      const browser = await site({ options: { backends: [no, new ModelBackend(users, { hashers })] } });
+      const { result } = await browser.run((ctx) => authenticate(ctx, { username: 'alice', password: 'secret' }));
+      expect(result).to.equal(null);
+    });
+  });
+
+  describe('logout', () => {
+    it('forgets row, data and cookie, and the request is nobody’s', async () => {
+      const heard: unknown[] = [];
+      const browser = await site({ options: { user_logged_out: (_, user) => heard.push(user?.username) } });
+      await browser.plant({ ...sessionOf(alice), cart: 1 });
+      const { answer } = await browser.run(async (ctx) => {
+        expect(ctx.user.is_authenticated).to.equal(true);
+        await logout(ctx);
+        expect(ctx.user.is_anonymous).to.equal(true);
+        expect((await ctx.request.auser()).is_anonymous).to.equal(true);
+      });
+      expect(heard).to.deep.equal(['alice']);
+      expect(await browser.row(KEY)).to.equal(null);
+      expect(answer.set_cookie).to.deep.equal([
+        'sessionid=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Lax',
+      ]);
+    });
+
+    it('of nobody sends no cookie', async () => {
+      const browser = await site();
+      const { answer } = await browser.run(logout);
+      expect(answer.set_cookie).to.deep.equal([]);
+      expect(answer.headers.vary).to.equal('Cookie');
+    });
+  });
+
+  describe('ctx.request.user', () => {
+    it('is the user of the session, and the session is left alone', async () => {
+      const browser = await site();
+      await browser.plant(sessionOf(alice));
+      const { answer, result } = await browser.run(async (ctx) => ctx.request.user);
+      expect(result).to.include({ username: 'alice', is_authenticated: true, is_anonymous: false });
+      expect(answer.set_cookie).to.deep.equal([]);
+      expect(answer.headers.vary).to.equal('Cookie');
+    });
+
+    it('does not make a page vary on the cookie that never looks at it', async () => {
+      const browser = await site();
+      await browser.plant(sessionOf(alice));
+      expect((await browser.run(async () => undefined)).answer.headers.vary).to.equal(undefined);
+      expect((await browser.run(async (ctx) => ctx.user.username)).answer.headers.vary).to.equal('Cookie');
+      expect((await browser.run(nameOf)).answer.headers.vary).to.equal('Cookie');
+    });
+
+    describe('is nobody, and the session is left alone,', () => {
+      for (const [what, change] of [
+        ['for an id that is no number', { _auth_user_id: 'abc' }],
+        ['for an id beyond int4', { _auth_user_id: '99999999999' }],
+        ['for an id with a NUL', { _auth_user_id: '1\0' }],
+        ['for an id that is a list', { _auth_user_id: ['1'] }],
+        ['for an id that nobody has', { _auth_user_id: '2000000000' }],
+        ['for an unknown backend', { _auth_user_backend: 'x.y.Z' }],
+        ['for a backend that is no text', { _auth_user_backend: 1 }],
+      ] as const) {
+        it(what, async () => {
+          const browser = await site();
+          const planted = { ...sessionOf(alice), cart: 1, ...change };
+          await browser.plant(planted);
+          const { answer, result } = await browser.run(nameOf);
+          expect(result).to.equal(null);
+          expect(answer.status).to.equal(200);
+          expect(answer.set_cookie).to.deep.equal([]);
+          expect(await browser.row(KEY)).to.deep.equal(planted);
+        });
+      }
+
+      it('for a user who may not log in any more', async () => {
+        const inactive = await users.create_user({ username: 'inactive', password: 'x', is_active: false });
+        const browser = await site();
+        await browser.plant(sessionOf(inactive));
+        expect((await browser.run(nameOf)).result).to.equal(null);
+        expect(await browser.row(KEY)).to.deep.equal(sessionOf(inactive));
+      });
+    });
+
+    describe('is nobody, and the session is forgotten,', () => {
+      for (const [what, hash] of [
+        ['without a hash', null],
+        ['with an empty hash', ''],
+        ['with the hash of another password', '0'.repeat(64)],
+        ['with a hash that is no text', 7],
+      ] as const) {
+        it(what, async () => {
+          const browser = await site();
+          await browser.plant({ ...sessionOf(alice), _auth_user_hash: hash, cart: 1 });
+          expect((await browser.run(nameOf)).result).to.equal(null);
+          expect(browser.cookie).to.equal(null);
+          expect(await browser.row(KEY)).to.equal(null);
+        });
+      }
+
+      it('after the password was changed elsewhere', async () => {
+        const changes = await users.create_user({ username: 'changes', password: 'old' });
+        const browser = await site();
+        await browser.plant(sessionOf(changes));
+        expect((await browser.run(nameOf)).result).to.equal('changes');
+        await users.set_password(changes.id, 'new');
+        expect((await browser.run(nameOf)).result).to.equal(null);
+        expect(browser.cookie).to.equal(null);
+      });
+    });
+
+    it('survives a change of SECRET_KEY with a fallback: new key, hash written anew', async () => {
+      const browser = await site({ values: { SECRET_KEY: 'new', SECRET_KEY_FALLBACKS: ['older', 'old'] } });
+      await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+      expect((await browser.run(nameOf)).result).to.equal('alice');
+      expect(browser.cookie).to.not.equal(KEY);
+      expect(await browser.row(browser.cookie)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1 });
+      expect(await browser.row(KEY)).to.equal(null);
+      const cookie = browser.cookie;
+      expect((await browser.run(nameOf)).result).to.equal('alice');
+      expect(browser.cookie).to.equal(cookie);
+    });
+
+    it('is looked up once a request, however often it is asked for', async () => {
+      let asked = 0;
+      class Asked extends ModelBackend {
+        override get_user(user_id: string): Promise<User | null> {
+          asked += 1;
+          return super.get_user(user_id);
+        }
+      }
+      const browser = await site({ options: { backends: [new Asked(users)] }, mount: false });
+      await browser.plant(sessionOf(alice));
+      await browser.run((ctx) => Promise.all([ctx.request.auser(), ctx.request.auser(), nameOf(ctx)]));
+      expect(asked).to.equal(1);
+      await browser.run(async () => undefined);
+      expect(asked).to.equal(1);
+    });
+
+    it('asks no table for a visitor without a session', async () => {
+      const knex = connectKnex('postgres://nobody@127.0.0.1:1/nothing', { connect_timeout: 1 });
+      const browser = await site({ options: { backends: [new ModelBackend(new UserTable(knex))] } });
+      expect((await browser.run(nameOf)).result).to.equal(null);
+      await knex.destroy();
+    });
+
+    it('is an error for whoever looks, and no logout, while the table is away', async () => {
+      const knex = connectKnex('postgres://nobody@127.0.0.1:1/nothing', { connect_timeout: 1 });
+      const browser = await site({ options: { backends: [new ModelBackend(new UserTable(knex))] } });
+      await browser.plant(sessionOf(alice));
+      expect((await browser.run(async () => 'no user needed')).answer.status).to.equal(200);
+      const { answer } = await browser.run(async (ctx) => {
+        for (const look of [async () => ctx.request.user, async () => ctx.user, () => ctx.request.auser()]) {
+          expect(await look().catch((error: unknown) => error)).to.be.instanceOf(StoreUnavailable);
+        }
+      });
+      expect(answer.set_cookie).to.deep.equal([]);
+      expect(await browser.row(KEY)).to.deep.equal(sessionOf(alice));
+      await knex.destroy();
+    });
+
+    it('says what is missing when nobody looked it up', async () => {
+      const browser = await site({ mount: false });
+      await expectError(
+        browser.run(async (ctx) => ctx.user),
+        /auser/,
+      );
+    });
+  });
+
+  describe('update_session_auth_hash', () => {
+    it('keeps this session, under a new key, and ends the others', async () => {
+      const user = await users.create_user({ username: 'careful', password: 'old' });
+      const browser = await site();
+      await browser.plant(sessionOf(user), 'elsewhere0elsewhere0elsewhere000');
+      await browser.plant({ ...sessionOf(user), cart: 1 });
+      await browser.run(async (ctx) => {
+        const changed = await users.set_password(user.id, 'new');
+        if (changed === null) throw new Error('gone');
+        await update_session_auth_hash(ctx, changed);
+        expect(ctx.user).to.equal(changed);
+      });
+      expect(browser.cookie).to.not.equal(KEY);
+      expect((await browser.run(nameOf)).result).to.equal('careful');
+      expect(await browser.row(KEY)).to.equal(null);
+      browser.cookie = 'elsewhere0elsewhere0elsewhere000';
+      expect((await browser.run(nameOf)).result).to.equal(null);
+    });
+
+    it('gives no session to the user whose password somebody else changed', async () => {
+      const browser = await site();
+      await browser.plant(sessionOf(alice));
+      await browser.run((ctx) => update_session_auth_hash(ctx, bob));
+      expect(await browser.row(browser.cookie)).to.deep.equal(sessionOf(alice));
+      expect(browser.cookie).to.not.equal(KEY);
+    });
+  });
+
+  describe('authentication()', () => {
+    const backend = (path: string): AuthenticationBackend => ({
+      path,
+      authenticate: async () => null,
+      get_user: async () => null,
+    });
+
+    it('refuses no backend, and two of one path', () => {
+      for (const backends of [[], [backend('a'), backend('a')]]) {
+        expect(() => authentication(new Koa(), { settings: settings(), backends })).to.throw(ImproperlyConfigured);
+      }
+    });
+
+    it('says that sessions are missing', async () => {
+      const app = new Koa();
+      const errors: unknown[] = [];
+      app.on('error', (error) => errors.push(error));
+      app.use(authentication(app, { settings: settings(), backends: [backend('a')] }));
+      await (await serve(app)).ask();
+      expect(errors).to.have.lengthOf(1);
+      expect(errors[0]).to.be.instanceOf(ImproperlyConfigured);
+    });
+  });
+});
+
+async function expectError(promise: Promise<unknown>, message: RegExp): Promise<void> {
+  const error = await promise.then(
+    () => new Error('nothing was thrown'),
+    (reason: unknown) => reason,
+  );
+  expect((error as Error).message).to.match(message);
+}

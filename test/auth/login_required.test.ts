@@ -1,0 +1,80 @@
+import { expect } from 'chai';
+import Koa from 'koa';
+import {
+  type AuthenticationBackend,
+  authentication,
+  type LoginRequiredOptions,
+  login,
+  login_required,
+  User,
+} from '../../server/auth/index.js';
+import { sessions } from '../../server/session/middleware.js';
+import { MemoryStore } from '../../server/session/stores/memory.js';
+import { closeServers, serve, settings } from '../http/serve.js';
+
+const user = new User({
+  id: 1,
+  username: 'alice',
+  password: 'x',
+  first_name: '',
+  last_name: '',
+  email: '',
+  is_active: true,
+  is_staff: false,
+  is_superuser: false,
+  last_login: null,
+  date_joined: new Date(0),
+});
+const backend: AuthenticationBackend = {
+  path: 'example.Backend',
+  authenticate: async () => user,
+  get_user: async () => user,
+};
+
+describe('login_required', () => {
+  afterEach(closeServers);
+
+  async function site(options?: LoginRequiredOptions): ReturnType<typeof serve> {
+    const app = new Koa();
+    const all = settings();
+    app.use(sessions(app, { settings: all, store: new MemoryStore() }));
+    authentication(app, { settings: all, backends: [backend] });
+    app.use(async (ctx, next) => {
+      if (ctx.get('x-login') !== '') await login(ctx, user);
+      await next();
+    });
+    app.use(login_required(options));
+    app.use(async (ctx) => {
+      ctx.body = `hello ${(await ctx.request.auser()).username}`;
+    });
+    return serve(app);
+  }
+
+  it('lets a user pass', async () => {
+    const answer = await (await site()).ask({ headers: { 'x-login': '1' } });
+    expect(answer).to.include({ status: 200, text: 'hello alice' });
+  });
+
+  // Locations as django.contrib.auth.decorators.login_required of Django 6.0 gives them.
+  for (const [path, options, location] of [
+    ['/goods/', {}, '/login/?next=/goods/'],
+    ['/goods/1/?a=1&b=2', {}, '/login/?next=/goods/1/%3Fa%3D1%26b%3D2'],
+    ["/it's(1)*!~/", {}, '/login/?next=/it%27s%281%29%2A%21~/'],
+    ['//evil.example/x', {}, '/login/?next=/%252Fevil.example/x'],
+    ['/%E5%AF%86/', {}, '/login/?next=/%25E5%25AF%2586/'],
+    ['/a/', { login_url: '/in/?lang=zh#form' }, '/in/?lang=zh&next=/a/#form'],
+    ['/a/', { login_url: '/in/?next=/old/&x=1' }, '/in/?next=/a/&x=1'],
+    ['/a/', { redirect_field_name: 'back' }, '/login/?back=/a/'],
+    ['/a/?q', { login_url: 'https://id.example/' }, 'https://id.example/?next=http%3A//here.example/a/%3Fq'],
+    ['/a/', { login_url: 'http://here.example/in/' }, 'http://here.example/in/?next=/a/'],
+    ['http://evil.example/x', {}, '/login/?next=/x'],
+  ] as const) {
+    it(`sends nobody from ${path} to ${location}`, async () => {
+      const answer = await (await site(options)).ask({ path, headers: { host: 'here.example' } });
+      expect(answer.status).to.equal(302);
+      expect(answer.headers.location).to.equal(location);
+      expect(answer.headers.vary).to.equal('Cookie');
+      expect(answer.text).to.not.include('hello');
+    });
+  }
+});

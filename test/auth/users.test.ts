@@ -1,0 +1,161 @@
+import { inspect } from 'node:util';
+import { expect } from 'chai';
+import { make_password } from '../../server/auth/hashers.js';
+import { AnonymousUser, normalize_email, parse_user_id, UserTable } from '../../server/auth/users.js';
+import { connectKnex } from '../../server/db/knex.js';
+import { StoreUnavailable, ValueError } from '../../server/errors.js';
+import { NOW } from '../http/serve.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+
+describe('UserTable', () => {
+  let database: TestDatabase;
+  let users: UserTable;
+
+  before(async () => {
+    database = await testDatabase();
+    users = new UserTable(database.knex, { now: () => NOW });
+  });
+  after(() => database.drop());
+
+  it('creates a user as Django does: defaults, an id that counts, last_login empty', async () => {
+    const password = await make_password('secret', { iterations: 10 });
+    const user = await users.create_user({ username: 'alice', password, email: 'Alice@EXAMPLE.com' });
+    expect({ ...user }).to.deep.equal({
+      id: user.id,
+      username: 'alice',
+      first_name: '',
+      last_name: '',
+      email: 'Alice@example.com',
+      is_active: true,
+      is_staff: false,
+      is_superuser: false,
+      last_login: null,
+      date_joined: new Date(NOW * 1000),
+      is_authenticated: true,
+      is_anonymous: false,
+      backend: null,
+    });
+    expect(user.password).to.equal(password);
+    expect(user.id).to.be.a('number');
+    expect((await users.get_by_id(String(user.id)))?.username).to.equal('alice');
+    expect((await users.get_by_natural_key('alice'))?.id).to.equal(user.id);
+  });
+
+  it('shows no password in a log, in JSON, or to a template that lists fields', async () => {
+    const user = await users.create_user({ username: 'quiet', password: 'pbkdf2_sha256$1$canary$canary' });
+    for (const text of [
+      JSON.stringify(user),
+      inspect(user, { showHidden: true, depth: 9 }),
+      Object.keys(user).join(),
+    ]) {
+      expect(text).to.not.include('canary');
+    }
+  });
+
+  it('gives an account without a password one that nothing matches', async () => {
+    expect((await users.create_user({ username: 'nologin' })).password).to.match(/^![A-Za-z0-9]{40}$/);
+  });
+
+  it('normalises a new name (NFKC) and finds by the exact one', async () => {
+    const user = await users.create_user({ username: 'ａｄａ' });
+    expect(user.username).to.equal('ada');
+    expect(await users.get_by_natural_key('ａｄａ')).to.equal(null);
+    expect(await users.get_by_natural_key('Ada')).to.equal(null);
+  });
+
+  it('refuses a name that is empty, taken, too long, or that no row can have', async () => {
+    await users.create_user({ username: 'taken' });
+    for (const username of ['', 'taken', 'ｔａｋｅｎ', 'x'.repeat(151), 'nul\0', '\ud800']) {
+      const error = await users.create_user({ username }).catch((reason: unknown) => reason);
+      expect(error, JSON.stringify(username)).to.be.instanceOf(ValueError);
+    }
+  });
+
+  it('finds nobody under a name that no row can have', async () => {
+    for (const username of ['', 'nul\0', 'taken\0', '\ud800', "' OR 1=1 --", 'x'.repeat(100_000), '__proto__']) {
+      expect(await users.get_by_natural_key(username), JSON.stringify(username.slice(0, 20))).to.equal(null);
+    }
+  });
+
+  it('finds nobody under an id that is none', async () => {
+    for (const id of ['abc', '', '1.5', '2147483648', '-1', '99999999999999999999', '1e3', '0x1', '\0', '1\0', 'NaN']) {
+      expect(await users.get_by_id(id), JSON.stringify(id)).to.equal(null);
+    }
+  });
+
+  it('returns the user with the new password, and null where there is none', async () => {
+    const user = await users.create_user({ username: 'changes' });
+    expect((await users.set_password(user.id, 'pbkdf2_sha256$1$a$b'))?.password).to.equal('pbkdf2_sha256$1$a$b');
+    expect(await users.set_password(2_000_000_000, 'x')).to.equal(null);
+  });
+
+  it('notes a login', async () => {
+    const user = await users.create_user({ username: 'logs in' });
+    const at = new Date('2026-02-03T04:05:06.789Z');
+    expect((await users.update_last_login(user.id, at))?.last_login).to.deep.equal(at);
+    expect((await users.get_by_id(user.id))?.last_login).to.deep.equal(at);
+  });
+
+  it('is unavailable, not empty, while nothing listens at the address of the database', async () => {
+    const knex = connectKnex('postgres://nobody@127.0.0.1:1/nothing', { connect_timeout: 1 });
+    const away = new UserTable(knex);
+    for (const ask of [away.get_by_id('1'), away.get_by_natural_key('alice'), away.create_user({ username: 'x' })]) {
+      const error = await ask.catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(StoreUnavailable);
+    }
+    await knex.destroy();
+  });
+});
+
+describe('parse_user_id', () => {
+  for (const [value, id] of [
+    ['1', 1],
+    [' 1\n', 1],
+    ['+1', 1],
+    ['-1', -1],
+    ['007', 7],
+    ['1_0', 10],
+    [1, 1],
+    [1n, 1],
+    ['2147483647', 2147483647],
+    ['2147483648', null],
+    [1.5, null],
+    [Number.NaN, null],
+    [true, null],
+    [null, null],
+    [undefined, null],
+    ['', null],
+    ['abc', null],
+    ['1__0', null],
+    ['1 2', null],
+    [{}, null],
+    [['1'], null],
+  ] as const) {
+    it(`reads ${typeof value} ${inspect(value)} as ${id}`, () => {
+      expect(parse_user_id(value)).to.equal(id);
+    });
+  }
+});
+
+describe('normalize_email', () => {
+  it('lowers the domain only', () => {
+    expect(normalize_email('A.B@C.ORG')).to.equal('A.B@c.org');
+    expect(normalize_email(' a@b@C.org ')).to.equal('a@b@c.org');
+    expect(normalize_email('nobody')).to.equal('nobody');
+    expect(normalize_email('')).to.equal('');
+  });
+});
+
+describe('AnonymousUser', () => {
+  it('is nobody', () => {
+    expect({ ...new AnonymousUser() }).to.deep.equal({
+      is_authenticated: false,
+      is_anonymous: true,
+      id: null,
+      username: '',
+      is_active: false,
+      is_staff: false,
+      is_superuser: false,
+    });
+  });
+});
