@@ -3,10 +3,12 @@ import type Koa from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { SessionInterrupted, UpdateError } from '../errors.js';
 import { installCookies } from '../http/cookies.js';
+import { http_date } from '../http/http_date.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Logger } from '../ops/logger.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
+import type { SessionEvent } from './events.js';
 import { withItemAccess } from './item_access.js';
 import { Session } from './session.js';
 import type { SessionStore } from './store.js';
@@ -28,6 +30,8 @@ export interface SessionsOptions {
   readonly new_session_key?: () => string;
   /** Hears of rows whose signature is wrong; never gets a key or a value. */
   readonly logger?: Pick<Logger, 'warn'>;
+  /** Told what happens to sessions, for counters. */
+  readonly observe?: (event: SessionEvent) => void;
 }
 
 /**
@@ -38,27 +42,30 @@ export interface SessionsOptions {
  * passed on with the session saved and its cookie in the error's headers when its status is below 500.
  */
 export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
-  const { settings, store, logger, now = systemClock } = options;
+  const { settings, store, logger, observe, now = systemClock } = options;
   installCookies(app, { settings, now });
   installDelegate(app);
   const codec = new SessionCodec(settings, {
     now,
-    onSuspicious: (message) => logger?.warn({ logger: 'django.security.SuspiciousSession' }, message),
+    onSuspicious: (message) => {
+      observe?.('suspicious');
+      logger?.warn({ logger: 'django.security.SuspiciousSession' }, message);
+    },
   });
   const rest = options.new_session_key === undefined ? {} : { new_session_key: options.new_session_key };
 
   return async function sessions(ctx, next) {
     const session_key = ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME);
-    const session = new Session({ store, codec, settings, session_key, now, ...rest });
+    const session = new Session({ store, codec, settings, session_key, now, observe, ...rest });
     ctx.request.session = withItemAccess(session);
     await session.load();
     try {
       await next();
     } catch (error) {
-      await finishFailed(ctx, session, settings, now, error);
+      await finishFailed(ctx, session, options, error);
       throw error;
     }
-    await finish(ctx, session, settings, now);
+    await finish(ctx, session, options);
   };
 }
 
@@ -73,7 +80,8 @@ function installDelegate(app: Koa): void {
 }
 
 /** SessionMiddleware.process_response. */
-async function finish(ctx: Koa.Context, session: Session, settings: Settings, now: Clock): Promise<void> {
+async function finish(ctx: Koa.Context, session: Session, options: SessionsOptions): Promise<void> {
+  const { settings, observe, now = systemClock } = options;
   const name = settings.SESSION_COOKIE_NAME;
   const cookie = { path: settings.SESSION_COOKIE_PATH, domain: settings.SESSION_COOKIE_DOMAIN };
   const samesite = settings.SESSION_COOKIE_SAMESITE;
@@ -87,12 +95,12 @@ async function finish(ctx: Koa.Context, session: Session, settings: Settings, no
   const wanted = session.modified || settings.SESSION_SAVE_EVERY_REQUEST;
   if (!wanted || session.is_empty() || ctx.response.status >= 500) return;
 
-  const { max_age } = await save(session);
+  const { max_age } = await save(session, observe);
   if (session.session_key === null) return;
   ctx.response.set_cookie(name, session.session_key, {
     ...cookie,
     max_age,
-    expires: max_age === null ? null : new Date((now() + max_age) * 1000),
+    expires: max_age === null ? null : http_date(now() + max_age),
     secure: settings.SESSION_COOKIE_SECURE,
     httponly: settings.SESSION_COOKIE_HTTPONLY,
     samesite,
@@ -100,11 +108,12 @@ async function finish(ctx: Koa.Context, session: Session, settings: Settings, no
   patch_vary_headers(ctx, 'Cookie');
 }
 
-async function save(session: Session): ReturnType<Session['save']> {
+async function save(session: Session, observe: SessionsOptions['observe']): ReturnType<Session['save']> {
   try {
     return await session.save();
   } catch (error) {
     if (!(error instanceof UpdateError)) throw error;
+    observe?.('interrupted');
     throw new SessionInterrupted(
       "The request's session was deleted before the request completed. The user may have logged out in a concurrent request, for example.",
       { cause: error },
@@ -116,15 +125,14 @@ async function save(session: Session): ReturnType<Session['save']> {
 async function finishFailed(
   ctx: Koa.Context,
   session: Session,
-  settings: Settings,
-  now: Clock,
+  options: SessionsOptions,
   error: unknown,
 ): Promise<void> {
   if (typeof error !== 'object' || error === null) return;
   const thrown: { status?: unknown; headers?: Record<string, string | string[]> } = error;
   if (typeof thrown.status !== 'number' || thrown.status < 400 || thrown.status >= 500) return;
   ctx.status = thrown.status;
-  await finish(ctx, session, settings, now);
+  await finish(ctx, session, options);
   const { 'set-cookie': cookies, vary } = ctx.response.headers;
   if (cookies === undefined && vary === undefined) return;
   thrown.headers = {

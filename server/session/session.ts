@@ -6,6 +6,7 @@ import { join_members, print_json } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
 import { type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, readMembers } from './document.js';
+import type { SessionEvent } from './events.js';
 import { new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
 import type { SessionChange, SessionStore } from './store.js';
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly session_key?: string | null | undefined;
   readonly now?: Clock;
   readonly new_session_key?: () => string;
+  /** Told what happens to the session. */
+  readonly observe?: ((event: SessionEvent) => void) | undefined;
 }
 
 /** What a save wrote, so that row and cookie agree. */
@@ -89,6 +92,7 @@ export class Session extends SessionDictionary {
    */
   async load(): Promise<void> {
     if (this.#session_key === null || this.#document !== undefined) return;
+    this.#options.observe?.('load');
     try {
       this.#loaded = { session_data: await this.#options.store.load(this.#session_key) };
     } catch (error) {
@@ -108,6 +112,7 @@ export class Session extends SessionDictionary {
     if (this.#loaded === undefined) throw new ValueError('Call `await session.load()` before using the session.');
     if ('error' in this.#loaded) throw this.#loaded.error;
     if (this.#loaded.session_data === null) {
+      this.#options.observe?.('miss');
       this.#session_key = null;
       return Document.empty();
     }
@@ -159,6 +164,7 @@ export class Session extends SessionDictionary {
     const mine = this.#change(document.texts());
     if (await this.#options.store.replace(base.session_data, { session_key, ...mine })) return this.#wrote(mine);
     // Somebody else wrote the row since it was read: join both changes under the row's lock.
+    this.#options.observe?.('merge');
     const merged = await this.#modify(session_key, (theirs) =>
       this.#change(mergeMembers(base.texts, mine.texts, theirs)),
     );
@@ -305,6 +311,7 @@ export class Session extends SessionDictionary {
 
   #wrote({ session_data, texts, expire_date, max_age }: Change): SavedExpiry {
     this.#baseline = { session_data, texts };
+    this.#options.observe?.('save');
     return { expire_date, max_age };
   }
 }

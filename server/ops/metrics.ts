@@ -1,0 +1,74 @@
+/** Counters for Prometheus, on a port of their own (METRICS_PORT). */
+import { createServer, type Server } from 'node:http';
+import type { Knex } from 'knex';
+import type Koa from 'koa';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { SessionEvent } from '../session/events.js';
+
+interface Pool {
+  numUsed(): number;
+  numFree(): number;
+  numPendingAcquires(): number;
+}
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #requests = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Requests by method and status class, and how long they took.',
+    labelNames: ['method', 'status'],
+    registers: [this.registry],
+  });
+  readonly #sessions = new Counter({
+    name: 'django_session_events_total',
+    help: 'Sessions: load, miss, save, merge, interrupted, suspicious.',
+    labelNames: ['event'],
+    registers: [this.registry],
+  });
+  readonly #throttled = new Counter({
+    name: 'login_throttled_total',
+    help: 'Logins refused with 429.',
+    registers: [this.registry],
+  });
+
+  constructor(knex: Knex) {
+    collectDefaultMetrics({ register: this.registry });
+    const pool = (knex.client as { pool: Pool }).pool;
+    new Gauge({
+      name: 'database_pool_connections',
+      help: 'Database connections in use, free, and requests that wait for one.',
+      labelNames: ['state'],
+      registers: [this.registry],
+      collect() {
+        this.set({ state: 'used' }, pool.numUsed());
+        this.set({ state: 'free' }, pool.numFree());
+        this.set({ state: 'waiting' }, pool.numPendingAcquires());
+      },
+    });
+  }
+
+  readonly session = (event: SessionEvent): void => this.#sessions.inc({ event });
+
+  /** Counts what is answered; mount it outermost. */
+  readonly middleware: Koa.Middleware = async (ctx, next) => {
+    const end = this.#requests.startTimer();
+    try {
+      await next();
+    } finally {
+      if (ctx.status === 429) this.#throttled.inc();
+      end({ method: ctx.method, status: `${Math.floor(ctx.status / 100)}xx` });
+    }
+  };
+
+  /** A server for `GET /metrics` alone. */
+  listen(port: number, host: string): Server {
+    return createServer(async (request, response) => {
+      if (request.method !== 'GET' || request.url !== '/metrics') {
+        response.writeHead(404).end();
+        return;
+      }
+      response.setHeader('Content-Type', this.registry.contentType);
+      response.end(await this.registry.metrics());
+    }).listen(port, host);
+  }
+}

@@ -1,0 +1,212 @@
+/** A running server: database, migrations, application, listening socket; and the way down in reverse order. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Knex } from 'knex';
+import type { Logger } from 'pino';
+import type { OwnSettings, ServerSettings } from '../config/settings.js';
+import { createApp } from './app.js';
+import { clear_expired } from './db/clear_expired.js';
+import { ensureDemoUsers } from './db/demo_users.js';
+import { makeDataFolder, startEmbeddedPostgres } from './db/embedded.js';
+import { connectKnex, withoutPassword } from './db/knex.js';
+import { migrate } from './db/migrate.js';
+import { isUnavailable } from './db/unavailable.js';
+import { StoreUnavailable } from './errors.js';
+import { Metrics } from './ops/metrics.js';
+
+/** The development SECRET_KEY: made once, kept in the data folder, for the owner's eyes. */
+export function developmentKey({ DATA_FOLDER }: Pick<OwnSettings, 'DATA_FOLDER'>): string {
+  const file = path.join(DATA_FOLDER, 'secret_key');
+  if (!existsSync(file)) {
+    makeDataFolder(DATA_FOLDER);
+    try {
+      writeFileSync(file, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+    } catch (error) {
+      // Two first starts at once: the other's key counts.
+      if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
+    }
+  }
+  return readFileSync(file, 'utf8').trim();
+}
+
+/** `starting` until the database is migrated; `stopping` from the first signal on. */
+export type Phase = 'starting' | 'ready' | 'stopping';
+
+export interface RunningServer {
+  /** Where it listens, for example `http://127.0.0.1:8000/`. */
+  readonly url: string;
+  readonly metricsUrl: string | null;
+  /** Resolves when the database is migrated and requests are served; rejects when that cannot be. */
+  readonly ready: Promise<void>;
+  /** Resolves to a sentence when the embedded PostgreSQL ends by itself. */
+  readonly crashed: Promise<string>;
+  /**
+   * Stop: readiness off, no new connections, requests in flight finish within SHUTDOWN_TIMEOUT, then the database.
+   * Twice is once.
+   */
+  stop(): Promise<void>;
+}
+
+export interface ServeOptions {
+  readonly log: Logger;
+  /** Takes lines for the person who started the server. */
+  readonly print?: (line: string) => void;
+}
+
+/** Start everything. Listens before the database answers, so that `/livez` and `/readyz` can be asked meanwhile. */
+export async function serve(settings: ServerSettings, { log, print = () => {} }: ServeOptions): Promise<RunningServer> {
+  const embedded =
+    settings.DATABASE_URL === null
+      ? await startEmbeddedPostgres({ folder: settings.DATA_FOLDER, log: print })
+      : undefined;
+  const url = embedded?.url ?? settings.DATABASE_URL ?? '';
+  const timeout = settings.DATABASE_TIMEOUT;
+  const knex = connectKnex(url, {
+    pool_size: settings.DATABASE_POOL,
+    connect_timeout: timeout,
+    statement_timeout: timeout,
+  });
+  const metrics = settings.METRICS_PORT === null ? undefined : new Metrics(knex);
+  let phase: Phase = 'starting';
+
+  const app = createApp({ settings, knex, log, phase: () => phase, ...(metrics === undefined ? {} : { metrics }) });
+  const server = listener(app.callback());
+  const abort = new AbortController();
+  try {
+    await listen(server, settings.PORT, settings.HOST);
+  } catch (error) {
+    await knex.destroy();
+    await embedded?.stop();
+    throw error;
+  }
+  const metricsServer = metrics?.listen(settings.METRICS_PORT ?? 0, settings.HOST);
+  if (metricsServer !== undefined) await listening(metricsServer);
+
+  const prepare = async (): Promise<void> => {
+    await whenAnswering(() => migrate(knex), log, print, abort.signal);
+    if (embedded !== undefined) await ensureDemoUsers(knex);
+    if (phase === 'starting') phase = 'ready';
+    print(`Database: ${embedded === undefined ? '' : 'embedded PostgreSQL, '}${withoutPassword(url)}`);
+  };
+  const ready = prepare();
+  // Whoever asks `ready` hears of a failure; a process that nobody asks must not die of it.
+  ready.catch(() => {});
+  const clearing = clearRegularly(settings.CLEARSESSIONS_INTERVAL, knex, log, abort.signal);
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    phase = 'stopping';
+    abort.abort();
+    await Promise.all([close(server, settings.SHUTDOWN_TIMEOUT), metricsServer && close(metricsServer, 1)]);
+    await Promise.all([ready.catch(() => {}), clearing]);
+    await knex.destroy();
+    await embedded?.stop();
+  };
+  return {
+    url: addressOf(server),
+    metricsUrl: metricsServer === undefined ? null : `${addressOf(metricsServer)}metrics`,
+    ready,
+    crashed: embedded?.crashed ?? new Promise<string>(() => {}),
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/**
+ * Node's http server with a bound on everything a client can make it wait for or keep: a slow header or body holds
+ * its own socket only, and not for long.
+ */
+function listener(handle: ReturnType<ReturnType<typeof createApp>['callback']>): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: 16_384,
+      headersTimeout: 10_000,
+      requestTimeout: 20_000,
+      keepAliveTimeout: 5_000,
+      connectionsCheckingInterval: 2_000,
+    },
+    handle,
+  );
+  server.maxHeadersCount = 200;
+  return server;
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  server.listen(port, host);
+  return listening(server);
+}
+
+function listening(server: Server): Promise<void> {
+  if (server.listening) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    server.once('listening', resolve);
+    server.once('error', reject);
+  });
+}
+
+function addressOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`;
+}
+
+/** Let requests in flight finish, but idle keep-alive connections go at once, and everything within the bound. */
+function close(server: Server, timeout: number): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => server.closeAllConnections(), timeout * 1000);
+    // Node closes connections that are idle now; one that answers its last request is idle a moment later.
+    const idle = setInterval(() => server.closeIdleConnections(), 50);
+    server.close(() => {
+      clearTimeout(late);
+      clearInterval(idle);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+const FIRST_PAUSE = 0.25;
+const LONGEST_PAUSE = 5;
+
+/** Try until the database answers, with growing pauses; another error, or the signal to stop, ends it. */
+async function whenAnswering(
+  work: () => Promise<unknown>,
+  log: Logger,
+  print: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let seconds = FIRST_PAUSE; ; seconds = Math.min(seconds * 2, LONGEST_PAUSE)) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) && !isUnavailable(error)) throw error;
+      log.warn({ pause: seconds }, 'the database does not answer yet');
+      print(`The database does not answer yet; trying again in ${seconds} s.`);
+      await pause(seconds * 1000, undefined, { signal });
+    }
+  }
+}
+
+/** CLEARSESSIONS_INTERVAL: remove expired sessions every so often, jittered so that several servers take turns. */
+async function clearRegularly(interval: number | null, knex: Knex, log: Logger, signal: AbortSignal): Promise<void> {
+  if (interval === null) return;
+  try {
+    for (;;) {
+      await pause(interval * 1000 * (0.8 + Math.random() * 0.4), undefined, { signal });
+      try {
+        const removed = await clear_expired(knex);
+        log.info({ removed }, 'clearsessions');
+      } catch (error) {
+        log.warn({ err: error }, 'clearsessions failed; it is tried again at the next interval');
+      }
+    }
+  } catch {
+    // The signal to stop.
+  }
+}
