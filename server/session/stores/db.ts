@@ -5,6 +5,10 @@ import { clear_expired } from '../../db/clear_expired.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
 import { CreateError, UpdateError } from '../../errors.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
+import type { LanesOptions } from './lanes.js';
+import { LoadBatch } from './load_batch.js';
+import { RowQueue } from './row_queue.js';
+import { type Replacement, SaveBatch } from './save_batch.js';
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -14,6 +18,10 @@ const STATEMENTS = {
     name: 'django_session_load',
     text: 'SELECT session_data FROM django_session WHERE session_key = ? AND expire_date > ?',
   },
+  load_many: {
+    name: 'django_session_load_many',
+    text: 'SELECT session_key, session_data FROM django_session WHERE session_key = ANY(?) AND expire_date > ?',
+  },
   exists: { name: 'django_session_exists', text: 'SELECT 1 FROM django_session WHERE session_key = ?' },
   create: {
     name: 'django_session_create',
@@ -22,6 +30,24 @@ const STATEMENTS = {
   replace: {
     name: 'django_session_replace',
     text: 'UPDATE django_session SET session_data = ?, expire_date = ? WHERE session_key = ? AND session_data = ?',
+  },
+  // A row's lock is taken before it is written, where waiting can be refused: SKIP LOCKED. Statements that never wait
+  // for one another cannot deadlock. The text is compared as it is under the lock.
+  replace_many: {
+    name: 'django_session_replace_many',
+    text: `
+      WITH given AS (
+        SELECT * FROM unnest(?::varchar[], ?::text[], ?::timestamptz[], ?::text[])
+          AS given (session_key, session_data, expire_date, loaded)
+      ), free AS MATERIALIZED (
+        SELECT session_key FROM django_session JOIN given USING (session_key)
+        WHERE django_session.session_data = given.loaded
+        FOR UPDATE OF django_session SKIP LOCKED
+      )
+      UPDATE django_session SET session_data = given.session_data, expire_date = given.expire_date
+      FROM given JOIN free USING (session_key)
+      WHERE django_session.session_key = given.session_key
+      RETURNING django_session.session_key`,
   },
   lock: {
     name: 'django_session_lock',
@@ -35,23 +61,59 @@ const STATEMENTS = {
 } as const;
 
 interface Result {
-  readonly rows: readonly { readonly session_data: string }[];
+  readonly rows: readonly { readonly session_key: string; readonly session_data: string }[];
   readonly rowCount: number;
 }
 
+type Binding = string | Date | readonly string[] | readonly Date[];
+
+export interface DatabaseStoreOptions {
+  readonly now?: Clock;
+  /** How reads and writes of one tick share statements. */
+  readonly batches?: LanesOptions;
+  /** The most connections that wait for the locks of rows, so that the others are free; leave the pool some. */
+  readonly row_locks?: number;
+}
+
+/**
+ * Reads and writes of one tick share statements, so that the cost of a statement and of a commit is divided among
+ * them; nobody waits for a tick that does not come, and nobody for a row that another has locked.
+ */
 export class DatabaseStore implements SessionStore {
   readonly #knex: Knex;
   readonly #now: Clock;
+  readonly #loads: LoadBatch;
+  readonly #saves: SaveBatch;
+  readonly #rows: RowQueue;
 
   /** @param knex connected to PostgreSQL with server/db/knex.ts's timeouts, or your own */
-  constructor(knex: Knex, { now = systemClock }: { readonly now?: Clock } = {}) {
+  constructor(knex: Knex, { now = systemClock, batches, row_locks = 5 }: DatabaseStoreOptions = {}) {
     this.#knex = knex;
     this.#now = now;
+    this.#rows = new RowQueue(row_locks, isUnavailable);
+    const timedOut = (): unknown => unavailable(new Error('No answer in time.'));
+    this.#loads = new LoadBatch(
+      { one: (key) => this.#loadOne(key), many: (keys) => this.#loadMany(keys), isUnavailable, timedOut },
+      batches,
+    );
+    this.#saves = new SaveBatch(
+      { one: (row) => this.#replaceOne(row), many: (rows) => this.#replaceMany(rows), isUnavailable, timedOut },
+      batches,
+    );
   }
 
-  async load(session_key: string): Promise<string | null> {
+  load(session_key: string): Promise<string | null> {
+    return this.#loads.load(session_key);
+  }
+
+  async #loadOne(session_key: string): Promise<string | null> {
     const { rows } = await this.#run('load', [session_key, this.#date()]);
     return rows[0]?.session_data ?? null;
+  }
+
+  async #loadMany(session_keys: readonly string[]): Promise<Map<string, string>> {
+    const { rows } = await this.#run('load_many', [session_keys, this.#date()]);
+    return new Map(rows.map(({ session_key, session_data }) => [session_key, session_data]));
   }
 
   async exists(session_key: string): Promise<boolean> {
@@ -63,10 +125,25 @@ export class DatabaseStore implements SessionStore {
     await this.#run('create', [record.session_key, record.session_data, record.expire_date]);
   }
 
-  async replace(loaded: string, record: SessionRecord): Promise<boolean> {
-    const { session_key, session_data, expire_date } = record;
-    const { rowCount } = await this.#run('replace', [session_data, expire_date, session_key, loaded]);
-    return rowCount > 0;
+  replace(loaded: string, { session_key, session_data, expire_date }: SessionRecord): Promise<boolean> {
+    return this.#saves.replace({ session_key, session_data, expire_date, loaded });
+  }
+
+  #replaceOne({ session_key, session_data, expire_date, loaded }: Replacement): Promise<boolean> {
+    return this.#rows.run(session_key, async () => {
+      const { rowCount } = await this.#run('replace', [session_data, expire_date, session_key, loaded]);
+      return rowCount > 0;
+    });
+  }
+
+  async #replaceMany(replacements: readonly Replacement[]): Promise<Set<string>> {
+    const { rows } = await this.#run('replace_many', [
+      replacements.map(({ session_key }) => session_key),
+      replacements.map(({ session_data }) => session_data),
+      replacements.map(({ expire_date }) => expire_date),
+      replacements.map(({ loaded }) => loaded),
+    ]);
+    return new Set(rows.map(({ session_key }) => session_key));
   }
 
   async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
@@ -85,7 +162,7 @@ export class DatabaseStore implements SessionStore {
   }
 
   async delete(session_key: string): Promise<void> {
-    await this.#run('delete', [session_key]);
+    await this.#rows.run(session_key, () => this.#run('delete', [session_key]));
   }
 
   async clear_expired(): Promise<number> {
@@ -100,13 +177,15 @@ export class DatabaseStore implements SessionStore {
     session_key: string,
     change: (session_data: string, transaction: Knex.Transaction) => Promise<void>,
   ): Promise<void> {
-    try {
-      await this.#knex.transaction(async (transaction) => {
+    const transact = (): Promise<void> =>
+      this.#knex.transaction(async (transaction) => {
         const { rows } = await this.#run('lock', [session_key], transaction);
         const row = rows[0];
         if (row === undefined) throw new UpdateError('The session was deleted meanwhile.');
         await change(row.session_data, transaction);
       });
+    try {
+      await this.#rows.run(session_key, transact);
     } catch (error) {
       throw isUnavailable(error) ? unavailable(error) : error;
     }
@@ -114,12 +193,12 @@ export class DatabaseStore implements SessionStore {
 
   async #run(
     statement: keyof typeof STATEMENTS,
-    bindings: readonly (string | Date)[],
+    bindings: readonly Binding[],
     connection: Knex = this.#knex,
   ): Promise<Result> {
     const { name, text } = STATEMENTS[statement];
     try {
-      return await connection.raw<Result>(text, [...bindings]).options({ name });
+      return await connection.raw<Result>(text, bindings as Knex.RawBinding[]).options({ name });
     } catch (error) {
       if (isUniqueViolation(error)) throw new CreateError('The session key is taken.', { cause: error });
       throw isUnavailable(error) ? unavailable(error) : error;

@@ -2,13 +2,14 @@
 import Router from '@koa/router';
 import knex from 'knex';
 import Koa from 'koa';
-import { defineSettings, sessions } from 'koa-django-session';
-import { DbSessionStore } from 'koa-django-session/stores/db';
+import { defineSettings } from '../../../dist/server/settings.js';
+import { sessions } from '../../../dist/server/session/middleware.js';
+import { DatabaseStore } from '../../../dist/server/session/stores/db.js';
 
 const settings = defineSettings({ SECRET_KEY: process.env.SECRET_KEY });
 const db = knex({ client: 'pg', connection: process.env.DATABASE_URL, pool: { min: 0, max: 10 } });
 const app = new Koa();
-app.use(sessions(app, { settings, store: new DbSessionStore(db) }));
+app.use(sessions(app, { settings, store: new DatabaseStore(db) }));
 
 const router = new Router();
 router.get('/none', (ctx) => {

@@ -1,0 +1,131 @@
+/** Collects what the requests of one tick ask of the database, and sends it in a few shared statements. */
+
+/** Something that is asked about one session. */
+export interface Job {
+  readonly session_key: string;
+  /** Tell whoever asked that there is no answer. */
+  readonly reject: (error: unknown) => void;
+}
+
+export interface LanesOptions {
+  /** The most batches on their way at once; what comes meanwhile waits and makes the next batch. */
+  readonly lanes?: number;
+  /** The most jobs in one batch. */
+  readonly batch_size?: number;
+  /** Seconds after which a batch counts as slow and no longer holds up the others. */
+  readonly patience?: number;
+  /** The most slow batches that are let wait so. */
+  readonly slow_lanes?: number;
+  /** Seconds after which a batch is given up: its jobs are told that the store is unavailable. */
+  readonly timeout?: number;
+}
+
+const DEFAULTS: Required<LanesOptions> = { lanes: 2, batch_size: 64, patience: 0.05, slow_lanes: 2, timeout: 2.8 };
+
+/**
+ * Milliseconds that a job may have waited and still be sent after a batch before it found the database away. Together
+ * with the timeout it is the longest that anybody waits for an answer.
+ */
+const FRESH = 150;
+
+/**
+ * Jobs go out together at the end of the tick in which they came, so a lone one waits for nobody. While all lanes are
+ * taken, jobs gather. No batch holds two jobs for one session, nor one for a session that another batch is busy with.
+ */
+export class Lanes<Kind extends Job> {
+  readonly #send: (jobs: readonly Kind[]) => Promise<void>;
+  readonly #timedOut: () => unknown;
+  readonly #limits: Required<LanesOptions>;
+  #waiting: { readonly job: Kind; readonly since: number }[] = [];
+  /** The sessions that batches on their way are about. */
+  readonly #busy = new Set<string>();
+  #sent = 0;
+  #slow = 0;
+  #scheduled = false;
+
+  /**
+   * @param send answers each job, or rejects when the database is away
+   * @param timedOut makes the error for jobs that were given up
+   */
+  constructor(send: (jobs: readonly Kind[]) => Promise<void>, timedOut: () => unknown, options: LanesOptions = {}) {
+    this.#send = send;
+    this.#timedOut = timedOut;
+    this.#limits = { ...DEFAULTS, ...options };
+  }
+
+  add(job: Kind): void {
+    this.#waiting.push({ job, since: performance.now() });
+    if (this.#scheduled || this.#sent >= this.#limits.lanes) return;
+    this.#scheduled = true;
+    // Not a microtask: those run between two sockets' data, and each request would go alone.
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#start();
+    });
+  }
+
+  #start(): void {
+    while (this.#sent < this.#limits.lanes && this.#waiting.length > 0) {
+      const batch = this.#take();
+      if (batch.length === 0) return;
+      void this.#go(batch);
+    }
+  }
+
+  #take(): Kind[] {
+    const batch: Kind[] = [];
+    this.#waiting = this.#waiting.filter(({ job }) => {
+      if (batch.length >= this.#limits.batch_size || this.#busy.has(job.session_key)) return true;
+      this.#busy.add(job.session_key);
+      batch.push(job);
+      return false;
+    });
+    return batch;
+  }
+
+  async #go(batch: readonly Kind[]): Promise<void> {
+    this.#sent += 1;
+    const release = this.#occupy();
+    const { timeout } = this.#limits;
+    let late: NodeJS.Timeout | undefined;
+    const given_up = new Promise<never>((_, reject) => {
+      late = setTimeout(() => reject(this.#timedOut()), timeout * 1000);
+    });
+    try {
+      await Promise.race([this.#send(batch), given_up]);
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+      this.#rejectStale(error);
+    } finally {
+      clearTimeout(late);
+      release();
+      for (const { session_key } of batch) this.#busy.delete(session_key);
+      this.#start();
+    }
+  }
+
+  /** Takes a lane, for as long as the batch is not slow. @returns what gives it back */
+  #occupy(): () => void {
+    let slow = false;
+    const timer = setTimeout(() => {
+      if (this.#slow >= this.#limits.slow_lanes) return;
+      slow = true;
+      this.#slow += 1;
+      this.#sent -= 1;
+      this.#start();
+    }, this.#limits.patience * 1000);
+    return () => {
+      clearTimeout(timer);
+      if (slow) this.#slow -= 1;
+      else this.#sent -= 1;
+    };
+  }
+
+  /** Whoever waited behind a batch that failed does not wait for another failure. */
+  #rejectStale(error: unknown): void {
+    const fresh = performance.now() - FRESH;
+    const stale = this.#waiting.filter(({ since }) => since < fresh);
+    this.#waiting = this.#waiting.filter(({ since }) => since >= fresh);
+    for (const { job } of stale) job.reject(error);
+  }
+}

@@ -1,0 +1,68 @@
+/** Lets those wait in line who wait for a row's lock, so that they do not take all connections. */
+
+interface Turn {
+  readonly session_key: string;
+  readonly since: number;
+  readonly run: () => Promise<void>;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Milliseconds: whoever waited longer for the same session gives up together with who waited for the lock. */
+const FRESH = 150;
+
+/** Milliseconds after which nobody waits on, whatever the session. */
+const LONGEST = 2500;
+
+/**
+ * Runs what may have to wait for a row's lock: one at a time for a session, a few at a time altogether. Fifty requests
+ * that change one session hold one connection, and the pool has others for everybody else.
+ */
+export class RowQueue {
+  readonly #most: number;
+  readonly #isUnavailable: (error: unknown) => boolean;
+  readonly #busy = new Set<string>();
+  #waiting: Turn[] = [];
+
+  /** @param most connections that may wait for locks at once */
+  constructor(most: number, isUnavailable: (error: unknown) => boolean) {
+    this.#most = most;
+    this.#isUnavailable = isUnavailable;
+  }
+
+  /** What `work` gives, once it is this session's turn; `work` holds the row's lock at most until it settles. */
+  run<T>(session_key: string, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = async (): Promise<void> => {
+        try {
+          resolve(await work());
+        } catch (error) {
+          reject(error);
+          if (this.#isUnavailable(error)) this.#rejectStale(session_key, error);
+        }
+      };
+      this.#waiting.push({ session_key, since: performance.now(), run, reject });
+      this.#start();
+    });
+  }
+
+  #start(): void {
+    while (this.#busy.size < this.#most) {
+      const index = this.#waiting.findIndex(({ session_key }) => !this.#busy.has(session_key));
+      const [turn] = index < 0 ? [] : this.#waiting.splice(index, 1);
+      if (turn === undefined) return;
+      this.#busy.add(turn.session_key);
+      void turn.run().then(() => {
+        this.#busy.delete(turn.session_key);
+        this.#start();
+      });
+    }
+  }
+
+  #rejectStale(session_key: string, error: unknown): void {
+    const now = performance.now();
+    const isStale = (turn: Turn): boolean => now - turn.since > (turn.session_key === session_key ? FRESH : LONGEST);
+    const stale = this.#waiting.filter(isStale);
+    this.#waiting = this.#waiting.filter((turn) => !isStale(turn));
+    for (const { reject } of stale) reject(error);
+  }
+}
