@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import * as django_session from '../../migrations/0001_django_session.js';
 import * as auth_user from '../../migrations/0002_auth_user.js';
+import * as goods from '../../migrations/0003_goods.js';
 import * as login_attempts from '../../migrations/0004_login_attempts.js';
 
 /** Knex's history of our migrations. Not `knex_migrations`: another program in the same database may use that name. */
@@ -10,6 +11,7 @@ export const MIGRATIONS_TABLE = 'koa_django_session_migrations';
 const MIGRATIONS: ReadonlyMap<string, Knex.Migration> = new Map<string, Knex.Migration>([
   ['0001_django_session', django_session],
   ['0002_auth_user', auth_user],
+  ['0003_goods', goods],
   ['0004_login_attempts', login_attempts],
 ]);
 
