@@ -39,6 +39,8 @@ export interface EmbeddedOptions {
 export interface EmbeddedPostgres {
   /** With the password: for connecting, not for showing. */
   readonly url: string;
+  /** Resolves, to what happened, when it ended by itself and could not be started again; otherwise never. */
+  readonly crashed: Promise<string>;
   /** Stop it cleanly. Call it last, when nothing needs the database any more; twice is once. */
   stop(): Promise<void>;
 }
@@ -82,7 +84,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     await createDatabase(urlOf(cluster, port, 'postgres'));
     const url = urlOf(cluster, port, DATABASE);
     keepUrl(folder, url);
-    return { url, stop: keeper.stop };
+    return { url, ...keeper };
   } catch (error) {
     await keeper.stop();
     throw error;
@@ -110,7 +112,11 @@ function keepUp(
   again: (lost: string) => Promise<Postmaster>,
   pauses: readonly number[],
   log: (line: string) => void,
-): { stop(): Promise<void> } {
+): Pick<EmbeddedPostgres, 'crashed' | 'stop'> {
+  let giveUp = (_how: string): void => {};
+  const crashed = new Promise<string>((resolve) => {
+    giveUp = resolve;
+  });
   let current: Postmaster | undefined = first;
   let restarting: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
@@ -136,10 +142,11 @@ function keepUp(
         log(error instanceof Error ? error.message : String(error));
       }
     }
-    if (pauses.length > 0) log('The embedded PostgreSQL does not start any more. Start the server again.');
+    giveUp(how);
   };
   watch(first);
   return {
+    crashed,
     stop: () => {
       patience.abort();
       stopping ??= (async () => {
