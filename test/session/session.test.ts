@@ -1,0 +1,364 @@
+import { expect } from 'chai';
+import { CreateError, KeyError, StoreUnavailable, UpdateError, ValueError } from '../../server/errors.js';
+import { SessionCodec } from '../../server/session/codec.js';
+import { withItemAccess } from '../../server/session/item_access.js';
+import { new_session_key } from '../../server/session/key.js';
+import { Session } from '../../server/session/session.js';
+import { MemoryStore } from '../../server/session/stores/memory.js';
+import { defineSettings } from '../../server/settings.js';
+import { rejects } from './stores/contract.js';
+
+const settings = defineSettings({ SECRET_KEY: 'a test key' });
+
+describe('Session', () => {
+  let now: number;
+  let store: MemoryStore;
+  let codec: SessionCodec;
+
+  beforeEach(() => {
+    now = 1_767_225_600;
+    store = new MemoryStore({ now: () => now });
+    codec = new SessionCodec(settings, { now: () => now });
+  });
+
+  async function open(session_key?: string | null): Promise<Session> {
+    const session = withItemAccess(new Session({ store, codec, settings, session_key, now: () => now }));
+    await session.load();
+    return session;
+  }
+
+  /** A row with this JSON text, as another server wrote it. */
+  async function row(json: string): Promise<string> {
+    const session_key = new_session_key();
+    await store.create({ session_key, session_data: codec.encode(json), expire_date: new Date((now + 1000) * 1000) });
+    return session_key;
+  }
+
+  const json = async (session_key: string | null): Promise<string | null> => {
+    const text = await store.load(session_key ?? '');
+    return text === null ? null : codec.decode(text);
+  };
+
+  describe('as a dictionary', () => {
+    it('gets, sets, pops and removes, and tells access from change', async () => {
+      const session = await open();
+      expect([session.accessed, session.modified]).to.deep.equal([false, false]);
+      expect(session.get('a')).to.equal(null);
+      expect(session.get('a', 7)).to.equal(7);
+      expect([session.accessed, session.modified]).to.deep.equal([true, false]);
+      session.set('a', 1);
+      expect(session.modified).to.equal(true);
+      expect(session.pop('a')).to.equal(1);
+      expect(() => session.pop('a')).to.throw(KeyError);
+      expect(session.pop('a', null)).to.equal(null);
+      expect(() => session.remove('a')).to.throw(KeyError);
+    });
+
+    it('does not count the pop of an absent key as a change', async () => {
+      const session = await open();
+      session.pop('absent', 1);
+      expect(session.modified).to.equal(false);
+    });
+
+    it('takes __proto__, constructor, toString, numbers and the empty text as plain keys, in order', async () => {
+      const session = await open();
+      const keys = ['toString', '__proto__', '2', '1', '', 'constructor', 'then'];
+      for (const key of keys) session.set(key, { key });
+      await session.save();
+      const again = await open(session.session_key);
+      expect(again.keys()).to.deep.equal(keys);
+      expect(again.items()).to.deep.equal(keys.map((key) => [key, { key }]));
+      expect(({} as Record<string, unknown>)['key']).to.equal(undefined);
+    });
+
+    it('refuses at once a value that JSON cannot hold, and keeps the old one', async () => {
+      const session = await open();
+      session.set('a', 1);
+      for (const value of [undefined, () => 1, Symbol('x'), new Date()]) {
+        expect(() => session.set('a', value)).to.throw(TypeError);
+      }
+      expect(() => session.update({ a: 2, b: undefined })).to.throw(TypeError);
+      expect(session.items()).to.deep.equal([['a', 1]]);
+    });
+
+    it('lets setdefault keep what is there', async () => {
+      const session = await open();
+      expect(session.setdefault('a', 1)).to.equal(1);
+      expect(session.setdefault('a', 2)).to.equal(1);
+    });
+
+    it('knows the test cookie', async () => {
+      const session = await open();
+      expect(session.test_cookie_worked()).to.equal(false);
+      session.set_test_cookie();
+      expect(session.test_cookie_worked()).to.equal(true);
+      session.delete_test_cookie();
+      expect(() => session.delete_test_cookie()).to.throw(KeyError);
+    });
+
+    it('encodes and decodes a dictionary as Django does', async () => {
+      const session = await open();
+      expect(session.decode(session.encode({ a: [1, 'x'] }))).to.deep.equal(new Map([['a', [1, 'x']]]));
+      expect(session.decode('not:signed:text')).to.deep.equal(new Map());
+    });
+  });
+
+  describe('by item access', () => {
+    it('reads, writes, tests and deletes keys', async () => {
+      const session = await open();
+      session['cart'] = [1];
+      expect(session['cart']).to.deep.equal([1]);
+      expect('cart' in session).to.equal(true);
+      expect('get' in session).to.equal(false);
+      delete session['cart'];
+      expect(session['cart']).to.equal(undefined);
+      expect(() => delete session['cart']).to.throw(KeyError);
+    });
+
+    it("refuses the session's own names with a sentence and goes on working", async () => {
+      const session = await open();
+      const record: Record<string, unknown> = session;
+      for (const name of ['save', 'get', 'session_key', 'toString', 'constructor', '__proto__', 'then']) {
+        expect(() => {
+          record[name] = [];
+        }, name).to.throw(ValueError, 'session.set(');
+      }
+      session.set('a', 1);
+      await session.save();
+      expect(await json(session.session_key)).to.equal('{"a":1}');
+    });
+
+    it('lets a handler set modified, and can be awaited without being touched', async () => {
+      const session = await open();
+      session.modified = true;
+      const awaited = await Promise.resolve(session);
+      expect(awaited.modified).to.equal(true);
+      expect(awaited.accessed).to.equal(false);
+    });
+  });
+
+  describe('before its first use', () => {
+    it("shows the cookie's key and is not empty, even if there is no such row", async () => {
+      const session_key = new_session_key();
+      const session = await open(session_key);
+      expect([session.session_key, session.is_empty()]).to.deep.equal([session_key, false]);
+      session.get('a');
+      expect([session.session_key, session.is_empty()]).to.deep.equal([null, true]);
+    });
+
+    it('keeps a fault of the store until somebody looks into the session', async () => {
+      const away = Object.assign(Object.create(store) as MemoryStore, {
+        load: () => Promise.reject(new StoreUnavailable('away')),
+      });
+      const session = new Session({ store: away, codec, settings, session_key: new_session_key() });
+      await session.load();
+      expect(session.is_empty()).to.equal(false);
+      expect(() => session.get('a')).to.throw(StoreUnavailable);
+    });
+  });
+
+  describe('saving', () => {
+    it('creates a row under a new key, never under the one that was asked for', async () => {
+      const planted = new_session_key();
+      const session = await open(planted);
+      session.set('a', 1);
+      await session.save();
+      expect(session.session_key).to.match(/^[a-z0-9]{32}$/);
+      expect(session.session_key).not.to.equal(planted);
+      expect(await store.exists(planted)).to.equal(false);
+    });
+
+    it('writes an untouched member as it came, whatever JavaScript makes of its value', async () => {
+      const raw = '{"one":1.0,"nan":NaN,"big":12345678901234567890,"deep":{"f":[1.0,-0.0,1e5]},"n":1}';
+      const session = await open(await row(raw));
+      session.get('deep');
+      session.get('big');
+      session.set('n', 2);
+      await session.save();
+      expect(await json(session.session_key)).to.equal(raw.replace('"n":1', '"n":2'));
+    });
+
+    it('writes what was changed inside a value once something else is saved', async () => {
+      const session = await open(await row('{"list":[1]}'));
+      (session.get('list') as number[]).push(2);
+      expect(session.modified).to.equal(false);
+      session.set('x', 1);
+      await session.save();
+      expect(await json(session.session_key)).to.equal('{"list":[1,2],"x":1}');
+    });
+
+    it("keeps another request's change of another key", async () => {
+      const key = await row('{"a":1,"gone":1}');
+      const [one, two] = [await open(key), await open(key)];
+      one.set('b', 2);
+      one.remove('gone');
+      two.set('c', 3);
+      await one.save();
+      await two.save();
+      expect(await json(key)).to.equal('{"a":1,"b":2,"c":3}');
+      expect(two.items()).to.deep.equal([
+        ['a', 1],
+        ['b', 2],
+        ['c', 3],
+      ]);
+    });
+
+    it('never brings back a session that was logged out meanwhile', async () => {
+      const key = await row('{"a":1}');
+      const [slow, logout] = [await open(key), await open(key)];
+      slow.set('b', 2);
+      await logout.flush();
+      await rejects(slow.save(), UpdateError);
+      expect(await store.exists(key)).to.equal(false);
+    });
+
+    it('does not undo a login of another request, nor move it to a new key after a logout', async () => {
+      const key = await row('{"a":1}');
+      const [slow, login] = [await open(key), await open(key)];
+      await login.cycle_key();
+      slow.set('b', 2);
+      await rejects(slow.save(), UpdateError);
+      await rejects(slow.cycle_key(), UpdateError);
+      expect(await json(login.session_key)).to.equal('{"a":1}');
+    });
+
+    it('says which expiry was written, so that cookie and row agree', async () => {
+      const session = await open();
+      session.set('a', 1);
+      session.set_expiry(90);
+      expect(await session.save()).to.deep.equal({ expire_date: new Date((now + 90) * 1000), max_age: 90 });
+      session.set_expiry(0);
+      expect((await session.save()).max_age).to.equal(null);
+    });
+
+    it('fails with must_create when the key is taken', async () => {
+      const key = await row('{"a":1}');
+      const session = await open(key);
+      await rejects(session.save(true), CreateError);
+    });
+
+    it('overwrites a row that nobody can read, under the same key', async () => {
+      const key = new_session_key();
+      await store.create({ session_key: key, session_data: 'garbage:x:y', expire_date: new Date((now + 9) * 1000) });
+      const session = await open(key);
+      expect(session.keys()).to.deep.equal([]);
+      session.set('a', 1);
+      await session.save();
+      expect(await json(key)).to.equal('{"a":1}');
+    });
+
+    for (const payload of ['[1]', 'null', '1', '"x"', 'not json', '{"a":']) {
+      it(`reads a signed ${payload} as an empty session`, async () => {
+        const session = await open(await row(payload));
+        expect(session.keys()).to.deep.equal([]);
+        expect(session.session_key).not.to.equal(null);
+      });
+    }
+  });
+
+  describe('keys', () => {
+    it('are tried anew when one is taken', async () => {
+      const taken = await row('{"theirs":1}');
+      const keys = [taken, taken, 'a'.repeat(32)];
+      const session = new Session({ store, codec, settings, new_session_key: () => keys.shift() ?? 'none' });
+      session.set('mine', 1);
+      await session.save();
+      expect(session.session_key).to.equal('a'.repeat(32));
+      expect(await json(taken)).to.equal('{"theirs":1}');
+    });
+
+    it('are cycled with the data and without losing what another request wrote', async () => {
+      const key = await row('{"a":1}');
+      const [mine, other] = [await open(key), await open(key)];
+      other.set('b', 2);
+      await other.save();
+      mine.set('c', 3);
+      await mine.cycle_key();
+      expect(await store.exists(key)).to.equal(false);
+      expect(await json(mine.session_key)).to.equal('{"a":1,"b":2,"c":3}');
+      mine.set('d', 4);
+      await mine.save();
+      expect(await json(mine.session_key)).to.equal('{"a":1,"b":2,"c":3,"d":4}');
+    });
+
+    it('are forgotten by flush, with row and data', async () => {
+      const key = await row('{"a":1}');
+      const session = await open(key);
+      await session.flush();
+      expect([session.session_key, session.keys(), session.is_empty()]).to.deep.equal([null, [], true]);
+      expect(await store.exists(key)).to.equal(false);
+      session.set('b', 1);
+      await session.save();
+      expect(session.session_key).not.to.equal(key);
+    });
+
+    it('with a NUL or fewer than 8 characters count as none', async () => {
+      for (const key of ['', '1234567', 'aaaaaaaa\0b', null, undefined]) {
+        expect((await open(key)).session_key).to.equal(null);
+      }
+      const session = await open();
+      expect(await session.exists('aaaaaaaa\0b')).to.equal(false);
+      await session.delete('aaaaaaaa\0b');
+    });
+  });
+
+  describe('atomic', () => {
+    it('counts every increment of parallel requests', async () => {
+      const key = await row('{"n":0}');
+      const sessions = await Promise.all(Array.from({ length: 20 }, () => open(key)));
+      await Promise.all(
+        sessions.map((session) => session.atomic((fresh) => fresh.set('n', (fresh.get('n') as number) + 1))),
+      );
+      expect(await json(key)).to.equal('{"n":20}');
+    });
+
+    it('hands a value that counts once to one request only', async () => {
+      const key = await row('{"once":"answer"}');
+      const sessions = await Promise.all(Array.from({ length: 10 }, () => open(key)));
+      const taken = await Promise.all(sessions.map((session) => session.atomic((fresh) => fresh.pop('once', null))));
+      expect(taken.filter((value) => value === 'answer')).to.have.length(1);
+    });
+
+    it('shows this request the fresh values and keeps its own unsaved changes unsaved', async () => {
+      const key = await row('{"n":0}');
+      const [mine, other] = [await open(key), await open(key)];
+      mine.set('mine', 1);
+      other.set('theirs', 1);
+      await other.save();
+      await mine.atomic((fresh) => fresh.set('n', 1));
+      expect(await json(key)).to.equal('{"n":1,"theirs":1}');
+      expect(mine.keys()).to.deep.equal(['n', 'theirs', 'mine']);
+      await mine.save();
+      expect(await json(key)).to.equal('{"n":1,"theirs":1,"mine":1}');
+    });
+
+    it('writes nothing when the change throws', async () => {
+      const key = await row('{"n":0}');
+      const session = await open(key);
+      await rejects(
+        session.atomic((fresh) => {
+          fresh.set('n', 1);
+          throw new RangeError('no');
+        }),
+        RangeError,
+      );
+      expect(await json(key)).to.equal('{"n":0}');
+    });
+
+    it('creates a row where there is none', async () => {
+      const session = await open();
+      expect(await session.atomic((fresh) => fresh.setdefault('a', 1))).to.equal(1);
+      expect(await json(session.session_key)).to.equal('{"a":1}');
+    });
+
+    it('is refused once the row is gone', async () => {
+      const key = await row('{"n":0}');
+      const session = await open(key);
+      await store.delete(key);
+      await rejects(
+        session.atomic((fresh) => fresh.set('n', 1)),
+        UpdateError,
+      );
+    });
+  });
+});
