@@ -1,0 +1,355 @@
+/** JSON as Python prints and reads it. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { ValueError } from '../../server/errors.js';
+import { join_members, parse_json, print_json, split_members } from '../../server/signing/python_json.js';
+
+const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+
+describe('print_json', () => {
+  const numbers: [number | bigint, string][] = [
+    [0, '0'],
+    [-0, '-0.0'],
+    [1, '1'],
+    [-1.5, '-1.5'],
+    [0.1, '0.1'],
+    [1e-4, '0.0001'],
+    [1e-5, '1e-05'],
+    [1.5e-7, '1.5e-07'],
+    [5e-324, '5e-324'],
+    [1.7976931348623157e308, '1.7976931348623157e+308'],
+    [9007199254740991, '9007199254740991'],
+    [9007199254740992, '9007199254740992.0'],
+    [1e16, '1e+16'],
+    [123456789012345680000, '1.2345678901234568e+20'],
+    [1e22, '1e+22'],
+    [-1e23, '-1e+23'],
+    [Number.NaN, 'NaN'],
+    [Number.POSITIVE_INFINITY, 'Infinity'],
+    [Number.NEGATIVE_INFINITY, '-Infinity'],
+    [12345678901234567890n, '12345678901234567890'],
+    [-5n, '-5'],
+  ];
+  for (const [value, text] of numbers) {
+    it(`prints ${typeof value} ${Object.is(value, -0) ? '-0' : value} as ${text}`, () => {
+      expect(print_json(value)).to.equal(text);
+    });
+  }
+
+  it('escapes all but printable ASCII, each half of a surrogate pair, and DEL', () => {
+    expect(print_json('é\u007f\u0080\u2028😀\ud800"\\/\b\f\n\r\t\u000b')).to.equal(
+      '"\\u00e9\\u007f\\u0080\\u2028\\ud83d\\ude00\\ud800\\"\\\\/\\b\\f\\n\\r\\t\\u000b"',
+    );
+  });
+
+  it('prints Maps and plain objects alike, prototype names as any other', () => {
+    const object = JSON.parse('{"__proto__":1,"constructor":2,"":3,"toString":4}') as unknown;
+    expect(print_json(object)).to.equal('{"__proto__":1,"constructor":2,"":3,"toString":4}');
+    expect(
+      print_json(
+        new Map([
+          ['2', 1],
+          ['1', 2],
+        ]),
+      ),
+    ).to.equal('{"2":1,"1":2}');
+    expect(print_json(Object.assign(Object.create(null) as object, { a: [] }))).to.equal('{"a":[]}');
+  });
+
+  const cycle: unknown[] = [];
+  cycle.push({ a: cycle });
+  const refused: [string, unknown][] = [
+    ['undefined', undefined],
+    ['a function', () => 1],
+    ['a symbol', Symbol('a')],
+    ['a Date', new Date(0)],
+    ['a Set', new Set()],
+    ['a Buffer', Buffer.from('a')],
+    ['a boxed string', new String('a')],
+    ['undefined in an object', { a: undefined }],
+    ['a hole in an array', new Array(1)],
+    ['a Map with a number as its key', new Map([[1, 1]])],
+    ['a cycle', cycle],
+  ];
+  for (const [name, value] of refused) {
+    it(`refuses ${name} and says what is allowed`, () => {
+      expect(() => print_json(value)).to.throw(TypeError, /Allowed are null, booleans, numbers, bigints/);
+    });
+  }
+
+  it('goes 1000 levels deep and no further', () => {
+    const nest = (levels: number): unknown => {
+      let value: unknown = [];
+      for (let level = 1; level < levels; level += 1) value = [value];
+      return value;
+    };
+    expect(print_json(nest(1000))).to.equal(deep(1000));
+    expect(() => print_json(nest(1001))).to.throw(ValueError);
+    expect(() => print_json(nest(100_000))).to.throw(ValueError);
+  });
+
+  it('prints one object twice where it is no cycle', () => {
+    const shared = { a: 1 };
+    expect(print_json([shared, shared])).to.equal('[{"a":1},{"a":1}]');
+  });
+});
+
+describe('parse_json', () => {
+  const same: [string, unknown][] = [
+    ['NaN', Number.NaN],
+    ['[Infinity,-Infinity]', [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]],
+    ['1e400', Number.POSITIVE_INFINITY],
+    ['9007199254740991', 9007199254740991],
+    ['9007199254740993', 9007199254740993n],
+    ['[-12345678901234567890]', [-12345678901234567890n]],
+    ['{"a":18446744073709551616}', { a: 18446744073709551616n }],
+    [' \t\r\n{ "a" : [ 1 , 2.5e0 ] } \n', { a: [1, 2.5] }],
+    ['{"a":1,"b":2,"a":3}', { a: 3, b: 2 }],
+    ['"\\u00e9\\ud83d\\ude00\\/\\ud800"', 'é😀/\ud800'],
+    ['["NaN","-0","1234567890123456789"]', ['NaN', '-0', '1234567890123456789']],
+    ['{"NaN":true,"n":null}', { NaN: true, n: null }],
+    [`"${'\u007f\u0080ÿ'}"`, '\u007f\u0080ÿ'],
+  ];
+  for (const [text, value] of same) {
+    it(`reads ${JSON.stringify(text)}`, () => {
+      expect(parse_json(text)).to.deep.equal(value);
+    });
+  }
+
+  it('tells the int -0, which is 0, from the float', () => {
+    const [int, float, exponent] = parse_json('[-0,-0.0,-0e1]') as number[];
+    expect([Object.is(int, 0), Object.is(float, -0), Object.is(exponent, -0)]).to.deep.equal([true, true, true]);
+    expect(Object.is(parse_json('-0'), 0)).to.equal(true);
+  });
+
+  it('keeps the order of the first of equal keys', () => {
+    expect(Object.keys(parse_json('{"a":NaN,"b":2,"a":3}') as object)).to.deep.equal(['a', 'b']);
+  });
+
+  for (const text of ['{"__proto__":{"x":1},"a":1}', '{"__proto__":{"x":1},"a":NaN}']) {
+    it(`takes __proto__ in ${text} for a key as any other`, () => {
+      const value = parse_json(text) as Record<string, unknown>;
+      expect(Object.keys(value)).to.deep.equal(['__proto__', 'a']);
+      expect(Object.getPrototypeOf(value)).to.equal(Object.prototype);
+      expect('x' in value).to.equal(false);
+    });
+  }
+
+  const broken = [
+    '',
+    ' ',
+    '{',
+    '}',
+    '[1,]',
+    '{"a":1,}',
+    '{,}',
+    '[1 2]',
+    '{"a" 1}',
+    '{a:1}',
+    "{'a':1}",
+    '01',
+    '-',
+    '+1',
+    '.5',
+    '1.',
+    '1e',
+    '1e+',
+    '0x1',
+    '--1',
+    'nan',
+    'NaNN',
+    '-NaN',
+    'infinity',
+    '+Infinity',
+    'Tru',
+    'truee',
+    '"',
+    '"\\',
+    '"\\x"',
+    '"\\u12g4"',
+    '"\\u12',
+    '"a\nb"',
+    '"\t"',
+    '{"a":1}x',
+    '\ufeff{}',
+    '\u00a0{}',
+    '"a" "b"',
+    '{"a":}',
+    '[NaN,]',
+    '{"a":NaN',
+    '١',
+    '[1,"',
+    '{"a":"\\"}',
+  ];
+  for (const text of broken) {
+    it(`refuses ${JSON.stringify(text)}`, () => {
+      expect(() => parse_json(text)).to.throw(ValueError);
+      expect(() => parse_json(`[NaN,${text}`)).to.throw(ValueError);
+      expect(() => split_members(text)).to.throw(ValueError);
+      expect(() => split_members(`{"NaN":${text}`)).to.throw(ValueError);
+    });
+  }
+
+  it('refuses what follows a whole value', () => {
+    for (const text of ['[1]]', '[NaN]]', '{}{}', '1 2']) expect(() => parse_json(text), text).to.throw(ValueError);
+  });
+
+  it('goes 1000 levels deep and no further, without overflowing the stack', () => {
+    expect(print_json(parse_json(deep(1000)))).to.equal(deep(1000));
+    for (const text of [
+      deep(1001),
+      deep(100_000),
+      '['.repeat(100_000),
+      '{"a":'.repeat(100_000),
+      `[NaN,${deep(1000)}]`,
+    ]) {
+      expect(() => parse_json(text)).to.throw(ValueError, /1000 deep/);
+      expect(() => split_members(text)).to.throw(ValueError, /1000 deep/);
+    }
+  });
+
+  it('never shows what the text holds in an error', () => {
+    expect(() => parse_json('{"password":"hunter2"')).to.throw(ValueError, /position 21\.$/);
+  });
+});
+
+describe('split_members', () => {
+  it('keeps each value as it was written', () => {
+    const text = ' { "a" : 1.0 , "b":12345678901234567890,"c":[ NaN , {"x" :-0.0} ],"\\u00e9":"\\u0041\\/" } ';
+    expect([...(split_members(text) ?? [])]).to.deep.equal([
+      ['a', '1.0'],
+      ['b', '12345678901234567890'],
+      ['c', '[ NaN , {"x" :-0.0} ]'],
+      ['é', '"\\u0041\\/"'],
+    ]);
+  });
+
+  it('takes the last of equal keys at the place of the first, however they are escaped', () => {
+    expect([...(split_members('{"a":1,"b":2,"\\u0061":3}') ?? [])]).to.deep.equal([
+      ['a', '3'],
+      ['b', '2'],
+    ]);
+  });
+
+  it('keeps the order of keys that look like indices, and prototype names', () => {
+    const text = '{"b":1,"10":2,"2":3,"__proto__":4,"":5}';
+    expect([...(split_members(text)?.keys() ?? [])]).to.deep.equal(['b', '10', '2', '__proto__', '']);
+    expect(join_members(split_members(text) ?? [])).to.equal(text);
+  });
+
+  it('is null for what is JSON but no object', () => {
+    for (const text of ['[]', '[{"a":1}]', 'null', '1', '"{}"', 'NaN', ' true ']) {
+      expect(split_members(text)).to.equal(null);
+    }
+  });
+
+  it('takes a time in proportion to the text', () => {
+    const many = (count: number): string =>
+      `{${Array.from({ length: count }, (_, n) => `"k${n}":"\\u00e9\\n"`).join(',')}}`;
+    expect(split_members(many(100_000))?.size).to.equal(100_000);
+    expect(split_members(`{"a":"${'\\"'.repeat(500_000)}"}`)?.size).to.equal(1);
+    expect(() => split_members(`{"a":"${'\\"'.repeat(500_000)}`)).to.throw(ValueError);
+    expect(() => split_members(`{${'"a":1,'.repeat(200_000)}`)).to.throw(ValueError);
+  }).timeout(5000);
+});
+
+describe('JSON of any value', () => {
+  /** What Python's JSON can hold and JavaScript can tell apart. */
+  const { value: anyValue } = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4, withCrossShrink: true },
+      fc.constantFrom(null, true, false, Number.NaN, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+      fc.string({ unit: 'binary' }),
+      fc.double().filter((n) => !Number.isInteger(n) || Number.isSafeInteger(n)),
+      fc.maxSafeInteger(),
+      fc.bigInt().filter((n) => n > 2n ** 53n || n < -(2n ** 53n)),
+      fc.array(tie('value')),
+      fc.dictionary(fc.string({ unit: 'binary' }), tie('value')),
+    ),
+  }));
+  const keys = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('__proto__', 'constructor', 'toString', '', '1', '0', '-1', 'length', 'hasOwnProperty', '\ud800'),
+  );
+
+  it('survives printing and reading', () => {
+    fc.assert(
+      fc.property(anyValue, (value) => {
+        const text = print_json(value);
+        expect(text).to.match(/^[ -~]*$/);
+        expect(parse_json(text)).to.deep.equal(fc.cloneIfNeeded(normal(value)));
+        expect(print_json(parse_json(text))).to.equal(text);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('survives in a dictionary of any keys, in order, member by member', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(keys, anyValue)), (pairs) => {
+        const members = new Map(pairs);
+        const text = print_json(members);
+        const texts = split_members(text);
+        expect([...(texts?.keys() ?? [])]).to.deep.equal([...members.keys()]);
+        for (const [key, value] of members) expect(texts?.get(key)).to.equal(print_json(value));
+        expect(join_members(texts ?? [])).to.equal(text);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is valid for JSON.parse, the reader and the scanner alike, or for none', () => {
+    const pieces = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"',
+      '\\',
+      'a',
+      '1',
+      '0',
+      '-',
+      '.',
+      'e',
+      'null',
+      ' ',
+      '\n',
+      '"a"',
+      '\\u00e9',
+      'true',
+    );
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
+        const text = parts.join('');
+        const native = accepts(() => JSON.parse(text) as unknown);
+        expect(accepts(() => parse_json(text))).to.equal(native);
+        // NaN beside it: the reader reads it, not JSON.parse.
+        expect(accepts(() => parse_json(`[NaN,${text}]`))).to.equal(
+          accepts(() => JSON.parse(`[1,${text}]`) as unknown),
+        );
+        expect(accepts(() => split_members(text))).to.equal(native);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
+
+/** fast-check's dictionaries have no prototype; what is read has the ordinary one. */
+const normal = (value: unknown): unknown =>
+  typeof value !== 'object' || value === null
+    ? value
+    : Array.isArray(value)
+      ? value.map(normal)
+      : Object.fromEntries(Object.entries(value).map(([key, member]) => [key, normal(member)]));
+
+function accepts(run: () => unknown): boolean {
+  try {
+    run();
+    return true;
+  } catch {
+    return false;
+  }
+}
