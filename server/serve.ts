@@ -17,6 +17,7 @@ import { migrate } from './db/migrate.js';
 import { isUnavailable } from './db/unavailable.js';
 import { StoreUnavailable } from './errors.js';
 import { Metrics } from './ops/metrics.js';
+import { openStore } from './session/stores/index.js';
 
 /** The development SECRET_KEY: made once, kept in the data folder, for the owner's eyes. */
 export function developmentKey({ DATA_FOLDER }: Pick<OwnSettings, 'DATA_FOLDER'>): string {
@@ -73,7 +74,15 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   const metrics = settings.METRICS_PORT === null ? undefined : new Metrics(knex);
   let phase: Phase = 'starting';
 
-  const app = createApp({ settings, knex, log, phase: () => phase, ...(metrics === undefined ? {} : { metrics }) });
+  const store = await openStore({ settings: settings.django, knex });
+  const app = createApp({
+    settings,
+    knex,
+    store,
+    log,
+    phase: () => phase,
+    ...(metrics === undefined ? {} : { metrics }),
+  });
   const server = listener(app.callback());
   const abort = new AbortController();
   try {

@@ -4,16 +4,16 @@ import type Koa from 'koa';
 export interface HealthOptions {
   /** Resolves when the database answers, rejects otherwise. */
   readonly check: () => Promise<unknown>;
-  /** Whether the server is on its way down. */
-  readonly stopping: () => boolean;
+  /** `ready` once the database is migrated, `stopping` from the signal to stop on. */
+  readonly phase: () => 'starting' | 'ready' | 'stopping';
 }
 
 /** Answers the two addresses before anything that needs a session. */
-export function health({ check, stopping }: HealthOptions): Koa.Middleware {
+export function health({ check, phase }: HealthOptions): Koa.Middleware {
   return async function health(ctx, next) {
     if (ctx.path === '/livez') answer(ctx, 200, 'alive');
     else if (ctx.path !== '/readyz') return next();
-    else if (stopping()) answer(ctx, 503, 'stopping');
+    else if (phase() !== 'ready') answer(ctx, 503, phase());
     else
       await check().then(
         () => answer(ctx, 200, 'ready'),

@@ -1,0 +1,93 @@
+/** The application: its middleware in the order in which a request meets them. Read this first. */
+import type { Knex } from 'knex';
+import Koa from 'koa';
+import type { Logger } from 'pino';
+import type { ServerSettings } from '../config/settings.js';
+import { type Clock, systemClock } from './clock.js';
+import { StoreUnavailable } from './errors.js';
+import { installProxies } from './http/proxies.js';
+import {
+  allowed_hosts,
+  authentication,
+  csrf,
+  exceptions,
+  formBody,
+  ModelBackend,
+  refuse_trace,
+  type SessionStore,
+  security_headers,
+  sessions,
+  UserTable,
+} from './index.js';
+import { health } from './ops/health.js';
+import { requestLog, sessionHasher } from './ops/log.js';
+import type { Metrics } from './ops/metrics.js';
+import type { Phase } from './serve.js';
+import { createSite } from './site/index.js';
+
+export interface AppOptions {
+  readonly settings: ServerSettings;
+  readonly knex: Knex;
+  readonly store: SessionStore;
+  readonly log: Logger;
+  readonly phase?: () => Phase;
+  readonly metrics?: Metrics;
+  readonly now?: Clock;
+}
+
+export function createApp(options: AppOptions): Koa {
+  const { settings, knex, store, log, phase = () => 'ready', metrics, now = systemClock } = options;
+  const { django, production, lab, ALLOWED_HOSTS, TRUSTED_PROXIES } = settings;
+  const app = new Koa();
+  const sessionHash = sessionHasher(django.SECRET_KEY);
+  const site = createSite({ settings: django, knex, throttle: null, lab, now });
+  const onError = exceptions({ render: site.renderError, debug: !production, logger: log });
+  installProxies(app, TRUSTED_PROXIES);
+
+  // 1. What every answer carries, and what needs neither session nor database.
+  if (metrics !== undefined) app.use(metrics.middleware);
+  app.use(requestLog({ log, sessionHash }));
+  app.use(security_headers());
+  app.use(site.views);
+  app.use(onError);
+  app.use(health({ check: async () => knex.raw('SELECT 1'), phase }));
+  app.use(refuse_trace());
+  app.use(allowed_hosts({ ALLOWED_HOSTS, debug: !production }));
+  // 2. Static files.
+  app.use(site.staticFiles);
+  app.use(untilReady(phase));
+  // 3, 4. Cookies and the session; what is thrown further in becomes a response inside it, so that its cookie survives.
+  app.use(sessions(app, { settings: django, store, now, logger: log, ...(metrics && { observe: metrics.session }) }));
+  // 5. The inner of the two places where errors become pages.
+  app.use(onError);
+  // 6. Forms, CSRF, the user.
+  app.use(formBody({ settings: django }));
+  app.use(csrf(app, { settings: django, now }));
+  app.use(
+    authentication(app, {
+      settings: django,
+      backends: [new ModelBackend(new UserTable(knex))],
+      now,
+      user_logged_in: (ctx, user) => log.info({ ...who(ctx), user_id: user.id }, 'user_logged_in'),
+      user_logged_out: (ctx, user) => log.info({ ...who(ctx), user_id: user?.id ?? null }, 'user_logged_out'),
+      user_login_failed: (ctx) => log.warn(who(ctx), 'user_login_failed'),
+    }),
+  );
+  // 7. The pages.
+  for (const middleware of site.routes) app.use(middleware);
+  return app;
+
+  /** Whom a line about authentication is about, in words that open nothing. */
+  function who(ctx: Koa.Context): object {
+    const { session_key } = ctx.session;
+    return { address: ctx.ip, session: session_key === null ? null : sessionHash(session_key) };
+  }
+}
+
+/** Until the database is migrated, pages answer 503 instead of failing on tables that are not there yet. */
+function untilReady(phase: () => Phase): Koa.Middleware {
+  return async function untilReady(_ctx, next) {
+    if (phase() === 'starting') throw new StoreUnavailable('The server is starting.');
+    await next();
+  };
+}

@@ -1,0 +1,15 @@
+/** The library's front door: everything that another Koa application imports, and nothing of the site. */
+export * from './auth/index.js';
+export * from './captcha/index.js';
+export { type Clock, systemClock } from './clock.js';
+export * from './csrf/index.js';
+export { connectKnex, type DatabaseOptions } from './db/knex.js';
+export { migrate, migrationStatus, rollback } from './db/migrate.js';
+export { MigrationSource } from './db/migrations.js';
+export * from './errors.js';
+export * from './http/index.js';
+export type { Logger } from './ops/logger.js';
+export * from './session/index.js';
+export { openStore } from './session/stores/index.js';
+export { defineSettings, SETTINGS, type Settings } from './settings.js';
+export * from './signing/index.js';
