@@ -16,6 +16,15 @@ export { authentication } from './middleware.js';
 export { get_session_auth_fallback_hash, get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
 export type { AuthenticationOptions, CurrentUser } from './state.js';
 export {
+  type LoginAttempt,
+  LoginThrottle,
+  type LoginThrottleOptions,
+  THROTTLE_LIMITS,
+  type ThrottleAnswer,
+  type ThrottleLimit,
+  type ThrottleLimits,
+} from './throttle.js';
+export {
   AnonymousUser,
   type NewUser,
   normalize_email,

@@ -30,7 +30,7 @@ export function login_required(options: LoginRequiredOptions = {}): Middleware {
 /** The page's path and query; its whole address if the login page is on another host. */
 function fullPath(ctx: Context, login_url: string): string {
   const { scheme, netloc } = urlsplit(login_url);
-  // "//host/…" alone would be read as another host (Django's escape_leading_slashes).
+  // "//host/…" alone would be read as another host (as Django's escape_leading_slashes).
   const path = (ctx.path.startsWith('//') ? `/%2F${ctx.path.slice(2)}` : ctx.path) + ctx.search;
   const same = (scheme === '' || scheme === ctx.protocol) && (netloc === '' || netloc === ctx.host);
   return same ? path : `${ctx.protocol}://${ctx.host}${path}`;

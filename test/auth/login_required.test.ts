@@ -55,7 +55,8 @@ describe('login_required', () => {
     expect(answer).to.include({ status: 200, text: 'hello alice' });
   });
 
-  // Locations as django.contrib.auth.decorators.login_required of Django 6.0 gives them.
+  // Locations as django.contrib.auth.decorators.login_required of Django 6.0 gives them; but for //evil.example, which
+  // Django leaves as it is, so that its login view refuses it later.
   for (const [path, options, location] of [
     ['/goods/', {}, '/login/?next=/goods/'],
     ['/goods/1/?a=1&b=2', {}, '/login/?next=/goods/1/%3Fa%3D1%26b%3D2'],

@@ -1,0 +1,32 @@
+/** Which addresses count as one client. */
+import { isIPv4, isIPv6 } from 'node:net';
+
+/**
+ * An IPv4 address as it is, an IPv6 one as its /64: that is what one customer gets, who can use all 2^64 addresses in
+ * it (RFC 6177). IPv4 inside IPv6 (`::ffff:192.0.2.1`) is the IPv4 address. Anything else is taken as it is.
+ */
+export function address_block(address: string): string {
+  if (isIPv4(address)) return address;
+  const [bare = ''] = address.split('%', 1);
+  if (!isIPv6(bare)) return address;
+  const groups = groupsOf(bare);
+  const [high = 0, low = 0] = groups.slice(6);
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+    return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+  }
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(':')}::/64`;
+}
+
+/** The eight numbers of a valid IPv6 address without a zone. WHATWG's URL brings it into one form (RFC 5952). */
+function groupsOf(address: string): number[] {
+  const [left = '', right] = new URL(`http://[${address}]/`).hostname.slice(1, -1).split('::');
+  const numbers = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
+  const first = numbers(left);
+  if (right === undefined) return first;
+  const last = numbers(right);
+  return [...first, ...Array.from({ length: 8 - first.length - last.length }, () => 0), ...last];
+}

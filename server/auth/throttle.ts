@@ -1,0 +1,251 @@
+/** Login throttling: attempts are counted in the database, before the password is looked at, and heal with time. */
+import type { Knex } from 'knex';
+import type { Clock } from '../clock.js';
+import { isUnavailable, unavailable } from '../db/unavailable.js';
+import { ImproperlyConfigured } from '../errors.js';
+import type { Settings } from '../settings.js';
+import { salted_hmac } from '../signing/crypto.js';
+import { address_block } from './address_block.js';
+
+/** A leaky bucket: every attempt adds one, time takes away; a full one makes the next attempt wait. All times in seconds. */
+export interface ThrottleLimit {
+  /** Attempts that need no waiting. */
+  readonly free: number;
+  /** How long until one attempt is forgotten. */
+  readonly heals_in: number;
+  /** The wait after the last free attempt; it doubles with every further one. */
+  readonly first_wait: number;
+  readonly longest_wait: number;
+}
+
+export interface ThrottleLimits {
+  /** For one account from wherever, and for one account from an address that has logged in there before. */
+  readonly account: ThrottleLimit;
+  /** For one address (IPv6: one /64), whatever the accounts. */
+  readonly address: ThrottleLimit;
+  /** How long an address from which an account has logged in counts as known there. */
+  readonly known_for: number;
+}
+
+/**
+ * An account: five at once, then 15 s, 30 s … up to 15 minutes, so 96 guesses a day in the long run. An address: fifty
+ * at once, then one every 12 s, which is fifty in ten minutes.
+ */
+export const THROTTLE_LIMITS: ThrottleLimits = {
+  account: { free: 5, heals_in: 900, first_wait: 15, longest_wait: 900 },
+  address: { free: 50, heals_in: 12, first_wait: 12, longest_wait: 12 },
+  known_for: 30 * 86_400,
+};
+
+export interface LoginThrottleOptions {
+  /** SECRET_KEY keys the hashes under which names and addresses are kept. */
+  readonly settings: Pick<Settings, 'SECRET_KEY'>;
+  readonly limits?: Partial<ThrottleLimits>;
+  /** For tests; without it the database's own clock, which all servers share. */
+  readonly now?: Clock;
+}
+
+export interface LoginAttempt {
+  /** As typed in; it need not exist. */
+  readonly username: string;
+  /** The client's address, from `ctx.ip`: behind a proxy that has to be set up right, or all visitors are one. */
+  readonly address: string;
+}
+
+export type ThrottleAnswer =
+  | { readonly allowed: true }
+  /** For a 429 with `Retry-After`; whole seconds, 1 or more. */
+  | { readonly allowed: false; readonly retry_after: number };
+
+/** Old rows are removed at every so many checks, at most so many at once. */
+const PRUNE_EVERY = 100;
+const PRUNE_AT_ONCE = 500;
+
+/**
+ * Slows down guessing without locking anybody out for good. The count is in the table koa_login_attempts: servers share
+ * it and it survives restarts. Names that do not exist are counted like others.
+ *
+ * ```ts
+ * const answer = await throttle.check({ username, address: ctx.ip });
+ * if (!answer.allowed) { ctx.status = 429; ctx.set('Retry-After', String(answer.retry_after)); return; }
+ * const user = await authenticate(ctx, { username, password });
+ * if (user !== null) await throttle.succeeded({ username, address: ctx.ip });
+ * ```
+ *
+ * An attempt that is refused counts nothing and makes no wait longer, so whoever waits as told gets an attempt. From an
+ * address where the account has logged in lately, attempts are counted apart: strangers who keep the account waiting do
+ * not keep its owner waiting there. From a new address the owner competes with them for one attempt in
+ * `account.longest_wait`.
+ */
+export class LoginThrottle {
+  readonly #knex: Knex;
+  readonly #key: string;
+  readonly #limits: ThrottleLimits;
+  readonly #now: Clock | undefined;
+  #checks = 0;
+
+  /** @throws ImproperlyConfigured for limits that make no sense */
+  constructor(knex: Knex, { settings, limits = {}, now }: LoginThrottleOptions) {
+    this.#knex = knex;
+    this.#key = settings.SECRET_KEY;
+    this.#limits = { ...THROTTLE_LIMITS, ...limits };
+    this.#now = now;
+    checkLimits(this.#limits);
+  }
+
+  /**
+   * May this attempt go on? Counts it, in one statement, so that a hundred at once are a hundred; a failure needs no
+   * further call.
+   * @throws StoreUnavailable when the database does not answer: then nobody logs in
+   */
+  async check(attempt: LoginAttempt): Promise<ThrottleAnswer> {
+    this.#checks += 1;
+    if (this.#checks % PRUNE_EVERY === 0) await this.prune();
+    const { address, account, known } = this.#buckets(attempt);
+    // The address first: one that may not try must not use up other people's attempts.
+    const byAddress = await this.#count(address, this.#limits.address);
+    if (!byAddress.allowed) return byAddress;
+    return this.#count((await this.#isKnown(known)) ? known : account, this.#limits.account);
+  }
+
+  /** Give the attempt back after a login, with all that were counted where it was counted. */
+  async succeeded(attempt: LoginAttempt): Promise<void> {
+    const { address, account, known } = this.#buckets(attempt);
+    const [row] = await this.#rows<{ known: boolean }>(
+      `WITH clock AS (${this.#clock()}),
+            before AS (SELECT forget_at > clock.at AS known FROM koa_login_attempts, clock WHERE bucket = ?)
+       INSERT INTO koa_login_attempts (bucket, attempts, counted_at, retry_at, forget_at)
+       SELECT ?, 0, at, at, at + interval '${this.#limits.known_for} seconds' FROM clock
+       ON CONFLICT (bucket) DO UPDATE
+          SET attempts = 0, counted_at = excluded.counted_at, retry_at = excluded.retry_at, forget_at = excluded.forget_at
+       RETURNING coalesce((SELECT known FROM before), false) AS known`,
+      [known, known],
+    );
+    // Where the address was known, the account's own count is strangers' work: they get no new attempts by our login.
+    if (row?.known !== true) await this.#rows('DELETE FROM koa_login_attempts WHERE bucket = ?', [account]);
+    await this.#rows(
+      `UPDATE koa_login_attempts
+          SET attempts = greatest(0, attempts - 1),
+              retry_at = CASE WHEN ceil(attempts - 1) < ${this.#limits.address.free} THEN counted_at ELSE retry_at END
+        WHERE bucket = ?`,
+      [address],
+    );
+  }
+
+  /**
+   * How many failed attempts still count against this address, or against this account if a name is given: for a form
+   * that asks for more after some. Counts nothing.
+   */
+  async failures({ username, address }: { readonly username?: string; readonly address: string }): Promise<number> {
+    const buckets = this.#buckets({ username: username ?? '', address });
+    const wanted = username === undefined ? [buckets.address] : [buckets.address, buckets.account, buckets.known];
+    const { account, address: byAddress } = this.#limits;
+    const [row] = await this.#rows<{ failures: number }>(
+      `WITH clock AS (${this.#clock()})
+       SELECT coalesce(max(ceil(attempts - extract(epoch FROM clock.at - counted_at)::float8
+                / CASE WHEN bucket = ? THEN ${byAddress.heals_in} ELSE ${account.heals_in} END)), 0) AS failures
+         FROM koa_login_attempts, clock WHERE bucket IN (${wanted.map(() => '?').join(', ')})`,
+      [buckets.address, ...wanted],
+    );
+    return Math.max(0, row?.failures ?? 0);
+  }
+
+  /** Remove some rows that say nothing any more; done by `check` now and then. @returns how many */
+  async prune(): Promise<number> {
+    const rows = await this.#rows(
+      `WITH clock AS (${this.#clock()}),
+            old AS MATERIALIZED (SELECT bucket FROM koa_login_attempts WHERE forget_at < (SELECT at FROM clock)
+                                  ORDER BY forget_at LIMIT ${PRUNE_AT_ONCE} FOR UPDATE SKIP LOCKED)
+       DELETE FROM koa_login_attempts WHERE bucket IN (SELECT bucket FROM old) RETURNING bucket`,
+      [],
+    );
+    return rows.length;
+  }
+
+  /** Count one attempt unless the bucket makes it wait. */
+  async #count(bucket: string, limit: ThrottleLimit): Promise<ThrottleAnswer> {
+    const { free, heals_in, first_wait, longest_wait } = limit;
+    // More would not make the wait longer, only the healing.
+    const most = free + Math.ceil(Math.log2(longest_wait / first_wait));
+    const since = 'greatest(0, extract(epoch FROM excluded.counted_at - t.counted_at)::float8)';
+    const attempts = `least(${most}, greatest(0, t.attempts - ${since} / ${heals_in}) + 1)`;
+    const wait = (count: string): string =>
+      `CASE WHEN ceil(${count}) < ${free} THEN interval '0'
+            ELSE interval '1 second' * least(${longest_wait}, ${first_wait} * power(2::float8, ceil(${count}) - ${free})) END`;
+    const counted = await this.#rows(
+      `WITH clock AS (${this.#clock()})
+       INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
+       SELECT ?, 1, at, at + ${wait('1::float8')}, at + interval '${heals_in + longest_wait} seconds' FROM clock
+       ON CONFLICT (bucket) DO UPDATE
+          SET attempts = ${attempts},
+              counted_at = greatest(t.counted_at, excluded.counted_at),
+              retry_at = excluded.counted_at + ${wait(attempts)},
+              forget_at = greatest(t.forget_at,
+                excluded.counted_at + interval '1 second' * (${longest_wait} + ${heals_in} * ${attempts}))
+        WHERE t.retry_at <= excluded.counted_at
+       RETURNING 1`,
+      [bucket],
+    );
+    if (counted.length > 0) return { allowed: true };
+    const [row] = await this.#rows<{ wait: number }>(
+      `WITH clock AS (${this.#clock()})
+       SELECT extract(epoch FROM retry_at - clock.at)::float8 AS wait FROM koa_login_attempts, clock WHERE bucket = ?`,
+      [bucket],
+    );
+    // Between the two statements the wait may have ended, or a login may have removed the row.
+    return { allowed: false, retry_after: Math.max(1, Math.ceil(row?.wait ?? 1)) };
+  }
+
+  async #isKnown(bucket: string): Promise<boolean> {
+    const rows = await this.#rows(
+      `WITH clock AS (${this.#clock()})
+       SELECT 1 FROM koa_login_attempts, clock WHERE bucket = ? AND forget_at > clock.at`,
+      [bucket],
+    );
+    return rows.length > 0;
+  }
+
+  /** Names in one form, so that spelling them otherwise gives no further attempts, whatever the table's collation. */
+  #buckets({ username, address }: LoginAttempt): Record<'account' | 'address' | 'known', string> {
+    const name = username.normalize('NFKC').trim().toLowerCase();
+    const block = address_block(address);
+    const hash = (...parts: readonly string[]): string =>
+      salted_hmac('koa_django_session.login_attempts', JSON.stringify(parts), this.#key).digest('hex');
+    return {
+      account: `account:${hash('account', name)}`,
+      address: `address:${hash('address', block)}`,
+      known: `known:${hash('known', name, block)}`,
+    };
+  }
+
+  /** A statement that gives the time as `at`. The number comes from our own clock, never from a request. */
+  #clock(): string {
+    return this.#now === undefined ? 'SELECT clock_timestamp() AS at' : `SELECT to_timestamp(${this.#now()}) AS at`;
+  }
+
+  async #rows<Row>(sql: string, bindings: readonly string[]): Promise<readonly Row[]> {
+    try {
+      const result: { rows: readonly Row[] } = await this.#knex.raw(sql, [...bindings]);
+      return result.rows;
+    } catch (error) {
+      throw isUnavailable(error) ? unavailable(error) : error;
+    }
+  }
+}
+
+/** The numbers become part of the statements. */
+function checkLimits({ account, address, known_for }: ThrottleLimits): void {
+  for (const [name, limit] of Object.entries({ account, address })) {
+    const { free, heals_in, first_wait, longest_wait } = limit;
+    const whole = Number.isSafeInteger(free) && free >= 1;
+    const times = [heals_in, first_wait, longest_wait].every((time) => Number.isFinite(time) && time > 0);
+    if (!whole || !times || longest_wait < first_wait) {
+      throw new ImproperlyConfigured(
+        `The throttle's limit "${name}" is not allowed. Use 1 or more free attempts, times above 0, and a longest_wait that is not below first_wait.`,
+      );
+    }
+  }
+  if (!Number.isFinite(known_for) || known_for < 0) {
+    throw new ImproperlyConfigured("The throttle's known_for is not allowed. Use seconds, 0 or more.");
+  }
+}

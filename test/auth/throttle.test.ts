@@ -1,0 +1,307 @@
+/** Throttling on a real PostgreSQL, with a clock that the test turns. */
+import { expect } from 'chai';
+import { address_block } from '../../server/auth/address_block.js';
+import { LoginThrottle, type LoginThrottleOptions, THROTTLE_LIMITS } from '../../server/auth/throttle.js';
+import { connectKnex } from '../../server/db/knex.js';
+import { ImproperlyConfigured, StoreUnavailable } from '../../server/errors.js';
+import { NOW } from '../http/serve.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+
+const SETTINGS = { SECRET_KEY: 'a key for tests' };
+
+describe('LoginThrottle', () => {
+  let database: TestDatabase;
+  let time = NOW;
+  const throttle = (options: Partial<LoginThrottleOptions> = {}): LoginThrottle =>
+    new LoginThrottle(database.knex, { settings: SETTINGS, now: () => time, ...options });
+
+  before(async () => {
+    database = await testDatabase();
+  });
+  after(() => database.drop());
+  beforeEach(async () => {
+    time = NOW;
+    await database.knex('koa_login_attempts').delete();
+  });
+
+  const HOME = '192.0.2.1';
+  const allowed = { allowed: true } as const;
+
+  async function times(count: number, attempt: () => Promise<{ allowed: boolean }>): Promise<number> {
+    let passed = 0;
+    for (let tries = 0; tries < count; tries += 1) if ((await attempt()).allowed) passed += 1;
+    return passed;
+  }
+  /** Each from another network. */
+  let stranger = 0;
+  const elsewhere = (): string => {
+    stranger += 1;
+    return `10.${stranger >> 16}.${(stranger >> 8) & 255}.${stranger & 255}`;
+  };
+
+  describe('for one account', () => {
+    it('lets five attempts pass, then asks for a wait that doubles up to fifteen minutes', async () => {
+      const guess = (): ReturnType<LoginThrottle['check']> =>
+        throttle().check({ username: 'alice', address: elsewhere() });
+      expect(await times(5, guess)).to.equal(5);
+      const waits: number[] = [];
+      for (let round = 0; round < 9; round += 1) {
+        const answer = await guess();
+        if (answer.allowed) throw new Error('it did not wait');
+        waits.push(answer.retry_after);
+        time += answer.retry_after - 1;
+        expect((await guess()).allowed, 'a second too early').to.equal(false);
+        time += 1;
+        expect(await guess(), 'as told').to.deep.equal(allowed);
+      }
+      // While it waits it heals, too: 480 comes twice.
+      expect(waits).to.deep.equal([15, 30, 60, 120, 240, 480, 480, 900, 900]);
+    });
+
+    it('does not count what it refuses: hammering makes no wait longer', async () => {
+      const guess = (): ReturnType<LoginThrottle['check']> =>
+        throttle().check({ username: 'alice', address: elsewhere() });
+      await times(5, guess);
+      expect(await times(100, guess)).to.equal(0);
+      expect(await guess()).to.deep.equal({ allowed: false, retry_after: 15 });
+    });
+
+    it('counts attempts that come at once, from two servers, each', async () => {
+      const servers = [throttle(), throttle()];
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, (_, index) =>
+          (servers[index % 2] ?? throttle()).check({ username: 'alice', address: elsewhere() }),
+        ),
+      );
+      expect(answers.filter((answer) => answer.allowed)).to.have.lengthOf(5);
+    });
+
+    it('counts a name that does not exist, and every spelling of a name, as one', async () => {
+      for (const username of ['Nobody', ' nobody ', 'ｎobody', 'NOBODY', 'nobody']) {
+        expect(await throttle().check({ username, address: elsewhere() })).to.deep.equal(allowed);
+      }
+      expect((await throttle().check({ username: 'nobody', address: elsewhere() })).allowed).to.equal(false);
+      expect(await throttle().check({ username: 'somebody', address: elsewhere() })).to.deep.equal(allowed);
+    });
+
+    it('heals by itself', async () => {
+      const guess = (): ReturnType<LoginThrottle['check']> =>
+        throttle().check({ username: 'alice', address: elsewhere() });
+      await times(5, guess);
+      for (let round = 0; round < 10; round += 1) {
+        time += 900;
+        await guess();
+      }
+      time += 900 * 11;
+      expect(await times(6, guess)).to.equal(5);
+    });
+
+    it('is given back by a login', async () => {
+      await times(4, () => throttle().check({ username: 'alice', address: HOME }));
+      expect(await throttle().check({ username: 'alice', address: HOME })).to.deep.equal(allowed);
+      await throttle().succeeded({ username: 'alice', address: HOME });
+      expect(await throttle().failures({ username: 'alice', address: HOME })).to.equal(4);
+      expect(await times(6, () => throttle().check({ username: 'alice', address: elsewhere() }))).to.equal(5);
+    });
+
+    it('takes any text', async () => {
+      for (const username of ['', 'nul\0', '\ud800', 'x'.repeat(100_000), "'; DROP TABLE auth_user; --", '__proto__']) {
+        expect(await throttle().check({ username, address: elsewhere() })).to.deep.equal(allowed);
+        await throttle().succeeded({ username, address: 'no address' });
+      }
+    });
+  });
+
+  describe('for the owner', () => {
+    const besiege = (): Promise<number> =>
+      times(20, () => throttle().check({ username: 'alice', address: elsewhere() }));
+
+    it('does not wait at an address that is known, whatever strangers do', async () => {
+      await throttle().check({ username: 'alice', address: HOME });
+      await throttle().succeeded({ username: 'alice', address: HOME });
+      for (let day = 0; day < 29; day += 1) {
+        time += 86_400;
+        await besiege();
+        expect(await throttle().check({ username: 'alice', address: HOME }), `day ${day}`).to.deep.equal(allowed);
+      }
+    });
+
+    it('gives strangers no new attempts by a login at a known address', async () => {
+      await throttle().succeeded({ username: 'alice', address: HOME });
+      await besiege();
+      await throttle().check({ username: 'alice', address: HOME });
+      await throttle().succeeded({ username: 'alice', address: HOME });
+      expect(await besiege()).to.equal(0);
+    });
+
+    it('gets in from a new address by waiting as told, never more than fifteen minutes', async () => {
+      await besiege();
+      time += 900;
+      await besiege();
+      const answer = await throttle().check({ username: 'alice', address: HOME });
+      if (answer.allowed) throw new Error('it did not wait');
+      expect(answer.retry_after).to.be.within(1, 900);
+      time += answer.retry_after;
+      expect(await throttle().check({ username: 'alice', address: HOME })).to.deep.equal(allowed);
+    });
+
+    it('is not known for ever, and is limited at a known address too', async () => {
+      await throttle().succeeded({ username: 'alice', address: HOME });
+      expect(await times(9, () => throttle().check({ username: 'alice', address: HOME }))).to.equal(5);
+      time += THROTTLE_LIMITS.known_for + 1;
+      await besiege();
+      expect((await throttle().check({ username: 'alice', address: HOME })).allowed).to.equal(false);
+    });
+
+    it('is known for one account only', async () => {
+      await throttle().succeeded({ username: 'bob', address: HOME });
+      await besiege();
+      expect((await throttle().check({ username: 'alice', address: HOME })).allowed).to.equal(false);
+    });
+  });
+
+  describe('for one address', () => {
+    let name = 0;
+    const spray = (address = HOME): ReturnType<LoginThrottle['check']> => {
+      name += 1;
+      return throttle().check({ username: `user${name}`, address });
+    };
+
+    it('catches one password tried on many accounts: fifty, then one every twelve seconds', async () => {
+      expect(await times(60, spray)).to.equal(50);
+      expect(await spray()).to.deep.equal({ allowed: false, retry_after: 12 });
+      let passed = 0;
+      for (let second = 0; second < 600; second += 4) {
+        time += 4;
+        if ((await spray()).allowed) passed += 1;
+      }
+      expect(passed).to.equal(50);
+    });
+
+    it('spares the accounts that a refused address asks for', async () => {
+      await times(50, spray);
+      await times(20, () => throttle().check({ username: 'alice', address: HOME }));
+      expect(await times(5, () => throttle().check({ username: 'alice', address: elsewhere() }))).to.equal(5);
+    });
+
+    it('counts no logins, so that an office behind one address can work', async () => {
+      for (let person = 0; person < 80; person += 1) {
+        const attempt = { username: `person${person}`, address: HOME };
+        expect(await throttle().check(attempt), `person ${person}`).to.deep.equal(allowed);
+        await throttle().succeeded(attempt);
+      }
+    });
+
+    it('gives an attacker nothing back for logins of their own', async () => {
+      let passed = 0;
+      for (let round = 0; round < 80; round += 1) {
+        if ((await spray()).allowed) passed += 1;
+        const own = { username: 'mallory', address: HOME };
+        if ((await throttle().check(own)).allowed) await throttle().succeeded(own);
+      }
+      expect(passed).to.be.at.most(50);
+    });
+
+    it('takes an IPv6 network of 64 bits as one, and no more', async () => {
+      let host = 0;
+      const next = (): Promise<{ allowed: boolean }> => {
+        host += 1;
+        return spray(`2001:db8:0:1::${host.toString(16)}`);
+      };
+      expect(await times(60, next)).to.equal(50);
+      expect(await spray('2001:db8:0:2::1')).to.deep.equal(allowed);
+      expect(await spray('::ffff:192.0.2.1')).to.deep.equal(allowed);
+    });
+  });
+
+  it('tells how many failures count, for an address and for an account', async () => {
+    const asked = throttle();
+    expect(await asked.failures({ address: HOME })).to.equal(0);
+    for (const username of ['alice', 'alice', 'bob']) await asked.check({ username, address: HOME });
+    expect(await asked.failures({ address: HOME })).to.equal(3);
+    expect(await asked.failures({ username: 'alice', address: elsewhere() })).to.equal(2);
+    time += 24;
+    expect(await asked.failures({ address: HOME })).to.equal(1);
+    time += 3600;
+    expect(await asked.failures({ username: 'alice', address: HOME })).to.equal(0);
+  });
+
+  it('keeps neither names nor addresses, and other hashes under another SECRET_KEY', async () => {
+    await throttle().check({ username: 'alice', address: HOME });
+    await throttle({ settings: { SECRET_KEY: 'another' } }).check({ username: 'alice', address: HOME });
+    const buckets: string[] = await database.knex('koa_login_attempts').pluck('bucket');
+    expect(buckets).to.have.lengthOf(4);
+    for (const bucket of buckets) expect(bucket).to.match(/^(?:account|address):[0-9a-f]{64}$/);
+  });
+
+  it('goes by the clock of the database when it is given none', async () => {
+    const real = new LoginThrottle(database.knex, { settings: SETTINGS });
+    const limits = { account: { free: 1, heals_in: 60, first_wait: 30, longest_wait: 30 } };
+    expect(await real.check({ username: 'alice', address: HOME })).to.deep.equal(allowed);
+    const strict = new LoginThrottle(database.knex, { settings: SETTINGS, limits });
+    expect(await strict.check({ username: 'bob', address: HOME })).to.deep.equal(allowed);
+    const answer = await strict.check({ username: 'bob', address: HOME });
+    expect(answer.allowed).to.equal(false);
+    expect(answer.allowed ? 0 : answer.retry_after).to.be.within(20, 30);
+    const { rows } = await database.knex.raw<{ rows: { near: boolean }[] }>(
+      `SELECT abs(extract(epoch FROM counted_at - now())) < 30 AS near FROM koa_login_attempts`,
+    );
+    expect(rows.every(({ near }) => near)).to.equal(true);
+  });
+
+  it('removes rows that say nothing any more, a few at a time, and no others', async () => {
+    const asked = throttle();
+    for (let index = 0; index < 20; index += 1) await asked.check({ username: `u${index}`, address: elsewhere() });
+    expect(await asked.prune()).to.equal(0);
+    time += 86_400;
+    await asked.succeeded({ username: 'alice', address: HOME });
+    for (let index = 0; index < 100; index += 1) await asked.check({ username: 'alice', address: HOME });
+    const buckets: string[] = await database.knex('koa_login_attempts').pluck('bucket');
+    expect(buckets.map((bucket) => bucket.split(':')[0]).sort()).to.deep.equal(['address', 'known']);
+  });
+
+  it('lets nobody in while the database is away', async () => {
+    const knex = connectKnex('postgres://nobody@127.0.0.1:1/nothing', { connect_timeout: 1 });
+    const error = await new LoginThrottle(knex, { settings: SETTINGS })
+      .check({ username: 'alice', address: HOME })
+      .catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(StoreUnavailable);
+    await knex.destroy();
+  });
+
+  it('refuses limits that make no sense', () => {
+    const { account } = THROTTLE_LIMITS;
+    for (const limits of [
+      { account: { ...account, free: 0 } },
+      { account: { ...account, free: 1.5 } },
+      { address: { ...account, heals_in: 0 } },
+      { address: { ...account, first_wait: Number.NaN } },
+      { account: { ...account, longest_wait: 1 } },
+      { known_for: Number.POSITIVE_INFINITY },
+    ]) {
+      expect(() => throttle({ limits })).to.throw(ImproperlyConfigured);
+    }
+  });
+});
+
+describe('address_block', () => {
+  for (const [address, block] of [
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::ffff:c000:201', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:DB8:0:0:ffff::', '2001:db8:0:0::/64'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['1::', '1:0:0:0::/64'],
+    ['', ''],
+    ['unknown', 'unknown'],
+    ['1.2.3', '1.2.3'],
+  ] as const) {
+    it(`of ${JSON.stringify(address)} is ${JSON.stringify(block)}`, () => {
+      expect(address_block(address)).to.equal(block);
+    });
+  }
+});
