@@ -19,7 +19,7 @@ export function createLog({ level, destination }: LogOptions): Pino {
  * kept only of errors that this package made.
  */
 function errorFields(error: unknown): object {
-  if (!(error instanceof Error)) return { type: typeof error };
+  if (!(error instanceof Error)) return typeof error === 'object' && error !== null ? error : { type: typeof error };
   const { name, stack = '' } = error;
   const code = 'code' in error ? error.code : undefined;
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
