@@ -1,5 +1,5 @@
 /** What a request may be addressed to: Django's ALLOWED_HOSTS, and no TRACE. */
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import { SuspiciousOperation } from '../errors.js';
 import { repr } from './python_text.js';
 import { is_same_domain } from './safe_url.js';
@@ -26,13 +26,26 @@ export interface AllowedHostsOptions {
 
 const LOCAL = ['.localhost', '127.0.0.1', '[::1]'] as const;
 
-/** Middleware that answers 400 to a Host that is not ours (DisallowedHost), so that no link is made from a forged one. */
+/** Koa's getters throw for a request target such as `http://[`, and with them whatever looks at the path. */
+function hasPath(ctx: Context): boolean {
+  try {
+    return typeof ctx.path === 'string';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Middleware that answers 400 to a Host that is not ours (DisallowedHost), so that no link is made from a forged one,
+ * and to a request target that is no URL.
+ */
 export function allowed_hosts({ ALLOWED_HOSTS, debug = false }: AllowedHostsOptions): Middleware {
   const allowed = debug && ALLOWED_HOSTS.length === 0 ? LOCAL : ALLOWED_HOSTS;
   // Clients send the same Host again and again. Only good ones are remembered, and not without bound.
   const good = new Set<string>();
   return async function allowed_hosts(ctx, next) {
     const { host } = ctx;
+    if (!hasPath(ctx)) throw new SuspiciousOperation('Invalid request target.');
     if (!good.has(host)) {
       const [domain] = split_domain_port(host);
       if (domain === '' || !validate_host(domain, allowed)) {

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { BadSignature, KeyError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { sign_cookie, unsign_cookie } from '../signing/cookie_signer.js';
+import { print_json } from '../signing/python_json.js';
 import { type Cookies, decode_header, parse_cookie } from './cookie_header.js';
 import { CookieJar, type CookieOptions } from './cookie_jar.js';
 import { type TimeDelta, total_seconds } from './http_date.js';
@@ -85,7 +86,7 @@ type ResponseState = Response & { [JAR]?: CookieJar | undefined };
 function str(value: CookieValue): string {
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
-  return String(value);
+  return typeof value === 'number' ? print_json(value) : String(value);
 }
 
 function optionsOf(ctx: Context): Required<InstallCookiesOptions> {

@@ -92,14 +92,25 @@ function failureOf(error: unknown, ctx: Context, { debug = false, retry_after = 
   };
 }
 
-/** The router decodes parts of the path and throws what decodeURIComponent throws: the visitor's fault, not ours. */
+/**
+ * A path that cannot be decoded, or a target such as `http://[` that cannot be parsed: the visitor's fault, where router
+ * and Koa throw what decodeURIComponent and url.parse throw.
+ */
 function isBadPath(error: unknown, ctx: Context): boolean {
-  if (!(error instanceof URIError)) return false;
   try {
     decodeURIComponent(ctx.path);
     return false;
   } catch {
-    return true;
+    return error instanceof URIError || (error as { readonly code?: unknown } | null)?.code === 'ERR_INVALID_URL';
+  }
+}
+
+/** ctx.path throws for what is no URL. */
+function pathOf(ctx: Context): string {
+  try {
+    return ctx.path;
+  } catch {
+    return '(malformed)';
   }
 }
 
@@ -170,9 +181,10 @@ async function page(ctx: Context, status: number, message: string, options: Exce
 
 /** 5xx are errors; a suspicious or forbidden request is a warning; other 4xx are in the request log already. */
 function report(error: unknown, status: number, ctx: Context, { logger }: ExceptionOptions): void {
-  const details = { method: ctx.method, path: ctx.path, status, err: described(error) };
+  const path = pathOf(ctx);
+  const details = { method: ctx.method, path, status, err: described(error) };
   if (status >= 500) {
-    if (logger !== undefined) logger.error(details, `${STATUS_CODES[status]}: ${ctx.path}`);
+    if (logger !== undefined) logger.error(details, `${STATUS_CODES[status]}: ${path}`);
     else ctx.app.emit('error', error instanceof Error ? error : new Error(nameAndMessage(error)), ctx);
   } else if (error instanceof SuspiciousOperation || error instanceof PermissionDenied) {
     logger?.warn(details, `${STATUS_CODES[status]}: ${error.message}`);

@@ -1,0 +1,217 @@
+/** What a Cookie header means, compared with Django on hostile and odd ones. */
+import { expect } from 'chai';
+import { CookieError } from '../../server/errors.js';
+import {
+  decode_header,
+  encode_header,
+  type Morsel,
+  parse_cookie,
+  print_set_cookie,
+} from '../../server/http/cookie_header.js';
+import { type VectorEntry, vectorSuite } from '../support/vectors.js';
+
+interface ParseVector extends VectorEntry {
+  readonly header: string;
+  readonly result: readonly (readonly [string, string])[];
+}
+
+vectorSuite<ParseVector>(
+  'parse_cookie',
+  ({ header, result }) => {
+    expect([...parse_cookie(header)]).to.deep.equal(result);
+  },
+  { name: ({ header }) => JSON.stringify(header) },
+);
+
+/** The bytes of a header as Latin-1, and `list(request.COOKIES.items())` of Django 6.0 on WSGI. */
+const HOSTILE: readonly (readonly [header: string, cookies: readonly (readonly string[])[]])[] = [
+  ['a=b', [['a', 'b']]],
+  ['', []],
+  [';', []],
+  ['=', []],
+  ['==', [['', '=']]],
+  ['a==b', [['a', '=b']]],
+  [' a = b ', [['a', 'b']]],
+  ['a=b;a=c', [['a', 'c']]],
+  ['a="b";a=c', [['a', 'c']]],
+  ['a="', [['a', '"']]],
+  ['a="""', [['a', '"']]],
+  ['a="\\"', [['a', '\\']]],
+  ['a="\\\\"', [['a', '\\']]],
+  ['a="\\0"', [['a', '0']]],
+  ['a="\\400"', [['a', '400']]],
+  ['a="\\1011"', [['a', 'A1']]],
+  ['a="x\\\ty"', [['a', 'x\ty']]],
+  [
+    '\u00e6\u00b8\u0085=1; a=\u00e6\u00b8\u0085',
+    [
+      ['\u6e05', '1'],
+      ['a', '\u6e05'],
+    ],
+  ],
+  ['a=\u00ff\u00fe', [['a', '\ufffd\ufffd']]],
+  ['a=\u00ed\u00a0\u0080', [['a', '\ufffd\ufffd\ufffd']]],
+  ['a=\u00f0\u009f\u0098', [['a', '\ufffd']]],
+  ['a=\u00c2\u0085x\u00c2\u0085', [['a', 'x']]],
+  ['a=\u00ef\u00bb\u00bfb', [['a', '\ufeffb']]],
+  ['a=\u00a0b', [['a', '\ufffdb']]],
+  ['\u00c2\u00a0a=b\u00e3\u0080\u0080', [['a', 'b']]],
+  [
+    '__proto__=1; constructor=2; toString=3',
+    [
+      ['__proto__', '1'],
+      ['constructor', '2'],
+      ['toString', '3'],
+    ],
+  ],
+  ['a=1, b=2', [['a', '1, b=2']]],
+  ['a b=c d', [['a b', 'c d']]],
+  ['a=%00', [['a', '%00']]],
+  ['a="\\303\\251"', [['a', '\u00c3\u00a9']]],
+  [
+    'a=b; Path=/; Secure',
+    [
+      ['a', 'b'],
+      ['Path', '/'],
+      ['', 'Secure'],
+    ],
+  ],
+  [
+    '$Version=1; a=b',
+    [
+      ['$Version', '1'],
+      ['a', 'b'],
+    ],
+  ],
+  [
+    'sessionid=; sessionid',
+    [
+      ['sessionid', ''],
+      ['', 'sessionid'],
+    ],
+  ],
+  ['a=\\054', [['a', '\\054']]],
+  ['a="b', [['a', '"b']]],
+  ['a=b"', [['a', 'b"']]],
+  [
+    'a=1;;;b=2',
+    [
+      ['a', '1'],
+      ['b', '2'],
+    ],
+  ],
+  ['a=(b)[c]{d}<e>@', [['a', '(b)[c]{d}<e>@']]],
+  [
+    "a='b;c'",
+    [
+      ['a', "'b"],
+      ['', "c'"],
+    ],
+  ],
+  ['a="b\\', [['a', '"b\\']]],
+  ['a\tb=c', [['a\tb', 'c']]],
+  ['a="\\"\\\\\\"', [['a', '"\\\\']]],
+  ['a="\\\\\\054"', [['a', '\\,']]],
+  [
+    'x=1; x="2"; X=3',
+    [
+      ['x', '2'],
+      ['X', '3'],
+    ],
+  ],
+];
+
+describe('Cookie header', () => {
+  describe('read as Django reads it', () => {
+    for (const [header, cookies] of HOSTILE) {
+      it(JSON.stringify(header), () => {
+        expect([...parse_cookie(decode_header(header))]).to.deep.equal(cookies);
+      });
+    }
+
+    it('is read in linear time', () => {
+      const start = performance.now();
+      for (const part of ['\\', '"', ' ', ';', '=', 'a="\\', '\u00a0']) parse_cookie(`a="${part.repeat(50_000)}"`);
+      parse_cookie(`a=${' '.repeat(100_000)}b`);
+      expect(performance.now() - start).to.be.below(1000);
+    });
+  });
+
+  it('takes bytes that are no UTF-8 for U+FFFD', () => {
+    expect(decode_header('a=\xe6\xb8\x85\xff')).to.equal('a=清\ufffd');
+  });
+
+  it('comes back as it was sent, whatever a value holds', () => {
+    const every = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code));
+    for (const value of [every, '清', '😀', 'é', '"', '\\', '\\"', '\\054', '\n', '', ' ', 'a;b', '清é\u0000']) {
+      const line = encode_header(print_set_cookie(morsel({ value })));
+      const sent = line.slice(0, line.indexOf('; Path='));
+      expect([...parse_cookie(decode_header(sent))]).to.deep.equal([['c', value]]);
+    }
+  });
+});
+
+const morsel = (changes: Partial<Morsel>): Morsel => ({
+  key: 'c',
+  value: 'v',
+  expires: '',
+  path: '/',
+  domain: '',
+  max_age: '',
+  secure: false,
+  httponly: false,
+  samesite: '',
+  ...changes,
+});
+
+describe('Set-Cookie header', () => {
+  for (const name of ['path', 'domain', 'expires', 'samesite'] as const) {
+    it(`refuses control characters and ";" in ${name}`, () => {
+      for (const character of ['\r', '\n', '\r\nSet-Cookie: x=y', '\0', ';', '\x1b', '\x7f', '\t']) {
+        expect(() => print_set_cookie(morsel({ [name]: `/a${character}b` })), JSON.stringify(character)).to.throw(
+          CookieError,
+        );
+      }
+    });
+  }
+
+  it('refuses names that Python refuses', () => {
+    for (const key of [
+      '',
+      ' ',
+      'a b',
+      'a=b',
+      'a;b',
+      'a,b',
+      'a\r\nb',
+      'é',
+      '清',
+      'a\0',
+      'a"',
+      '(',
+      'Expires',
+      'MAX-AGE',
+    ]) {
+      expect(() => print_set_cookie(morsel({ key })), JSON.stringify(key)).to.throw(CookieError);
+    }
+  });
+
+  it('takes __proto__ for a name like any other', () => {
+    expect(print_set_cookie(morsel({ key: '__proto__' }))).to.equal('__proto__=v; Path=/');
+  });
+
+  it('refuses a line of more than 4096 bytes, as browsers drop it', () => {
+    const fits = 4096 - 'c=; Path=/'.length;
+    expect(print_set_cookie(morsel({ value: 'x'.repeat(fits) }))).to.have.length(4096);
+    expect(() => print_set_cookie(morsel({ value: 'x'.repeat(fits + 1) }))).to.throw(CookieError, '4097 bytes');
+    expect(() => print_set_cookie(morsel({ value: '清'.repeat(1400) }))).to.throw(CookieError, 'bytes');
+  });
+
+  it('refuses half a surrogate pair', () => {
+    expect(() => print_set_cookie(morsel({ value: '\ud800' }))).to.throw(CookieError);
+  });
+
+  it('tells no value in its errors', () => {
+    expect(() => print_set_cookie(morsel({ value: `secret${'x'.repeat(5000)}` }))).to.throw(/^((?!secret).)*$/);
+  });
+});
