@@ -1,66 +1,107 @@
-/** Removal of expired rows from django_session (`clearsessions`), in batches that hold nobody up. */
+/**
+ * Removes expired sessions (django.contrib.sessions.backends.db, `clear_expired`) without disturbing live ones.
+ *
+ * Django's is one DELETE, which reads, locks and writes everything at once. Here it is many small ones along the index
+ * on `expire_date`; each commits, so that an interrupted run has done what it did and the next one goes on.
+ */
 import type { Knex } from 'knex';
-import type { Clock } from '../clock.js';
-import { isUnavailable, unavailable } from './unavailable.js';
+import { type Clock, systemClock } from '../clock.js';
+import { whileLocked } from './lock.js';
 
-/** Rows a statement. Measured on a million rows under load: larger batches finish no sooner and raise the readers' p99. */
-export const BATCH_SIZE = 1000;
-/** "koa" and "clear" in ASCII: the advisory lock that lets one runner work at a time. */
-const LOCK = [0x6b6f61, 0x636c6561] as const;
-
-export interface ClearExpiredOptions {
-  /** What counts as now; the database's own clock when absent. */
+export interface SweepOptions {
+  /** A clock for tests; without one, or with the system's, the database's own clock decides what has expired. */
   readonly now?: Clock;
-  /** Hears of the rows removed so far, after each batch. */
-  readonly progress?: (removed: number) => void;
+  /** Rows a statement. */
+  readonly batch?: number;
+  /** Count, remove nothing. */
+  readonly dry_run?: boolean;
+  /** Hears the number of rows removed so far, after each batch. */
+  readonly onProgress?: (removed: number) => void;
+  /** Ends the run after the batch that is under way. */
   readonly signal?: AbortSignal;
 }
 
+export interface Sweep {
+  /** Rows removed, or, with `dry_run`, rows that would be. */
+  readonly removed: number;
+  /** Another process was at it; this one did nothing. */
+  readonly busy: boolean;
+}
+
+const BATCH = 1000;
+/** Milliseconds. What holds the whole table, such as an ALTER TABLE, is not waited for longer; rows never are. */
+const LOCK_TIMEOUT = 2000;
+const STATEMENT_TIMEOUT = 30_000;
+
 /**
- * Remove the rows whose `expire_date` lies in the past, oldest first.
- *
- * Each batch is a transaction of its own, so that a run which is cut off has lost nothing and the next goes on where it
- * ended. Rows that others hold are skipped, not waited for, and a row that was revived is left alone: it is locked and
- * looked at again. While another process runs this, nothing is done.
- *
- * @returns how many rows were removed
+ * Rows that another transaction holds are in use: SKIP LOCKED leaves them for the next run. A row that is revived
+ * between the look and the lock lives, because PostgreSQL asks again under the lock, and the DELETE asks once more.
+ * `floor` is where the last batch ended: without it each batch would step over all that is dead already.
  */
-export async function clear_expired(knex: Knex, options: ClearExpiredOptions = {}): Promise<number> {
-  let removed = 0;
-  for (;;) {
-    if (options.signal?.aborted === true) return removed;
-    const batch = await removeBatch(knex, options.now);
-    removed += batch;
-    if (batch > 0) options.progress?.(removed);
-    if (batch < BATCH_SIZE) return removed;
-  }
+const DELETE_BATCH = `
+  WITH gone AS (
+    DELETE FROM django_session
+     WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM django_session
+              WHERE expire_date < :cut AND expire_date >= :floor
+              ORDER BY expire_date LIMIT :batch FOR UPDATE SKIP LOCKED))
+       AND expire_date < :cut
+    RETURNING expire_date)
+  SELECT count(*)::int AS count, max(expire_date)::text AS floor FROM gone`;
+
+interface Batch {
+  readonly count: number;
+  readonly floor: string | null;
 }
 
-async function removeBatch(knex: Knex, now: Clock | undefined): Promise<number> {
-  const moment = now === undefined ? knex.raw('now()') : knex.raw('?::timestamptz', [new Date(now() * 1000)]);
-  try {
-    return await knex.transaction(async (transaction) => {
-      const lock = await transaction.raw<{ rows: { mine: boolean }[] }>(
-        'SELECT pg_try_advisory_xact_lock(?, ?) AS mine',
-        [...LOCK],
-      );
-      if (lock.rows[0]?.mine !== true) return 0;
-      const { rowCount } = await transaction.raw<{ rowCount: number }>(
-        `DELETE FROM django_session WHERE expire_date < ? AND ctid = ANY(ARRAY(
-           SELECT ctid FROM django_session WHERE expire_date < ? ORDER BY expire_date LIMIT ? FOR UPDATE SKIP LOCKED))`,
-        [moment, moment, BATCH_SIZE],
-      );
-      return rowCount;
-    });
-  } catch (error) {
-    throw isUnavailable(error) ? unavailable(error) : error;
-  }
+interface Rows<Row> {
+  readonly rows: readonly Row[];
 }
 
-/** How many rows `clear_expired` would remove now. */
-export async function count_expired(knex: Knex): Promise<number> {
-  const { rows } = await knex.raw<{ rows: { count: string }[] }>(
-    'SELECT count(*) AS count FROM django_session WHERE expire_date < now()',
+/** Remove what has expired, and say how it went. One process at a time; a second one returns at once, `busy`. */
+export async function sweep(knex: Knex, options: SweepOptions = {}): Promise<Sweep> {
+  if (options.dry_run === true) return { removed: await count_expired(knex, options), busy: false };
+  const removed = await whileLocked(knex, { lock: 'clearsessions', wait: 0 }, (connected) =>
+    batches(connected, options),
   );
-  return Number(rows[0]?.count ?? 0);
+  return { removed: removed ?? 0, busy: removed === undefined };
+}
+
+/** Remove what has expired. @returns the number of rows; 0 when another process is at it */
+export async function clear_expired(knex: Knex, options: SweepOptions = {}): Promise<number> {
+  return (await sweep(knex, options)).removed;
+}
+
+export async function count_expired(knex: Knex, options: Pick<SweepOptions, 'now'> = {}): Promise<number> {
+  const cut = await cutOf(knex, options.now);
+  const result: Rows<{ count: string }> = await knex.raw('SELECT count(*) FROM django_session WHERE expire_date < ?', [
+    cut,
+  ]);
+  return Number(result.rows[0]?.count ?? 0);
+}
+
+/** Fixed for the run, which so has an end; as text, because a Date has no microseconds. */
+async function cutOf(knex: Knex, now: Clock = systemClock): Promise<string> {
+  if (now !== systemClock) return new Date(now() * 1000).toISOString();
+  const result: Rows<{ now: string }> = await knex.raw('SELECT now()::text AS now');
+  return result.rows[0]?.now ?? 'now';
+}
+
+async function batches(knex: Knex, { now, batch = BATCH, onProgress, signal }: SweepOptions): Promise<number> {
+  const cut = await cutOf(knex, now);
+  let floor = '-infinity';
+  let removed = 0;
+  while (signal?.aborted !== true) {
+    const { rows } = await knex.transaction(async (transaction): Promise<Rows<Batch>> => {
+      await transaction.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT}`);
+      await transaction.raw(`SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT}`);
+      return transaction.raw(DELETE_BATCH, { cut, floor, batch });
+    });
+    const [gone] = rows;
+    if (gone === undefined || gone.floor === null) break;
+    removed += gone.count;
+    floor = gone.floor;
+    onProgress?.(removed);
+  }
+  return removed;
 }
