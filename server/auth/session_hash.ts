@@ -1,8 +1,23 @@
 /** `_auth_user_hash`: the keyed hash that ties a session to the password it was opened with. */
+import { createHmac, type KeyObject } from 'node:crypto';
 import type { Settings } from '../settings.js';
-import { constant_time_compare, salted_hmac } from '../signing/crypto.js';
+import { constant_time_compare, saltedKey } from '../signing/crypto.js';
 
 const KEY_SALT = 'django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash';
+
+/** SECRET_KEY and its fallbacks, derived once: every request of a user who is logged in needs one. */
+const derived = new Map<string, KeyObject>();
+const MOST_DERIVED = 32;
+
+function keyOf(secret: string): KeyObject {
+  let key = derived.get(secret);
+  if (key === undefined) {
+    if (derived.size >= MOST_DERIVED) derived.clear();
+    key = saltedKey(KEY_SALT, secret, 'sha256');
+    derived.set(secret, key);
+  }
+  return key;
+}
 
 /**
  * Hex HMAC-SHA256 over the stored password (base_user.AbstractBaseUser.get_session_auth_hash). It changes with the
@@ -11,7 +26,7 @@ const KEY_SALT = 'django.contrib.auth.models.AbstractBaseUser.get_session_auth_h
  * @param password_field auth_user.password as stored
  */
 export function get_session_auth_hash(password_field: string, secret: string): string {
-  return salted_hmac(KEY_SALT, password_field, secret, 'sha256').digest('hex');
+  return createHmac('sha256', keyOf(secret)).update(password_field).digest('hex');
 }
 
 /** The same under each of SECRET_KEY_FALLBACKS, in their order. */
