@@ -19,10 +19,9 @@ import {
   sessions,
   UserTable,
 } from './index.js';
-import { health } from './ops/health.js';
+import { health, type Phase } from './ops/health.js';
 import { requestLog, sessionHasher } from './ops/log.js';
 import type { Metrics } from './ops/metrics.js';
-import type { Phase } from './serve.js';
 import { createSite } from './site/index.js';
 
 export interface AppOptions {

@@ -1,8 +1,8 @@
 /** `npm start`: settings, database, migrations, application, until a signal says stop. */
 import { ownSettings, serverSettings } from '../config/settings.js';
-import { DEMO_USERS } from './db/demo_users.js';
 import { createLog } from './ops/log.js';
 import { developmentKey, serve } from './serve.js';
+import { DEMO_USERS } from './site/demo_users.js';
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);

@@ -10,14 +10,15 @@ import type { Logger } from 'pino';
 import type { OwnSettings, ServerSettings } from '../config/settings.js';
 import { createApp } from './app.js';
 import { clear_expired } from './db/clear_expired.js';
-import { ensureDemoUsers } from './db/demo_users.js';
 import { makeDataFolder, startEmbeddedPostgres } from './db/embedded.js';
 import { connectKnex, withoutPassword } from './db/knex.js';
 import { migrate } from './db/migrate.js';
 import { isUnavailable } from './db/unavailable.js';
 import { StoreUnavailable } from './errors.js';
+import type { Phase } from './ops/health.js';
 import { Metrics } from './ops/metrics.js';
 import { openStore } from './session/stores/index.js';
+import { ensureDemoUsers } from './site/demo_users.js';
 
 /** The development SECRET_KEY: made once, kept in the data folder, for the owner's eyes. */
 export function developmentKey({ DATA_FOLDER }: Pick<OwnSettings, 'DATA_FOLDER'>): string {
@@ -33,9 +34,6 @@ export function developmentKey({ DATA_FOLDER }: Pick<OwnSettings, 'DATA_FOLDER'>
   }
   return readFileSync(file, 'utf8').trim();
 }
-
-/** `starting` until the database is migrated; `stopping` from the first signal on. */
-export type Phase = 'starting' | 'ready' | 'stopping';
 
 export interface RunningServer {
   /** Where it listens, for example `http://127.0.0.1:8000/`. */

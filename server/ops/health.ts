@@ -1,11 +1,13 @@
 /** `/livez`: the process runs. `/readyz`: it can serve, so a load balancer may send requests. */
 import type Koa from 'koa';
 
+/** `starting` until the database is migrated; `stopping` from the first signal on. */
+export type Phase = 'starting' | 'ready' | 'stopping';
+
 export interface HealthOptions {
   /** Resolves when the database answers, rejects otherwise. */
   readonly check: () => Promise<unknown>;
-  /** `ready` once the database is migrated, `stopping` from the signal to stop on. */
-  readonly phase: () => 'starting' | 'ready' | 'stopping';
+  readonly phase: () => Phase;
 }
 
 /** Answers the two addresses before anything that needs a session. */
