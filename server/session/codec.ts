@@ -10,8 +10,10 @@ import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { constant_time_compare, type SigningKey, salted_hmac } from '../signing/crypto.js';
-import { pack, unpack } from '../signing/payload.js';
+import { pack, unpack_bytes } from '../signing/payload.js';
 import { splitTimestamp, TimestampSigner } from '../signing/signer.js';
+import { split_bytes } from '../signing/split_bytes.js';
+import { readMembers } from './document.js';
 
 /** What session_data depends on. Keys may be bytes, as in Django. */
 export interface CodecSettings
@@ -81,17 +83,33 @@ export class SessionCodec {
    * cannot be unpacked or is larger than SESSION_MAX_BYTES. Never throws.
    */
   decode(session_data: string): string | null {
+    return this.#bytes(session_data)?.toString('latin1') ?? null;
+  }
+
+  /**
+   * session_data → its members' JSON texts by key; empty when what was signed is no JSON object, which Django answers
+   * with 500. Null when the signature is wrong, as `decode`.
+   */
+  members(session_data: string): Map<string, string> | null {
+    const bytes = this.#bytes(session_data);
+    if (bytes === undefined) return null;
+    if (bytes === null) return new Map();
+    return split_bytes(bytes) ?? readMembers(bytes.toString('latin1'));
+  }
+
+  /** The bytes that were signed; undefined when the signature is wrong, null when they cannot be unpacked. */
+  #bytes(session_data: string): Buffer | null | undefined {
     const opened = this.#open(session_data);
     if (opened.key === null) {
       this.#onSuspicious(CORRUPTED);
-      return null;
+      return undefined;
     }
     const { SESSION_MAX_BYTES } = this.#settings;
-    if (opened.legacy) return opened.signed.length > SESSION_MAX_BYTES ? null : opened.signed;
+    if (opened.legacy) return opened.signed.length > SESSION_MAX_BYTES ? null : Buffer.from(opened.signed, 'latin1');
     const stamped = splitTimestamp(opened.signed);
     if (stamped === null) return null;
     try {
-      return unpack(stamped.value, SESSION_MAX_BYTES);
+      return unpack_bytes(stamped.value, SESSION_MAX_BYTES);
     } catch {
       return null;
     }

@@ -12,6 +12,7 @@ import type { SessionEvent } from './events.js';
 import { withItemAccess } from './item_access.js';
 import { Session } from './session.js';
 import type { SessionStore } from './store.js';
+import { VerifiedTexts } from './verified.js';
 
 declare module 'koa' {
   interface Request {
@@ -52,11 +53,12 @@ export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
       logger?.warn({ logger: 'django.security.SuspiciousSession' }, message);
     },
   });
+  const verified = new VerifiedTexts(codec);
   const rest = options.new_session_key === undefined ? {} : { new_session_key: options.new_session_key };
 
   return async function sessions(ctx, next) {
     const session_key = ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME);
-    const session = new Session({ store, codec, settings, session_key, now, observe, ...rest });
+    const session = new Session({ store, codec, verified, settings, session_key, now, observe, ...rest });
     ctx.request.session = withItemAccess(session);
     await session.load();
     try {

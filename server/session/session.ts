@@ -5,11 +5,12 @@ import type { Settings } from '../settings.js';
 import { join_members, print_json } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
 import { type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
-import { Document, type MemberTexts, readMembers } from './document.js';
+import { Document, type MemberTexts } from './document.js';
 import type { SessionEvent } from './events.js';
 import { new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
 import type { SessionChange, SessionStore } from './store.js';
+import type { VerifiedTexts } from './verified.js';
 
 export type SessionSettings = Pick<
   Settings,
@@ -19,6 +20,8 @@ export type SessionSettings = Pick<
 export interface SessionOptions {
   readonly store: SessionStore;
   readonly codec: SessionCodec;
+  /** Texts that were verified before, shared by all sessions of the codec. */
+  readonly verified?: VerifiedTexts;
   readonly settings: SessionSettings;
   /** The cookie's value; fewer than 8 characters, or what no row can have as its key, counts as none. */
   readonly session_key?: string | null | undefined;
@@ -120,7 +123,7 @@ export class Session extends SessionDictionary {
   }
 
   #adopt(session_data: string): Document {
-    const texts = readMembers(this.#options.codec.decode(session_data));
+    const texts = this.#read(session_data);
     this.#baseline = { session_data, texts };
     return Document.fromTexts(texts);
   }
@@ -263,8 +266,9 @@ export class Session extends SessionDictionary {
     return new Map(document.keys().map((key) => [key, document.get(key)]));
   }
 
-  #read(session_data: string): Map<string, string> {
-    return readMembers(this.#options.codec.decode(session_data));
+  #read(session_data: string): MemberTexts {
+    const { verified, codec } = this.#options;
+    return verified?.read(session_data) ?? codec.members(session_data) ?? new Map();
   }
 
   async #insert(session_key: string): Promise<SavedExpiry> {
