@@ -1,12 +1,12 @@
 /** Pages from templates: koa-views in front, one Nunjucks environment behind it, and what every page is given. */
-import { existsSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { relative } from 'node:path';
 import type { Context, Middleware } from 'koa';
 import koaViews from 'koa-views';
 import nunjucks from 'nunjucks';
 import { patch_vary_headers } from '../http/index.js';
 import { LANGUAGES, type Language, languageOf, languageTag, messages } from './i18n.js';
+import { staticAddress } from './static_files.js';
+import { VIEWS } from './views_folder.js';
 
 declare module 'koa' {
   interface ExtendableContext {
@@ -21,19 +21,6 @@ export interface PageOptions {
   readonly lab: boolean;
 }
 
-/** The folder `views/` of the package: next to server/ in the source, two floors up from the build. */
-export const VIEWS = viewsFolder();
-
-function viewsFolder(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'views', 'layout.html'))) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error('The folder views/ with layout.html is not part of this installation.');
-    folder = parent;
-  }
-  return join(folder, 'views');
-}
-
 /**
  * The environment of the templates. Everything is escaped; a name that a template uses and a page does not give is an
  * error, not a blank.
@@ -43,21 +30,9 @@ function createEnvironment(): nunjucks.Environment {
   return new nunjucks.Environment(loader, { autoescape: true, throwOnUndefined: true });
 }
 
-/**
- * Middleware that gives every request `ctx.render`. koa-views is told to use our environment: with its own engine it
- * would compile a template at every render, could not find what a template extends, and would take locals with the names
- * `settings`, `loader` or `nunjucksEnv` for its own.
- */
-export function views(): Middleware {
-  const environment = createEnvironment();
-  const render = (file: string, locals: object): Promise<string> =>
-    new Promise((resolve, reject) => {
-      environment.render(relative(VIEWS, file), locals, (error, html) => {
-        if (error !== null || html === null) reject(error ?? new Error(`${file} rendered to nothing.`));
-        else resolve(html);
-      });
-    });
-  return koaViews(VIEWS, { map: { html: 'html' }, engineSource: { html: render } });
+/** HTML that a template is to print as it is. Only for what was checked. */
+export function markup(html: string): object {
+  return new nunjucks.runtime.SafeString(html);
 }
 
 /** What is said of a user on a page. */
@@ -66,12 +41,24 @@ interface Visitor {
   readonly username: string;
 }
 
+const visitorOf = ({ user }: Context): Visitor | null =>
+  user.is_authenticated ? { id: user.id, username: user.username } : null;
+
 /** The renderer of pages, with what the layout needs in every language. */
 export class Pages {
+  /**
+   * Middleware that gives every request `ctx.render`. koa-views is told to use our environment: with its own engine it
+   * would compile a template at every render, could not find what a template extends, and would take locals with the
+   * names `settings`, `loader` or `nunjucksEnv` for its own.
+   */
+  readonly middleware: Middleware;
+  readonly #environment = createEnvironment();
   readonly #options: PageOptions;
 
   constructor(options: PageOptions) {
     this.#options = options;
+    const render = (file: string, locals: object): Promise<string> => this.#print(relative(VIEWS, file), locals);
+    this.middleware = koaViews(VIEWS, { map: { html: 'html' }, engineSource: { html: render } });
   }
 
   language(ctx: Context): Language {
@@ -80,15 +67,13 @@ export class Pages {
 
   /** Render `views/<name>.html` for this visitor. The status stays as it is set. */
   async render(ctx: Context, name: string, locals: object = {}): Promise<void> {
-    const html = await this.text(ctx, name, locals);
-    ctx.type = 'html';
-    ctx.body = html;
+    await this.#fill(ctx, name, visitorOf(ctx), locals);
   }
 
-  /** As render, but returns the HTML and sets only the headers. */
-  async text(ctx: Context, name: string, locals: object = {}): Promise<string> {
-    const visitor = ctx.user.is_authenticated ? { id: ctx.user.id, username: ctx.user.username } : null;
-    return this.#fill(ctx, name, visitor, locals);
+  /** A page to be rendered when the middleware is through: headers are set now, and the answer is HTML text. */
+  later(ctx: Context, name: string): (locals: object) => Promise<string> {
+    const common = this.#prepare(ctx, visitorOf(ctx));
+    return (locals) => this.#print(`${name}.html`, { ...common, ...locals });
   }
 
   /**
@@ -109,23 +94,38 @@ export class Pages {
   };
 
   #fill(ctx: Context, name: string, visitor: Visitor | null | undefined, locals: object): Promise<string> {
+    return ctx.render(name, { ...this.#prepare(ctx, visitor), ...locals });
+  }
+
+  /** Sets the headers that every page has, and returns what every page is given. */
+  #prepare(ctx: Context, visitor: Visitor | null | undefined): object {
     const language = this.language(ctx);
     // Pages say who is logged in, so that no cache may keep them; and they differ by cookie and by language.
     ctx.set('Cache-Control', 'no-store');
     ctx.set('Content-Language', languageTag(language));
     patch_vary_headers(ctx, 'Cookie', 'Accept-Language');
-    return ctx.render(name, {
+    return {
       m: messages(language),
       lang: languageTag(language),
       languages: this.#languageLinks(ctx, language),
       here: ctx.path,
+      stylesheet: STYLESHEET,
+      icon: ICON,
       lab: this.#options.lab,
       // null: nobody. undefined: not asked, because the page must not need to know.
       visitor: visitor ?? null,
       asked: visitor !== undefined,
       // Made when a template prints it and not before: a page without a form sends no CSRF cookie.
       csrf_token: { toString: () => ctx.csrf_token },
-      ...locals,
+    };
+  }
+
+  #print(name: string, locals: object): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#environment.render(name, locals, (error, html) => {
+        if (error !== null || html === null) reject(error ?? new Error(`${name} rendered to nothing.`));
+        else resolve(html);
+      });
     });
   }
 
@@ -139,6 +139,9 @@ export class Pages {
     }));
   }
 }
+
+const STYLESHEET = staticAddress('style.css');
+const ICON = staticAddress('icon.svg');
 
 /** Each language in its own words. */
 const LANGUAGE_NAMES: Readonly<Record<Language, string>> = { en: 'English', 'zh-hans': '简体中文' };

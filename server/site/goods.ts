@@ -1,0 +1,57 @@
+/** `/goods/` and `/goods/<id>/`: a list, a page each, and the last viewed ones. */
+import { price } from './format.js';
+import type { Language } from './i18n.js';
+import { isPlainSvg } from './safe_svg.js';
+import type { Handler, Site } from './site.js';
+import type { GoodRow } from './tables.js';
+import { addViewedGood, viewedGoods } from './viewed_goods.js';
+import { markup } from './views.js';
+
+/** A product as the templates show it. */
+interface Good {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string;
+  readonly price: string;
+  /** Markup that has been checked. */
+  readonly picture: unknown;
+}
+
+export function goodsList(site: Site): Handler {
+  return async function goodsList(ctx) {
+    const language = site.pages.language(ctx);
+    const rows = await site.tables.goods();
+    const viewed = viewedGoods(ctx).flatMap((id) => rows.filter((row) => row.id === id));
+    await site.pages.render(ctx, 'goods', { goods: shownAll(rows, language), viewed: shownAll(viewed, language) });
+  };
+}
+
+export function goodPage(site: Site): Handler {
+  return async function goodPage(ctx, params) {
+    const id = idIn(params['id'] ?? '');
+    const [good] = id === null ? [] : await site.tables.goodsById([id]);
+    if (good === undefined) return;
+    const language = site.pages.language(ctx);
+    const viewed = await site.tables.goodsById(addViewedGood(ctx, good.id, site.settings));
+    await site.pages.render(ctx, 'good', { good: shown(good, language), viewed: shownAll(viewed, language) });
+  };
+}
+
+/** PostgreSQL's integer begins at 1 here and has at most ten digits; `01` would be a second address of one page. */
+function idIn(text: string): number | null {
+  const id = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
+  return id !== null && id <= 0x7fff_ffff ? id : null;
+}
+
+const shownAll = (rows: readonly GoodRow[], language: Language): Good[] => rows.map((row) => shown(row, language));
+
+function shown(row: GoodRow, language: Language): Good {
+  const chinese = language === 'zh-hans';
+  return {
+    id: row.id,
+    name: chinese ? row.name_zh : row.name_en,
+    description: chinese ? row.description_zh : row.description_en,
+    price: price(row.price_cents, language),
+    picture: markup(isPlainSvg(row.svg) ? row.svg : ''),
+  };
+}

@@ -1,0 +1,51 @@
+/** The reference site: pages, their addresses, their static files. It uses the library as any application would. */
+import type { Middleware } from 'koa';
+import { type Clock, systemClock } from '../clock.js';
+import type { RenderError } from '../http/index.js';
+import type { Settings } from '../settings.js';
+import type { LoginThrottle } from './login_throttle.js';
+import { routes } from './routes.js';
+import type { Site } from './site.js';
+import { staticFiles } from './static_files.js';
+import { type Database, SiteTables } from './tables.js';
+import { Pages } from './views.js';
+
+export type { LoginAttempt, LoginThrottle } from './login_throttle.js';
+
+export interface SiteOptions {
+  readonly settings: Settings;
+  readonly knex: Database;
+  /** Counts failed logins; null leaves them uncounted. */
+  readonly throttle: LoginThrottle | null;
+  /** Whether `/lab/` is there. Not in production. */
+  readonly lab: boolean;
+  readonly now?: Clock;
+}
+
+/**
+ * The site in the pieces that an application mounts in the order in which a request meets them:
+ *
+ * ```ts
+ * const site = createSite({ settings, knex, throttle, lab });
+ * app.use(site.staticFiles);                       // before sessions: no session, no query
+ * app.use(site.views);                             // gives ctx.render; before exceptions, which renders too
+ * app.use(sessions(app, { settings, store }));
+ * app.use(exceptions({ render: site.renderError }));
+ * app.use(formBody({ settings }));
+ * app.use(csrf(app, { settings }));
+ * app.use(authentication(app, { settings, backends }));
+ * for (const middleware of site.routes) app.use(middleware);
+ * ```
+ */
+export interface SitePieces {
+  readonly staticFiles: Middleware;
+  readonly views: Middleware;
+  readonly renderError: RenderError;
+  readonly routes: readonly Middleware[];
+}
+
+export function createSite({ settings, knex, throttle, lab, now = systemClock }: SiteOptions): SitePieces {
+  const pages = new Pages({ LANGUAGE_COOKIE_NAME: settings.LANGUAGE_COOKIE_NAME, lab });
+  const site: Site = { settings, pages, tables: new SiteTables(knex), throttle, lab, now };
+  return { staticFiles: staticFiles(), views: pages.middleware, renderError: pages.error, routes: routes(site) };
+}

@@ -1,0 +1,18 @@
+/** `/language/<code>/?next=…`: a link that chooses the language, with the cookie of Django's set_language. */
+import { knownLanguage } from './i18n.js';
+import { queryField, safeNext } from './next.js';
+import type { Handler, Site } from './site.js';
+
+/**
+ * Sends `django_language` as django.views.i18n.set_language does with Django's default settings. Django asks for a POST;
+ * a link is enough for a cookie that only says in which language to answer.
+ */
+export function setLanguage(site: Site): Handler {
+  return function setLanguage(ctx, params) {
+    const language = knownLanguage(params['code']);
+    if (language === undefined) return;
+    ctx.redirect(safeNext(ctx, queryField(ctx, 'next'), '/index1/'));
+    ctx.response.set_cookie(site.settings.LANGUAGE_COOKIE_NAME, language, { path: '/' });
+    ctx.set('Cache-Control', 'no-store');
+  };
+}

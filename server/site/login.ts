@@ -1,0 +1,119 @@
+/** `/login/`: user name, password, captcha. */
+import type { Context } from 'koa';
+import { authenticate, login } from '../auth/index.js';
+import { acceptCaptcha } from '../captcha/index.js';
+import { ANONYMOUS_SESSION_AGE } from './captcha_picture.js';
+import { type Messages, messages } from './i18n.js';
+import { queryField, safeNext } from './next.js';
+import { loginWithReport, SECOND_LOGIN_PATH } from './second_login.js';
+import type { Handler, Site } from './site.js';
+
+/** The session key that says that a login failed here, for LOGIN_CAPTCHA=after_failures. */
+const FAILED_SESSION_KEY = 'login_failed';
+// Django's own bounds: auth_user.username, and AuthenticationForm's password field.
+const USERNAME_LENGTH = 150;
+const PASSWORD_LENGTH = 4096;
+
+/** What the form shows again. Never the password. */
+interface Shown {
+  readonly problem?: string;
+  readonly username?: string;
+  readonly status?: number;
+}
+
+export function loginForm(site: Site): Handler {
+  return function loginForm(ctx) {
+    return showForm(site, ctx, {});
+  };
+}
+
+export function loginAction(site: Site): Handler {
+  return async function loginAction(ctx) {
+    const { POST } = ctx.request;
+    const m = messages(site.pages.language(ctx));
+    const username = POST.get('username') ?? '';
+    // The button beside the picture: no attempt, so nothing is checked and nothing counted.
+    if (POST.has('refresh')) return showForm(site, ctx, { username });
+
+    // Before the password, so that a program has to read a picture for each guess.
+    if (needsCaptcha(site, ctx) && !(await passesCaptcha(site, ctx))) {
+      return showForm(site, ctx, { username, problem: captchaProblem(site, ctx, m) });
+    }
+    const attempt = { username, address: ctx.ip };
+    const wait = (await site.throttle?.begin(attempt)) ?? 0;
+    if (wait > 0) {
+      ctx.set('Retry-After', String(Math.ceil(wait)));
+      return showForm(site, ctx, { username, problem: m.login_throttled(Math.ceil(wait)), status: 429 });
+    }
+    const user = await checkPassword(ctx, username, POST.get('password') ?? '');
+    if (user === null) {
+      if (site.settings.LOGIN_CAPTCHA === 'after_failures') ctx.session.set(FAILED_SESSION_KEY, true);
+      return showForm(site, ctx, { username, problem: m.login_wrong });
+    }
+    await site.throttle?.succeeded(attempt);
+
+    const next = nextOf(site, ctx);
+    forgetFormState(ctx);
+    if (next === SECOND_LOGIN_PATH) await loginWithReport(ctx, user);
+    else await login(ctx, user);
+    ctx.set('Cache-Control', 'no-store');
+    ctx.redirect(next);
+  };
+}
+
+/** null for what cannot be right as well, without asking the database. */
+async function checkPassword(ctx: Context, username: string, password: string): ReturnType<typeof authenticate> {
+  const possible =
+    username !== '' &&
+    password !== '' &&
+    username.length <= USERNAME_LENGTH &&
+    password.length <= PASSWORD_LENGTH &&
+    !username.includes('\0') &&
+    !password.includes('\0');
+  return possible ? authenticate(ctx, { username, password }) : null;
+}
+
+/** What only served the form is not carried into the user's session. */
+function forgetFormState({ session }: Context): void {
+  session.pop(FAILED_SESSION_KEY, null);
+  if (session.get('_session_expiry') === ANONYMOUS_SESSION_AGE) session.set_expiry(null);
+}
+
+function needsCaptcha({ settings }: Site, ctx: Context): boolean {
+  switch (settings.LOGIN_CAPTCHA) {
+    case 'always':
+      return true;
+    case 'after_failures':
+      return ctx.session.has_key(FAILED_SESSION_KEY);
+    case 'off':
+      return false;
+  }
+}
+
+function passesCaptcha({ settings, now }: Site, ctx: Context): Promise<boolean> {
+  return acceptCaptcha(ctx.session, ctx.request.POST.get('captcha') ?? '', { settings, now: now() });
+}
+
+/** A browser that sends no session cookie can never be right: say so, instead of blaming its user's eyes. */
+function captchaProblem({ settings }: Site, ctx: Context, m: Messages): string {
+  const sent = ctx.request.COOKIES.has(settings.SESSION_COOKIE_NAME);
+  return sent ? m.login_captcha_wrong : m.login_captcha_missing;
+}
+
+/** As Django's LoginView: the form's field, then the address's; only within this site. */
+function nextOf({ settings }: Site, ctx: Context): string {
+  return safeNext(ctx, ctx.request.POST.get('next') ?? queryField(ctx, 'next'), settings.LOGIN_REDIRECT_URL);
+}
+
+async function showForm(site: Site, ctx: Context, { problem, username = '', status = 200 }: Shown): Promise<void> {
+  const picture = needsCaptcha(site, ctx);
+  ctx.status = status;
+  await site.pages.render(ctx, 'login', {
+    problem: problem ?? null,
+    username: username.slice(0, USERNAME_LENGTH),
+    next: ctx.request.POST.get('next') ?? queryField(ctx, 'next') ?? '',
+    // Another address each time: browsers show a picture that they have just shown without asking.
+    picture: picture ? `/captcha/?${site.now().toString(36)}` : null,
+    focus: username === '' ? 'username' : 'password',
+  });
+}

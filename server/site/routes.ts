@@ -1,0 +1,60 @@
+/** All addresses of the site. */
+import Router, { type RouterContext } from '@koa/router';
+import type { Middleware } from 'koa';
+import { apiMe } from './api_me.js';
+import { captchaPicture } from './captcha_picture.js';
+import { goodPage, goodsList } from './goods.js';
+import { index1, index2 } from './home.js';
+import { labAction, labApi, labPage } from './lab.js';
+import { setLanguage } from './language.js';
+import { lastVisit } from './last_visit.js';
+import { loginAction, loginForm } from './login.js';
+import { logoutAction } from './logout.js';
+import { SECOND_LOGIN_PATH, secondLogin } from './second_login.js';
+import type { Handler, Site } from './site.js';
+
+/** As Django's URLconf: an address is what it says, to the letter and to the slash. */
+export function routes(site: Site): Middleware[] {
+  const router = new Router({ strict: true, sensitive: true });
+  const get = (path: string, handler: Handler): unknown => router.get(path, answer(handler));
+  const post = (path: string, handler: Handler): unknown => router.post(path, answer(handler));
+
+  get('/', (ctx) => ctx.redirect('/index1/'));
+  get('/index1/', index1(site));
+  get('/index2/', index2(site));
+  get('/login/', loginForm(site));
+  post('/login/', loginAction(site));
+  post('/logout/', logoutAction());
+  get('/captcha/', captchaPicture(site));
+  get('/last-visit/', lastVisit(site));
+  get('/goods/', goodsList(site));
+  get('/goods/:id/', goodPage(site));
+  get(SECOND_LOGIN_PATH, secondLogin(site));
+  get('/language/:code/', setLanguage(site));
+  get('/api/me/', apiMe());
+  if (site.lab) {
+    get('/lab/', labPage(site));
+    post('/lab/', labAction(site));
+    post('/lab/api/', labApi(site));
+  }
+  return [appendSlash(router), router.routes() as Middleware, router.allowedMethods() as Middleware];
+}
+
+function answer(handler: Handler): (ctx: RouterContext) => Promise<void> {
+  return async (ctx) => {
+    await handler(ctx, ctx.params);
+  };
+}
+
+/** Django's APPEND_SLASH: `/login` is sent on to `/login/`, where that is an address and `/login` is none. */
+function appendSlash(router: Router): Middleware {
+  return async function appendSlash(ctx, next) {
+    const isRead = ctx.method === 'GET' || ctx.method === 'HEAD';
+    if (isRead && !ctx.path.endsWith('/') && router.match(`${ctx.path}/`, 'GET').route) {
+      ctx.status = 301;
+      ctx.redirect(`${ctx.path}/${ctx.search}`);
+      return;
+    }
+    await next();
+  };
+}

@@ -1,0 +1,86 @@
+/** `/second-login/`: what happens to the session table when a second person logs in, answered by doing it. */
+import type { Context } from 'koa';
+import { HASH_SESSION_KEY, login, type User } from '../auth/index.js';
+import { moment, shorten } from './format.js';
+import { messages } from './i18n.js';
+import type { Handler, Site } from './site.js';
+
+export const SECOND_LOGIN_PATH = '/second-login/';
+/** The session key of the report about the last login that went back to this page. */
+const REPORT_SESSION_KEY = 'second_login';
+
+/** A row of django_session as the page shows it: never a whole key, never a value. */
+interface RowSummary {
+  /** The start of the key; null when there was no row. */
+  readonly key: string | null;
+  readonly user: string | null;
+  /** Names of what lies in the row, without those by which Django knows the user. */
+  readonly members: readonly string[];
+}
+
+const KINDS = ['anonymous', 'same', 'other'] as const;
+interface Report {
+  readonly kind: (typeof KINDS)[number];
+  readonly before: RowSummary;
+  /** Asked of the table after the login. */
+  readonly old_row_exists: boolean;
+}
+
+/** Log in, and keep in the new session what became of the old row. */
+export async function loginWithReport(ctx: Context, user: User): Promise<void> {
+  const before = summary(ctx);
+  const oldKey = ctx.session.session_key;
+  const kind = !ctx.user.is_authenticated ? 'anonymous' : ctx.user.id === user.id ? 'same' : 'other';
+  await login(ctx, user);
+  const old_row_exists = oldKey !== null && (await ctx.session.exists(oldKey));
+  const report: Report = { kind, before, old_row_exists };
+  ctx.session.set(REPORT_SESSION_KEY, report);
+}
+
+export function secondLogin(site: Site): Handler {
+  return async function secondLogin(ctx) {
+    const language = site.pages.language(ctx);
+    const m = messages(language);
+    const now = summary(ctx);
+    const kept = ctx.session.get(REPORT_SESSION_KEY);
+    const report = now.key !== null && isReport(kept) ? kept : null;
+    const explanations = {
+      anonymous: m.second_case_anonymous,
+      same: m.second_case_same,
+      other: m.second_case_other,
+    };
+    await site.pages.render(ctx, 'second_login', {
+      row: now.key === null ? null : { ...now, expires: moment(ctx.session.get_expiry_date(), language) },
+      report,
+      explanation: report === null ? null : explanations[report.kind],
+    });
+  };
+}
+
+function summary(ctx: Context): RowSummary {
+  const { session, user } = ctx;
+  const hidden = (name: string): boolean =>
+    name.startsWith('_auth_user_') || name === HASH_SESSION_KEY || name === REPORT_SESSION_KEY;
+  const members = session
+    .keys()
+    .filter((name) => !hidden(name))
+    .map((name) => shorten(name, 40))
+    .slice(0, 12);
+  return {
+    key: session.session_key === null ? null : shorten(session.session_key),
+    user: user.is_authenticated ? user.username : null,
+    members,
+  };
+}
+
+/** A row may have been written by others: what is no report of ours is none. */
+function isReport(value: unknown): value is Report {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kind, before, old_row_exists } = value as Partial<Record<keyof Report, unknown>>;
+  if (!KINDS.some((known) => known === kind) || typeof old_row_exists !== 'boolean') return false;
+  if (typeof before !== 'object' || before === null) return false;
+  const { key, user, members } = before as Partial<Record<keyof RowSummary, unknown>>;
+  const isTextOrNull = (text: unknown): boolean => text === null || typeof text === 'string';
+  const areTexts = Array.isArray(members) && members.every((name) => typeof name === 'string');
+  return isTextOrNull(key) && isTextOrNull(user) && areTexts;
+}

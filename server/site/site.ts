@@ -1,0 +1,20 @@
+/** What every page of the site is given. */
+import type { Context } from 'koa';
+import type { Clock } from '../clock.js';
+import type { Settings } from '../settings.js';
+import type { LoginThrottle } from './login_throttle.js';
+import type { SiteTables } from './tables.js';
+import type { Pages } from './views.js';
+
+export interface Site {
+  readonly settings: Settings;
+  readonly pages: Pages;
+  readonly tables: SiteTables;
+  /** null: attempts are not counted. */
+  readonly throttle: LoginThrottle | null;
+  readonly lab: boolean;
+  readonly now: Clock;
+}
+
+/** Answers a request; `params` are the named parts of its path. Without a body set, the answer is 404. */
+export type Handler = (ctx: Context, params: Readonly<Record<string, string>>) => Promise<void> | void;

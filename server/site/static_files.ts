@@ -1,0 +1,36 @@
+/** `/static/…`: the stylesheet and the icon, with no session and no query. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Middleware } from 'koa';
+import serve from 'koa-static';
+import { VIEWS } from './views_folder.js';
+
+const FOLDER = join(VIEWS, 'static');
+const PREFIX = '/static';
+const YEAR = 365 * 24 * 60 * 60;
+
+/** Address of a file in views/static/ that changes when its bytes do, so that browsers may keep it. */
+export function staticAddress(name: string): string {
+  const hash = createHash('sha256').update(readFileSync(join(FOLDER, name)));
+  return `${PREFIX}/${name}?v=${hash.digest('hex').slice(0, 12)}`;
+}
+
+/** Serves GET and HEAD below `/static/`; kept for a year where the address names a version, otherwise asked anew. */
+export function staticFiles(): Middleware {
+  const files = serve(FOLDER, { index: false });
+  return async function staticFiles(ctx, next) {
+    if (!ctx.path.startsWith(`${PREFIX}/`)) return next();
+    const { path } = ctx;
+    // koa-static knows no prefix; with the folder above as its root it would serve the templates too.
+    ctx.path = path.slice(PREFIX.length);
+    try {
+      await files(ctx, async () => {});
+    } finally {
+      ctx.path = path;
+    }
+    if (ctx.status !== 200) return;
+    ctx.set('Cache-Control', 'v' in ctx.query ? `public, max-age=${YEAR}, immutable` : 'no-cache');
+    if (ctx.fresh) ctx.status = 304;
+  };
+}

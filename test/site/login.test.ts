@@ -1,0 +1,213 @@
+/** The login page: captcha before password, one sentence for whatever is wrong, and `next` within the site only. */
+import { expect } from 'chai';
+import { closeServers } from '../http/serve.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { ALICE, addUsers, countSessions, startSite, type TestSite, Visitor } from './visitor.js';
+
+const WRONG = 'This user name and password do not match';
+const WRONG_CAPTCHA = 'The characters did not match the picture';
+
+describe('the login page', () => {
+  let database: TestDatabase;
+  let site: TestSite;
+  let visitor: Visitor;
+
+  before(async () => {
+    database = await testDatabase();
+    await addUsers(database.knex);
+    site = await startSite(database.knex);
+  });
+  after(async () => {
+    await closeServers();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    await database.knex('django_session').delete();
+    visitor = new Visitor(site);
+  });
+
+  it('has the fields that clients rely on, and a label for each that is seen', async () => {
+    const { text } = await visitor.get('/login/?next=/goods/');
+    for (const name of ['username', 'password', 'captcha', 'next', 'csrfmiddlewaretoken']) {
+      expect(text, name).to.match(new RegExp(`<input[^>]* name="${name}"`));
+    }
+    for (const name of ['username', 'password', 'captcha']) expect(text).to.include(`<label for="${name}">`);
+    expect(text).to.include('name="next" value="/goods/"').and.include('src="/captcha/');
+  });
+
+  it('serves the picture as a PNG that nobody keeps, another one each time', async () => {
+    const first = await visitor.get('/captcha/');
+    const hash = (await visitor.session())?.get('captcha');
+    await visitor.get('/captcha/');
+    expect(first.headers['content-type']).to.equal('image/png');
+    expect(first.headers['cache-control']).to.equal('no-store');
+    expect((await visitor.session())?.get('captcha')).to.not.deep.equal(hash);
+  });
+
+  it('keeps the answer in the session as a hash and an end, and nothing else of it', async () => {
+    await visitor.get('/captcha/');
+    const kept = (await visitor.session())?.get('captcha') as { hash: string; expires: number };
+    expect(Object.keys(kept)).to.deep.equal(['hash', 'expires']);
+    expect(kept.hash).to.match(/^[0-9a-f]{64}$/);
+    expect(kept.expires).to.equal(site.clock.now + 600);
+  });
+
+  it('does not give a picture to another site', async () => {
+    expect((await visitor.get('/captcha/', { 'Sec-Fetch-Site': 'cross-site' })).status).to.equal(403);
+    expect(await countSessions(database.knex)).to.equal(0);
+  });
+
+  it('says so when the captcha is wrong, keeps the user name and never the password', async () => {
+    await visitor.solved();
+    const answer = await visitor.post('/login/', { ...ALICE, captcha: 'WRONG7' });
+    expect(answer.status).to.equal(200);
+    expect(answer.text).to.include(WRONG_CAPTCHA).and.include('role="alert"').and.include('value="alice"');
+    expect(answer.text).to.not.include(ALICE.password);
+    expect((await visitor.me()).user).to.equal(null);
+  });
+
+  it('takes an answer once', async () => {
+    const captcha = await visitor.solved();
+    await visitor.post('/login/', { username: 'alice', password: 'wrong', captcha });
+    const again = await visitor.post('/login/', { ...ALICE, captcha });
+    expect(again.text).to.include(WRONG_CAPTCHA);
+    expect((await visitor.me()).user).to.equal(null);
+  });
+
+  it('accepts one of ten copies of a request sent at once', async () => {
+    const captcha = await visitor.solved();
+    const csrfmiddlewaretoken = await visitor.token();
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => {
+        const copy = new Visitor(site);
+        for (const [name, value] of visitor.cookies) copy.cookies.set(name, value);
+        return copy.postRaw('/login/', { ...ALICE, captcha, csrfmiddlewaretoken });
+      }),
+    );
+    expect(answers.filter(({ status }) => status === 302)).to.have.lengthOf(1);
+    expect(Math.max(...answers.map(({ status }) => status))).to.be.below(500);
+  });
+
+  it('never passes without the field, without a picture, or after ten minutes', async () => {
+    await visitor.solved();
+    expect((await visitor.post('/login/', ALICE)).text).to.include(WRONG_CAPTCHA);
+    expect((await visitor.post('/login/', { ...ALICE, captcha: '' })).text).to.include(WRONG_CAPTCHA);
+    const captcha = await visitor.solved();
+    await visitor.change((data) =>
+      data.set('captcha', { ...(data.get('captcha') as object), expires: site.clock.now }),
+    );
+    expect((await visitor.post('/login/', { ...ALICE, captcha })).text).to.include(WRONG_CAPTCHA);
+  });
+
+  it('tells a browser without cookies what the matter is', async () => {
+    const answer = await visitor.post('/login/', { ...ALICE, captcha: 'R3WDAX' });
+    expect(answer.text).to.include('Allow cookies');
+  });
+
+  it('says one and the same for a wrong password, an unknown user, an empty or impossible one', async () => {
+    const tries = [
+      { username: 'alice', password: 'wrong' },
+      { username: 'nobody', password: 'wrong' },
+      { username: '', password: '' },
+      { username: 'a\0b', password: 'x' },
+      { username: 'alice', password: 'x'.repeat(5000) },
+      { username: 'x'.repeat(5000), password: 'x' },
+      { username: '__proto__', password: 'constructor' },
+    ];
+    for (const fields of tries) {
+      const answer = await visitor.post('/login/', { ...fields, captcha: await visitor.solved() });
+      expect(answer.status).to.equal(200);
+      expect(answer.text).to.include(WRONG);
+    }
+  });
+
+  it('gives a new picture without counting it as a try, and keeps what was typed but the password', async () => {
+    const captcha = await visitor.solved();
+    const answer = await visitor.post('/login/', { ...ALICE, refresh: '1', next: '/goods/' });
+    expect(answer.status).to.equal(200);
+    expect(answer.text).to.include('value="alice"').and.include('value="/goods/"');
+    expect(answer.text).to.not.include('role="alert"').and.not.include(ALICE.password);
+    expect((await visitor.post('/login/', { ...ALICE, captcha })).status).to.equal(302);
+  });
+
+  it('refuses a form without its CSRF token', async () => {
+    const captcha = await visitor.solved();
+    expect((await visitor.postRaw('/login/', { ...ALICE, captcha })).status).to.equal(403);
+  });
+
+  it('gives a new session key, so that a planted one is worth nothing', async () => {
+    await visitor.get('/captcha/');
+    const planted = visitor.cookies.get('sessionid');
+    await visitor.logIn(ALICE);
+    expect(visitor.cookies.get('sessionid')).to.not.equal(planted);
+  });
+
+  for (const next of ['/goods/', '/index2/?a=1#b']) {
+    it(`goes on to ${next}`, async () => {
+      expect((await visitor.logIn(ALICE, next)).headers.location).to.equal(next);
+    });
+  }
+
+  for (const next of [
+    '//evil.example/',
+    'https://evil.example/',
+    '/\\evil.example',
+    '\\\\evil.example',
+    'javascript:alert(1)',
+    ' //evil.example',
+    '\t//evil.example',
+    'http:///evil.example',
+    '///evil.example',
+    'https:evil.example',
+    '/\t/evil.example',
+    '\u0000//evil.example',
+  ]) {
+    it(`does not go on to ${JSON.stringify(next)}`, async () => {
+      const location = (await visitor.logIn(ALICE, next)).headers.location ?? '';
+      expect(new URL(location, 'http://site.example/').host).to.equal('site.example');
+    });
+  }
+
+  it('escapes whatever comes back', async () => {
+    const evil = '"><script>alert(1)</script>';
+    const pages = [
+      await visitor.get(`/login/?next=${encodeURIComponent(evil)}`),
+      await visitor.post('/login/', { username: evil, password: evil, next: evil, captcha: evil }),
+      await visitor.post('/login/', { username: evil, refresh: evil, next: evil }),
+      await visitor.get(`/index1/?${evil}`),
+      await visitor.get('/last-visit/', { Cookie: `last_visit=${evil}; last_visit_signed=${evil}` }),
+      await visitor.get(`/nowhere/${encodeURIComponent(evil)}`),
+    ];
+    for (const { text } of pages) expect(text).to.not.include('<script').and.not.include('"><script').and.not.include('alert(1)<');
+  });
+
+  describe('with LOGIN_CAPTCHA=after_failures', () => {
+    let lenient: TestSite;
+    before(async () => {
+      lenient = await startSite(database.knex, { settings: { LOGIN_CAPTCHA: 'after_failures' } });
+    });
+    beforeEach(() => {
+      visitor = new Visitor(lenient);
+    });
+
+    it('shows no picture at first, and logs in without', async () => {
+      expect((await visitor.get('/login/')).text).to.not.include('/captcha/');
+      expect((await visitor.post('/login/', ALICE)).status).to.equal(302);
+    });
+
+    it('asks for one after a failure, until a login', async () => {
+      const failed = await visitor.post('/login/', { username: 'alice', password: 'wrong' });
+      expect(failed.text).to.include(WRONG).and.include('src="/captcha/');
+      expect((await visitor.post('/login/', ALICE)).text).to.include(WRONG_CAPTCHA);
+      expect((await visitor.logIn(ALICE)).status).to.equal(302);
+      expect((await visitor.session())?.has('login_failed')).to.equal(false);
+    });
+  });
+
+  it('with LOGIN_CAPTCHA=off asks for no captcha', async () => {
+    visitor = new Visitor(await startSite(database.knex, { settings: { LOGIN_CAPTCHA: 'off' } }));
+    await visitor.post('/login/', { username: 'alice', password: 'wrong' });
+    expect((await visitor.get('/login/')).text).to.not.include('/captcha/');
+    expect((await visitor.post('/login/', ALICE)).status).to.equal(302);
+  });
+});
