@@ -45,6 +45,9 @@ export function connectionSettings(DATABASE_URL: string, options: DatabaseOption
   };
 }
 
+/** Knex also writes to the console, with a stack, what it rejects with: one place of ours logs errors. */
+const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
+
 /**
  * Knex on PostgreSQL. Nothing is opened before the first query, so a database that is away does not stop the start.
  * The caller ends it with `destroy()`.
@@ -53,6 +56,7 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
   const connect = milliseconds(options.connect_timeout ?? 3);
   return makeKnex({
     client: 'pg',
+    log: SILENT,
     connection: { ...connectionSettings(DATABASE_URL, options) },
     // min 0: a connection that the server closed while idle is never handed out again.
     pool: { min: 0, max: options.pool_size ?? 10 },

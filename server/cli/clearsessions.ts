@@ -1,0 +1,50 @@
+/** `clearsessions`: remove expired sessions, as Django's command of this name. */
+import { count_expired, sweep } from '../db/clear_expired.js';
+import { type Command, EXIT, print, printError, UsageError, withDatabase } from './command.js';
+
+/** Milliseconds without a word before a long run says how far it is. */
+const SILENCE = 1000;
+
+const sessions = (count: number): string =>
+  `${count.toLocaleString('en')} expired ${count === 1 ? 'session' : 'sessions'}`;
+
+export const command: Command = {
+  summary: 'Remove expired sessions.',
+  details: `In small batches that disturb nobody; what has expired is up to the database's clock. An interrupted run has
+done what it did, and the next one goes on. Two at once: the second says so and ends with exit code 1.`,
+  options: {
+    'dry-run': { type: 'boolean', help: 'Say how many there are; remove none.' },
+    batch: { type: 'string', value: 'N', help: 'Rows a statement (1000).' },
+  },
+  async run({ values }) {
+    const batch = Number(values['batch'] ?? 1000);
+    if (!Number.isSafeInteger(batch) || batch < 1) throw new UsageError('--batch is a whole number, 1 or more.');
+    return withDatabase(async (knex) => {
+      const total = await count_expired(knex);
+      if (values['dry-run'] === true) {
+        print(`${sessions(total)}. Nothing was removed.`);
+        return EXIT.ok;
+      }
+      const stop = new AbortController();
+      const interrupt = (): void => stop.abort();
+      process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+      let spoke = performance.now();
+      const { removed, busy } = await sweep(knex, {
+        batch,
+        signal: stop.signal,
+        onProgress: (done) => {
+          if (performance.now() - spoke < SILENCE) return;
+          spoke = performance.now();
+          printError(`${done.toLocaleString('en')} of about ${total.toLocaleString('en')} …`);
+        },
+      });
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+      if (busy) {
+        printError('Another process is removing expired sessions from this database.');
+        return EXIT.failed;
+      }
+      print(`Removed ${sessions(removed)}.${stop.signal.aborted ? ' Interrupted; the next run goes on.' : ''}`);
+      return stop.signal.aborted ? EXIT.failed : EXIT.ok;
+    });
+  },
+};

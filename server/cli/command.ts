@@ -1,0 +1,114 @@
+/** What every command of the command line shares: its shape, its database, its exit codes. */
+import type { Knex } from 'knex';
+import { type OwnSettings, ownSettings } from '../../config/settings.js';
+import { runningEmbeddedUrl, startEmbeddedPostgres } from '../db/embedded.js';
+import { connectKnex, withoutPassword } from '../db/knex.js';
+import { isUnavailable } from '../db/unavailable.js';
+import { DjangoError, StoreUnavailable } from '../errors.js';
+
+/** 0 done; 1 it failed, or what was asked for is not there; 2 the command was called wrongly. */
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** An option as node:util's parseArgs takes it, with its line in `--help`. */
+export interface Option {
+  readonly type: 'boolean' | 'string';
+  readonly short?: string;
+  /** For a `string`: what stands for the value in the help text. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+export interface Arguments {
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly positionals: readonly string[];
+}
+
+export interface Command {
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What follows, for `--help`. */
+  readonly details?: string;
+  readonly options?: Readonly<Record<string, Option>>;
+  /** Names of what must follow the command. */
+  readonly positionals?: readonly string[];
+  run(given: Arguments): Promise<ExitCode>;
+}
+
+/** The command was called wrongly; the message says how, and `--help` is offered. */
+export class UsageError extends Error {}
+
+export const print = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+export const printError = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+/**
+ * Do `work` on the database: DATABASE_URL; without it the embedded PostgreSQL of the server that runs, or, when none
+ * runs, one of our own for as long as `work` takes.
+ */
+export async function withDatabase<T>(work: (knex: Knex) => Promise<T>): Promise<T> {
+  const { url, stop } = await openDatabase(ownSettings());
+  const knex = connectKnex(url, { pool_size: 2, connect_timeout: 5, statement_timeout: 0 });
+  try {
+    return await work(knex);
+  } catch (error) {
+    const root = error instanceof StoreUnavailable ? (error.cause ?? error) : error;
+    const known = root instanceof StoreUnavailable || SENTENCES.has(codeOf(root));
+    throw !known && isUnavailable(root) ? new DatabaseAway(url, root) : root;
+  } finally {
+    await knex.destroy();
+    await stop();
+  }
+}
+
+interface OpenDatabase {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+async function openDatabase({ DATABASE_URL, DATA_FOLDER }: OwnSettings): Promise<OpenDatabase> {
+  const url = DATABASE_URL ?? runningEmbeddedUrl(DATA_FOLDER);
+  if (url !== undefined) return { url, stop: () => Promise.resolve() };
+  return startEmbeddedPostgres({ folder: DATA_FOLDER, log: printError });
+}
+
+/** The database does not answer. The driver's words are kept out: what they name differs from one to the next. */
+class DatabaseAway extends Error {
+  constructor(url: string, cause: unknown) {
+    super(`The database at ${withoutPassword(url)} does not answer. Is it running, and is DATABASE_URL right?`, {
+      cause,
+    });
+  }
+}
+
+/** PostgreSQL's codes that a person at the command line can do something about. */
+const SENTENCES: ReadonlyMap<string, string> = new Map([
+  ['28P01', 'The database refuses the user or the password of DATABASE_URL.'],
+  ['28000', 'The database refuses the user or the password of DATABASE_URL.'],
+  ['3D000', 'There is no database of the name that DATABASE_URL gives. Make it first: createdb NAME.'],
+  ['42P01', 'A table is missing. Run: koa-django-session migrate'],
+  ['55P03', 'Another process holds what this command needs. Try again later.'],
+  ['25006', 'The database is read-only. Use the primary server in DATABASE_URL.'],
+  ['53300', 'The database has no connection left. Try again later.'],
+  ['42501', "The database's user may not do that. Grant it the right, or use another user in DATABASE_URL."],
+]);
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** An error in one sentence: no stack, no statement, no password. */
+export function inOneSentence(error: unknown): string {
+  if (error instanceof DatabaseAway || error instanceof DjangoError) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const code = codeOf(error);
+  const sentence = SENTENCES.get(code);
+  if (sentence !== undefined) return sentence;
+  // Knex writes the statement before the driver's words.
+  const words = error.message.slice(error.message.lastIndexOf(' - ') + 1).replace(/^- /, '');
+  return code === '' ? words : `${words} (${code})`;
+}

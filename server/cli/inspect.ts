@@ -1,0 +1,113 @@
+/** `inspect KEY`: what one row of django_session holds, and whether this server would accept it. */
+import { ownSettings, serverSettings } from '../../config/settings.js';
+import { developmentKey } from '../serve.js';
+import { SessionCodec } from '../session/codec.js';
+import type { Settings } from '../settings.js';
+import { split_members } from '../signing/python_json.js';
+import { type Command, EXIT, print, printError, withDatabase } from './command.js';
+import { Prompt } from './prompt.js';
+
+/** What may stand in for a password in a log or on a screen: nobody needs to see it. */
+const HIDDEN: ReadonlySet<string> = new Set(['_auth_user_hash']);
+
+interface Row {
+  readonly session_data: string;
+  readonly expire_date: string;
+  /** Seconds from now until it expires, by the database's clock. */
+  readonly lifetime: number;
+}
+
+export const command: Command = {
+  summary: 'Show one session.',
+  details: `KEY is the value of the sessionid cookie; "-" reads it from standard input, out of sight of the list of processes.
+The exit code is 0 when this server would accept the session, and 1 when there is no such row, when it has expired, or
+when no key of SECRET_KEY and SECRET_KEY_FALLBACKS signed it.`,
+  positionals: ['KEY'],
+  async run({ positionals: [given = ''] }) {
+    const key = given === '-' ? (await new Prompt().ask({ what: 'KEY', secret: true })).trim() : given;
+    const settings = serverSettings(() => developmentKey(ownSettings())).django;
+    const row = await withDatabase(async (knex) => {
+      const result: { rows: readonly Row[] } = await knex.raw(
+        `SELECT session_data, expire_date::text, extract(epoch FROM expire_date - now())::float8 AS lifetime
+           FROM django_session WHERE session_key = ?`,
+        // PostgreSQL's text holds no NUL, so no row has such a key.
+        [key.replaceAll('\0', '\ufffd')],
+      );
+      return result.rows[0];
+    });
+    if (row === undefined) {
+      printError(
+        'There is no session with this key: it never was, it ended with a logout, or it expired and was cleared.',
+      );
+      return EXIT.failed;
+    }
+    return describe(key, row, settings) ? EXIT.ok : EXIT.failed;
+  },
+};
+
+/** Print it. @returns whether a server with these settings accepts it */
+function describe(key: string, { session_data, expire_date, lifetime }: Row, settings: Settings): boolean {
+  const line = (name: string, value: string): void => print(`${name.padEnd(14)}${value}`);
+  // Also the older format, whether or not the server reads it: the point is to see what is there.
+  const codec = new SessionCodec({ ...settings, SESSION_READ_LEGACY: true });
+  const { key: signer, legacy } = codec.verify(session_data);
+  const alive = lifetime > 0;
+  line('session_key', `${key.slice(0, 4)}…`);
+  line('expire_date', `${expire_date} (${alive ? `in ${duration(lifetime)}` : `expired ${duration(-lifetime)} ago`})`);
+  line('signature', signatureState(signer));
+  line('format', format(session_data, legacy, settings));
+  const members = signer === null ? null : membersOf(codec.decode(session_data));
+  if (members === null) {
+    line(
+      'payload',
+      signer === null ? 'not shown: whoever wrote it did not have a key of ours' : 'no dictionary: reads as empty',
+    );
+  } else {
+    line('payload', members.size === 0 ? '{}' : `${members.size} ${members.size === 1 ? 'key' : 'keys'}`);
+    for (const [name, json] of members)
+      print(`  ${JSON.stringify(name)}: ${HIDDEN.has(name) ? '(hidden)' : shown(json)}`);
+  }
+  return alive && signer !== null && (!legacy || settings.SESSION_READ_LEGACY);
+}
+
+function signatureState(signer: 'current' | number | null): string {
+  if (signer === 'current') return 'good, by SECRET_KEY';
+  if (signer !== null) return `good, by SECRET_KEY_FALLBACKS[${signer}]`;
+  return 'BAD: no key of SECRET_KEY and SECRET_KEY_FALLBACKS fits (another key, another SESSION_KEY_SALT, or changed data)';
+}
+
+function format(session_data: string, legacy: boolean, settings: Settings): string {
+  if (legacy)
+    return `Django 2.2 and 3.0${settings.SESSION_READ_LEGACY ? '' : ' (this server does not read it: SESSION_READ_LEGACY)'}`;
+  return session_data.startsWith('.') ? 'Django 3.1 and later, compressed' : 'Django 3.1 and later';
+}
+
+function membersOf(json: string | null): Map<string, string> | null {
+  if (json === null) return null;
+  try {
+    return split_members(json);
+  } catch {
+    return null;
+  }
+}
+
+/** A terminal obeys control characters, and JSON may hold those from U+007F on as they are. */
+function shown(json: string): string {
+  return json.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** The largest unit that fits, rounded down. */
+function duration(seconds: number): string {
+  for (const [unit, size] of [
+    ['day', 86_400],
+    ['hour', 3600],
+    ['minute', 60],
+  ] as const) {
+    const count = Math.floor(seconds / size);
+    if (count > 0) return `${count} ${unit}${count === 1 ? '' : 's'}`;
+  }
+  return `${Math.floor(seconds)} seconds`;
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env node
+/** `koa-django-session COMMAND`: finds the command, reads its arguments, turns its end into an exit code. */
+import { parseArgs } from 'node:util';
+import {
+  type Arguments,
+  type Command,
+  EXIT,
+  type ExitCode,
+  inOneSentence,
+  print,
+  printError,
+  UsageError,
+} from './command.js';
+
+const NAME = 'koa-django-session';
+
+/** In the order in which the help lists them; each is imported when it is called, because some load a good deal. */
+const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  migrate: () => import('./migrate.js'),
+  'migrate:status': () => import('./migrate_status.js'),
+  'migrate:rollback': () => import('./migrate_rollback.js'),
+  createuser: () => import('./createuser.js'),
+  clearsessions: () => import('./clearsessions.js'),
+  inspect: () => import('./inspect.js'),
+};
+
+const HELP = { type: 'boolean', short: 'h', help: 'Show this text.' } as const;
+
+async function overview(): Promise<string> {
+  const lines: string[] = [];
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    lines.push(`  ${name.padEnd(18)}${(await load()).command.summary}`);
+  }
+  return `Usage: ${NAME} COMMAND [OPTIONS]
+
+Django's sessions on Koa. The database is DATABASE_URL's, or the server's own.
+
+${lines.join('\n')}
+
+Each command has --help. Exit codes: 0 done, 1 failed, 2 called wrongly.`;
+}
+
+function usage(name: string, { summary, details, options = {}, positionals = [] }: Command): string {
+  const lines = Object.entries({ ...options, help: HELP }).map(([long, option]) => {
+    const short = option.short === undefined ? '    ' : `-${option.short}, `;
+    const value = 'value' in option && option.value !== undefined ? ` ${option.value}` : '';
+    return `  ${`${short}--${long}${value}`.padEnd(24)}${option.help}`;
+  });
+  return [
+    `Usage: ${[NAME, name, ...positionals, '[OPTIONS]'].join(' ')}`,
+    summary,
+    ...(details === undefined ? [] : [details]),
+    lines.join('\n'),
+  ].join('\n\n');
+}
+
+function read(command: Command, argv: readonly string[]): Arguments {
+  const { options = {}, positionals = [] } = command;
+  const known = Object.entries({ ...options, help: HELP }).map(([name, { type, short }]) => [
+    name,
+    short === undefined ? { type } : { type, short },
+  ]);
+  try {
+    const given = parseArgs({ args: [...argv], options: Object.fromEntries(known), allowPositionals: true });
+    const values = given.values as Arguments['values'];
+    if (values['help'] === true) return { values, positionals: [] };
+    const missing = positionals[given.positionals.length];
+    if (missing !== undefined) throw new UsageError(`${missing} is missing.`);
+    const extra = given.positionals[positionals.length];
+    if (extra !== undefined) throw new UsageError(`"${extra}" is one word too many.`);
+    return { values, positionals: given.positionals };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split('. ');
+    throw new UsageError(`${sentence.replace(/\.$/, '')}.`);
+  }
+}
+
+/** Run one command line, without the program's own name. Never rejects. */
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    print(await overview());
+    return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  try {
+    if (load === undefined) throw new UsageError(`There is no command "${name}".`);
+    const { command } = await load();
+    const given = read(command, rest);
+    if (given.values['help'] === true) {
+      print(usage(name, command));
+      return EXIT.ok;
+    }
+    return await command.run(given);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      printError(`${error.message} Try: ${NAME} ${load === undefined ? '' : `${name} `}--help`);
+      return EXIT.usage;
+    }
+    printError(inOneSentence(error));
+    return EXIT.failed;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,14 @@
+/** `migrate:status`: which migrations have run, and which would. */
+import { migrationStatus } from '../db/migrate.js';
+import { type Command, EXIT, print, withDatabase } from './command.js';
+
+export const command: Command = {
+  summary: 'Show which migrations have run.',
+  details: 'Reads only. The exit code is 0 whether or not something is pending.',
+  async run() {
+    const { applied, pending } = await withDatabase(migrationStatus);
+    for (const name of applied) print(`[X] ${name}`);
+    for (const name of pending) print(`[ ] ${name}`);
+    return EXIT.ok;
+  },
+};
