@@ -132,7 +132,7 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
     read: integer(1),
   },
   DATABASE_TIMEOUT: {
-    default: 2,
+    default: 1,
     meaning: 'Seconds after which a connection, a lock or a statement is given up and the visitor gets 503.',
     allowed: 'a whole number of seconds, 1 or more',
     read: integer(1),

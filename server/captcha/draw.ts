@@ -1,10 +1,8 @@
 /** Draws a captcha's text: outlines by svg-captcha, bent, overlapped and crossed out, served as pixels only. */
 import { renderAsync } from '@resvg/resvg-js';
 import { bounds, FONT_SIZE, glyphOutline, type Outline, type Point, solid } from './glyph.js';
+import { PICTURE_HEIGHT, PICTURE_WIDTH } from './picture.js';
 import { between, chance, either } from './random.js';
-
-export const PICTURE_WIDTH = 280;
-export const PICTURE_HEIGHT = 90;
 
 /** Dark inks on light grounds: each pair has a contrast over 7 to 1, so that people with weak sight can try. */
 const INKS = ['#16324f', '#3d1f47', '#14402f', '#4a2311', '#202a44', '#43122b'] as const;
@@ -16,7 +14,7 @@ type Bend = (point: Point) => Point;
  * The picture of `text` as PNG bytes. Rendered in libuv's thread pool, so that other requests go on meanwhile.
  * No vector data leaves the server: svg-captcha's own SVG can be read by comparing its path commands.
  */
-export async function drawCaptcha(text: string): Promise<Buffer> {
+export async function draw(text: string): Promise<Buffer> {
   const image = await renderAsync(captchaSvg(text), {
     font: { loadSystemFonts: false },
     fitTo: { mode: 'original' },

@@ -10,4 +10,4 @@ export {
   keepCaptcha,
   newCaptchaText,
 } from './answer.js';
-export { drawCaptcha, PICTURE_HEIGHT, PICTURE_WIDTH } from './draw.js';
+export { drawCaptcha, PICTURE_HEIGHT, PICTURE_WIDTH } from './picture.js';

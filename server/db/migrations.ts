@@ -8,12 +8,17 @@ import * as login_attempts from '../../migrations/0004_login_attempts.js';
 /** Knex's history of our migrations. Not `knex_migrations`: another program in the same database may use that name. */
 export const MIGRATIONS_TABLE = 'koa_django_session_migrations';
 
-const MIGRATIONS: ReadonlyMap<string, Knex.Migration> = new Map<string, Knex.Migration>([
-  ['0001_django_session', django_session],
-  ['0002_auth_user', auth_user],
-  ['0003_goods', goods],
-  ['0004_login_attempts', login_attempts],
-]);
+const MIGRATIONS = {
+  '0001_django_session': django_session,
+  '0002_auth_user': auth_user,
+  '0003_goods': goods,
+  '0004_login_attempts': login_attempts,
+} as const satisfies Readonly<Record<string, Knex.Migration>>;
+
+/** The name of a migration, without extension. */
+export type MigrationName = keyof typeof MIGRATIONS;
+
+const isMigrationName = (name: string): name is MigrationName => Object.hasOwn(MIGRATIONS, name);
 
 /**
  * Names have no extension: knex keeps them in the database, and a list of files that ends in `.ts` in the sources and in
@@ -21,13 +26,23 @@ const MIGRATIONS: ReadonlyMap<string, Knex.Migration> = new Map<string, Knex.Mig
  * `.d.ts` files in the build.
  *
  * ```ts
- * await knex.migrate.latest({ migrationSource: new MigrationSource() })
+ * await knex.migrate.latest({ migrationSource: new MigrationSource({ only: ['0001_django_session'] }) })
  * ```
  */
 export class MigrationSource implements Knex.MigrationSource<string> {
+  readonly #names: readonly string[];
+
+  /** @param options.only the migrations to run, for an application that has its own users or no shop; all when absent */
+  constructor(options: { readonly only?: readonly MigrationName[] } = {}) {
+    const { only } = options;
+    this.#names = Object.keys(MIGRATIONS).filter(
+      (name) => only === undefined || only.some((wanted) => wanted === name),
+    );
+  }
+
   /** In the order in which they run. */
   getMigrations(): Promise<string[]> {
-    return Promise.resolve([...MIGRATIONS.keys()]);
+    return Promise.resolve([...this.#names]);
   }
 
   getMigrationName(name: string): string {
@@ -35,9 +50,8 @@ export class MigrationSource implements Knex.MigrationSource<string> {
   }
 
   getMigration(name: string): Promise<Knex.Migration> {
-    const migration = MIGRATIONS.get(name);
-    return migration === undefined
-      ? Promise.reject(new Error(`There is no migration ${name}.`))
-      : Promise.resolve(migration);
+    return isMigrationName(name)
+      ? Promise.resolve(MIGRATIONS[name])
+      : Promise.reject(new Error(`There is no migration ${name}.`));
   }
 }

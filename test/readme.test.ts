@@ -1,0 +1,48 @@
+/** Keeps the README true: its settings' table is made from the definitions, and its example runs. `UPDATE_README=1` writes. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { OWN_SETTINGS } from '../config/settings.js';
+import { type Definition, SETTINGS } from '../server/settings.js';
+
+const FILE = path.join(import.meta.dirname, '..', 'README.md');
+const START = '<!-- settings -->';
+const END = '<!-- /settings -->';
+
+function shown(value: unknown): string {
+  if (value === '') return 'none';
+  if (value === null) return '`None`';
+  return `\`${Array.isArray(value) ? '[]' : String(value)}\``;
+}
+
+function table(definitions: Readonly<Record<string, Definition<unknown>>>): string {
+  const rows = Object.entries(definitions).map(([name, { meaning, allowed, default: usual }]) =>
+    `| \`${name}\` | ${shown(usual)} | ${meaning} Allowed: ${allowed}. |`.replaceAll('`|~', '`\\|~'),
+  );
+  return ['| setting | default | meaning |', '|---|---|---|', ...rows].join('\n');
+}
+
+const section = `${START}
+## Settings
+
+The server reads them from the environment under these names; \`NAME_FILE\` names a file that holds the value instead. A
+wrong value stops the start with a sentence that names setting, value and what is allowed. The library takes the first
+table's from \`defineSettings({ … })\`. Where Django has the setting, name and default are Django's.
+
+${table(SETTINGS)}
+
+The server's own:
+
+${table(OWN_SETTINGS)}
+${END}`;
+
+describe('the README', () => {
+  it('lists every setting as it is defined', () => {
+    const text = readFileSync(FILE, 'utf8');
+    const [before, rest = ''] = text.split(START);
+    const after = rest.split(END)[1] ?? '';
+    const updated = `${before}${section}${after}`;
+    if (process.env['UPDATE_README'] === '1') writeFileSync(FILE, updated);
+    else expect(text).to.equal(updated);
+  });
+});
