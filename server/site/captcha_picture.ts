@@ -1,5 +1,5 @@
 /** `/captcha/`: a new picture at every request, its answer in the session. */
-import { drawCaptcha, keepCaptcha, newCaptchaText } from '../captcha/index.js';
+import { drawCaptcha, keepCaptcha, newCaptchaText } from '../index.js';
 import type { Handler, Site } from './site.js';
 
 /**

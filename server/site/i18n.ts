@@ -18,7 +18,7 @@ const FALLBACK: Language = 'en';
 const CODE_MAX_LENGTH = 500;
 const HEADER_MAX_LENGTH = 4096;
 // RFC 9110 section 12.5.4: a language range, then an optional weight of up to three digits.
-const RANGE = /^\s*([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*$/i;
+const RANGE = /^\s*([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*$/i;
 
 export function messages(language: Language): Messages {
   return MESSAGES[language];

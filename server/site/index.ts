@@ -1,22 +1,20 @@
 /** The reference site: pages, their addresses, their static files. It uses the library as any application would. */
 import type { Middleware } from 'koa';
-import { type Clock, systemClock } from '../clock.js';
-import type { RenderError } from '../http/index.js';
-import type { Settings } from '../settings.js';
-import type { LoginThrottle } from './login_throttle.js';
+import type { RenderError, Settings } from '../index.js';
+import { type Clock, systemClock } from '../index.js';
 import { routes } from './routes.js';
-import type { Site } from './site.js';
+import type { Site, SiteThrottle } from './site.js';
 import { staticFiles } from './static_files.js';
 import { type Database, SiteTables } from './tables.js';
 import { Pages } from './views.js';
 
-export type { LoginAttempt, LoginThrottle } from './login_throttle.js';
+export type { SiteThrottle } from './site.js';
 
 export interface SiteOptions {
   readonly settings: Settings;
   readonly knex: Database;
   /** Counts failed logins; null leaves them uncounted. */
-  readonly throttle: LoginThrottle | null;
+  readonly throttle: SiteThrottle | null;
   /** Whether `/lab/` is there. Not in production. */
   readonly lab: boolean;
   readonly now?: Clock;

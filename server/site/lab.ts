@@ -1,9 +1,7 @@
 /** `/lab/` and `/lab/api/`: what lies in cookie, row and headers, and operations on the session. Never in production. */
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
-import { SuspiciousOperation, ValueError } from '../errors.js';
-import { jsonBody } from '../http/index.js';
-import { parse_json, print_json } from '../signing/index.js';
+import { jsonBody, parse_json, print_json, SuspiciousOperation, ValueError } from '../index.js';
 import { shorten } from './format.js';
 import { type Messages, messages } from './i18n.js';
 import { readOps, runOps, stateOf } from './lab_ops.js';
@@ -103,7 +101,7 @@ const EMPTY_PAYLOAD = 'e30';
 /** One member a line; what proves a login is not shown, and neither is a captcha's hash. */
 function readable(decoded: ReadonlyMap<string, unknown>): string {
   const lines = [...decoded].map(([key, value]) => {
-    const shown = key === '_auth_user_hash' || key === '_csrftoken' ? '…' : value;
+    const shown = key === '_auth_user_hash' || key === '_csrftoken' ? '***' : value;
     return `  ${print_json(key)}: ${print_json(shown)}`;
   });
   return lines.length === 0 ? '{}' : `{\n${lines.join(',\n')}\n}`;

@@ -1,7 +1,6 @@
 /** `/login/`: user name, password, captcha. */
 import type { Context } from 'koa';
-import { authenticate, login } from '../auth/index.js';
-import { acceptCaptcha } from '../captcha/index.js';
+import { acceptCaptcha, authenticate, login } from '../index.js';
 import { ANONYMOUS_SESSION_AGE } from './captcha_picture.js';
 import { type Messages, messages } from './i18n.js';
 import { queryField, safeNext } from './next.js';
@@ -13,6 +12,8 @@ const FAILED_SESSION_KEY = 'login_failed';
 // Django's own bounds: auth_user.username, and AuthenticationForm's password field.
 const USERNAME_LENGTH = 150;
 const PASSWORD_LENGTH = 4096;
+/** How many failures of one account or address there may be before a browser without any has to read a picture. */
+const FAILURES_WITHOUT_CAPTCHA = 3;
 
 /** What the form shows again. Never the password. */
 interface Shown {
@@ -36,14 +37,14 @@ export function loginAction(site: Site): Handler {
     if (POST.has('refresh')) return showForm(site, ctx, { username });
 
     // Before the password, so that a program has to read a picture for each guess.
-    if (needsCaptcha(site, ctx) && !(await passesCaptcha(site, ctx))) {
+    if ((await needsCaptcha(site, ctx, username)) && !(await passesCaptcha(site, ctx))) {
       return showForm(site, ctx, { username, problem: captchaProblem(site, ctx, m) });
     }
     const attempt = { username, address: ctx.ip };
-    const wait = (await site.throttle?.begin(attempt)) ?? 0;
-    if (wait > 0) {
-      ctx.set('Retry-After', String(Math.ceil(wait)));
-      return showForm(site, ctx, { username, problem: m.login_throttled(Math.ceil(wait)), status: 429 });
+    const answer = (await site.throttle?.check(attempt)) ?? { allowed: true };
+    if (!answer.allowed) {
+      ctx.set('Retry-After', String(answer.retry_after));
+      return showForm(site, ctx, { username, problem: m.login_throttled(answer.retry_after), status: 429 });
     }
     const user = await checkPassword(ctx, username, POST.get('password') ?? '');
     if (user === null) {
@@ -79,12 +80,16 @@ function forgetFormState({ session }: Context): void {
   if (session.get('_session_expiry') === ANONYMOUS_SESSION_AGE) session.set_expiry(null);
 }
 
-function needsCaptcha({ settings }: Site, ctx: Context): boolean {
+/** After failures: those of this browser, and several of the account or the address, for whoever throws cookies away. */
+async function needsCaptcha({ settings, throttle }: Site, ctx: Context, username: string): Promise<boolean> {
   switch (settings.LOGIN_CAPTCHA) {
     case 'always':
       return true;
-    case 'after_failures':
-      return ctx.session.has_key(FAILED_SESSION_KEY);
+    case 'after_failures': {
+      if (ctx.session.has_key(FAILED_SESSION_KEY)) return true;
+      const attempt = username === '' ? { address: ctx.ip } : { username, address: ctx.ip };
+      return ((await throttle?.failures(attempt)) ?? 0) >= FAILURES_WITHOUT_CAPTCHA;
+    }
     case 'off':
       return false;
   }
@@ -96,6 +101,8 @@ function passesCaptcha({ settings, now }: Site, ctx: Context): Promise<boolean> 
 
 /** A browser that sends no session cookie can never be right: say so, instead of blaming its user's eyes. */
 function captchaProblem({ settings }: Site, ctx: Context, m: Messages): string {
+  // The form that was sent had no picture yet.
+  if (settings.LOGIN_CAPTCHA !== 'always' && !ctx.request.POST.has('captcha')) return m.login_captcha_needed;
   const sent = ctx.request.COOKIES.has(settings.SESSION_COOKIE_NAME);
   return sent ? m.login_captcha_wrong : m.login_captcha_missing;
 }
@@ -106,7 +113,7 @@ function nextOf({ settings }: Site, ctx: Context): string {
 }
 
 async function showForm(site: Site, ctx: Context, { problem, username = '', status = 200 }: Shown): Promise<void> {
-  const picture = needsCaptcha(site, ctx);
+  const picture = await needsCaptcha(site, ctx, username);
   ctx.status = status;
   await site.pages.render(ctx, 'login', {
     problem: problem ?? null,

@@ -1,5 +1,5 @@
 /** `/logout/`: by POST only, so that no link and no picture on another site can do it. */
-import { logout } from '../auth/index.js';
+import { logout } from '../index.js';
 import { safeNext } from './next.js';
 import type { Handler } from './site.js';
 

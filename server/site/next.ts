@@ -1,6 +1,6 @@
 /** Where to go on after a login, a logout, a choice of language. */
 import type { Context } from 'koa';
-import { url_has_allowed_host_and_scheme } from '../http/index.js';
+import { url_has_allowed_host_and_scheme } from '../index.js';
 
 /** `next` if it stays on this site, otherwise `fallback` (django.contrib.auth.views.RedirectURLMixin). */
 export function safeNext(ctx: Context, next: string | undefined, fallback: string): string {

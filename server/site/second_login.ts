@@ -1,6 +1,6 @@
 /** `/second-login/`: what happens to the session table when a second person logs in, answered by doing it. */
 import type { Context } from 'koa';
-import { HASH_SESSION_KEY, login, type User } from '../auth/index.js';
+import { HASH_SESSION_KEY, login, type User } from '../index.js';
 import { moment, shorten } from './format.js';
 import { messages } from './i18n.js';
 import type { Handler, Site } from './site.js';

@@ -1,17 +1,18 @@
 /** What every page of the site is given. */
 import type { Context } from 'koa';
-import type { Clock } from '../clock.js';
-import type { Settings } from '../settings.js';
-import type { LoginThrottle } from './login_throttle.js';
+import type { Clock, LoginThrottle, Settings } from '../index.js';
 import type { SiteTables } from './tables.js';
 import type { Pages } from './views.js';
+
+/** What the login page asks of the throttle. */
+export type SiteThrottle = Pick<LoginThrottle, 'check' | 'succeeded' | 'failures'>;
 
 export interface Site {
   readonly settings: Settings;
   readonly pages: Pages;
   readonly tables: SiteTables;
   /** null: attempts are not counted. */
-  readonly throttle: LoginThrottle | null;
+  readonly throttle: SiteThrottle | null;
   readonly lab: boolean;
   readonly now: Clock;
 }

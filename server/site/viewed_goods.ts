@@ -1,6 +1,6 @@
 /** The goods that a visitor looked at last: in the session, or in a signed cookie while there is no session. */
 import type { Context } from 'koa';
-import type { Settings } from '../settings.js';
+import type { Settings } from '../index.js';
 
 /** The session key: a list of ids, newest first. */
 export const VIEWED_SESSION_KEY = 'viewed_goods';

@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import type { Context, Middleware } from 'koa';
 import koaViews from 'koa-views';
 import nunjucks from 'nunjucks';
-import { patch_vary_headers } from '../http/index.js';
+import { patch_vary_headers } from '../index.js';
 import { LANGUAGES, type Language, languageOf, languageTag, messages } from './i18n.js';
 import { staticAddress } from './static_files.js';
 import { VIEWS } from './views_folder.js';

@@ -1,8 +1,9 @@
 /** The login page: captcha before password, one sentence for whatever is wrong, and `next` within the site only. */
 import { expect } from 'chai';
-import { closeServers } from '../http/serve.js';
+import { LoginThrottle } from '../../server/auth/throttle.js';
+import { type Answer, closeServers } from '../http/serve.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { ALICE, addUsers, countSessions, startSite, type TestSite, Visitor } from './visitor.js';
+import { ALICE, addUsers, countSessions, SECRET_KEY, startSite, type TestSite, Visitor } from './visitor.js';
 
 const WRONG = 'This user name and password do not match';
 const WRONG_CAPTCHA = 'The characters did not match the picture';
@@ -178,7 +179,8 @@ describe('the login page', () => {
       await visitor.get('/last-visit/', { Cookie: `last_visit=${evil}; last_visit_signed=${evil}` }),
       await visitor.get(`/nowhere/${encodeURIComponent(evil)}`),
     ];
-    for (const { text } of pages) expect(text).to.not.include('<script').and.not.include('"><script').and.not.include('alert(1)<');
+    for (const { text } of pages)
+      expect(text).to.not.include('<script').and.not.include('"><script').and.not.include('alert(1)<');
   });
 
   describe('with LOGIN_CAPTCHA=after_failures', () => {
@@ -198,9 +200,53 @@ describe('the login page', () => {
     it('asks for one after a failure, until a login', async () => {
       const failed = await visitor.post('/login/', { username: 'alice', password: 'wrong' });
       expect(failed.text).to.include(WRONG).and.include('src="/captcha/');
-      expect((await visitor.post('/login/', ALICE)).text).to.include(WRONG_CAPTCHA);
+      expect((await visitor.post('/login/', ALICE)).text).to.include('Please also type the characters');
+      expect((await visitor.post('/login/', { ...ALICE, captcha: 'WRONG7' })).text).to.include(WRONG_CAPTCHA);
       expect((await visitor.logIn(ALICE)).status).to.equal(302);
       expect((await visitor.session())?.has('login_failed')).to.equal(false);
+    });
+  });
+
+  describe('with a throttle', () => {
+    const limits = { account: { free: 2, heals_in: 900, first_wait: 15, longest_wait: 900 } };
+    let guarded: TestSite;
+
+    beforeEach(async () => {
+      await database.knex('koa_login_attempts').delete();
+      const clock = (): number => guarded.clock.now;
+      const throttle = new LoginThrottle(database.knex, { settings: { SECRET_KEY }, limits, now: clock });
+      guarded = await startSite(database.knex, { throttle });
+      visitor = new Visitor(guarded);
+    });
+
+    async function fail(): Promise<Answer> {
+      return visitor.logIn({ username: 'alice', password: 'wrong' });
+    }
+
+    it('answers 429 and says how long to wait, also for the right password, until the wait is over', async () => {
+      for (let i = 0; i < 2; i += 1) expect((await fail()).status).to.equal(200);
+      const answer = await visitor.logIn(ALICE);
+      expect([answer.status, answer.headers['retry-after']]).to.deep.equal([429, '15']);
+      expect(answer.text).to.include('Please wait 15 seconds').and.include('role="alert"').and.include('value="alice"');
+      guarded.clock.now += 15;
+      expect((await visitor.logIn(ALICE)).status).to.equal(302);
+    });
+
+    it('counts no wrong captcha and no new picture', async () => {
+      for (let i = 0; i < 5; i += 1) {
+        await visitor.post('/login/', { ...ALICE, captcha: 'WRONG7' });
+        await visitor.post('/login/', { ...ALICE, refresh: '1' });
+      }
+      expect((await visitor.logIn(ALICE)).status).to.equal(302);
+    });
+
+    it('asks a browser without failures for a captcha when the account had some, with after_failures', async () => {
+      const throttle = new LoginThrottle(database.knex, { settings: { SECRET_KEY } });
+      const lenient = await startSite(database.knex, { throttle, settings: { LOGIN_CAPTCHA: 'after_failures' } });
+      for (let i = 0; i < 3; i += 1)
+        await new Visitor(lenient).post('/login/', { username: 'alice', password: 'wrong' });
+      const answer = await new Visitor(lenient).post('/login/', ALICE);
+      expect(answer.text).to.include('Please also type the characters').and.include('src="/captcha/');
     });
   });
 

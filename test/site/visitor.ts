@@ -16,7 +16,7 @@ import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { defineSettings, type GivenSettings, type Settings } from '../../server/settings.js';
-import { createSite, type LoginThrottle } from '../../server/site/index.js';
+import { createSite, type SiteThrottle } from '../../server/site/index.js';
 import { type Answer, type Ask, type Server, serve } from '../http/serve.js';
 
 export const SECRET_KEY = 'a key for the tests of the site';
@@ -36,7 +36,7 @@ export interface TestSite extends Server {
 
 export interface SiteChoices {
   readonly settings?: GivenSettings<Settings>;
-  readonly throttle?: LoginThrottle;
+  readonly throttle?: SiteThrottle;
   readonly lab?: boolean;
 }
 

@@ -48,6 +48,7 @@ export const EN = {
   captcha_new: 'I cannot read it: new picture',
   login_wrong: 'This user name and password do not match. Both are case-sensitive.',
   login_captcha_wrong: 'The characters did not match the picture. Please try the new one.',
+  login_captcha_needed: 'Please also type the characters in the picture.',
   login_throttled_title: 'Too many attempts',
   login_throttled: (seconds: number): string =>
     `There were too many failed attempts. Please wait ${seconds === 1 ? 'one second' : `${seconds} seconds`}, then try again.`,

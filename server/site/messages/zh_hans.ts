@@ -47,6 +47,7 @@ export const ZH_HANS: Messages = {
   captcha_new: '看不清，换一张',
   login_wrong: '用户名和密码不匹配。两者都区分大小写。',
   login_captcha_wrong: '验证码不对，请按新的图片再输入一次。',
+  login_captcha_needed: '请同时输入图片中的字符。',
   login_throttled_title: '尝试次数过多',
   login_throttled: (seconds: number): string => `失败的尝试太多了。请等待 ${seconds} 秒后再试。`,
   login_already: (username: string): string => `您已用 ${username} 登录。换一个人登录会结束现在的会话。`,
