@@ -2,6 +2,7 @@
  * CSRF secrets and tokens as django.middleware.csrf: a secret is 32 letters and digits; a token is a mask of 32 and the
  * secret shifted by it, so that no two pages show the same text (BREACH). Django up to 4.0 kept masked ones in the cookie.
  */
+import { len } from '../http/python_text.js';
 import { constant_time_compare, get_random_string } from '../signing/crypto.js';
 
 export const CSRF_ALLOWED_CHARS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
@@ -15,7 +16,8 @@ export const new_csrf_secret: NewCsrfSecret = () => get_random_string(CSRF_SECRE
 
 /** `has incorrect length` or `has invalid characters`, and null for what may be a secret or a token. */
 export function check_token_format(token: string): string | null {
-  if (token.length !== CSRF_TOKEN_LENGTH && token.length !== CSRF_SECRET_LENGTH) return 'has incorrect length';
+  const length = len(token);
+  if (length !== CSRF_TOKEN_LENGTH && length !== CSRF_SECRET_LENGTH) return 'has incorrect length';
   return /[^a-zA-Z0-9]/.test(token) ? 'has invalid characters' : null;
 }
 

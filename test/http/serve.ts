@@ -67,7 +67,8 @@ function send(port: number, { method = 'GET', path = '/', headers = {}, body }: 
       );
     });
     request.on('error', reject);
-    request.end(body);
+    // As bytes: with text node would send the headers as UTF-8, see CookieJar.
+    request.end(body === undefined ? undefined : Buffer.from(body));
   });
 }
 
