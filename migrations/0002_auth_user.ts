@@ -40,7 +40,7 @@ const foreignKey = (table: string, column: string, hash: string, other: string, 
   `CREATE INDEX "${table}_${column}_${hash}" ON "${table}" ("${column}")`,
 ];
 
-const DJANGO: DjangoTables = {
+const CONTENT_TYPES: DjangoTables = {
   tables: [
     {
       name: 'django_content_type',
@@ -51,6 +51,15 @@ const DJANGO: DjangoTables = {
         unique('django_content_type', 'django_content_type_app_label_model_76bd3d3b_uniq', '"app_label", "model"'),
       ],
     },
+  ],
+  history: [
+    ['contenttypes', '0001_initial'],
+    ['contenttypes', '0002_remove_content_type_name'],
+  ],
+};
+
+const AUTH: DjangoTables = {
+  tables: [
     {
       name: 'auth_permission',
       columns: [id, varchar('name', 255, 50), integer('content_type_id'), varchar('codename', 100)],
@@ -161,8 +170,6 @@ const DJANGO: DjangoTables = {
     ),
   ],
   history: [
-    ['contenttypes', '0001_initial'],
-    ['contenttypes', '0002_remove_content_type_name'],
     ['auth', '0001_initial'],
     ['auth', '0002_alter_permission_name_max_length'],
     ['auth', '0003_alter_user_email_max_length'],
@@ -179,9 +186,11 @@ const DJANGO: DjangoTables = {
 };
 
 export async function up(knex: Knex): Promise<void> {
-  await createDjangoTables(knex, DJANGO);
+  await createDjangoTables(knex, CONTENT_TYPES);
+  await createDjangoTables(knex, AUTH);
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await dropDjangoTables(knex, DJANGO);
+  await dropDjangoTables(knex, AUTH);
+  await dropDjangoTables(knex, CONTENT_TYPES);
 }
