@@ -267,6 +267,7 @@ describe('check_password', () => {
       'scrypt$16$seasalt$8$1$a$b',
       'scrypt$1073741824$seasalt$8$1$abc',
       'scrypt$16384$seasalt$1048576$1$abc',
+      'scrypt$2097152$seasalt$1$1$abc',
       'scrypt$2$seasalt$1048576$1048576$abc',
       'scrypt$2$seasalt$1$4194304$abc',
       'argon2$',
