@@ -50,6 +50,16 @@ describe('CSRF token', () => {
     );
   });
 
+  it('matches with no character changed', () => {
+    const secret = new_csrf_secret();
+    for (const token of [secret, mask_secret(secret)]) {
+      for (let index = 0; index < token.length; index += 1) {
+        const other = token.charAt(index) === 'a' ? 'b' : 'a';
+        expect(does_token_match(token.slice(0, index) + other + token.slice(index + 1), secret)).to.equal(false);
+      }
+    }
+  });
+
   it('is another one each time', () => {
     const secret = new_csrf_secret();
     expect(secret).to.match(/^[a-zA-Z0-9]{32}$/);
