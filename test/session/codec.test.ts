@@ -93,6 +93,18 @@ describe('SessionCodec', () => {
     });
   }
 
+  it('does not take another base64 text for the same bytes in the older format', () => {
+    const reading = codecWith({ SESSION_READ_LEGACY: true }).codec;
+    const text = legacy('{"a":12}');
+    expect(text).to.match(/fQ==$/);
+    expect(reading.decode(text)).to.equal('{"a":12}');
+    for (const end of ['fR==', 'fQ=', 'fQ', 'fQ===', 'fQ== ', 'fQ==\n']) {
+      const other = text.replace(/fQ==$/, end);
+      expect(Buffer.from(other, 'base64').equals(Buffer.from(text, 'base64'))).to.equal(true);
+      expect(reading.decode(other)).to.equal(null);
+    }
+  });
+
   it('reports each wrong signature once, in words that hold nothing of the row', () => {
     const { codec: strict, heard } = codecWith({ SESSION_READ_LEGACY: true });
     for (const text of [

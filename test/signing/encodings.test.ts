@@ -1,4 +1,5 @@
 /** Base 62, base64, comparison and random texts. */
+import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ValueError } from '../../server/errors.js';
@@ -79,6 +80,15 @@ describe('pack', () => {
     expect(pack('{"a":1}', true)).to.equal('eyJhIjoxfQ');
     expect(pack('a'.repeat(100), true)).to.match(/^\.eJ/);
     expect(pack('a'.repeat(100), false)).to.match(/^YWFh/);
+  });
+
+  it('leaves a text as it is that would save no more than the dot costs', () => {
+    const texts = Array.from({ length: 40 }, (_, n) => 'a'.repeat(n)).concat('{"a":"bcbcbcbcbcbcb"}', 'abababababab');
+    const saved = new Map(texts.map((text) => [text.length - deflateSync(text).length, text]));
+    for (const bytes of [0, 1, 2]) {
+      expect(saved.has(bytes), `a text that gets ${bytes} bytes shorter`).to.equal(true);
+      expect(pack(saved.get(bytes) ?? '', true).startsWith('.')).to.equal(bytes > 1);
+    }
   });
 
   it('refuses what Latin-1 cannot hold instead of changing it', () => {
