@@ -1,0 +1,47 @@
+/** A server process on the library alone, for what the reference server has no page for. */
+import type { AddressInfo } from 'node:net';
+import Koa from 'koa';
+import { ownSettings } from '../../config/settings.js';
+import { connectKnex } from '../../server/db/knex.js';
+import { defineSettings, exceptions, sessions } from '../../server/index.js';
+import { new_session_key } from '../../server/session/key.js';
+import { DatabaseStore } from '../../server/session/stores/db.js';
+
+const knex = connectKnex(ownSettings().DATABASE_URL ?? '', { connect_timeout: 1, statement_timeout: 1 });
+const settings = defineSettings({ SECRET_KEY: process.env['SECRET_KEY'] });
+const firstKey = process.env['FIRST_KEY'];
+let keys = 0;
+
+const app = new Koa();
+app.use(
+  sessions(app, {
+    settings,
+    store: new DatabaseStore(knex),
+    // The first key is given, so that two processes come to take the same one.
+    new_session_key: () => {
+      keys += 1;
+      return keys === 1 && firstKey !== undefined ? firstKey : new_session_key();
+    },
+  }),
+);
+app.use(exceptions());
+app.use(async (ctx) => {
+  if (ctx.path === '/readyz') {
+    await knex.raw('SELECT 1');
+    ctx.body = 'ready';
+  } else if (ctx.path === '/increment') {
+    ctx.body = await ctx.session.atomic((fresh) => {
+      const count = Number(fresh.get('count', 0)) + 1;
+      fresh.set('count', count);
+      return String(count);
+    });
+  } else if (ctx.path === '/name') {
+    ctx.session.set('name', ctx.query['is']);
+    ctx.body = 'kept';
+  } else {
+    ctx.body = String(ctx.session.get('name'));
+  }
+});
+const server = app.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`Listening on http://127.0.0.1:${(server.address() as AddressInfo).port}/\n`);
+});
