@@ -12,6 +12,7 @@ import {
   csrf,
   exceptions,
   formBody,
+  LoginThrottle,
   ModelBackend,
   refuse_trace,
   type SessionStore,
@@ -39,7 +40,8 @@ export function createApp(options: AppOptions): Koa {
   const { django, production, lab, ALLOWED_HOSTS, TRUSTED_PROXIES } = settings;
   const app = new Koa();
   const sessionHash = sessionHasher(django.SECRET_KEY);
-  const site = createSite({ settings: django, knex, throttle: null, lab, now });
+  const throttle = new LoginThrottle(knex, { settings: django });
+  const site = createSite({ settings: django, knex, throttle, lab, now });
   const onError = exceptions({ render: site.renderError, debug: !production, logger: log });
   installProxies(app, TRUSTED_PROXIES);
 

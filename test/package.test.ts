@@ -50,7 +50,7 @@ describe('the package', () => {
     expect([...loaded].filter((specifier) => heavy.test(specifier))).to.deep.equal([]);
   });
 
-  it('asks the network for nothing on its own behalf: no registry is named in the lock file', () => {
+  it("names no registry's address in its lock file", () => {
     expect(readFileSync(path.join(root, 'package-lock.json'), 'utf8')).not.to.match(/"resolved"/);
   });
 
