@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   createuser: () => import('./createuser.js'),
   clearsessions: () => import('./clearsessions.js'),
   inspect: () => import('./inspect.js'),
+  doctor: () => import('./doctor.js'),
 };
 
 const HELP = { type: 'boolean', short: 'h', help: 'Show this text.' } as const;

@@ -14,7 +14,7 @@ import { defineSettings } from '../../server/settings.js';
 import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
 
 const KEY = 'a key that only the tests of the command line use';
-const COMMANDS = ['migrate', 'migrate:status', 'migrate:rollback', 'createuser', 'clearsessions', 'inspect'];
+const COMMANDS = ['migrate', 'migrate:status', 'migrate:rollback', 'createuser', 'clearsessions', 'inspect', 'doctor'];
 
 interface Ended {
   readonly code: number | null;
@@ -307,6 +307,18 @@ describe('koa-django-session', function () {
         expect(err).to.equal('');
       }
     });
+  });
+
+  it('doctor says whether logins are shared, in words or for machines, by its exit code too', async () => {
+    await database.knex('django_session').truncate();
+    const words = await cli(['doctor'], environment);
+    const machine = await cli(['doctor', '--json', '--sample', '10'], environment);
+    expect(machine.err).to.equal('');
+    const { healthy } = JSON.parse(machine.out) as { healthy: boolean };
+    expect([words.code, machine.code]).to.deep.equal(healthy ? [0, 0] : [1, 1]);
+    expect(words.out)
+      .to.include(healthy ? 'share their logins' : 'will not share logins')
+      .and.not.include(KEY);
   });
 
   describe('without DATABASE_URL', () => {

@@ -1,0 +1,23 @@
+/** `doctor`: will a Django on this database and this server share their logins? */
+import { ownSettings, serverSettings } from '../../config/settings.js';
+import { developmentKey } from '../serve.js';
+import { type Command, EXIT, print, UsageError, withDatabase } from './command.js';
+import { DEFAULT_SAMPLE, examine, inWords } from './doctor/report.js';
+
+export const command: Command = {
+  summary: 'Say whether a Django and this server will share logins.',
+  details: `Looks at the table, the newest sessions, and the users, with SECRET_KEY and the other settings of this server. Writes
+nothing to the database and shows no secret. The exit code is 0 when all is well and 1 when logins are not shared.`,
+  options: {
+    json: { type: 'boolean', help: 'For machines.' },
+    sample: { type: 'string', value: 'N', help: `How many of the newest sessions to verify (${DEFAULT_SAMPLE}).` },
+  },
+  async run({ values }) {
+    const sample = Number(values['sample'] ?? DEFAULT_SAMPLE);
+    if (!Number.isSafeInteger(sample) || sample < 1) throw new UsageError('--sample is a whole number, 1 or more.');
+    const settings = serverSettings(() => developmentKey(ownSettings())).django;
+    const diagnosis = await withDatabase((knex) => examine(knex, { settings, sample }));
+    print(values['json'] === true ? JSON.stringify(diagnosis, null, 2) : inWords(diagnosis));
+    return diagnosis.healthy ? EXIT.ok : EXIT.failed;
+  },
+};
