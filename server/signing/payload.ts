@@ -18,7 +18,7 @@ export function pack(json: string, compress: boolean): string {
   if (!LATIN_1.test(json)) throw new ValueError('The JSON text must escape what is not in ISO 8859-1.');
   const data = Buffer.from(json, 'latin1');
   if (compress) {
-    const compressed = deflateSync(data);
+    const compressed = deflateSync(data, { chunkSize: chunkSize(data.length) });
     if (compressed.length < data.length - 1) return `.${b64url_encode(compressed)}`;
   }
   return b64url_encode(data);
@@ -38,7 +38,7 @@ export function unpack_bytes(packed: string, max_bytes: number = DEFAULT_MAX_BYT
   let data = b64url_decode(compressed ? packed.slice(1) : packed);
   if (compressed) {
     try {
-      data = inflateSync(data, { maxOutputLength: max_bytes, chunkSize: chunkSize(data.length) });
+      data = inflateSync(data, { maxOutputLength: max_bytes, chunkSize: chunkSize(data.length * 4) });
     } catch (cause) {
       throw new ValueError(`The payload is no zlib stream, or larger than ${max_bytes} bytes.`, { cause });
     }
@@ -47,5 +47,8 @@ export function unpack_bytes(packed: string, max_bytes: number = DEFAULT_MAX_BYT
   return data;
 }
 
-/** zlib's own buffer of 16 KiB a call costs as much as inflating 2 kB; JSON seldom shrinks to less than a quarter. */
-const chunkSize = (compressed: number): number => Math.min(Math.max(compressed * 4, 512), 65_536);
+/**
+ * The buffer that zlib writes into: its own 16 KiB for every call cost as much as inflating 2 kB. JSON seldom shrinks
+ * to less than a quarter; where it does, more buffers follow.
+ */
+const chunkSize = (expected: number): number => Math.min(Math.max(expected, 512), 65_536);

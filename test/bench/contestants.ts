@@ -17,7 +17,8 @@ export interface Contestant {
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const node = (path: string): readonly string[] => [process.execPath, file(path)];
-const several = (path: string, processes: number): readonly string[] => [
+/** The command that runs a server in several processes behind one port. */
+export const several = (path: string, processes: number): readonly string[] => [
   process.execPath,
   file('peers/cluster.mjs'),
   file(path),

@@ -53,6 +53,11 @@ export class Generators {
     return outcomes.reduce(added);
   }
 
+  /** End the measurement that runs before its time is over. */
+  end(): void {
+    for (const child of this.#children) child.send({ do: 'stop' } satisfies ToGenerator);
+  }
+
   stop(): void {
     for (const child of this.#children) child.kill();
   }
@@ -94,11 +99,15 @@ function added(left: Outcome, right: Outcome): Outcome {
   };
 }
 
-/** @throws Error at the first wrong answer: a fast wrong server is not a result */
+/**
+ * @param whileMeasuring called when the warming up is over
+ * @throws Error at the first wrong answer: a fast wrong server is not a result
+ */
 export async function measure(
   generators: Generators,
   plan: Plan,
   pids: { readonly server: number; readonly postgres: number | undefined },
+  whileMeasuring: () => void = () => {},
 ): Promise<Sample> {
   const cpu = (): readonly [number, number] => [cpuSeconds(pids.server), cpuSeconds(pids.postgres)];
   let before = cpu();
@@ -107,6 +116,7 @@ export async function measure(
     plan,
     () => {
       before = cpu();
+      whileMeasuring();
     },
     () => {
       after = cpu();

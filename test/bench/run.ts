@@ -3,9 +3,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chart } from './chart.js';
+import { clearTable } from './clear.js';
 import { contestants } from './contestants.js';
 import { databaseSettings, openDatabase, processor } from './database.js';
+import { memoryTable, processesTable, scaleTable } from './extras.js';
 import { fill } from './fill.js';
+import { codecFloor, statementFloor } from './floors.js';
 import { goals } from './goals.js';
 import { installDjango, installPeers } from './install.js';
 import { Generators } from './measure.js';
@@ -40,6 +43,14 @@ async function main(): Promise<void> {
       generators.pin(others);
     }
     const results = options.parts.has('peers') ? await comparePeers(list, database, generators, options) : [];
+    const [ours] = list;
+    if (ours !== undefined) {
+      if (options.parts.has('floors')) tables.push(await statementFloor(database, options), codecFloor());
+      if (options.parts.has('processes')) tables.push(await processesTable(ours, database, generators, options));
+      if (options.parts.has('memory')) tables.push(await memoryTable(ours, database, generators, options));
+      if (options.parts.has('clear')) tables.push(await clearTable(ours, database, generators, options));
+      if (options.parts.has('scale')) tables.push(await scaleTable(ours, database, generators, options));
+    }
     const machine = {
       date: new Date().toISOString().slice(0, 10),
       processor: processor(),

@@ -36,12 +36,29 @@ function requestText(plan: Plan, id: number, write: boolean): string {
 /** More requests than the fastest server answers, so that random keys stay random: nothing is asked in a circle. */
 const MOST_A_SECOND = 40_000;
 
-function prepare(plan: Plan): Item[] {
+/** What gives the next request; undefined when there is none left. */
+type Source = () => Item | undefined;
+
+function prepare(plan: Plan): Source {
+  return plan.each === true ? eachOnce(plan) : atRandom(plan);
+}
+
+function eachOnce(plan: Plan): Source {
+  let id = 0;
+  return () => {
+    id += 1;
+    return id > plan.sessions ? undefined : { id, write: false, text: requestText(plan, id, false) };
+  };
+}
+
+/** Made before the clock starts, so that making them costs the measurement nothing. */
+function atRandom(plan: Plan): Source {
   const next = random(plan.seed);
-  const count = plan.cookie === 'none' ? 1 : Math.ceil(MOST_A_SECOND * (plan.warmup + plan.seconds));
+  const { step = 1 } = plan;
+  const count = plan.cookie === 'none' ? 1 : Math.ceil(MOST_A_SECOND * (plan.warmup + Math.min(plan.seconds, 20)));
   const made = new Map<number, Item>();
-  return Array.from({ length: count }, () => {
-    const id = 1 + Math.floor(next() * plan.sessions);
+  const items = Array.from({ length: count }, () => {
+    const id = step * (1 + Math.floor((next() * plan.sessions) / step));
     const write = next() < plan.writes;
     const known = made.get(write ? -id : id);
     if (known !== undefined) return known;
@@ -49,16 +66,17 @@ function prepare(plan: Plan): Item[] {
     if (plan.sessions <= 20_000) made.set(write ? -id : id, item);
     return item;
   });
+  let position = 0;
+  return () => items[position++ % items.length];
 }
 
 const ANSWER = /^\{"id":(?:"([^"]*)"|(null)),"n":(\d+)\}$/;
 
-async function run(plan: Plan, items: readonly Item[], tell: (message: FromGenerator) => void): Promise<Outcome> {
+async function run(plan: Plan, next: Source, tell: (message: FromGenerator) => void): Promise<Outcome> {
   const latencies = new Histogram();
   const acknowledged = new Map<number, number>();
   let wrong = 0;
   let firstWrong: string | null = null;
-  let position = 0;
   let measuring = false;
   let running = true;
 
@@ -77,7 +95,7 @@ async function run(plan: Plan, items: readonly Item[], tell: (message: FromGener
   const visitor = async (): Promise<void> => {
     const connection = new Connection(plan.port);
     while (running) {
-      const item = items[position++ % items.length];
+      const item = next();
       if (item === undefined) break;
       const start = performance.now();
       try {
@@ -100,7 +118,11 @@ async function run(plan: Plan, items: readonly Item[], tell: (message: FromGener
   tell({ is: 'measuring' });
   measuring = true;
   const start = performance.now();
-  await new Promise((resolve) => setTimeout(resolve, plan.seconds * 1000));
+  const over = new Promise<void>((resolve) => {
+    stop = resolve;
+    setTimeout(resolve, plan.seconds * 1000);
+  });
+  await Promise.race([over, Promise.all(visitors)]);
   measuring = false;
   const seconds = (performance.now() - start) / 1000;
   tell({ is: 'measured' });
@@ -121,15 +143,15 @@ async function run(plan: Plan, items: readonly Item[], tell: (message: FromGener
   return { requests, seconds, latencies: latencies.counts, wrong, firstWrong, readBack: { checked, lost } };
 }
 
-let ready: { plan: Plan; items: Item[] } | undefined;
+let ready: { plan: Plan; next: Source } | undefined;
+let stop = (): void => {};
 const tell = (message: FromGenerator): void => {
   process.send?.(message);
 };
 process.on('message', async (message: ToGenerator) => {
   if (message.do === 'prepare') {
-    ready = { plan: message.plan, items: prepare(message.plan) };
+    ready = { plan: message.plan, next: prepare(message.plan) };
     tell({ is: 'prepared' });
-  } else if (ready !== undefined) {
-    tell({ is: 'done', outcome: await run(ready.plan, ready.items, tell) });
-  }
+  } else if (message.do === 'stop') stop();
+  else if (ready !== undefined) tell({ is: 'done', outcome: await run(ready.plan, ready.next, tell) });
 });

@@ -9,6 +9,10 @@ export interface Plan {
   readonly cookie: CookieKind;
   /** Sessions are drawn from 1 to this; 1 is one hot session. */
   readonly sessions: number;
+  /** Only every so manieth of them. */
+  readonly step?: number;
+  /** Each session once, in order, until all were asked for or the time is over; otherwise at random. */
+  readonly each?: boolean;
   /** The share of the requests that change the session and save it. */
   readonly writes: number;
   /** What the answer's id is compared with: the user's id, the session key (a server that does not decode), or null. */
@@ -28,7 +32,10 @@ export interface Outcome {
   readonly readBack: { readonly checked: number; readonly lost: number };
 }
 
-export type ToGenerator = { readonly do: 'prepare'; readonly plan: Plan } | { readonly do: 'go' };
+export type ToGenerator =
+  | { readonly do: 'prepare'; readonly plan: Plan }
+  | { readonly do: 'go' }
+  | { readonly do: 'stop' };
 export type FromGenerator =
   | { readonly is: 'prepared' }
   | { readonly is: 'measuring' }

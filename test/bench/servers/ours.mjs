@@ -1,15 +1,12 @@
 /** This library as an application uses it: its public exports, Koa, and the db engine. */
 import Router from '@koa/router';
-import knex from 'knex';
 import Koa from 'koa';
-import { defineSettings } from '../../../dist/server/settings.js';
-import { sessions } from '../../../dist/server/session/middleware.js';
-import { DatabaseStore } from '../../../dist/server/session/stores/db.js';
+import { connectKnex, defineSettings, sessions } from 'koa-django-session';
+import { DatabaseStore } from 'koa-django-session/stores/db';
 
 const settings = defineSettings({ SECRET_KEY: process.env.SECRET_KEY });
-const db = knex({ client: 'pg', connection: process.env.DATABASE_URL, pool: { min: 0, max: 10 } });
 const app = new Koa();
-app.use(sessions(app, { settings, store: new DatabaseStore(db) }));
+app.use(sessions(app, { settings, store: new DatabaseStore(connectKnex(process.env.DATABASE_URL)) }));
 
 const router = new Router();
 router.get('/none', (ctx) => {

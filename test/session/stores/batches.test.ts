@@ -1,0 +1,194 @@
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+import { connectKnex } from '../../../server/db/knex.js';
+import { new_session_key } from '../../../server/session/key.js';
+import type { SessionRecord } from '../../../server/session/store.js';
+import { DatabaseStore } from '../../../server/session/stores/db.js';
+import { type TestDatabase, testDatabase } from '../../support/database.js';
+
+describe('DatabaseStore, when many ask at once', () => {
+  let database: TestDatabase;
+  let store: DatabaseStore;
+  let statements: string[];
+  const note = ({ sql }: { readonly sql: string }): void => {
+    statements.push(sql.trim().split(/\s+/, 1)[0] ?? '');
+  };
+
+  before(async () => {
+    database = await testDatabase();
+  });
+  after(() => database.drop());
+  beforeEach(() => {
+    statements = [];
+    store = new DatabaseStore(database.knex);
+    database.knex.on('query', note);
+  });
+  afterEach(() => {
+    database.knex.off('query', note);
+  });
+
+  const record = (session_key = new_session_key(), session_data = 'first:text'): SessionRecord => ({
+    session_key,
+    session_data,
+    expire_date: new Date(Date.now() + 60_000),
+  });
+  const create = async (count: number): Promise<SessionRecord[]> => {
+    const rows = Array.from({ length: count }, () => record());
+    await Promise.all(rows.map((row) => store.create(row)));
+    statements = [];
+    return rows;
+  };
+  /** A transaction of somebody else that holds a row's lock until it is released. */
+  async function lock({ session_key }: SessionRecord): Promise<() => Promise<void>> {
+    const knex: Knex = connectKnex(database.url, { pool_size: 1 });
+    const transaction = await knex.transaction();
+    await transaction.raw('SELECT 1 FROM django_session WHERE session_key = ? FOR UPDATE', [session_key]);
+    return async () => {
+      await transaction.rollback();
+      await knex.destroy();
+    };
+  }
+
+  describe('reading', () => {
+    it('asks once for the sessions of one tick, and gives each request its own', async () => {
+      const rows = await create(40);
+      await Promise.all(rows.map((row) => store.replace('first:text', { ...row, session_data: row.session_key })));
+      statements = [];
+      const texts = await Promise.all(rows.map(({ session_key }) => store.load(session_key)));
+      expect(texts).to.deep.equal(rows.map(({ session_key }) => session_key));
+      expect(statements).to.deep.equal(['SELECT']);
+    });
+
+    it('asks once for a session that many ask for', async () => {
+      const [row = record()] = await create(1);
+      const texts = await Promise.all(Array.from({ length: 30 }, () => store.load(row.session_key)));
+      expect(new Set(texts)).to.deep.equal(new Set(['first:text']));
+      expect(statements).to.deep.equal(['SELECT']);
+    });
+
+    it('tells those who are there from those who are not', async () => {
+      const [row = record()] = await create(1);
+      const texts = await Promise.all([store.load(row.session_key), store.load(new_session_key())]);
+      expect(texts).to.deep.equal(['first:text', null]);
+    });
+
+    it('never answers a read that came after a write with what was before it', async () => {
+      const [row = record()] = await create(1);
+      for (let round = 0; round < 50; round += 1) {
+        const early = store.load(row.session_key);
+        await new Promise(setImmediate);
+        await store.replace(round === 0 ? 'first:text' : `text:${round - 1}`, {
+          ...row,
+          session_data: `text:${round}`,
+        });
+        expect(await store.load(row.session_key)).to.equal(`text:${round}`);
+        await early;
+      }
+    });
+
+    it('is not disturbed by a lock on the row', async () => {
+      const [row = record()] = await create(1);
+      const release = await lock(row);
+      expect(await store.load(row.session_key)).to.equal('first:text');
+      await release();
+    });
+  });
+
+  describe('writing', () => {
+    it('writes the sessions of one tick in one statement', async () => {
+      const rows = await create(40);
+      const written = await Promise.all(
+        rows.map((row) => store.replace('first:text', { ...row, session_data: `${row.session_key}:2` })),
+      );
+      expect(new Set(written)).to.deep.equal(new Set([true]));
+      expect(statements).to.deep.equal(['WITH']);
+      const texts = await Promise.all(rows.map(({ session_key }) => store.load(session_key)));
+      expect(texts).to.deep.equal(rows.map(({ session_key }) => `${session_key}:2`));
+    });
+
+    it('writes the expire_date of each row', async () => {
+      const [row = record()] = await create(1);
+      const expire_date = new Date('2033-05-18T03:33:20.123Z');
+      await store.replace('first:text', { ...row, expire_date });
+      const there = await database.knex('django_session').where({ session_key: row.session_key }).first();
+      expect(there.expire_date).to.deep.equal(expire_date);
+    });
+
+    it('says for each whether it was written: not what has changed, and not what is gone', async () => {
+      const [same = record(), changed = record(), gone = record()] = await create(3);
+      await store.replace('first:text', { ...changed, session_data: 'other:text' });
+      await store.delete(gone.session_key);
+      const written = await Promise.all(
+        [same, changed, gone].map((row) => store.replace('first:text', { ...row, session_data: 'mine:text' })),
+      );
+      expect(written).to.deep.equal([true, false, false]);
+      expect(await store.load(changed.session_key)).to.equal('other:text');
+      expect(await store.load(gone.session_key)).to.equal(null);
+    });
+
+    it('lets one of many win who change the same text', async () => {
+      const [row = record()] = await create(1);
+      const written = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => store.replace('first:text', { ...row, session_data: `mine:${n}` })),
+      );
+      expect(written.filter(Boolean)).to.have.length(1);
+      expect(await store.load(row.session_key)).to.equal(`mine:${written.indexOf(true)}`);
+    });
+
+    it('writes the others while one row is locked, and that one when it is free', async () => {
+      const [locked = record(), ...others] = await create(20);
+      const release = await lock(locked);
+      let settled = false;
+      const waiting = store.replace('first:text', { ...locked, session_data: 'mine:text' }).finally(() => {
+        settled = true;
+      });
+      const written = await Promise.all(
+        others.map((row) => store.replace('first:text', { ...row, session_data: 'mine:text' })),
+      );
+      expect(new Set(written)).to.deep.equal(new Set([true]));
+      expect(settled).to.equal(false);
+      await release();
+      expect(await waiting).to.equal(true);
+    });
+
+    it('leaves connections for others while many wait for locked rows', async () => {
+      const rows = await create(12);
+      const releases = await Promise.all(rows.slice(0, 8).map(lock));
+      const waiting = rows
+        .slice(0, 8)
+        .flatMap((row) =>
+          Array.from({ length: 5 }, (_, n) => store.replace('first:text', { ...row, session_data: `m:${n}` })),
+        );
+      const [, , , , , , , , ...free] = rows;
+      for (const row of free) {
+        expect(await store.load(row.session_key)).to.equal('first:text');
+        expect(await store.replace('first:text', { ...row, session_data: 'mine:text' })).to.equal(true);
+      }
+      await Promise.all(releases.map((release) => release()));
+      expect((await Promise.all(waiting)).filter(Boolean)).to.have.length(8);
+    });
+
+    it('never deadlocks with another process that writes the same sessions in another order', async () => {
+      const rows = await create(30);
+      const knex = connectKnex(database.url);
+      const other = new DatabaseStore(knex);
+      try {
+        for (let round = 0; round < 10; round += 1) {
+          const loaded = round === 0 ? 'first:text' : `text:${round}`;
+          const next = `text:${round + 1}`;
+          const change = (side: DatabaseStore) => (row: SessionRecord) =>
+            side.replace(loaded, { ...row, session_data: next });
+          const [mine, theirs] = await Promise.all([
+            Promise.all(rows.map(change(store))),
+            Promise.all([...rows].reverse().map(change(other))),
+          ]);
+          theirs.reverse();
+          // Exactly one side wrote each row.
+          expect(mine.map((written, n) => Number(written) + Number(theirs[n]))).to.deep.equal(rows.map(() => 1));
+        }
+      } finally {
+        await knex.destroy();
+      }
+    });
+  });
+});

@@ -1,0 +1,83 @@
+import { expect } from 'chai';
+import { SessionCodec } from '../../server/session/codec.js';
+import { VerifiedTexts } from '../../server/session/verified.js';
+import { defineSettings } from '../../server/settings.js';
+
+describe('VerifiedTexts', () => {
+  let reported: number;
+  let codec: SessionCodec;
+
+  beforeEach(() => {
+    reported = 0;
+    codec = new SessionCodec(defineSettings({ SECRET_KEY: 'verified-texts' }), {
+      onSuspicious: () => {
+        reported += 1;
+      },
+    });
+  });
+
+  /** Reads until the text is remembered. */
+  const warm = (verified: VerifiedTexts, session_data: string): unknown => {
+    verified.read(session_data);
+    verified.read(session_data);
+    return verified.read(session_data);
+  };
+
+  it('gives the members of a text, however often it is read', () => {
+    const verified = new VerifiedTexts(codec);
+    const session_data = codec.encode('{"a":1,"b":[2.0]}');
+    const expected = [
+      ['a', '1'],
+      ['b', '[2.0]'],
+    ];
+    for (let time = 0; time < 5; time += 1) expect([...verified.read(session_data)]).to.deep.equal(expected);
+  });
+
+  it('does its work once for a text that is read often', () => {
+    const verified = new VerifiedTexts(codec);
+    const session_data = codec.encode('{"a":1}');
+    expect(warm(verified, session_data)).to.equal(verified.read(session_data));
+  });
+
+  it('never takes another payload for a remembered one that ends in the same signature', () => {
+    const verified = new VerifiedTexts(codec);
+    const session_data = codec.encode('{"role":"guest"}');
+    warm(verified, session_data);
+    const [payload = '', time = '', signature = ''] = session_data.split(':');
+    for (const forged of [
+      `${Buffer.from('{"role":"admin"}').toString('base64url')}:${time}:${signature}`,
+      `${payload}:1AAAAA:${signature}`,
+      ` ${session_data}`,
+    ]) {
+      reported = 0;
+      expect(verified.read(forged).size, forged).to.equal(0);
+      expect(reported).to.equal(1);
+    }
+    expect([...verified.read(session_data)]).to.deep.equal([['role', '"guest"']]);
+  });
+
+  it('reports a wrong signature each time, and never remembers it', () => {
+    const verified = new VerifiedTexts(codec);
+    for (let time = 1; time <= 4; time += 1) {
+      expect(verified.read('eyJhIjoxfQ:1vb66i:forged').size).to.equal(0);
+      expect(reported).to.equal(time);
+    }
+  });
+
+  it('keeps within its bytes: what was read long ago is forgotten', () => {
+    const verified = new VerifiedTexts(codec, 64 * 1024);
+    const first = codec.encode('{"n":-1}');
+    const remembered = warm(verified, first);
+    for (let n = 0; n < 1000; n += 1) warm(verified, codec.encode(`{"n":${n},"text":"${'x'.repeat(50)}"}`));
+    expect(verified.read(first)).to.not.equal(remembered);
+    expect([...verified.read(first)]).to.deep.equal([['n', '-1']]);
+  });
+
+  it('remembers nothing that is large beside its bytes', () => {
+    const verified = new VerifiedTexts(codec, 64 * 1024);
+    // Texts that do not shrink.
+    const noise = Array.from({ length: 1500 }, (_, n) => ((n * 7919 * (n + 13)) % 2_147_483_647).toString(36)).join('');
+    const large = codec.encode(JSON.stringify({ noise }));
+    expect(warm(verified, large)).to.not.equal(verified.read(large));
+  });
+});
