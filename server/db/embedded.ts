@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { ImproperlyConfigured } from '../errors.js';
-import { databaseAccount } from './embedded/account.js';
+import { type Account, databaseAccount } from './embedded/account.js';
 import { freePort, keepUrl, keptUrl, urlOf } from './embedded/address.js';
 import { findBinaries } from './embedded/binaries.js';
 import { type Cluster, openCluster, trimLog } from './embedded/cluster.js';
@@ -57,10 +57,10 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   makeDataFolder(folder);
   const account = databaseAccount(path.join(folder, 'postgres', 'data'));
   const { initdb, postgres } = findBinaries(account, folder, log);
+  if (throwaway) giveTo(account, folder);
   const place = clusterFolder(folder, account, log);
   const cluster = await openCluster({ folder: place, account, initdb, fsync: !throwaway });
-  // What removes a throw-away at the end runs as PostgreSQL's account.
-  if (throwaway && account !== undefined) for (const ours of [folder, place]) chownSync(ours, account.uid, account.gid);
+  if (throwaway) giveTo(account, place);
 
   const begin = async (port: number, lost?: string): Promise<Postmaster> => {
     await takeOver(cluster.data, place, log, lost);
@@ -89,6 +89,11 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     await keeper.stop();
     throw error;
   }
+}
+
+/** What removes a throw-away folder at the end runs as PostgreSQL's account. */
+function giveTo(account: Account | undefined, folder: string): void {
+  if (account !== undefined) chownSync(folder, account.uid, account.gid);
 }
 
 const THROWAWAY = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'max_connections=300'];

@@ -374,8 +374,10 @@ describe('the embedded PostgreSQL', function () {
     it('leaves no folder behind either, when it was a throw-away', async () => {
       // As in the system's temporary folder: PostgreSQL's account removes what is its own.
       chmodSync(path.dirname(folder), 0o1777);
+      mkdirSync(folder, { mode: 0o700 });
       const server = child('throwaway');
       await server.first('url');
+      expect(server.said.filter((said) => 'log' in said)).to.deep.equal([]);
       await server.kill();
       await until(() => !existsSync(folder));
     });
