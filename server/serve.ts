@@ -13,8 +13,7 @@ import { clear_expired } from './db/clear_expired.js';
 import { makeDataFolder, startEmbeddedPostgres } from './db/embedded.js';
 import { connectKnex, withoutPassword } from './db/knex.js';
 import { migrate } from './db/migrate.js';
-import { isUnavailable } from './db/unavailable.js';
-import { StoreUnavailable } from './errors.js';
+import { isRefusal, isUnavailable } from './db/unavailable.js';
 import type { Phase } from './ops/health.js';
 import { Metrics } from './ops/metrics.js';
 import { openStore } from './session/stores/index.js';
@@ -192,7 +191,7 @@ async function whenAnswering(
       await work();
       return;
     } catch (error) {
-      if (!(error instanceof StoreUnavailable) && !isUnavailable(error)) throw error;
+      if (isRefusal(error) || !isUnavailable(error)) throw error;
       log.warn({ pause: seconds }, 'the database does not answer yet');
       print(`The database does not answer yet; trying again in ${seconds} s.`);
       await pause(seconds * 1000, undefined, { signal });

@@ -16,7 +16,26 @@ const SQLSTATES: ReadonlySet<string> = new Set([
   '40P01', // deadlock_detected
   '53200', // out_of_memory
   '53100', // disk_full
+  '55000', // object_not_in_prerequisite_state: the database takes no connections (ALLOW_CONNECTIONS false)
 ]);
+
+/** SQLSTATES of a server that lets this account in no more, or has no such database: somebody has to set it right. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  '28000', // invalid_authorization_specification
+  '28P01', // invalid_password
+  '3D000', // invalid_catalog_name
+]);
+
+const codeOf = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+
+/**
+ * Does the server refuse this account or database? To visitors that is 503 as any other fault, for it is none of theirs
+ * and passes when the password is set right; a start should end with it instead of waiting.
+ */
+export function isRefusal(error: unknown): boolean {
+  return REFUSALS.has(String(codeOf(error)));
+}
 
 /** Node's names for a connection that could not be made or broke. */
 const SYSTEM_CODES: ReadonlySet<string> = new Set([
@@ -45,8 +64,10 @@ export function isUnavailable(error: unknown): boolean {
   // Node tries IPv6 and IPv4 of one name, and reports both failures in one.
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(isUnavailable);
   if (error.name === 'KnexTimeoutError') return true;
-  const code: unknown = 'code' in error ? error.code : undefined;
-  if (typeof code === 'string') return code.startsWith('08') || SQLSTATES.has(code) || SYSTEM_CODES.has(code);
+  const code = codeOf(error);
+  if (typeof code === 'string') {
+    return code.startsWith('08') || SQLSTATES.has(code) || REFUSALS.has(code) || SYSTEM_CODES.has(code);
+  }
   // knex writes the statement before the driver's text: "select 1 - Connection terminated unexpectedly".
   return TEXTS.test(error.message) || TEXTS.test(error.message.slice(error.message.lastIndexOf(' - ') + 3));
 }

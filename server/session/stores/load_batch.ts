@@ -21,9 +21,12 @@ interface Waiter {
 class Load {
   readonly session_key: string;
   readonly waiters: Waiter[] = [];
+  readonly #open: Map<string, Load>;
 
-  constructor(session_key: string) {
+  /** @param open where later reads look for this one, to join it */
+  constructor(session_key: string, open: Map<string, Load>) {
     this.session_key = session_key;
+    this.#open = open;
   }
 
   readonly resolve = (session_data: string | null): void => {
@@ -31,6 +34,8 @@ class Load {
   };
 
   readonly reject = (error: unknown): void => {
+    // Given up before it was sent: whoever joined it now would wait for ever.
+    if (this.#open.get(this.session_key) === this) this.#open.delete(this.session_key);
     for (const { reject } of this.waiters) reject(error);
   };
 }
@@ -56,7 +61,7 @@ export class LoadBatch {
   load(session_key: string): Promise<string | null> {
     return new Promise((resolve, reject) => {
       const open = this.#open.get(session_key);
-      const load = open ?? new Load(session_key);
+      const load = open ?? new Load(session_key, this.#open);
       load.waiters.push({ resolve, reject });
       if (open !== undefined) return;
       this.#open.set(session_key, load);
