@@ -53,7 +53,8 @@ export interface EmbeddedPostgres {
  *   server runs on the folder, the folder holds something else, PostgreSQL does not start
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const { folder, log = () => {}, throwaway = false } = options;
+  const { log = () => {}, throwaway = false } = options;
+  const folder = path.resolve(options.folder);
   makeDataFolder(folder);
   const account = databaseAccount(path.join(folder, 'postgres', 'data'));
   const { initdb, postgres } = findBinaries(account, folder, log);
@@ -72,7 +73,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
       port,
       log: cluster.log,
       settings: [...(throwaway ? THROWAWAY : ['fsync=on']), ...(options.settings ?? [])],
-      ...(throwaway ? { remove: path.resolve(folder) } : {}),
+      ...(throwaway ? { remove: folder } : {}),
     });
     await untilReady(postmaster, urlOf(cluster, port, 'postgres'), cluster, place, log);
     return postmaster;

@@ -220,6 +220,16 @@ describe('the embedded PostgreSQL', function () {
       expect(readdirSync(folder).sort()).to.deep.equal(['database_url', 'postgres']);
     });
 
+    it('bears a strict umask', async () => {
+      const umask = process.umask(0o077);
+      try {
+        await start();
+      } finally {
+        process.umask(umask);
+      }
+      expect(log).to.deep.equal([]);
+    });
+
     it('takes an empty folder as one that is not there', async () => {
       mkdirSync(path.join(folder, 'postgres'), { recursive: true });
       expect(await ask((await start()).url, 'SELECT 1 AS one')).to.deep.equal([{ one: 1 }]);

@@ -1,6 +1,6 @@
 /** Where the files of the embedded PostgreSQL are: in the data folder, or where its account can read them. */
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { ImproperlyConfigured } from '../../errors.js';
 import { type Account, canReach } from './account.js';
@@ -16,7 +16,7 @@ const SHARED = ['/var/lib/koa-django-session', '/var/tmp/koa-django-session'];
 export function sharedFolder(account: Account): string {
   for (const folder of SHARED) {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o755 });
+      make(folder, 0o755);
       // /var/tmp is everybody's: a folder that another made there is not ours to trust.
       const { uid, mode } = lstatSync(folder);
       if (uid === 0 && (mode & 0o022) === 0 && canReach(account, folder)) return folder;
@@ -36,7 +36,12 @@ export function sharedFolder(account: Account): string {
  * Every file in it sets a mode of its own.
  */
 export function makeDataFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+  make(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
+}
+
+/** With this mode, whatever the umask. A folder that is there keeps its own. */
+function make(folder: string, mode: number): void {
+  if (mkdirSync(folder, { recursive: true }) !== undefined) chmodSync(folder, mode);
 }
 
 /**
