@@ -1,5 +1,7 @@
 /** The one way in which this project opens PostgreSQL: knex and pg with a bound on every wait. */
 import makeKnex, { type Knex } from 'knex';
+import type { Client } from 'pg';
+import { isSilence } from './unavailable.js';
 
 /** All times are seconds. `0` waits for ever, which suits a command that a person watches, never a request. */
 export interface DatabaseOptions {
@@ -54,15 +56,35 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
  */
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
   const connect = milliseconds(options.connect_timeout ?? 3);
-  return makeKnex({
+  const standing = new Map<string, Connection>();
+  const knex = makeKnex({
     client: 'pg',
     log: SILENT,
     connection: { ...connectionSettings(DATABASE_URL, options) },
-    // min 0: a connection that the server closed while idle is never handed out again.
-    pool: { min: 0, max: options.pool_size ?? 10 },
+    pool: {
+      // A connection that the server closed while idle is never handed out again.
+      min: 0,
+      max: options.pool_size ?? 10,
+      afterCreate: (connection: Connection, done: (error: null, connection: Connection) => void) => {
+        standing.set(connection.__knexUid, connection);
+        connection.once('end', () => standing.delete(connection.__knexUid));
+        done(null, connection);
+      },
+    },
     acquireConnectionTimeout: connect === 0 ? 60_000 : connect,
+    // The text of an error is the statement's with $1 in it, not with the values: those are sessions.
+    compileSqlOnError: false,
   });
+  // pg goes on to use a connection on which no answer came. If its other end is gone for good, each request that was
+  // given it would wait in vain, for the quarter of an hour after which TCP gives up.
+  knex.on('query-error', (error: unknown, { __knexUid }: Pick<Connection, '__knexUid'>) => {
+    if (isSilence(error)) void standing.get(__knexUid)?.end();
+  });
+  return knex;
 }
+
+/** pg's client as knex marks it. */
+type Connection = Client & { readonly __knexUid: string };
 
 /** A database URL as a person may see it: without password and without query parameters, which may hold another one. */
 export function withoutPassword(DATABASE_URL: string): string {

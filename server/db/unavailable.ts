@@ -68,8 +68,18 @@ export function isUnavailable(error: unknown): boolean {
   if (typeof code === 'string') {
     return code.startsWith('08') || SQLSTATES.has(code) || REFUSALS.has(code) || SYSTEM_CODES.has(code);
   }
-  // knex writes the statement before the driver's text: "select 1 - Connection terminated unexpectedly".
-  return TEXTS.test(error.message) || TEXTS.test(error.message.slice(error.message.lastIndexOf(' - ') + 3));
+  return TEXTS.test(driversText(error));
+}
+
+/** knex writes the statement before the driver's text: "select 1 - Connection terminated unexpectedly". */
+function driversText({ message }: Error): string {
+  const dash = message.lastIndexOf(' - ');
+  return dash < 0 ? message : message.slice(dash + 3);
+}
+
+/** Did query_timeout end it: no answer came, not even that of statement_timeout? */
+export function isSilence(error: unknown): boolean {
+  return error instanceof Error && driversText(error) === 'Query read timeout';
 }
 
 /** The error to throw in its place; 503, the driver's own error stays as `cause`. */
