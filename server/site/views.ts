@@ -89,7 +89,8 @@ export class Pages {
       status,
       title: known ? title : texts[status < 500 ? 'error_400' : 'error_500'],
       text: known ? text : null,
-      detail: known && !this.#options.lab ? null : message,
+      // In development the reason too, where there is more to say than the text above it.
+      detail: known && (!this.#options.lab || status === 404 || status === 405) ? null : message,
     });
   };
 

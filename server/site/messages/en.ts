@@ -89,7 +89,8 @@ export const EN = {
   goods_missing: 'There is no such product.',
 
   second_title: 'A second login',
-  second_question: 'What happens to the table django_session when a second person logs in in the same browser?',
+  second_question: 'What happens to the table django_session when a second person logs in with the same browser?',
+  second_answer_title: 'The answer in short',
   second_answer:
     "The first person's row is deleted with everything in it, and the second person gets a new row with a new key. No row ever holds two people's data, and the old cookie opens nothing any more. Rows of other browsers stay as they are.",
   second_now_title: "This browser's row now",

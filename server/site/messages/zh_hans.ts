@@ -85,6 +85,7 @@ export const ZH_HANS: Messages = {
 
   second_title: '再次登录',
   second_question: '在同一个浏览器里，第二个人登录时，django_session 表会发生什么变化？',
+  second_answer_title: '简短的回答',
   second_answer:
     '第一个人的那一行连同其中所有数据都被删除，第二个人得到一个新的键和新的一行。没有哪一行会同时保存两个人的数据，旧的 Cookie 也就此失效。其他浏览器的行不受影响。',
   second_now_title: '这个浏览器现在的一行',
