@@ -1,4 +1,5 @@
 /** What visitors see while the database is away, in every way in which it can be, and after it has come back. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { User } from '../../server/auth/users.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -125,9 +126,11 @@ describe('under fire: the database is away', function () {
         expect((await visitor.get(`${server.url}/static/style.css`)).status).to.equal(200);
 
         const crowd = await Promise.all(
-          Array.from({ length: 60 }, (_, i) =>
-            new Visitor(session_keys[i % 3]).get(`${server.url}${i % 2 === 0 ? '/api/me/' : '/goods/'}`),
-          ),
+          Array.from({ length: 60 }, async (_, i) => {
+            // They come one after another, so that some wait behind others that wait.
+            await pause(i * 25);
+            return new Visitor(session_keys[i % 3]).get(`${server.url}${i % 2 === 0 ? '/api/me/' : '/goods/'}`);
+          }),
         );
         for (const [i, answer] of crowd.entries()) expectUnavailable(answer, `request ${i} of a crowd`);
         expect(visitors.map(kept)).to.deep.equal(session_keys);
@@ -182,6 +185,20 @@ describe('under fire: the database is away', function () {
     });
     expect(visitor.session_key).to.equal(session_key);
     expect(await planted.read(session_key)).to.deep.equal({ ...planted.login(user), visits: 3 });
+  });
+
+  it('connections that went silent for good are replaced, when new ones can be had', async () => {
+    const visitor = new Visitor(await planted.session({}, user));
+    const crowd = (): Promise<Answer[]> =>
+      Promise.all(Array.from({ length: 20 }, () => visitor.get(`${server.url}/goods/`)));
+    await crowd();
+    await proxy.become('lose');
+    const since = performance.now();
+    await until(async () => (await crowd()).every(({ status }) => status === 200) || undefined, {
+      seconds: RECOVERY,
+      what: () => 'twenty requests at once to be answered',
+    });
+    expect((performance.now() - since) / 1000).to.be.below(RECOVERY);
   });
 
   it('a connection that PostgreSQL ended while idle disturbs nobody for longer than a moment', async () => {

@@ -5,9 +5,10 @@ import { Conversation, Messages } from './messages.js';
 
 /**
  * `refuse`: nobody listens, and what stood is closed. `reset`: every connection is answered with RST. `silent`: bytes
- * vanish in both directions, as with a cut cable, until it is mended; then they arrive, as TCP sends them again.
+ * vanish in both directions, as with a cut cable, until it is mended; then they arrive, as TCP sends them again. `lose`
+ * silences for good what stands, as when another machine takes over an address; new connections pass.
  */
-export type Mode = 'pass' | 'refuse' | 'reset' | 'silent';
+export type Mode = 'pass' | 'refuse' | 'reset' | 'silent' | 'lose';
 
 /** What to do when a statement passes, and where: before PostgreSQL gets it, or after it is done and committed. */
 export interface Trap {
@@ -204,7 +205,7 @@ export class FaultProxy {
       this.#server.listen(this.#port, '127.0.0.1');
       await once(this.#server, 'listening');
     }
-    if (mode === 'silent') for (const link of this.#links) link.hold();
+    if (mode === 'silent' || mode === 'lose') for (const link of this.#links) link.hold();
     if (mode === 'reset') for (const link of this.#links) link.reset();
     if (mode === 'refuse') {
       for (const link of this.#links) link.close();
