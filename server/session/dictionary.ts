@@ -4,7 +4,13 @@ import type { Clock } from '../clock.js';
 import { KeyError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { Document } from './document.js';
-import { type ExpiryInput, expiry_value, get_expiry_age, get_expiry_date } from './expiry.js';
+import {
+  type ExpiryInput,
+  expiry_value,
+  get_expire_at_browser_close,
+  get_expiry_age,
+  get_expiry_date,
+} from './expiry.js';
 
 export const TEST_COOKIE_NAME = 'testcookie';
 export const TEST_COOKIE_VALUE = 'worked';
@@ -155,8 +161,7 @@ export abstract class SessionDictionary {
   }
 
   get_expire_at_browser_close(): boolean {
-    const expiry = this.get(EXPIRY);
-    return expiry === null ? this.#settings.SESSION_EXPIRE_AT_BROWSER_CLOSE : expiry === 0;
+    return get_expire_at_browser_close(this.get(EXPIRY), this.#settings.SESSION_EXPIRE_AT_BROWSER_CLOSE);
   }
 
   #expiry(options: ExpiryOptions): unknown {

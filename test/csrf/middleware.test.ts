@@ -36,7 +36,7 @@ function site({ settings: values = {}, handle, session, render = {} }: Site = {}
   };
   if (session !== undefined) app.use(withSession(session));
   app.use(exceptions(render));
-  app.use(formBody({ settings: options.settings }));
+  app.use(formBody({ settings: settings(values) }));
   app.use(csrf(app, options));
   app.use(
     handle ??

@@ -1,13 +1,11 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { ImproperlyConfigured } from '../../server/errors.js';
 import { installProxies } from '../../server/http/proxies.js';
+import { closeServers, serve } from './serve.js';
 
 describe('trusted proxies', () => {
-  let server: Server | undefined;
-  afterEach(() => server?.close());
+  afterEach(closeServers);
 
   async function seen(networks: readonly string[], headers: Record<string, string>): Promise<object> {
     const app = new Koa();
@@ -15,11 +13,8 @@ describe('trusted proxies', () => {
     app.use((ctx) => {
       ctx.body = { ip: ctx.ip, secure: ctx.secure };
     });
-    server = createServer(app.callback());
-    await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const response = await fetch(`http://127.0.0.1:${port}/`, { headers });
-    return (await response.json()) as object;
+    const { ask } = await serve(app);
+    return JSON.parse((await ask({ headers })).text) as object;
   }
   const forged = { 'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'https' };
 
