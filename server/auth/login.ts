@@ -54,6 +54,10 @@ export async function login(ctx: Context, user: User, options: { readonly backen
   const backend = options.backend ?? user.backend ?? onlyOne(backends).path;
   const session = sessionOf(ctx);
   const session_auth_hash = get_session_auth_hash(user.password, settings.SECRET_KEY);
+  // Django notes the time last. When the user's row is locked or the database away, this fails while the session that
+  // the browser knows still is what it was; after it the old key would be gone and the new one sent to nobody.
+  const found = backends.find(({ path }) => path === backend);
+  const stored = await found?.update_last_login?.(user, new Date(now() * 1000));
 
   if (!session.has_key(SESSION_KEY)) await cycle(session);
   else if (!isSessionOf(session, user, session_auth_hash)) await session.flush();
@@ -62,11 +66,8 @@ export async function login(ctx: Context, user: User, options: { readonly backen
   session.set(SESSION_KEY, String(user.id));
   session.set(BACKEND_SESSION_KEY, backend);
   session.set(HASH_SESSION_KEY, session_auth_hash);
-  setUser(ctx, user);
   rotate_token(ctx);
 
-  const found = backends.find(({ path }) => path === backend);
-  const stored = await found?.update_last_login?.(user, new Date(now() * 1000));
   const current = stored === undefined || stored === null ? user : new User(stored, backend);
   setUser(ctx, current);
   user_logged_in?.(ctx, current);

@@ -1,6 +1,7 @@
 /** Users: Django's table auth_user through knex, and who `ctx.request.user` is (django.contrib.auth.models). */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
+import { shareOf, Turns } from '../db/turns.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
@@ -160,10 +161,12 @@ const TOO_LONG = '22001';
 export class UserTable {
   readonly #knex: Knex;
   readonly #now: Clock;
+  readonly #turns: Turns;
 
   constructor(knex: Knex, { now = systemClock }: { readonly now?: Clock } = {}) {
     this.#knex = knex;
     this.#now = now;
+    this.#turns = new Turns(shareOf(knex));
   }
 
   /** null when there is none, also for what is no id at all. */
@@ -238,7 +241,9 @@ export class UserTable {
   ): Promise<User | null> {
     const { name, text } = STATEMENTS[statement];
     try {
-      const result: { rows: readonly UserRow[] } = await this.#knex.raw(text, [...bindings]).options({ name });
+      const result = await this.#turns.run(
+        async (): Promise<{ rows: readonly UserRow[] }> => this.#knex.raw(text, [...bindings]).options({ name }),
+      );
       const row = result.rows[0];
       // pg gives a bigint column, which a Django project may have made of the id, as text.
       return row === undefined ? null : new User({ ...row, id: Number(row.id) });

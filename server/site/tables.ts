@@ -1,5 +1,6 @@
 /** The tables that pages read by themselves: the goods, and for the lab the row of a session. The site's only SQL. */
 import type { Knex } from 'knex';
+import { shareOf, Turns } from '../db/turns.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 
 export type Database = Knex;
@@ -24,9 +25,11 @@ export interface StoredSession {
 /** @throws StoreUnavailable from every method when the database does not answer */
 export class SiteTables {
   readonly #knex: Knex;
+  readonly #turns: Turns;
 
   constructor(knex: Knex) {
     this.#knex = knex;
+    this.#turns = new Turns(shareOf(knex));
   }
 
   async goods(): Promise<readonly GoodRow[]> {
@@ -52,7 +55,7 @@ export class SiteTables {
 
   async #ask<Row>(query: PromiseLike<Row[]>): Promise<Row[]> {
     try {
-      return await query;
+      return await this.#turns.run(async () => query);
     } catch (error) {
       throw isUnavailable(error) ? unavailable(error) : error;
     }

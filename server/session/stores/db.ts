@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { clear_expired } from '../../db/clear_expired.js';
+import { shareOf } from '../../db/turns.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
 import { CreateError, UpdateError } from '../../errors.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
@@ -71,7 +72,7 @@ export interface DatabaseStoreOptions {
   readonly now?: Clock;
   /** How reads and writes of one tick share statements. */
   readonly batches?: LanesOptions;
-  /** The most connections that wait for the locks of rows, so that the others are free; leave the pool some. */
+  /** The most connections that wait for the locks of rows, so that the others are free; half the pool when absent. */
   readonly row_locks?: number;
 }
 
@@ -87,7 +88,7 @@ export class DatabaseStore implements SessionStore {
   readonly #rows: RowQueue;
 
   /** @param knex connected to PostgreSQL with server/db/knex.ts's timeouts, or your own */
-  constructor(knex: Knex, { now = systemClock, batches, row_locks = 5 }: DatabaseStoreOptions = {}) {
+  constructor(knex: Knex, { now = systemClock, batches, row_locks = shareOf(knex) }: DatabaseStoreOptions = {}) {
     this.#knex = knex;
     this.#now = now;
     this.#rows = new RowQueue(row_locks, isUnavailable);

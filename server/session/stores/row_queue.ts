@@ -10,8 +10,11 @@ interface Turn {
 /** Milliseconds: whoever waited longer for the same session gives up together with who waited for the lock. */
 const FRESH = 150;
 
-/** Milliseconds after which nobody waits on, whatever the session. */
-const LONGEST = 2500;
+/**
+ * Milliseconds after which nobody waits on, whatever the session: a turn that begins later would end after the three
+ * seconds in which a page answers.
+ */
+const LONGEST = 1500;
 
 /**
  * Runs what may have to wait for a row's lock: one at a time for a session, a few at a time altogether. Fifty requests

@@ -1,0 +1,193 @@
+/** A locked row, a slow statement, a full pool: whoever needs it waits, within a bound, and the others go on. */
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { FaultProxy } from './fault_proxy.js';
+import { PASSWORD, Planted } from './planted.js';
+import { type Environment, ServerProcess, showLogs } from './processes.js';
+import { type Answer, hangUp, Visitor } from './visitor.js';
+
+/** Seconds within which whoever waits is told. */
+const BOUND = 3;
+/** Seconds that the others may take: far less than any timeout, and much for a busy machine. */
+const SOON = 0.8;
+
+describe('under fire: what is held up, and what is not', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let proxy: FaultProxy;
+  let planted: Planted;
+  let server: ServerProcess;
+  /** With three connections. */
+  let small: ServerProcess;
+
+  before(async () => {
+    database = await testDatabase();
+    planted = new Planted(database.knex);
+    proxy = await FaultProxy.start(database.url);
+    const start = (environment: Environment): Promise<ServerProcess> =>
+      ServerProcess.ready({ DATABASE_URL: proxy.url, TRUSTED_PROXIES: '127.0.0.1', ...environment });
+    [server, small] = await Promise.all([start({}), start({ DATABASE_POOL: '3' })]);
+  });
+  beforeEach(() => hangUp());
+  afterEach(async function () {
+    showLogs(this.currentTest, [server, small]);
+    await proxy.mend();
+  });
+  after(async () => {
+    hangUp();
+    await Promise.all([server?.stop(), small?.stop()]);
+    await proxy?.close();
+    await database?.drop();
+  });
+
+  const times = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+  const sessions = (count: number): Promise<string[]> =>
+    Promise.all(times(count).map((i) => planted.session({ visits: i })));
+
+  /** Do `work` while another connection holds what `lock` takes. */
+  async function whileHeld(lock: (transaction: Knex.Transaction) => Promise<unknown>, work: () => Promise<void>) {
+    const transaction = await database.knex.transaction();
+    try {
+      await lock(transaction);
+      await work();
+    } finally {
+      await transaction.rollback();
+    }
+  }
+  const rows = (session_keys: readonly string[]) => (transaction: Knex.Transaction) =>
+    transaction('django_session')
+      .whereIn('session_key', [...session_keys])
+      .forUpdate();
+
+  /** Reads and writes of a hundred other sessions, over a second or so, while `held` waits. */
+  async function othersGoOn(url: string, held: Promise<readonly Answer[]>): Promise<readonly Answer[]> {
+    let waiting = true;
+    void held.then(() => {
+      waiting = false;
+    });
+    const others = await sessions(20);
+    const slowest: { seconds: number; what: string } = { seconds: 0, what: '' };
+    let asked = 0;
+    for (let round = 0; round < 40 && waiting; round += 1) {
+      await Promise.all(
+        others.map(async (session_key, i) => {
+          const visitor = new Visitor(session_key);
+          const write = i % 2 === 0;
+          const answer = await visitor.ops(url, write ? ['set', 'round', round] : ['get', 'visits']);
+          expect(answer.status, `${write ? 'a write' : 'a read'} of another session`).to.equal(200);
+          asked += 1;
+          if (answer.seconds > slowest.seconds) Object.assign(slowest, { seconds: answer.seconds, what: `${i}` });
+        }),
+      );
+    }
+    expect(asked).to.be.greaterThan(20);
+    expect(slowest.seconds, 'the slowest answer to another session').to.be.below(SOON);
+    return held;
+  }
+
+  function expectGivenUp(answers: readonly Answer[]): void {
+    for (const answer of answers) {
+      expect(answer.status, answer.text).to.equal(503);
+      expect(answer.headers).to.have.property('retry-after');
+      const cookies = answer.headers['set-cookie'] ?? [];
+      expect(
+        cookies.filter((line) => line.startsWith('sessionid=')),
+        'session cookies',
+      ).to.be.empty;
+      expect(answer.seconds).to.be.below(BOUND);
+    }
+  }
+
+  for (const [name, url] of [
+    ['ten connections', () => server.url],
+    ['three connections', () => small.url],
+  ] as const) {
+    describe(`with ${name}`, () => {
+      it('a locked row holds up those who write it, thirty at once, and nobody else', async () => {
+        const session_key = await planted.session({ visits: 1 });
+        await whileHeld(rows([session_key]), async () => {
+          const writers = Promise.all(
+            times(30).map((i) => new Visitor(session_key).ops(url(), ['set', `late ${i}`, true])),
+          );
+          expectGivenUp(await othersGoOn(url(), writers));
+          const reader = await new Visitor(session_key).ops(url(), ['get', 'visits']);
+          expect(reader.results).to.deep.equal([1]);
+        });
+        expect((await new Visitor(session_key).ops(url(), ['set', 'after', true])).status).to.equal(200);
+        expect(await planted.read(session_key)).to.deep.equal({ visits: 1, after: true });
+      });
+
+      it('fifteen locked rows hold up those who write, cycle and end them, and nobody else', async () => {
+        const locked = await sessions(15);
+        await whileHeld(rows(locked), async () => {
+          const ops = [[['set', 'late', 1]], [['cycle_key']], [['flush']]];
+          const writers = Promise.all(
+            locked.map((session_key, i) => new Visitor(session_key).ops(url(), ...(ops[i % 3] ?? []))),
+          );
+          expectGivenUp(await othersGoOn(url(), writers));
+        });
+        for (const [i, session_key] of locked.entries()) {
+          expect(await planted.read(session_key)).to.deep.equal({ visits: i });
+        }
+      });
+
+      it('a statement that is stuck holds up those who share it, and nobody else', async () => {
+        for (const statement of [/SELECT .*session_data.* FROM django_session/s, /UPDATE django_session/]) {
+          const stuck = proxy.set({ statement, when: 'before', action: 'hold' });
+          const session_key = await planted.session({ visits: 1 });
+          const held = new Visitor(session_key).ops(url(), ['set', 'late', 1]);
+          await stuck.sprung;
+          expectGivenUp(await othersGoOn(url(), Promise.all([held])));
+          await proxy.mend();
+        }
+      });
+
+      it('a locked table of users holds up those who are logged in, and no other session', async () => {
+        const user = await planted.user();
+        const logged_in = await Promise.all(times(30).map(() => planted.session({}, user)));
+        await whileHeld(
+          (transaction) => transaction.raw('LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE'),
+          async () => {
+            const held = Promise.all(logged_in.map((key) => new Visitor(key).get(`${url()}/api/me/`)));
+            expectGivenUp(await othersGoOn(url(), held));
+          },
+        );
+        const after = await Promise.all(logged_in.map((key) => new Visitor(key).get(`${url()}/api/me/`)));
+        for (const { text } of after) expect(text).to.contain(user.username);
+      });
+
+      it('a locked table of a page holds up those who look at that page, and nobody else', async () => {
+        await whileHeld(
+          (transaction) => transaction.raw('LOCK TABLE koa_goods IN ACCESS EXCLUSIVE MODE'),
+          async () => {
+            const held = Promise.all(times(30).map(() => new Visitor().get(`${url()}/goods/`)));
+            expectGivenUp(await othersGoOn(url(), held));
+          },
+        );
+      });
+    });
+  }
+
+  it('a locked user cannot log in for a while, keeps the session as it was, and others log in', async () => {
+    const [locked, other] = [await planted.user(), await planted.user()];
+    const session_key = await planted.session({ viewed: [1, 2] });
+    const visitor = new Visitor(session_key);
+    const login = (who: Visitor, { username }: { readonly username: string }): Promise<Answer> =>
+      who.post(`${server.url}/login/`, { username, password: PASSWORD });
+    await whileHeld(
+      (transaction) => transaction('auth_user').where({ id: locked.id }).forUpdate(),
+      async () => {
+        const held = login(visitor, locked);
+        const passed = await login(new Visitor(undefined, { 'x-forwarded-for': '10.0.0.1' }), other);
+        expect(passed.status).to.equal(302);
+        expect(passed.seconds).to.be.below(SOON);
+        expectGivenUp(await othersGoOn(server.url, Promise.all([held])));
+      },
+    );
+    expect(visitor.session_key).to.equal(session_key);
+    expect(await planted.read(session_key)).to.deep.equal({ viewed: [1, 2] });
+    expect((await login(visitor, locked)).status).to.equal(302);
+    expect(await planted.read(visitor.session_key ?? '')).to.deep.equal({ viewed: [1, 2], ...planted.login(locked) });
+  });
+});
