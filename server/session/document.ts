@@ -6,6 +6,9 @@
  */
 import { join_members, parse_json, print_json, split_members } from '../signing/python_json.js';
 
+/** Members' JSON texts by key, in order. */
+export type MemberTexts = ReadonlyMap<string, string>;
+
 interface Member {
   /** The text as read; undefined for a value that was set here. */
   readonly raw: string | undefined;
@@ -13,62 +16,82 @@ interface Member {
   value?: unknown;
 }
 
-/** Members' JSON texts by key, in order. */
-export type MemberTexts = ReadonlyMap<string, string>;
-
 const isMutable = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 export class Document {
-  readonly #members: Map<string, Member>;
+  /** As read, shared with others that read the same, and never changed. */
+  readonly #texts: MemberTexts;
+  /** Those of them that somebody asked for: most requests look at two or three. */
+  readonly #looked = new Map<string, Member>();
+  /** All members, once one was set or deleted; what lies in #looked is in here, too. */
+  #members: Map<string, Member> | undefined;
 
-  private constructor(members: Map<string, Member>) {
-    this.#members = members;
+  private constructor(texts: MemberTexts) {
+    this.#texts = texts;
   }
 
   static empty(): Document {
     return new Document(new Map());
   }
 
+  /** @param texts not to be changed by anybody from now on */
   static fromTexts(texts: MemberTexts): Document {
-    const members = new Map<string, Member>();
-    for (const [key, raw] of texts) members.set(key, { raw });
-    return new Document(members);
+    return new Document(texts);
   }
 
   get size(): number {
-    return this.#members.size;
+    return (this.#members ?? this.#texts).size;
   }
 
   has(key: string): boolean {
-    return this.#members.has(key);
+    return (this.#members ?? this.#texts).has(key);
   }
 
   /** The value, or undefined when the key is absent. Arrays and objects are the document's own: a change is saved. */
   get(key: string): unknown {
-    const member = this.#members.get(key);
+    const member = this.#members === undefined ? this.#look(key) : this.#members.get(key);
     if (member === undefined) return undefined;
     if (!('value' in member)) member.value = parse_json(member.raw ?? 'null');
     return member.value;
   }
 
+  #look(key: string): Member | undefined {
+    const looked = this.#looked.get(key);
+    if (looked !== undefined) return looked;
+    const raw = this.#texts.get(key);
+    if (raw === undefined) return undefined;
+    const member = { raw };
+    this.#looked.set(key, member);
+    return member;
+  }
+
   /** @throws TypeError at once when the value is nothing that JSON can hold, and the document stays as it was */
   set(key: string, value: unknown): void {
     print_json(value);
-    this.#members.set(key, { raw: undefined, value });
+    this.#own().set(key, { raw: undefined, value });
   }
 
   delete(key: string): boolean {
-    return this.#members.delete(key);
+    return this.#own().delete(key);
+  }
+
+  #own(): Map<string, Member> {
+    if (this.#members !== undefined) return this.#members;
+    const members = new Map<string, Member>();
+    for (const [key, raw] of this.#texts) members.set(key, this.#looked.get(key) ?? { raw });
+    this.#members = members;
+    return members;
   }
 
   keys(): string[] {
-    return [...this.#members.keys()];
+    return [...(this.#members ?? this.#texts).keys()];
   }
 
-  /** Every member's JSON text: as it was read, or printed anew if it was set or changed inside. */
-  texts(): Map<string, string> {
-    const texts = new Map<string, string>();
-    for (const [key, member] of this.#members) texts.set(key, memberText(member));
+  /** Every member's JSON text: as it was read, or printed anew if it was set or changed inside. Not to be changed. */
+  texts(): MemberTexts {
+    const members = this.#members ?? this.#looked;
+    const texts = new Map<string, string>(this.#members === undefined ? this.#texts : []);
+    for (const [key, member] of members) texts.set(key, memberText(member));
     return texts;
   }
 
@@ -78,11 +101,12 @@ export class Document {
   }
 }
 
-function memberText({ raw, ...rest }: Member): string {
-  if (raw === undefined) return print_json(rest.value);
-  if (!isMutable(rest.value)) return raw;
+function memberText(member: Member): string {
+  const { raw } = member;
+  if (raw === undefined) return print_json(member.value);
+  if (!isMutable(member.value)) return raw;
   // Parsing may lose what Python can tell apart (1.0 and 1), so a value is held against its own reading, not the text.
-  const text = print_json(rest.value);
+  const text = print_json(member.value);
   return text === print_json(parse_json(raw)) ? raw : text;
 }
 

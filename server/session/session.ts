@@ -334,7 +334,7 @@ class FreshDictionary extends SessionDictionary {
     return this.#document;
   }
 
-  texts(): Map<string, string> {
+  texts(): MemberTexts {
     return this.#document.texts();
   }
 }

@@ -39,12 +39,9 @@ export class VerifiedTexts {
   /** The members of session_data; empty when its signature is wrong, as SessionCodec.decode. Not to be changed. */
   read(session_data: string): MemberTexts {
     const tail = session_data.slice(-TAIL);
+    const known = this.#young.get(tail) ?? this.#revived(tail);
+    if (known?.session_data === session_data) return known.texts;
     if (!this.#seenBefore(tail)) return this.#codec.members(session_data) ?? new Map();
-    const known = this.#young.get(tail) ?? this.#old.get(tail);
-    if (known?.session_data === session_data) {
-      if (!this.#young.has(tail)) this.#keep(tail, known);
-      return known.texts;
-    }
     const texts = this.#codec.members(session_data);
     // Nothing is remembered of a wrong signature: each reading is reported.
     if (texts === null) return new Map();
@@ -52,6 +49,16 @@ export class VerifiedTexts {
     const bytes = session_data.length * 4 + texts.size * 200;
     if (bytes < this.#half / 16) this.#keep(tail, { session_data, texts, bytes });
     return texts;
+  }
+
+  /** An entry of the older generation, which lives on by being asked for. */
+  #revived(tail: string): Entry | undefined {
+    const entry = this.#old.get(tail);
+    if (entry !== undefined) {
+      this.#old.delete(tail);
+      this.#keep(tail, entry);
+    }
+    return entry;
   }
 
   #keep(tail: string, entry: Entry): void {
@@ -63,7 +70,7 @@ export class VerifiedTexts {
     this.#youngBytes = 0;
   }
 
-  /** Marks a text as seen. A hash that two share costs one of them a useless look-up, no more. */
+  /** Marks a text as seen. Two texts that share a place drive each other out, and are decoded once more. */
   #seenBefore(tail: string): boolean {
     let hash = 0;
     for (let index = 0; index < tail.length; index += 1) hash = (Math.imul(hash, 31) + tail.charCodeAt(index)) | 0;
