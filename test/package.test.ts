@@ -50,8 +50,23 @@ describe('the package', () => {
     expect([...loaded].filter((specifier) => heavy.test(specifier))).to.deep.equal([]);
   });
 
-  it("names no registry's address in its lock file", () => {
-    expect(readFileSync(path.join(root, 'package-lock.json'), 'utf8')).not.to.match(/"resolved"/);
+  describe('has a lock file', () => {
+    const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
+      readonly packages: Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
+    };
+
+    it("that names no registry's address", () => {
+      expect(JSON.stringify(lock)).not.to.contain('"resolved"');
+    });
+
+    // npm leaves out an optional package that it does not find, and `npm ci` then refuses the lock file everywhere.
+    it('that has every platform, so that npm ci accepts it', () => {
+      const present = new Set(Object.keys(lock.packages).map((place) => place.replace(/^.*node_modules\//, '')));
+      const wanted = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) =>
+        Object.keys(optionalDependencies),
+      );
+      expect(wanted.filter((name) => !present.has(name))).to.deep.equal([]);
+    });
   });
 
   describe("the README's example", () => {
