@@ -106,10 +106,12 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     phase = 'stopping';
+    const end = performance.now() + settings.SHUTDOWN_TIMEOUT * 1000;
     abort.abort();
     await Promise.all([close(server, settings.SHUTDOWN_TIMEOUT), metricsServer && close(metricsServer, 1)]);
-    await Promise.all([ready.catch(() => {}), clearing]);
-    await knex.destroy();
+    const quiet = Promise.all([ready.catch(() => {}), clearing]).then(() => knex.destroy());
+    // What hangs in a database that does not answer is left behind: PostgreSQL rolls it back.
+    await Promise.race([quiet, pause(Math.max(LEAST_REST, end - performance.now()), undefined, { ref: false })]);
     await embedded?.stop();
   };
   return {
@@ -175,6 +177,9 @@ function close(server: Server, timeout: number): Promise<void> {
     server.closeIdleConnections();
   });
 }
+
+/** Milliseconds that connections to the database have to close, however late it is. */
+const LEAST_REST = 500;
 
 const FIRST_PAUSE = 0.25;
 const LONGEST_PAUSE = 5;

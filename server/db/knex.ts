@@ -24,6 +24,7 @@ export interface ConnectionSettings {
   readonly query_timeout: number;
   readonly idle_in_transaction_session_timeout: number;
   readonly keepAlive: boolean;
+  readonly keepAliveInitialDelayMillis: number;
 }
 
 const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
@@ -44,6 +45,8 @@ export function connectionSettings(DATABASE_URL: string, options: DatabaseOption
     query_timeout: statement === 0 ? 0 : statement + 250,
     idle_in_transaction_session_timeout: statement === 0 ? 0 : statement * 4,
     keepAlive: true,
+    // A migration has no timeout; so asked after ten seconds, a host that is gone is found out ten seconds later.
+    keepAliveInitialDelayMillis: 10_000,
   };
 }
 

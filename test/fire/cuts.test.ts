@@ -1,0 +1,164 @@
+/** The connection breaks at a statement: what is answered 2xx stands whole, and there is no half login or logout. */
+import { expect } from 'chai';
+import type { User } from '../../server/auth/users.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { FaultProxy, type Trap } from './fault_proxy.js';
+import { PASSWORD, Planted } from './planted.js';
+import { ServerProcess, showLogs } from './processes.js';
+import { hangUp, Visitor } from './visitor.js';
+
+/** Every statement by which a request changes something. */
+const STATEMENTS: Readonly<Record<string, RegExp>> = {
+  COMMIT: /^COMMIT/i,
+  BEGIN: /^BEGIN/i,
+  'SELECT FOR UPDATE': /FOR UPDATE\s*$/,
+  'UPDATE of a session': /UPDATE django_session/,
+  'INSERT of a session': /INSERT INTO django_session/,
+  'DELETE of a session': /DELETE FROM django_session/,
+  'UPDATE of a user': /UPDATE auth_user/,
+};
+
+describe('under fire: the connection is cut at a statement', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let proxy: FaultProxy;
+  let planted: Planted;
+  let server: ServerProcess;
+  let user: User;
+
+  before(async () => {
+    database = await testDatabase();
+    planted = new Planted(database.knex);
+    proxy = await FaultProxy.start(database.url);
+    server = await ServerProcess.ready({ DATABASE_URL: proxy.url, TRUSTED_PROXIES: '127.0.0.1' });
+    user = await planted.user();
+  });
+  beforeEach(() => hangUp());
+  afterEach(async function () {
+    showLogs(this.currentTest, [server]);
+    await proxy.mend();
+  });
+  after(async () => {
+    hangUp();
+    await server?.stop();
+    await proxy?.close();
+    await database?.drop();
+  });
+
+  let logins = 0;
+  const login = (visitor: Visitor): ReturnType<Visitor['post']> =>
+    visitor.post(`${server.url}/login/`, { username: user.username, password: PASSWORD });
+  const browser = (session_key?: string): Visitor => {
+    logins += 1;
+    return new Visitor(session_key, { 'x-forwarded-for': `10.2.0.${logins}` });
+  };
+  const isLoggedIn = async (visitor: Visitor): Promise<boolean> =>
+    (await visitor.get(`${server.url}/api/me/`)).text.includes(user.username);
+
+  /** Cut at every statement, before and after it. @returns the cuts that came about */
+  async function everyCut(round: (what: string) => Promise<void>): Promise<string[]> {
+    const cut: string[] = [];
+    for (const [name, statement] of Object.entries(STATEMENTS)) {
+      for (const when of ['before', 'after'] as const satisfies readonly Trap['when'][]) {
+        const trap = proxy.set({ statement, when, action: 'cut' });
+        await round(`cut ${when} ${name}`);
+        if (trap.caught > 0) cut.push(`${when} ${name}`);
+        await proxy.mend();
+      }
+    }
+    return cut;
+  }
+
+  it('a login is answered as done only when it is, and otherwise nobody is half logged in', async () => {
+    const cut = await everyCut(async (what) => {
+      const session_key = await planted.session({ viewed: [1] });
+      const visitor = browser(session_key);
+      const answer = await login(visitor);
+      expect([302, 503], `${what}: ${answer.text}`).to.include(answer.status);
+      if (answer.status === 302) {
+        expect(await planted.read(visitor.session_key ?? ''), what).to.deep.equal({
+          viewed: [1],
+          ...planted.login(user),
+        });
+        expect(await planted.read(session_key), what).to.equal(null);
+      } else {
+        expect(answer.headers, what).to.have.property('retry-after');
+        expect(visitor.session_key, what).to.equal(session_key);
+        expect(await isLoggedIn(browser(session_key)), what).to.equal(false);
+        // The old row is as it was, or gone with the new key that nobody was told; never one that is logged in.
+        expect([JSON.stringify({ viewed: [1] }), 'null'], what).to.include(
+          JSON.stringify(await planted.read(session_key)),
+        );
+        const again = await login(browser(session_key));
+        expect(again.status, `${what}: the next try`).to.equal(302);
+      }
+    });
+    expect(cut).to.include.members(['before COMMIT', 'after COMMIT', 'after UPDATE of a session']);
+  });
+
+  it('a login of a browser without a session leaves none behind that anybody could use', async () => {
+    const cut = await everyCut(async (what) => {
+      const visitor = browser();
+      const { status } = await login(visitor);
+      expect([302, 503], what).to.include(status);
+      expect(await isLoggedIn(visitor), what).to.equal(status === 302);
+    });
+    expect(cut).to.include.members(['before INSERT of a session', 'after INSERT of a session']);
+  });
+
+  it('a logout is answered as done only when the row is gone', async () => {
+    const cut = await everyCut(async (what) => {
+      const session_key = await planted.session({ basket: [1] }, user);
+      const { status } = await new Visitor(session_key).post(`${server.url}/logout/`);
+      expect([302, 503], what).to.include(status);
+      const row = await planted.read(session_key);
+      if (status === 302) expect(row, what).to.equal(null);
+      else if (row !== null) expect(row, what).to.deep.equal({ basket: [1], ...planted.login(user) });
+    });
+    expect(cut).to.include.members(['before DELETE of a session', 'after DELETE of a session']);
+  });
+
+  it('a write is answered as done only when the row holds all of it', async () => {
+    const cut = await everyCut(async (what) => {
+      const session_key = await planted.session({ base: 1 });
+      // Five at once, so that some have to join what others wrote.
+      const writers = await Promise.all(
+        [1, 2, 3, 4, 5].map(async (writer) => {
+          const keys = ['a', 'b', 'c'].map((letter) => `${letter}${writer}`);
+          const ops = keys.map((key) => ['set', key, what]);
+          return { keys, ...(await new Visitor(session_key).ops(server.url, ...ops)) };
+        }),
+      );
+      const row = (await planted.read(session_key)) ?? {};
+      expect(row['base'], what).to.equal(1);
+      for (const { keys, status } of writers) {
+        expect([200, 503], what).to.include(status);
+        const written = keys.filter((key) => row[key] === what).length;
+        expect(status === 200 ? [3] : [0, 3], what).to.include(written);
+      }
+    });
+    expect(cut).to.include.members(['before COMMIT', 'after COMMIT', 'before UPDATE of a session']);
+  });
+
+  it('a new key is answered as done only when the old row is gone and the new one whole', async () => {
+    const cut = await everyCut(async (what) => {
+      const session_key = await planted.session({ base: 1 }, user);
+      const visitor = new Visitor(session_key);
+      const { status } = await visitor.ops(server.url, ['set', 'a', 1], ['cycle_key']);
+      expect([200, 503], what).to.include(status);
+      const old = await planted.read(session_key);
+      if (status === 200) {
+        expect(old, what).to.equal(null);
+        expect(await planted.read(visitor.session_key ?? ''), what).to.deep.equal({
+          ...planted.login(user),
+          base: 1,
+          a: 1,
+        });
+      } else {
+        expect(visitor.session_key, what).to.equal(session_key);
+        if (old !== null) expect(old, what).to.deep.equal({ ...planted.login(user), base: 1 });
+      }
+    });
+    expect(cut).to.include.members(['before COMMIT', 'after COMMIT', 'after DELETE of a session']);
+  });
+});

@@ -1,0 +1,223 @@
+/** SIGTERM: readiness goes off, what is in flight finishes, idle connections close, the process ends in time. */
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { FaultProxy } from './fault_proxy.js';
+import { Planted } from './planted.js';
+import { type Environment, ServerProcess, showLogs } from './processes.js';
+import { until } from './until.js';
+import { hangUp, Visitor } from './visitor.js';
+
+describe('under fire: stopping', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let proxy: FaultProxy;
+  let planted: Planted;
+  let server: ServerProcess | undefined;
+
+  before(async () => {
+    database = await testDatabase();
+    planted = new Planted(database.knex);
+    proxy = await FaultProxy.start(database.url);
+  });
+  afterEach(async function () {
+    showLogs(this.currentTest, [server]);
+    hangUp();
+    await server?.stop();
+    await proxy.mend();
+  });
+  after(async () => {
+    await proxy?.close();
+    await database?.drop();
+  });
+
+  async function started(environment: Environment = {}): Promise<ServerProcess> {
+    server = await ServerProcess.ready({ DATABASE_URL: proxy.url, LOG_LEVEL: 'info', ...environment });
+    return server;
+  }
+
+  async function socketTo({ url }: ServerProcess): Promise<Socket> {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.setEncoding('latin1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  /** All that the server sends until it closes the connection. */
+  async function rest(socket: Socket): Promise<string> {
+    let text = '';
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    if (!socket.closed) await once(socket, 'close');
+    return text;
+  }
+
+  const isStopping = ({ log }: ServerProcess): true | undefined => log.includes('"stopping"') || undefined;
+
+  it('SIGTERM: what is in flight finishes, what is idle is closed, then the process ends with 0', async () => {
+    const running = await started();
+    const session_key = await planted.session({ visits: 1 });
+    const idle = await socketTo(running);
+    idle.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(idle, 'data');
+    const late = await socketTo(running);
+    late.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n');
+
+    const stuck = proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
+    const inFlight = new Visitor(session_key).ops(running.url, ['set', 'visits', 2]);
+    await stuck.sprung;
+    const since = performance.now();
+    running.kill('SIGTERM');
+    await until(() => isStopping(running), { seconds: 2, what: () => 'the server to stop' });
+
+    expect(await rest(idle), 'to an idle connection').to.equal('');
+    late.write('\r\n');
+    expect(await rest(late), 'readiness of a server that stops').to.match(/^HTTP\/1\.1 503 [\s\S]*stopping\n/);
+    await until(
+      () =>
+        new Promise<true | undefined>((resolve) => {
+          const socket = connect(Number(new URL(running.url).port), '127.0.0.1');
+          socket.once('connect', () => resolve(undefined)).once('error', () => resolve(true));
+          socket.once('connect', () => socket.destroy());
+        }),
+      { seconds: 2, what: () => 'new connections to be refused' },
+    );
+    stuck.release();
+    expect((await inFlight).status).to.equal(200);
+    expect(await running.exited).to.deep.equal({ code: 0, signal: null });
+    expect((performance.now() - since) / 1000).to.be.below(4);
+    expect(await planted.read(session_key)).to.deep.equal({ visits: 2 });
+  });
+
+  it('SIGINT does the same', async () => {
+    const running = await started();
+    running.kill('SIGINT');
+    expect(await running.exited).to.deep.equal({ code: 0, signal: null });
+  });
+
+  it('kept-alive connections of clients that ask on and on do not keep the process', async () => {
+    const running = await started();
+    const agent = new Agent({ keepAlive: true });
+    const { request } = await import('node:http');
+    let asking = true;
+    const askOn = async (): Promise<void> => {
+      while (asking) {
+        await new Promise<void>((resolve) => {
+          const outgoing = request(`${running.url}/livez`, { agent }, (incoming) => {
+            incoming.resume();
+            incoming.once('end', resolve);
+          });
+          outgoing.once('error', () => {
+            asking = false;
+            resolve();
+          });
+          outgoing.end();
+        });
+      }
+    };
+    const clients = [askOn(), askOn(), askOn()];
+    const since = performance.now();
+    running.kill('SIGTERM');
+    expect(await running.exited).to.deep.equal({ code: 0, signal: null });
+    expect((performance.now() - since) / 1000).to.be.below(3);
+    asking = false;
+    await Promise.all(clients);
+    agent.destroy();
+  });
+
+  it('what does not finish within SHUTDOWN_TIMEOUT is cut off', async () => {
+    const running = await started({ SHUTDOWN_TIMEOUT: '1', DATABASE_TIMEOUT: '20' });
+    const stuck = proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
+    const inFlight = new Visitor(await planted.session({ visits: 1 })).ops(running.url, ['set', 'visits', 2]).then(
+      ({ status }) => status,
+      () => 'cut off',
+    );
+    await stuck.sprung;
+    const since = performance.now();
+    running.kill('SIGTERM');
+    expect(await running.exited).to.deep.equal({ code: 0, signal: null });
+    const seconds = (performance.now() - since) / 1000;
+    expect(seconds).to.be.within(0.9, 4);
+    expect(await inFlight).to.equal('cut off');
+  });
+
+  it('a client that sends its request for ever does not keep the process either', async () => {
+    const running = await started({ SHUTDOWN_TIMEOUT: '1' });
+    const slow = await socketTo(running);
+    slow.write('POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\na');
+    const since = performance.now();
+    running.kill('SIGTERM');
+    expect(await running.exited).to.deep.equal({ code: 0, signal: null });
+    expect((performance.now() - since) / 1000).to.be.below(4);
+  });
+
+  it('a second signal ends it at once', async () => {
+    const running = await started({ SHUTDOWN_TIMEOUT: '30', DATABASE_TIMEOUT: '20' });
+    const stuck = proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
+    const inFlight = new Visitor(await planted.session({ visits: 1 })).ops(running.url, ['set', 'visits', 2]).then(
+      ({ status }) => status,
+      () => 'cut off',
+    );
+    await stuck.sprung;
+    running.kill('SIGTERM');
+    await until(() => isStopping(running), { seconds: 2, what: () => 'the server to stop' });
+    const since = performance.now();
+    running.kill('SIGTERM');
+    expect(await running.exited).to.deep.equal({ code: 1, signal: null });
+    expect((performance.now() - since) / 1000).to.be.below(1);
+    expect(await inFlight).to.equal('cut off');
+  });
+
+  for (const mode of ['refuse', 'silent'] as const) {
+    it(`SIGTERM ends it in time while the database is away (${mode})`, async () => {
+      const running = await started({ SHUTDOWN_TIMEOUT: '3' });
+      await new Visitor(await planted.session({})).get(`${running.url}/api/me/`);
+      await proxy.become(mode);
+      const since = performance.now();
+      running.kill('SIGTERM');
+      expect(await running.exited).to.deep.equal({ code: 0, signal: null });
+      expect((performance.now() - since) / 1000).to.be.below(5);
+    });
+
+    it(`SIGTERM ends it in time when it still waits for the database (${mode})`, async () => {
+      await proxy.become(mode);
+      server = await ServerProcess.listening({ DATABASE_URL: proxy.url, SHUTDOWN_TIMEOUT: '2' });
+      const { log } = server;
+      expect(log).to.contain('Listening');
+      const since = performance.now();
+      server.kill('SIGTERM');
+      expect(await server.exited).to.deep.equal({ code: 0, signal: null });
+      expect((performance.now() - since) / 1000).to.be.below(5);
+    });
+  }
+
+  it('SIGTERM ends it in time when the database fell silent in the midst of the migrations', async () => {
+    const stuck = proxy.set({ statement: /pg_advisory_xact_lock/, when: 'after', action: 'hold' });
+    server = await ServerProcess.listening({ DATABASE_URL: proxy.url, SHUTDOWN_TIMEOUT: '2' });
+    await stuck.sprung;
+    const since = performance.now();
+    server.kill('SIGTERM');
+    expect(await server.exited).to.deep.equal({ code: 0, signal: null });
+    expect((performance.now() - since) / 1000).to.be.below(5);
+  });
+
+  it('stops the embedded PostgreSQL last, and cleanly', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-fire-'));
+    const running = await ServerProcess.ready({ DATA_FOLDER: folder, LOG_LEVEL: 'info' });
+    server = running;
+    const visitor = new Visitor();
+    expect((await visitor.ops(running.url, ['set', 'visits', 1])).status).to.equal(200);
+    const writes = Promise.all(Array.from({ length: 20 }, (_, i) => visitor.ops(running.url, ['set', `late ${i}`, 1])));
+    running.kill('SIGTERM');
+    for (const { status } of await writes.catch(() => [])) expect(status).to.equal(200);
+    expect(await running.exited).to.deep.equal({ code: 0, signal: null });
+    expect(() => readFileSync(path.join(folder, 'postgres', 'data', 'postmaster.pid'))).to.throw(/ENOENT/);
+  });
+});
