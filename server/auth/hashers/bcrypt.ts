@@ -51,11 +51,11 @@ export class BCryptSHA256PasswordHasher implements PasswordHasher {
     return Buffer.from(createHash('sha256').update(password).digest('hex'));
   }
 
-  /** `$2x$` is a name only: the package writes 2a, 2b and 2y, all with the same result. */
+  /** The package writes a variant of its own; 2a, 2b, 2x and 2y are names of the same result here. */
   async #hash(bytes: Buffer, salt: string): Promise<string> {
     const { hash } = await import('@node-rs/bcrypt');
     const prefix = salt.slice(0, 4);
-    const text = await inPool(() => hash(bytes, { salt: `$2b$${salt.slice(4)}` }));
+    const text = await inPool(() => hash(bytes, Number(salt.slice(4, 6)), saltBytes(salt.slice(7))));
     return `${this.algorithm}$${prefix}${text.slice(4)}`;
   }
 
@@ -106,4 +106,9 @@ export class BCryptPasswordHasher extends BCryptSHA256PasswordHasher {
   protected override prepare(password: string): Buffer {
     return Buffer.from(password);
   }
+}
+
+/** 22 characters of bcrypt's base64 → the 16 bytes they stand for. */
+function saltBytes(text: string): Buffer {
+  return Buffer.from([...text].map((letter) => BASE64.charAt(BCRYPT64.indexOf(letter))).join(''), 'base64');
 }
