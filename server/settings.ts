@@ -25,6 +25,7 @@ export interface Settings {
   readonly SESSION_KEY_SALT: string;
   readonly SESSION_READ_LEGACY: boolean;
   readonly SESSION_MAX_BYTES: number;
+  readonly SESSION_VERIFIED_BYTES: number;
 
   readonly SIGNED_COOKIE_SALT_VERSION: 1 | 2;
   readonly SIGNED_COOKIE_LEGACY_SALT_FALLBACK: boolean;
@@ -213,6 +214,12 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     4_194_304,
     1024,
     'The largest session that is read or written, uncompressed. A larger one reads as empty.',
+    'bytes',
+  ),
+  SESSION_VERIFIED_BYTES: size(
+    67_108_864,
+    0,
+    'How much a process remembers of sessions whose signature it has checked. 64 MiB hold about 14,000 of 2 kB; 0 is off.',
     'bytes',
   ),
   SIGNED_COOKIE_SALT_VERSION: {

@@ -53,7 +53,7 @@ export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
       logger?.warn({ logger: 'django.security.SuspiciousSession' }, message);
     },
   });
-  const verified = new VerifiedTexts(codec);
+  const verified = new VerifiedTexts(codec, settings.SESSION_VERIFIED_BYTES);
   const rest = options.new_session_key === undefined ? {} : { new_session_key: options.new_session_key };
 
   return async function sessions(ctx, next) {

@@ -2,72 +2,84 @@
 import type { SessionCodec } from './codec.js';
 import type { MemberTexts } from './document.js';
 
-/** Bytes that the memory of one middleware may take. */
-export const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024;
-
 /** The signature's end: enough to find an entry by, and little to hash. */
 const TAIL = 16;
 
 /** Places for texts that were seen once; a power of two. */
 const SEEN = 65_536;
 
+/** What an entry and each of its members take besides their texts, in bytes. Measured. */
+const ENTRY = 400;
+const MEMBER = 100;
+
 interface Entry {
   readonly session_data: string;
   readonly texts: MemberTexts;
   readonly bytes: number;
+  /** At which reading it was last moved to the end of those that are forgotten first. */
+  moved: number;
 }
 
 /**
  * Keyed by the whole text of the row, never by the session: the row is still read every time, so a change or a logout
  * is seen at once. Only texts whose signature was right are kept, and only from their second reading on, or a million
- * visitors who come once would drive out those who stay.
+ * visitors who come once would drive out those who stay. What was not read for longest is forgotten first.
  */
 export class VerifiedTexts {
   readonly #codec: SessionCodec;
-  /** Half of the bytes: there are two generations. */
-  readonly #half: number;
+  readonly #most: number;
   readonly #seen = new Int32Array(SEEN);
-  #young = new Map<string, Entry>();
-  #old = new Map<string, Entry>();
-  #youngBytes = 0;
+  readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+  #readings = 0;
 
-  constructor(codec: SessionCodec, bytes: number = DEFAULT_CACHE_BYTES) {
+  /** @param most bytes that all entries may take; 0 to remember nothing */
+  constructor(codec: SessionCodec, most: number) {
     this.#codec = codec;
-    this.#half = bytes / 2;
+    this.#most = most;
   }
 
   /** The members of session_data; empty when its signature is wrong, as SessionCodec.decode. Not to be changed. */
   read(session_data: string): MemberTexts {
     const tail = session_data.slice(-TAIL);
-    const known = this.#young.get(tail) ?? this.#revived(tail);
-    if (known?.session_data === session_data) return known.texts;
-    if (!this.#seenBefore(tail)) return this.#codec.members(session_data) ?? new Map();
+    const known = this.#entries.get(tail);
+    if (known?.session_data === session_data) {
+      this.#touch(tail, known);
+      return known.texts;
+    }
     const texts = this.#codec.members(session_data);
     // Nothing is remembered of a wrong signature: each reading is reported.
     if (texts === null) return new Map();
-    // A text of n characters unpacks to a few times as much, and a Map's entry takes about 200 bytes.
-    const bytes = session_data.length * 4 + texts.size * 200;
-    if (bytes < this.#half / 16) this.#keep(tail, { session_data, texts, bytes });
+    if (this.#seenBefore(tail)) this.#keep(tail, session_data, texts);
     return texts;
   }
 
-  /** An entry of the older generation, which lives on by being asked for. */
-  #revived(tail: string): Entry | undefined {
-    const entry = this.#old.get(tail);
-    if (entry !== undefined) {
-      this.#old.delete(tail);
-      this.#keep(tail, entry);
-    }
-    return entry;
+  /** Moving at every reading would cost more than it gives: half a round later is as good. */
+  #touch(tail: string, entry: Entry): void {
+    this.#readings += 1;
+    if (this.#readings - entry.moved < this.#entries.size / 2) return;
+    entry.moved = this.#readings;
+    this.#entries.delete(tail);
+    this.#entries.set(tail, entry);
   }
 
-  #keep(tail: string, entry: Entry): void {
-    this.#young.set(tail, entry);
-    this.#youngBytes += entry.bytes;
-    if (this.#youngBytes < this.#half) return;
-    this.#old = this.#young;
-    this.#young = new Map();
-    this.#youngBytes = 0;
+  #keep(tail: string, session_data: string, texts: MemberTexts): void {
+    let bytes = ENTRY + session_data.length;
+    for (const [key, text] of texts) bytes += MEMBER + key.length + text.length;
+    // One large session is not worth many small ones.
+    if (bytes > this.#most / 32) return;
+    this.#forget(tail);
+    this.#entries.set(tail, { session_data, texts, bytes, moved: this.#readings });
+    this.#bytes += bytes;
+    for (const first of this.#entries.keys()) {
+      if (this.#bytes <= this.#most) return;
+      this.#forget(first);
+    }
+  }
+
+  #forget(tail: string): void {
+    this.#bytes -= this.#entries.get(tail)?.bytes ?? 0;
+    this.#entries.delete(tail);
   }
 
   /** Marks a text as seen. Two texts that share a place drive each other out, and are decoded once more. */

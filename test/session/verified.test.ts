@@ -24,7 +24,7 @@ describe('VerifiedTexts', () => {
   };
 
   it('gives the members of a text, however often it is read', () => {
-    const verified = new VerifiedTexts(codec);
+    const verified = new VerifiedTexts(codec, 1_000_000);
     const session_data = codec.encode('{"a":1,"b":[2.0]}');
     const expected = [
       ['a', '1'],
@@ -34,13 +34,13 @@ describe('VerifiedTexts', () => {
   });
 
   it('does its work once for a text that is read often', () => {
-    const verified = new VerifiedTexts(codec);
+    const verified = new VerifiedTexts(codec, 1_000_000);
     const session_data = codec.encode('{"a":1}');
     expect(warm(verified, session_data)).to.equal(verified.read(session_data));
   });
 
   it('never takes another payload for a remembered one that ends in the same signature', () => {
-    const verified = new VerifiedTexts(codec);
+    const verified = new VerifiedTexts(codec, 1_000_000);
     const session_data = codec.encode('{"role":"guest"}');
     warm(verified, session_data);
     const [payload = '', time = '', signature = ''] = session_data.split(':');
@@ -57,7 +57,7 @@ describe('VerifiedTexts', () => {
   });
 
   it('reports a wrong signature each time, and never remembers it', () => {
-    const verified = new VerifiedTexts(codec);
+    const verified = new VerifiedTexts(codec, 1_000_000);
     for (let time = 1; time <= 4; time += 1) {
       expect(verified.read('eyJhIjoxfQ:1vb66i:forged').size).to.equal(0);
       expect(reported).to.equal(time);
