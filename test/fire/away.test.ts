@@ -116,7 +116,11 @@ describe('under fire: the database is away', function () {
             new Visitor().post(`${server.url}/login/`, { username: user.username, password: PASSWORD }),
           'GET /readyz': () => visitor.get(`${server.url}/readyz`),
         };
-        for (const [what, ask] of Object.entries(needing)) expectUnavailable(await ask(), what);
+        await Promise.all(
+          Object.entries(needing).map(async ([what, ask]) => {
+            expectUnavailable(await ask(), what);
+          }),
+        );
 
         for (const path of ['/livez', '/static/style.css', '/index1/', '/last-visit/', '/login/']) {
           const answer = await new Visitor().get(`${server.url}${path}`);
