@@ -26,6 +26,10 @@ export interface Settings {
   readonly SESSION_READ_LEGACY: boolean;
   readonly SESSION_MAX_BYTES: number;
   readonly SESSION_VERIFIED_BYTES: number;
+  readonly SESSION_FILE_PATH: string | null;
+  readonly CACHE_URL: string | null;
+  readonly CACHE_KEY_PREFIX: string;
+  readonly CACHE_VERSION: number;
 
   readonly SIGNED_COOKIE_SALT_VERSION: 1 | 2;
   readonly SIGNED_COOKIE_LEGACY_SALT_FALLBACK: boolean;
@@ -216,6 +220,31 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     'The largest session that is read or written, uncompressed. A larger one reads as empty.',
     'bytes',
   ),
+  SESSION_FILE_PATH: {
+    default: null,
+    meaning: "The folder of engine `file`; None for the system's temporary folder.",
+    allowed: 'a folder that exists, or None',
+    read: orNone(text(ANY)),
+  },
+  CACHE_URL: {
+    default: null,
+    meaning: "The Redis of engines `cache` and `cached_db`: LOCATION of Django's CACHES.",
+    allowed: 'redis://user:password@host:port/database or rediss://…, or None',
+    read: orNone(text(/^rediss?:\/\/\S+$/)),
+  },
+  CACHE_KEY_PREFIX: {
+    default: '',
+    meaning: "KEY_PREFIX of Django's CACHES, with which keys in Redis begin.",
+    allowed: 'a text without spaces or control characters',
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+    read: text(/^[^\u0000-\u0020\u007f]*$/),
+  },
+  CACHE_VERSION: {
+    default: 1,
+    meaning: "VERSION of Django's CACHES, the second part of keys in Redis.",
+    allowed: 'a whole number, 0 or more',
+    read: integer(0),
+  },
   SESSION_VERIFIED_BYTES: size(
     67_108_864,
     0,

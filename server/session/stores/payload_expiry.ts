@@ -1,0 +1,37 @@
+/** Finds out what a signed text itself says about its end, for engines that keep no `expire_date` beside it. */
+import type { Clock } from '../../clock.js';
+import type { Settings } from '../../settings.js';
+import { parse_json } from '../../signing/python_json.js';
+import { SessionCodec } from '../codec.js';
+import { get_expiry_date } from '../expiry.js';
+
+export type PayloadSettings = Pick<
+  Settings,
+  | 'SECRET_KEY'
+  | 'SECRET_KEY_FALLBACKS'
+  | 'SESSION_COOKIE_AGE'
+  | 'SESSION_KEY_SALT'
+  | 'SESSION_MAX_BYTES'
+  | 'SESSION_READ_LEGACY'
+>;
+
+export class PayloadExpiry {
+  readonly #codec: SessionCodec;
+  readonly #cookie_age: number;
+
+  constructor(settings: PayloadSettings, now: Clock) {
+    // Whoever opens the text as a session reports a wrong signature; here it only means that nothing is known.
+    this.#codec = new SessionCodec(settings, { now });
+    this.#cookie_age = settings.SESSION_COOKIE_AGE;
+  }
+
+  /**
+   * When a text that was written at `modification` (Unix seconds) ends: by its `_session_expiry`, or SESSION_COOKIE_AGE
+   * later when it has none, or when its signature is wrong.
+   */
+  date(session_data: string, modification: number): Date {
+    const expiry = this.#codec.members(session_data)?.get('_session_expiry');
+    const value = expiry === undefined ? null : parse_json(expiry);
+    return get_expiry_date(value, { cookie_age: this.#cookie_age, modification });
+  }
+}
