@@ -16,7 +16,7 @@ export interface LanesOptions {
   readonly patience?: number;
   /** The most slow batches that are let wait so. */
   readonly slow_lanes?: number;
-  /** Seconds after which a batch is given up: its jobs are told that the store is unavailable. */
+  /** Seconds, more than `patience`, after which a batch is given up: its jobs are told that the store is unavailable. */
   readonly timeout?: number;
 }
 
@@ -68,7 +68,7 @@ export class Lanes<Kind extends Job> {
     while (this.#sent < this.#limits.lanes && this.#waiting.length > 0) {
       const batch = this.#take();
       if (batch.length === 0) return;
-      void this.#go(batch);
+      this.#go(batch);
     }
   }
 
@@ -83,42 +83,36 @@ export class Lanes<Kind extends Job> {
     return batch;
   }
 
-  async #go(batch: readonly Kind[]): Promise<void> {
-    this.#sent += 1;
-    const release = this.#occupy();
-    const { timeout } = this.#limits;
-    let late: NodeJS.Timeout | undefined;
-    const given_up = new Promise<never>((_, reject) => {
-      late = setTimeout(() => reject(this.#timedOut()), timeout * 1000);
-    });
-    try {
-      await Promise.race([this.#send(batch), given_up]);
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-      this.#rejectStale(error);
-    } finally {
-      clearTimeout(late);
-      release();
-      for (const { session_key } of batch) this.#busy.delete(session_key);
-      this.#start();
-    }
-  }
-
-  /** Takes a lane, for as long as the batch is not slow. @returns what gives it back */
-  #occupy(): () => void {
+  #go(batch: readonly Kind[]): void {
+    const { patience, timeout, slow_lanes } = this.#limits;
     let slow = false;
-    const timer = setTimeout(() => {
-      if (this.#slow >= this.#limits.slow_lanes) return;
+    let over = false;
+    const finish = (failure?: { readonly error: unknown }): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      if (slow) this.#slow -= 1;
+      else this.#sent -= 1;
+      for (const { session_key } of batch) this.#busy.delete(session_key);
+      if (failure !== undefined) {
+        for (const { reject } of batch) reject(failure.error);
+        this.#rejectStale(failure.error);
+      }
+      this.#start();
+    };
+    let timer = setTimeout(() => {
+      timer = setTimeout(() => finish({ error: this.#timedOut() }), (timeout - patience) * 1000);
+      if (this.#slow >= slow_lanes) return;
       slow = true;
       this.#slow += 1;
       this.#sent -= 1;
       this.#start();
-    }, this.#limits.patience * 1000);
-    return () => {
-      clearTimeout(timer);
-      if (slow) this.#slow -= 1;
-      else this.#sent -= 1;
-    };
+    }, patience * 1000);
+    this.#sent += 1;
+    this.#send(batch).then(
+      () => finish(),
+      (error: unknown) => finish({ error }),
+    );
   }
 
   /** Whoever waited behind a batch that failed does not wait for another failure. */

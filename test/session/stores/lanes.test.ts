@@ -98,7 +98,7 @@ describe('Lanes', () => {
   });
 
   it('gives a batch up that is not answered in time', async () => {
-    const lanes = open({ lanes: 1, slow_lanes: 0, timeout: 0.005 });
+    const lanes = open({ lanes: 1, slow_lanes: 0, patience: 0.002, timeout: 0.005 });
     lanes.add(job('a'));
     await turn();
     lanes.add(job('b'));
