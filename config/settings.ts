@@ -34,6 +34,11 @@ export interface OwnSettings {
   readonly DATABASE_POOL: number;
   readonly DATABASE_TIMEOUT: number;
   readonly SHUTDOWN_TIMEOUT: number;
+  readonly MAX_HEADER_BYTES: number;
+  readonly MAX_HEADERS: number;
+  readonly HEADERS_TIMEOUT: number;
+  readonly REQUEST_TIMEOUT: number;
+  readonly KEEP_ALIVE_TIMEOUT: number;
 }
 
 export interface ServerSettings extends OwnSettings {
@@ -45,6 +50,12 @@ export interface ServerSettings extends OwnSettings {
 }
 
 const { boolean, integer, list, oneOf, orNone, text, ANY } = readers;
+const seconds = (usual: number, meaning: string): Definition<number> => ({
+  default: usual,
+  meaning,
+  allowed: 'a whole number of seconds, 1 or more',
+  read: integer(1),
+});
 const port = (value: unknown): number | undefined => {
   const number = integer(0)(value);
   return number !== undefined && number <= 65_535 ? number : undefined;
@@ -137,12 +148,25 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
     allowed: 'a whole number of seconds, 1 or more',
     read: integer(1),
   },
-  SHUTDOWN_TIMEOUT: {
-    default: 10,
-    meaning: 'Seconds that requests in flight have to finish after SIGTERM.',
-    allowed: 'a whole number of seconds, 1 or more',
-    read: integer(1),
+  SHUTDOWN_TIMEOUT: seconds(10, 'Seconds that requests in flight have to finish after SIGTERM.'),
+  MAX_HEADER_BYTES: {
+    default: 16_384,
+    meaning: 'The longest request line with its headers; 431 above it.',
+    allowed: 'a whole number of bytes, 1024 or more',
+    read: integer(1024),
   },
+  MAX_HEADERS: {
+    default: 100,
+    meaning: 'The largest number of request headers; 431 above it.',
+    allowed: 'a whole number, 10 or more',
+    read: integer(10),
+  },
+  HEADERS_TIMEOUT: seconds(10, "Seconds for a request's headers to arrive; 408 after it."),
+  REQUEST_TIMEOUT: seconds(
+    20,
+    'Seconds for a whole request to arrive, 408 after it; also how long a connection may stand still.',
+  ),
+  KEEP_ALIVE_TIMEOUT: seconds(5, 'Seconds that a connection is kept for the next request.'),
 };
 
 /** `NAME`, or the content of the file that `NAME_FILE` names, without its last line end. */

@@ -21,7 +21,7 @@ import {
   UserTable,
 } from './index.js';
 import { health, type Phase } from './ops/health.js';
-import { requestLog, sessionHasher } from './ops/log.js';
+import { isBrokenConnection, requestLog, sessionHasher } from './ops/log.js';
 import type { Metrics } from './ops/metrics.js';
 import { createSite } from './site/index.js';
 
@@ -40,10 +40,20 @@ export function createApp(options: AppOptions): Koa {
   const { django, production, lab, ALLOWED_HOSTS, TRUSTED_PROXIES } = settings;
   const app = new Koa();
   const sessionHash = sessionHasher(django.SECRET_KEY);
-  const throttle = new LoginThrottle(knex, { settings: django });
+  const throttle = new LoginThrottle(knex, {
+    settings: django,
+    throttled: ({ address }) => {
+      log.warn({ address }, 'user_login_throttled');
+      metrics?.throttled();
+    },
+  });
   const site = createSite({ settings: django, knex, throttle, lab, now });
   const onError = exceptions({ render: site.renderError, debug: !production, logger: log });
   installProxies(app, TRUSTED_PROXIES);
+  app.on('error', (error: unknown) => {
+    if (isBrokenConnection(error)) log.debug({ err: error }, 'a client went away');
+    else log.error({ err: error }, 'an error outside of every answer');
+  });
 
   // 1. What every answer carries, and what needs neither session nor database.
   if (metrics !== undefined) app.use(metrics.middleware);
@@ -58,7 +68,16 @@ export function createApp(options: AppOptions): Koa {
   app.use(site.staticFiles);
   app.use(untilReady(phase));
   // 3, 4. Cookies and the session; what is thrown further in becomes a response inside it, so that its cookie survives.
-  app.use(sessions(app, { settings: django, store, now, logger: log, ...(metrics && { observe: metrics.session }) }));
+  app.use(
+    sessions(app, {
+      settings: django,
+      store,
+      now,
+      logger: log,
+      session_hash: sessionHash,
+      ...(metrics && { observe: metrics.session }),
+    }),
+  );
   // 5. The inner of the two places where errors become pages.
   app.use(onError);
   // 6. Forms, CSRF, the user.

@@ -1,7 +1,7 @@
 /** A running server: database, migrations, application, listening socket; and the way down in reverse order. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import { makeDataFolder, startEmbeddedPostgres } from './db/embedded.js';
 import { connectKnex, withoutPassword } from './db/knex.js';
 import { migrate } from './db/migrate.js';
 import { isRefusal, isUnavailable } from './db/unavailable.js';
+import { createListener } from './http/listener.js';
 import type { Phase } from './ops/health.js';
 import { Metrics } from './ops/metrics.js';
 import { openStore } from './session/stores/index.js';
@@ -80,7 +81,7 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
     phase: () => phase,
     ...(metrics === undefined ? {} : { metrics }),
   });
-  const server = listener(app.callback());
+  const server = createListener(app.callback(), settings);
   const abort = new AbortController();
   try {
     await listen(server, settings.PORT, settings.HOST);
@@ -124,25 +125,6 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
       return stopped;
     },
   };
-}
-
-/**
- * Node's http server with a bound on everything a client can make it wait for or keep: a slow header or body holds
- * its own socket only, and not for long.
- */
-function listener(handle: ReturnType<ReturnType<typeof createApp>['callback']>): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: 16_384,
-      headersTimeout: 10_000,
-      requestTimeout: 20_000,
-      keepAliveTimeout: 5_000,
-      connectionsCheckingInterval: 2_000,
-    },
-    handle,
-  );
-  server.maxHeadersCount = 200;
-  return server;
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

@@ -43,6 +43,8 @@ export interface LoginThrottleOptions {
   readonly limits?: Partial<ThrottleLimits>;
   /** For tests; without it the database's own clock, which all servers share. */
   readonly now?: Clock;
+  /** Hears of every attempt that is refused, for log and counters. */
+  readonly throttled?: (attempt: LoginAttempt) => void;
 }
 
 export interface LoginAttempt {
@@ -82,14 +84,16 @@ export class LoginThrottle {
   readonly #key: string;
   readonly #limits: ThrottleLimits;
   readonly #now: Clock | undefined;
+  readonly #throttled: LoginThrottleOptions['throttled'];
   #checks = 0;
 
   /** @throws ImproperlyConfigured for limits that make no sense */
-  constructor(knex: Knex, { settings, limits = {}, now }: LoginThrottleOptions) {
+  constructor(knex: Knex, { settings, limits = {}, now, throttled }: LoginThrottleOptions) {
     this.#knex = knex;
     this.#key = settings.SECRET_KEY;
     this.#limits = { ...THROTTLE_LIMITS, ...limits };
     this.#now = now;
+    this.#throttled = throttled;
     checkLimits(this.#limits);
   }
 
@@ -101,6 +105,12 @@ export class LoginThrottle {
   async check(attempt: LoginAttempt): Promise<ThrottleAnswer> {
     this.#checks += 1;
     if (this.#checks % PRUNE_EVERY === 0) await this.prune();
+    const answer = await this.#answer(attempt);
+    if (!answer.allowed) this.#throttled?.(attempt);
+    return answer;
+  }
+
+  async #answer(attempt: LoginAttempt): Promise<ThrottleAnswer> {
     const { address, account, known } = this.#buckets(attempt);
     // The address first: one that may not try must not use up other people's attempts.
     const byAddress = await this.#count(address, this.#limits.address);

@@ -1,6 +1,7 @@
 /** What a request may be addressed to: Django's ALLOWED_HOSTS, and no TRACE. */
 import type { Context, Middleware } from 'koa';
 import { SuspiciousOperation } from '../errors.js';
+import { pathOf } from '../ops/target.js';
 import { repr } from './python_text.js';
 import { is_same_domain } from './safe_url.js';
 
@@ -18,6 +19,17 @@ export function validate_host(domain: string, allowed_hosts: readonly string[]):
   return allowed_hosts.some((pattern) => pattern === '*' || is_same_domain(domain, pattern));
 }
 
+/** RFC 9112 section 3.2: two of them are refused, for a proxy may have gone by the other one. Node takes the first. */
+function hostLines(ctx: Context): number {
+  const { rawHeaders } = ctx.req;
+  let lines = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    if (name?.length === 4 && name.toLowerCase() === 'host') lines += 1;
+  }
+  return lines;
+}
+
 export interface AllowedHostsOptions {
   /** Patterns without ports. An empty list allows nothing, with `debug` this machine's names. */
   readonly ALLOWED_HOSTS: readonly string[];
@@ -25,15 +37,6 @@ export interface AllowedHostsOptions {
 }
 
 const LOCAL = ['.localhost', '127.0.0.1', '[::1]'] as const;
-
-/** Koa's getters throw for a request target such as `http://[`, and with them whatever looks at the path. */
-function hasPath(ctx: Context): boolean {
-  try {
-    return typeof ctx.path === 'string';
-  } catch {
-    return false;
-  }
-}
 
 /**
  * Middleware that answers 400 to a Host that is not ours (DisallowedHost), so that no link is made from a forged one,
@@ -45,7 +48,8 @@ export function allowed_hosts({ ALLOWED_HOSTS, debug = false }: AllowedHostsOpti
   const good = new Set<string>();
   return async function allowed_hosts(ctx, next) {
     const { host } = ctx;
-    if (!hasPath(ctx)) throw new SuspiciousOperation('Invalid request target.');
+    if (hostLines(ctx) > 1) throw new SuspiciousOperation('More than one Host header.');
+    if (pathOf(ctx) === null) throw new SuspiciousOperation('Invalid request target.');
     if (!good.has(host)) {
       const [domain] = split_domain_port(host);
       if (domain === '' || !validate_host(domain, allowed)) {

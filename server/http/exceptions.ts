@@ -1,7 +1,9 @@
 /** Station 5 of a request: what is thrown below becomes a response here, inside the session, so that its cookie survives. */
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
-import { DjangoError, PermissionDenied, SuspiciousOperation } from '../errors.js';
+import { PermissionDenied, SuspiciousOperation } from '../errors.js';
+import { errorFields } from '../ops/error_fields.js';
+import { MALFORMED, pathOf } from '../ops/target.js';
 import { restoreCookies, savedCookies } from './cookies.js';
 import { errorPage } from './error_page.js';
 
@@ -105,15 +107,6 @@ function isBadPath(error: unknown, ctx: Context): boolean {
   }
 }
 
-/** ctx.path throws for what is no URL. */
-function pathOf(ctx: Context): string {
-  try {
-    return ctx.path;
-  } catch {
-    return '(malformed)';
-  }
-}
-
 /** `headers` of an error, as http-errors defines them. */
 function textsOf(headers: unknown): Record<string, string> {
   const texts: Record<string, string> = {};
@@ -181,33 +174,12 @@ async function page(ctx: Context, status: number, message: string, options: Exce
 
 /** 5xx are errors; a suspicious or forbidden request is a warning; other 4xx are in the request log already. */
 function report(error: unknown, status: number, ctx: Context, { logger }: ExceptionOptions): void {
-  const path = pathOf(ctx);
-  const details = { method: ctx.method, path, status, err: described(error) };
+  const path = pathOf(ctx) ?? MALFORMED;
+  const details = { method: ctx.method, path, status, err: errorFields(error) };
   if (status >= 500) {
     if (logger !== undefined) logger.error(details, `${STATUS_CODES[status]}: ${path}`);
     else ctx.app.emit('error', error instanceof Error ? error : new Error(nameAndMessage(error)), ctx);
   } else if (error instanceof SuspiciousOperation || error instanceof PermissionDenied) {
     logger?.warn(details, `${STATUS_CODES[status]}: ${error.message}`);
   }
-}
-
-interface Described {
-  readonly type: string;
-  readonly message: string;
-  readonly code?: string;
-  readonly stack?: string | undefined;
-  readonly cause?: Described;
-}
-
-/** Only these fields: a driver's error also carries the statement's values, an http client's the request's headers. */
-function described(error: unknown, depth = 0): Described {
-  if (!(error instanceof Error)) return { type: typeof error, message: nameAndMessage(error) };
-  const code = error instanceof DjangoError ? error.code : (error as { readonly code?: unknown }).code;
-  return {
-    type: error.name,
-    message: error.message,
-    ...(typeof code === 'string' ? { code } : {}),
-    stack: error.stack,
-    ...(error.cause === undefined || depth >= 3 ? {} : { cause: described(error.cause, depth + 1) }),
-  };
 }

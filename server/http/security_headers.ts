@@ -18,19 +18,24 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** What is the same for every answer. */
+export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])[] = [
+  ['X-Content-Type-Options', 'nosniff'],
+  ['Referrer-Policy', 'same-origin'],
+  ['Cross-Origin-Opener-Policy', 'same-origin'],
+  ['X-Frame-Options', 'DENY'],
+  ['Content-Security-Policy', CONTENT_SECURITY_POLICY],
+];
+
 /**
  * Middleware for the outermost place. A handler may replace a header for its own answer. An error that nobody below
  * turns into a response takes them along in its `headers`, as Koa's own error answer drops all others.
  */
 export function security_headers(options: SecurityHeaderOptions = {}): Middleware {
   const { hsts_seconds = 31_536_000, content_security_policy = CONTENT_SECURITY_POLICY } = options;
-  const always: readonly (readonly [string, string])[] = [
-    ['X-Content-Type-Options', 'nosniff'],
-    ['Referrer-Policy', 'same-origin'],
-    ['Cross-Origin-Opener-Policy', 'same-origin'],
-    ['X-Frame-Options', 'DENY'],
-    ['Content-Security-Policy', content_security_policy],
-  ];
+  const always = SECURITY_HEADERS.map(
+    ([name, value]) => [name, name === 'Content-Security-Policy' ? content_security_policy : value] as const,
+  );
   const secure = [...always, ['Strict-Transport-Security', `max-age=${hsts_seconds}`] as const];
   const headersFor = (ctx: Context): typeof always => (ctx.secure && hsts_seconds > 0 ? secure : always);
 

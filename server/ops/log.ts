@@ -2,6 +2,8 @@
 import type Koa from 'koa';
 import { type Logger as Pino, pino } from 'pino';
 import { salted_hmac } from '../signing/crypto.js';
+import { errorFields } from './error_fields.js';
+import { MALFORMED, pathOf } from './target.js';
 
 export interface LogOptions {
   readonly level: string;
@@ -9,22 +11,27 @@ export interface LogOptions {
   readonly destination?: { write(line: string): void };
 }
 
+/** Some are described already where they are caught. */
+const err = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null && 'frames' in error ? error : errorFields(error);
+
 export function createLog({ level, destination }: LogOptions): Pino {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorFields } };
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err } };
   return destination === undefined ? pino(options) : pino(options, destination);
 }
 
-/**
- * What a log may say of an error: a driver's message can hold the row that a statement was about, so messages are
- * kept only of errors that this package made.
- */
-function errorFields(error: unknown): object {
-  if (!(error instanceof Error)) return typeof error === 'object' && error !== null ? error : { type: typeof error };
-  const { name, stack = '' } = error;
-  const code = 'code' in error ? error.code : undefined;
-  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
-  const cause = error.cause === undefined ? {} : { cause: errorFields(error.cause) };
-  return { type: name, code, frames: frames.map((line) => line.trim()), ...cause };
+const BROKEN: ReadonlySet<unknown> = new Set([
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_DESTROYED',
+]);
+
+/** Did the client go away while it sent or read? No fault of the server's. */
+export function isBrokenConnection(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && BROKEN.has(error.code);
 }
 
 /** A name for a session key that its reader cannot turn back: the same key gives the same 12 hexadecimal digits. */
@@ -52,7 +59,7 @@ export function requestLog({ log, sessionHash }: RequestLogOptions): Koa.Middlew
         {
           request_id: count,
           method: ctx.method,
-          path: ctx.path,
+          path: pathOf(ctx) ?? MALFORMED,
           status: ctx.status,
           ms: Math.round((performance.now() - start) * 10) / 10,
           session: session_key === null ? null : sessionHash(session_key),

@@ -49,13 +49,17 @@ export class Metrics {
   /** Counts a session's event (server/session/events.ts). */
   readonly session = (event: string): void => this.#sessions.inc({ event });
 
+  /** Counts a login that was refused. */
+  throttled(): void {
+    this.#throttled.inc();
+  }
+
   /** Counts what is answered; mount it outermost. */
   readonly middleware: Koa.Middleware = async (ctx, next) => {
     const end = this.#requests.startTimer();
     try {
       await next();
     } finally {
-      if (ctx.status === 429) this.#throttled.inc();
       end({ method: ctx.method, status: `${Math.floor(ctx.status / 100)}xx` });
     }
   };

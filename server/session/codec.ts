@@ -25,8 +25,11 @@ export interface CodecSettings
 export interface CodecOptions {
   readonly now?: Clock;
   /** Hears once of each text whose signature is wrong. The message never has anything of the text in it. */
-  readonly onSuspicious?: (message: string) => void;
+  readonly onSuspicious?: OnSuspicious;
 }
+
+/** The session is the one that `members` was told of. */
+export type OnSuspicious = (message: string, session_key: string | null) => void;
 
 export interface Verification {
   /** Which key signed the text: SECRET_KEY, the fallback at a place, or none that is known. */
@@ -49,7 +52,7 @@ interface Opened extends Verification {
 export class SessionCodec {
   readonly #settings: CodecSettings;
   readonly #signer: TimestampSigner;
-  readonly #onSuspicious: (message: string) => void;
+  readonly #onSuspicious: OnSuspicious;
 
   constructor(settings: CodecSettings, { now = systemClock, onSuspicious }: CodecOptions = {}) {
     this.#settings = settings;
@@ -89,19 +92,21 @@ export class SessionCodec {
   /**
    * session_data → its members' JSON texts by key; empty when what was signed is no JSON object, which Django answers
    * with 500. Null when the signature is wrong, as `decode`.
+   *
+   * @param session_key whose text it is, for `onSuspicious` alone
    */
-  members(session_data: string): Map<string, string> | null {
-    const bytes = this.#bytes(session_data);
+  members(session_data: string, session_key: string | null = null): Map<string, string> | null {
+    const bytes = this.#bytes(session_data, session_key);
     if (bytes === undefined) return null;
     if (bytes === null) return new Map();
     return split_bytes(bytes) ?? readMembers(bytes.toString('latin1'));
   }
 
   /** The bytes that were signed; undefined when the signature is wrong, null when they cannot be unpacked. */
-  #bytes(session_data: string): Buffer | null | undefined {
+  #bytes(session_data: string, session_key: string | null = null): Buffer | null | undefined {
     const opened = this.#open(session_data);
     if (opened.key === null) {
-      this.#onSuspicious(CORRUPTED);
+      this.#onSuspicious(CORRUPTED, session_key);
       return undefined;
     }
     const { SESSION_MAX_BYTES } = this.#settings;

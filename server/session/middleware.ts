@@ -31,6 +31,8 @@ export interface SessionsOptions {
   readonly new_session_key?: () => string;
   /** Hears of rows whose signature is wrong; never gets a key or a value. */
   readonly logger?: Pick<Logger, 'warn'>;
+  /** A name for a session's key that `logger` may have: a keyed hash of it. */
+  readonly session_hash?: (session_key: string) => string;
   /** Told what happens to sessions, for counters. */
   readonly observe?: (event: SessionEvent) => void;
 }
@@ -43,14 +45,15 @@ export interface SessionsOptions {
  * passed on with the session saved and its cookie in the error's headers when its status is below 500.
  */
 export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
-  const { settings, store, logger, observe, now = systemClock } = options;
+  const { settings, store, logger, session_hash, observe, now = systemClock } = options;
   installCookies(app, { settings, now });
   installDelegate(app);
   const codec = new SessionCodec(settings, {
     now,
-    onSuspicious: (message) => {
+    onSuspicious: (message, session_key) => {
       observe?.('suspicious');
-      logger?.warn({ logger: 'django.security.SuspiciousSession' }, message);
+      const session = session_key === null ? null : (session_hash?.(session_key) ?? null);
+      logger?.warn({ logger: 'django.security.SuspiciousSession', session }, message);
     },
   });
   const verified = new VerifiedTexts(codec, settings.SESSION_VERIFIED_BYTES);

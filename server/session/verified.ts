@@ -40,14 +40,14 @@ export class VerifiedTexts {
   }
 
   /** The members of session_data; empty when its signature is wrong, as SessionCodec.decode. Not to be changed. */
-  read(session_data: string): MemberTexts {
+  read(session_data: string, session_key: string | null = null): MemberTexts {
     const tail = session_data.slice(-TAIL);
     const known = this.#entries.get(tail);
     if (known?.session_data === session_data) {
       this.#touch(tail, known);
       return known.texts;
     }
-    const texts = this.#codec.members(session_data);
+    const texts = this.#codec.members(session_data, session_key);
     // Nothing is remembered of a wrong signature: each reading is reported.
     if (texts === null) return new Map();
     if (this.#seenBefore(tail)) this.#keep(tail, session_data, texts);

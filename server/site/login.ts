@@ -48,7 +48,7 @@ export function loginAction(site: Site): Handler {
     }
     const user = await checkPassword(ctx, username, POST.get('password') ?? '');
     if (user === null) {
-      if (site.settings.LOGIN_CAPTCHA === 'after_failures') ctx.session.set(FAILED_SESSION_KEY, true);
+      if (site.settings.LOGIN_CAPTCHA === 'after_failures') rememberFailure(ctx);
       return showForm(site, ctx, { username, problem: m.login_wrong });
     }
     await site.throttle?.succeeded(attempt);
@@ -72,6 +72,12 @@ async function checkPassword(ctx: Context, username: string, password: string): 
     !username.includes('\0') &&
     !password.includes('\0');
   return possible ? authenticate(ctx, { username, password }) : null;
+}
+
+/** In this browser's session, which lives as short as one that was made for a picture. */
+function rememberFailure({ session }: Context): void {
+  if (session.session_key === null) session.set_expiry(ANONYMOUS_SESSION_AGE);
+  session.set(FAILED_SESSION_KEY, true);
 }
 
 /** What only served the form is not carried into the user's session. */

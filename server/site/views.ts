@@ -4,6 +4,7 @@ import type { Context, Middleware } from 'koa';
 import koaViews from 'koa-views';
 import nunjucks from 'nunjucks';
 import { patch_vary_headers } from '../index.js';
+import { pathOf } from '../ops/target.js';
 import { LANGUAGES, type Language, languageOf, languageTag, messages } from './i18n.js';
 import { staticAddress } from './static_files.js';
 import { VIEWS } from './views_folder.js';
@@ -109,7 +110,7 @@ export class Pages {
       m: messages(language),
       lang: languageTag(language),
       languages: this.#languageLinks(ctx, language),
-      here: ctx.path,
+      here: pathOf(ctx) ?? '/',
       stylesheet: STYLESHEET,
       icon: ICON,
       lab: this.#options.lab,
@@ -132,7 +133,8 @@ export class Pages {
 
   /** Links to this page in the other languages; where this page answers a form, to what a GET of it shows. */
   #languageLinks(ctx: Context, current: Language): readonly object[] {
-    const next = encodeURIComponent(ctx.method === 'GET' ? ctx.url : ctx.path);
+    const path = pathOf(ctx);
+    const next = encodeURIComponent(path === null ? '/' : ctx.method === 'GET' ? ctx.url : path);
     return LANGUAGES.filter((language) => language !== current).map((language) => ({
       href: `/language/${language}/?next=${next}`,
       tag: languageTag(language),

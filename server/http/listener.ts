@@ -1,0 +1,90 @@
+/** Node's http server with a bound on everything that a client can make it wait for or keep. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { SECURITY_HEADERS } from './security_headers.js';
+
+/** Times are seconds. */
+export interface ListenerLimits {
+  /** Bytes of a request line with its headers. */
+  readonly MAX_HEADER_BYTES: number;
+  readonly MAX_HEADERS: number;
+  /** For the headers to arrive. */
+  readonly HEADERS_TIMEOUT: number;
+  /** For the whole request to arrive, and without any movement on the connection. */
+  readonly REQUEST_TIMEOUT: number;
+  /** Between two requests of one connection. */
+  readonly KEEP_ALIVE_TIMEOUT: number;
+}
+
+/** How often Node looks for connections whose time is up, in milliseconds. */
+const CHECK = 1000;
+
+/** Headers of the answers that are made here, before there is a request that the application could see. */
+const HEADERS: readonly (readonly [string, string])[] = [
+  ...SECURITY_HEADERS,
+  ['Cache-Control', 'no-store'],
+  ['Connection', 'close'],
+  ['Content-Length', '0'],
+];
+
+/**
+ * A server for `handle`. A slow or endless request holds its own connection only, and not for long. What Node refuses
+ * by itself (400, 408, 413, 417, 431) is refused here with the headers that every answer carries, and so are requests
+ * with more than MAX_HEADERS headers, of which Node would drop what is over without a word.
+ */
+export function createListener(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+  limits: ListenerLimits,
+): Server {
+  const { MAX_HEADERS } = limits;
+  const server = createServer({
+    maxHeaderSize: limits.MAX_HEADER_BYTES,
+    headersTimeout: Math.min(limits.HEADERS_TIMEOUT, limits.REQUEST_TIMEOUT) * 1000,
+    requestTimeout: limits.REQUEST_TIMEOUT * 1000,
+    keepAliveTimeout: limits.KEEP_ALIVE_TIMEOUT * 1000,
+    connectionsCheckingInterval: CHECK,
+    // A request without Host gets its 400 from allowed_hosts, as one with a wrong Host.
+    requireHostHeader: false,
+  });
+  server.maxHeadersCount = MAX_HEADERS;
+  // Who does not take the answer, or sends a byte now and then while the application waits for more.
+  server.setTimeout(limits.REQUEST_TIMEOUT * 1000, (socket) => socket.destroy());
+
+  const answers = new WeakMap<Duplex, ServerResponse>();
+  server.on('request', (request, response) => {
+    answers.set(request.socket, response);
+    if (request.rawHeaders.length > MAX_HEADERS * 2) refuse(response, 431);
+    else handle(request, response);
+  });
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => refuse(response, 417));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const answer = answers.get(socket);
+    const inAnswer = answer?.headersSent === true && !answer.writableFinished;
+    if (error.code === 'ECONNRESET' || !socket.writable || inAnswer) socket.destroy();
+    else socket.end(plainAnswer(statusOf(error.code)));
+  });
+  return server;
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  response.writeHead(status, Object.fromEntries(HEADERS)).end();
+}
+
+/** The statuses that Node chooses in its own answers. */
+function statusOf(code: string | undefined): number {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return 431;
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return 413;
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return 408;
+    default:
+      return 400;
+  }
+}
+
+function plainAnswer(status: number): string {
+  const lines = HEADERS.map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`;
+}
