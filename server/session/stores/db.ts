@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { clear_expired } from '../../db/clear_expired.js';
+import { type Parameter, type Rows, runPrepared, type Statement } from '../../db/prepared.js';
 import { shareOf } from '../../db/turns.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
 import { CreateError, UpdateError } from '../../errors.js';
@@ -17,20 +18,20 @@ const UNIQUE_VIOLATION = '23505';
 const STATEMENTS = {
   load: {
     name: 'django_session_load',
-    text: 'SELECT session_data FROM django_session WHERE session_key = ? AND expire_date > ?',
+    text: 'SELECT session_data FROM django_session WHERE session_key = $1 AND expire_date > $2',
   },
   load_many: {
     name: 'django_session_load_many',
-    text: 'SELECT session_key, session_data FROM django_session WHERE session_key = ANY(?) AND expire_date > ?',
+    text: 'SELECT session_key, session_data FROM django_session WHERE session_key = ANY($1) AND expire_date > $2',
   },
-  exists: { name: 'django_session_exists', text: 'SELECT 1 FROM django_session WHERE session_key = ?' },
+  exists: { name: 'django_session_exists', text: 'SELECT 1 FROM django_session WHERE session_key = $1' },
   create: {
     name: 'django_session_create',
-    text: 'INSERT INTO django_session (session_key, session_data, expire_date) VALUES (?, ?, ?)',
+    text: 'INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)',
   },
   replace: {
     name: 'django_session_replace',
-    text: 'UPDATE django_session SET session_data = ?, expire_date = ? WHERE session_key = ? AND session_data = ?',
+    text: 'UPDATE django_session SET session_data = $1, expire_date = $2 WHERE session_key = $3 AND session_data = $4',
   },
   // A row's lock is taken before it is written, where waiting can be refused: SKIP LOCKED. Statements that never wait
   // for one another cannot deadlock. The text is compared as it is under the lock.
@@ -38,7 +39,7 @@ const STATEMENTS = {
     name: 'django_session_replace_many',
     text: `
       WITH given AS (
-        SELECT * FROM unnest(?::varchar[], ?::text[], ?::timestamptz[], ?::text[])
+        SELECT * FROM unnest($1::varchar[], $2::text[], $3::timestamptz[], $4::text[])
           AS given (session_key, session_data, expire_date, loaded)
       ), free AS MATERIALIZED (
         SELECT session_key FROM django_session JOIN given USING (session_key)
@@ -52,21 +53,16 @@ const STATEMENTS = {
   },
   lock: {
     name: 'django_session_lock',
-    text: 'SELECT session_data FROM django_session WHERE session_key = ? FOR UPDATE',
+    text: 'SELECT session_data FROM django_session WHERE session_key = $1 FOR UPDATE',
   },
   modify: {
     name: 'django_session_modify',
-    text: 'UPDATE django_session SET session_data = ?, expire_date = ? WHERE session_key = ?',
+    text: 'UPDATE django_session SET session_data = $1, expire_date = $2 WHERE session_key = $3',
   },
-  delete: { name: 'django_session_delete', text: 'DELETE FROM django_session WHERE session_key = ?' },
-} as const;
+  delete: { name: 'django_session_delete', text: 'DELETE FROM django_session WHERE session_key = $1' },
+} as const satisfies Record<string, Statement>;
 
-interface Result {
-  readonly rows: readonly { readonly session_key: string; readonly session_data: string }[];
-  readonly rowCount: number;
-}
-
-type Binding = string | Date | readonly string[] | readonly Date[];
+type Row = Pick<SessionRecord, 'session_key' | 'session_data'>;
 
 export interface DatabaseStoreOptions {
   readonly now?: Clock;
@@ -74,6 +70,8 @@ export interface DatabaseStoreOptions {
   readonly batches?: LanesOptions;
   /** The most connections that wait for the locks of rows, so that the others are free; half the pool when absent. */
   readonly row_locks?: number;
+  /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
+  readonly prepared?: boolean;
 }
 
 /**
@@ -86,11 +84,14 @@ export class DatabaseStore implements SessionStore {
   readonly #loads: LoadBatch;
   readonly #saves: SaveBatch;
   readonly #rows: RowQueue;
+  readonly #prepared: boolean;
 
   /** @param knex connected to PostgreSQL with server/db/knex.ts's timeouts, or your own */
-  constructor(knex: Knex, { now = systemClock, batches, row_locks = shareOf(knex) }: DatabaseStoreOptions = {}) {
+  constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
+    const { now = systemClock, batches, row_locks = shareOf(knex), prepared = true } = options;
     this.#knex = knex;
     this.#now = now;
+    this.#prepared = prepared;
     this.#rows = new RowQueue(row_locks, isUnavailable);
     const timedOut = (): unknown => unavailable(new Error('No answer in time.'));
     this.#loads = new LoadBatch(
@@ -133,7 +134,7 @@ export class DatabaseStore implements SessionStore {
   #replaceOne({ session_key, session_data, expire_date, loaded }: Replacement): Promise<boolean> {
     return this.#rows.run(session_key, async () => {
       const { rowCount } = await this.#run('replace', [session_data, expire_date, session_key, loaded]);
-      return rowCount > 0;
+      return rowCount === 1;
     });
   }
 
@@ -194,12 +195,11 @@ export class DatabaseStore implements SessionStore {
 
   async #run(
     statement: keyof typeof STATEMENTS,
-    bindings: readonly Binding[],
+    values: readonly Parameter[],
     connection: Knex = this.#knex,
-  ): Promise<Result> {
-    const { name, text } = STATEMENTS[statement];
+  ): Promise<Rows<Row>> {
     try {
-      return await connection.raw<Result>(text, bindings as Knex.RawBinding[]).options({ name });
+      return await runPrepared<Row>(connection, STATEMENTS[statement], values, this.#prepared);
     } catch (error) {
       if (isUniqueViolation(error)) throw new CreateError('The session key is taken.', { cause: error });
       throw isUnavailable(error) ? unavailable(error) : error;

@@ -94,6 +94,27 @@ describe('DatabaseStore, when many ask at once', () => {
     });
   });
 
+  describe('behind a pooler that keeps no prepared statements', () => {
+    it('leaves none behind', async () => {
+      const knex = connectKnex(database.url, { pool_size: 1 });
+      const kept = async (): Promise<number> =>
+        (await knex.raw("SELECT 1 FROM pg_prepared_statements WHERE name LIKE 'django_session%'")).rows.length;
+      try {
+        for (const prepared of [false, true]) {
+          const unnamed = new DatabaseStore(knex, { prepared });
+          const rows = [record(), record()];
+          for (const row of rows) await unnamed.create(row);
+          const texts = await Promise.all(rows.map(({ session_key }) => unnamed.load(session_key)));
+          expect(texts).to.deep.equal(['first:text', 'first:text']);
+          expect(await Promise.all(rows.map((row) => unnamed.replace('first:text', row)))).to.deep.equal([true, true]);
+          expect((await kept()) > 0).to.equal(prepared);
+        }
+      } finally {
+        await knex.destroy();
+      }
+    });
+  });
+
   describe('writing', () => {
     it('writes the sessions of one tick in one statement', async () => {
       const rows = await create(40);
