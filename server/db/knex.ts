@@ -60,6 +60,7 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
   const connect = milliseconds(options.connect_timeout ?? 3);
   const standing = new Map<string, Connection>();
+  const suspects = new WeakSet<Connection>();
   const knex = makeKnex({
     client: 'pg',
     log: SILENT,
@@ -73,15 +74,19 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
         connection.once('end', () => standing.delete(connection.__knexUid));
         done(null, connection);
       },
+      validate: (connection: Connection) => !suspects.has(connection),
     },
     acquireConnectionTimeout: connect === 0 ? 60_000 : connect,
     // The text of an error is the statement's with $1 in it, not with the values: those are sessions.
     compileSqlOnError: false,
   });
   // pg goes on to use a connection on which no answer came. If its other end is gone for good, each request that was
-  // given it would wait in vain, for the quarter of an hour after which TCP gives up.
+  // given it would wait in vain, for the quarter of an hour after which TCP gives up. The others lead to where that one
+  // led: each is replaced before somebody else is given it.
   knex.on('query-error', (error: unknown, { __knexUid }: Pick<Connection, '__knexUid'>) => {
-    if (isSilence(error)) void standing.get(__knexUid)?.end();
+    if (!isSilence(error)) return;
+    for (const connection of standing.values()) suspects.add(connection);
+    void standing.get(__knexUid)?.end();
   });
   return knex;
 }

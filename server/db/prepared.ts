@@ -21,9 +21,11 @@ interface ConnectionSource {
   releaseConnection(connection: Connection): unknown;
   listenerCount(event: 'query'): number;
   emit(event: 'query', query: { readonly sql: string; readonly bindings: readonly Parameter[] }): void;
+  emit(event: 'query-error', error: unknown, query: { readonly __knexUid: string }): void;
 }
 
 interface Connection {
+  readonly __knexUid: string;
   query<Row>(query: {
     readonly name?: string;
     readonly text: string;
@@ -34,7 +36,7 @@ interface Connection {
 /**
  * `knex.raw(text, values).options({ name })` without what lies between: building the query, its events and its promises
  * cost as much CPU as the statement itself (40 of 100 µs, measured). Pool, timeouts and transactions are knex's, and
- * `knex.on('query')` hears of the statement.
+ * `knex.on('query')` hears of the statement, `knex.on('query-error')` of its failure.
  *
  * @param prepared false to send the text each time, for a pgbouncer that keeps no prepared statements
  * @throws what pg or the pool throws, as knex does, but without the statement in the message
@@ -50,6 +52,10 @@ export async function runPrepared<Row>(
   try {
     if (source.listenerCount('query') > 0) source.emit('query', { sql: text, bindings: values });
     return await connection.query<Row>(prepared ? { name, text, values } : { text, values });
+  } catch (error) {
+    // connectKnex listens, and gives a connection up on which no answer came.
+    source.emit('query-error', error, connection);
+    throw error;
   } finally {
     source.releaseConnection(connection);
   }

@@ -2,8 +2,11 @@
 import type { Knex } from 'knex';
 import { isUnavailable, unavailable } from './unavailable.js';
 
-/** Seconds that anybody waits for a turn. Together with the timeouts of a statement it stays within three seconds. */
-const PATIENCE = 0.5;
+/**
+ * Milliseconds after which a turn that comes is no use any more, as its answer would come too late. Looked at when a turn
+ * ends, which the timeouts of statements bound; a timer of its own would also fire when only this process was busy.
+ */
+const LONGEST = 1000;
 
 /** Milliseconds: whoever waited longer gives up together with whoever met a fault, instead of meeting it too. */
 const FRESH = 150;
@@ -24,7 +27,8 @@ export function shareOf(knex: Knex): number {
 export class Turns {
   readonly #most: number;
   #taken = 0;
-  readonly #waiting = new Set<Waiting>();
+  /** Whoever waits longest comes first. */
+  readonly #waiting: Waiting[] = [];
 
   constructor(most: number) {
     this.#most = most;
@@ -40,41 +44,33 @@ export class Turns {
     try {
       return await work();
     } catch (error) {
-      if (isUnavailable(error)) this.#giveUpStale();
+      if (isUnavailable(error)) this.#giveUp(FRESH);
       throw error;
     } finally {
+      this.#giveUp(LONGEST);
       this.#pass();
     }
   }
 
   #turn(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = {
+      this.#waiting.push({
         since: performance.now(),
-        begin: () => {
-          clearTimeout(timer);
-          this.#waiting.delete(waiting);
-          resolve();
-        },
-        giveUp: () => {
-          clearTimeout(timer);
-          this.#waiting.delete(waiting);
-          reject(unavailable(new Error(`${this.#most} others of this kind wait already.`)));
-        },
-      };
-      const timer = setTimeout(waiting.giveUp, PATIENCE * 1000);
-      this.#waiting.add(waiting);
+        begin: resolve,
+        giveUp: () => reject(unavailable(new Error(`${this.#most} others of this kind took too long.`))),
+      });
     });
   }
 
-  #giveUpStale(): void {
-    const fresh = performance.now() - FRESH;
-    for (const { since, giveUp } of [...this.#waiting]) if (since < fresh) giveUp();
+  /** Tells those who have waited longer than that. */
+  #giveUp(milliseconds: number): void {
+    const oldest = performance.now() - milliseconds;
+    while ((this.#waiting[0]?.since ?? oldest) < oldest) this.#waiting.shift()?.giveUp();
   }
 
   /** A turn that ended goes to whoever waited longest. */
   #pass(): void {
-    const [next] = this.#waiting;
+    const next = this.#waiting.shift();
     if (next === undefined) this.#taken -= 1;
     else next.begin();
   }
