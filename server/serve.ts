@@ -5,11 +5,9 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { OwnSettings, ServerSettings } from '../config/settings.js';
 import { createApp } from './app.js';
-import { clear_expired } from './db/clear_expired.js';
 import { makeDataFolder, startEmbeddedPostgres } from './db/embedded.js';
 import { connectKnex, withoutPassword } from './db/knex.js';
 import { migrate } from './db/migrate.js';
@@ -17,6 +15,7 @@ import { isRefusal, isUnavailable } from './db/unavailable.js';
 import { createListener } from './http/listener.js';
 import type { Phase } from './ops/health.js';
 import { Metrics } from './ops/metrics.js';
+import type { SessionStore } from './session/store.js';
 import { openStore } from './session/stores/index.js';
 import { ensureDemoUsers } from './site/demo_users.js';
 
@@ -102,7 +101,7 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   const ready = prepare();
   // Whoever asks `ready` hears of a failure; a process that nobody asks must not die of it.
   ready.catch(() => {});
-  const clearing = clearRegularly(settings.CLEARSESSIONS_INTERVAL, knex, log, abort.signal);
+  const clearing = clearRegularly(settings.CLEARSESSIONS_INTERVAL, store, log, abort.signal);
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
@@ -110,7 +109,9 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
     const end = performance.now() + settings.SHUTDOWN_TIMEOUT * 1000;
     abort.abort();
     await Promise.all([close(server, settings.SHUTDOWN_TIMEOUT), metricsServer && close(metricsServer, 1)]);
-    const quiet = Promise.all([ready.catch(() => {}), clearing]).then(() => knex.destroy());
+    const quiet = Promise.all([ready.catch(() => {}), clearing])
+      .then(() => store.close?.())
+      .then(() => knex.destroy());
     // What hangs in a database that does not answer is left behind: PostgreSQL rolls it back.
     await Promise.race([quiet, pause(Math.max(LEAST_REST, end - performance.now()), undefined, { ref: false })]);
     await embedded?.stop();
@@ -187,13 +188,18 @@ async function whenAnswering(
 }
 
 /** CLEARSESSIONS_INTERVAL: remove expired sessions every so often, jittered so that several servers take turns. */
-async function clearRegularly(interval: number | null, knex: Knex, log: Logger, signal: AbortSignal): Promise<void> {
+async function clearRegularly(
+  interval: number | null,
+  store: SessionStore,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   if (interval === null) return;
   try {
     for (;;) {
       await pause(interval * 1000 * (0.8 + Math.random() * 0.4), undefined, { signal });
       try {
-        const removed = await clear_expired(knex);
+        const removed = await store.clear_expired();
         log.info({ removed }, 'clearsessions');
       } catch (error) {
         log.warn({ err: error }, 'clearsessions failed; it is tried again at the next interval');

@@ -48,7 +48,7 @@ export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
   const { settings, store, logger, session_hash, observe, now = systemClock } = options;
   installCookies(app, { settings, now });
   installDelegate(app);
-  const codec = new SessionCodec(settings, {
+  const codec = new SessionCodec(store.key_salt === undefined ? settings : withSalt(settings, store.key_salt), {
     now,
     onSuspicious: (message, session_key) => {
       observe?.('suspicious');
@@ -73,6 +73,8 @@ export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
     await finish(ctx, session, options);
   };
 }
+
+const withSalt = (settings: Settings, key_salt: string): Settings => ({ ...settings, SESSION_KEY_SALT: key_salt });
 
 function installDelegate(app: Koa): void {
   if (Object.hasOwn(app.context, 'session')) return;

@@ -165,14 +165,16 @@ export class Session extends SessionDictionary {
     if (must_create || base === undefined) return this.#insert(session_key);
 
     const mine = this.#change(document.texts());
-    if (await this.#options.store.replace(base.session_data, { session_key, ...mine })) return this.#wrote(mine);
+    if (await this.#options.store.replace(base.session_data, { session_key, ...mine })) {
+      return this.#wrote(session_key, mine);
+    }
     // Somebody else wrote the row since it was read: join both changes under the row's lock.
     this.#options.observe?.('merge');
     const merged = await this.#modify(session_key, (theirs) =>
       this.#change(mergeMembers(base.texts, mine.texts, theirs)),
     );
     this.#document = Document.fromTexts(merged.texts);
-    return this.#wrote(merged);
+    return this.#wrote(session_key, merged);
   }
 
   /**
@@ -201,7 +203,7 @@ export class Session extends SessionDictionary {
       joined = mergeMembers(base.texts, mine, texts);
       return this.#change(texts);
     });
-    this.#wrote(written);
+    this.#wrote(session_key, written);
     this.#document = Document.fromTexts(joined);
     return results.at(-1) as T;
   }
@@ -227,7 +229,7 @@ export class Session extends SessionDictionary {
       });
       if (written === undefined) return;
       if (written.texts !== mine) this.#document = Document.fromTexts(written.texts);
-      this.#wrote(written);
+      this.#wrote(session_key, written);
     });
     this.modified = true;
   }
@@ -274,7 +276,7 @@ export class Session extends SessionDictionary {
   async #insert(session_key: string): Promise<SavedExpiry> {
     const change = this.#change(this.document.texts());
     await this.#options.store.create({ session_key, ...change });
-    return this.#wrote(change);
+    return this.#wrote(session_key, change);
   }
 
   /** Change the row under its lock; the store may ask more than once, the last change counts. */
@@ -293,9 +295,7 @@ export class Session extends SessionDictionary {
     for (let tries = 1; ; tries += 1) {
       const session_key = next();
       try {
-        const result = await write(session_key);
-        this.#session_key = session_key;
-        return result;
+        return await write(next());
       } catch (error) {
         if (!(error instanceof CreateError) || tries === CREATE_TRIES) throw error;
       }
@@ -313,7 +313,8 @@ export class Session extends SessionDictionary {
     };
   }
 
-  #wrote({ session_data, texts, expire_date, max_age }: Change): SavedExpiry {
+  #wrote(session_key: string, { session_data, texts, expire_date, max_age }: Change): SavedExpiry {
+    this.#session_key = this.#options.store.text_is_key === true ? session_data : session_key;
     this.#baseline = { session_data, texts };
     this.#options.observe?.('save');
     return { expire_date, max_age };

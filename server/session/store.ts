@@ -18,6 +18,15 @@ export interface SessionRecord {
 export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date'>;
 
 export interface SessionStore {
+  /** The salt that signs what is kept here; SESSION_KEY_SALT when absent. */
+  readonly key_salt?: string;
+
+  /**
+   * True where a session is found by its text instead of by a key that was drawn: the text that is written is the key
+   * from then on.
+   */
+  readonly text_is_key?: boolean;
+
   /** The row's `session_data`; null when there is no such row or `expire_date` has come. */
   load(session_key: string): Promise<string | null>;
 
@@ -57,4 +66,7 @@ export interface SessionStore {
    * @returns how many there were
    */
   clear_expired(): Promise<number>;
+
+  /** Let go of connections of its own; absent where there are none. */
+  close?(): Promise<void>;
 }

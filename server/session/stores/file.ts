@@ -96,7 +96,7 @@ export class FileStore implements SessionStore {
 
   async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
     await this.#withFile(session_key, async (session_data, lock) =>
-      this.#swap(session_data, { session_key, ...(await change(session_data)) }, lock),
+      this.#swap(session_data, { ...(await change(session_data)), session_key }, lock),
     );
   }
 

@@ -4,11 +4,12 @@ import type { Clock } from '../../clock.js';
 import { ImproperlyConfigured } from '../../errors.js';
 import { engineName, type Settings } from '../../settings.js';
 import type { SessionStore } from '../store.js';
+import type { RedisConnection } from './redis_connection.js';
 
 /** What the engines need; each takes what it uses. */
 export interface StoreOptions {
   readonly settings: Settings;
-  /** For `db`. */
+  /** For `db` and `cached_db`. */
   readonly knex?: Knex;
   readonly now?: Clock;
 }
@@ -16,11 +17,49 @@ export interface StoreOptions {
 /** The store that SESSION_ENGINE names. @throws ImproperlyConfigured when what it needs was not given */
 export async function openStore({ settings, knex, now }: StoreOptions): Promise<SessionStore> {
   const clock = now === undefined ? {} : { now };
-  const engine = engineName(settings);
-  if (engine === 'db') {
-    if (knex === undefined) throw new ImproperlyConfigured('SESSION_ENGINE db needs a knex instance.');
-    const { DatabaseStore } = await import('./db.js');
-    return new DatabaseStore(knex, clock);
+  switch (engineName(settings)) {
+    case 'db':
+      return openDatabase(settings, knex, clock);
+    case 'cached_db': {
+      const db = await openDatabase(settings, knex, clock);
+      const redis = await openRedis(settings);
+      const { CachedDatabaseStore } = await import('./cached_db.js');
+      return new CachedDatabaseStore(db, redis, settings);
+    }
+    case 'cache': {
+      const redis = await openRedis(settings);
+      const { CacheStore } = await import('./cache.js');
+      return new CacheStore(redis, settings, clock);
+    }
+    case 'file': {
+      const { FileStore } = await import('./file.js');
+      return new FileStore(settings, clock);
+    }
+    case 'signed_cookies': {
+      const { SignedCookiesStore } = await import('./signed_cookies.js');
+      return new SignedCookiesStore(settings, clock);
+    }
   }
-  throw new ImproperlyConfigured(`SESSION_ENGINE "${engine}" is not built yet. Use db.`);
+}
+
+async function openDatabase(
+  settings: Settings,
+  knex: Knex | undefined,
+  clock: { readonly now?: Clock },
+): Promise<SessionStore> {
+  if (knex === undefined) {
+    throw new ImproperlyConfigured(`SESSION_ENGINE ${engineName(settings)} needs a knex instance.`);
+  }
+  const { DatabaseStore } = await import('./db.js');
+  return new DatabaseStore(knex, clock);
+}
+
+async function openRedis(settings: Settings): Promise<RedisConnection> {
+  if (settings.CACHE_URL === null) {
+    throw new ImproperlyConfigured(
+      `SESSION_ENGINE ${engineName(settings)} needs CACHE_URL, such as redis://127.0.0.1:6379/0.`,
+    );
+  }
+  const { RedisConnection } = await import('./redis_connection.js');
+  return RedisConnection.open(settings.CACHE_URL);
 }

@@ -1,0 +1,175 @@
+/**
+ * Sessions in Redis, signed as in the table. Django's engine `cache` keeps pickles there, which are not for anybody else
+ * to read: the two engines share a Redis, not a session.
+ */
+import { type Clock, systemClock } from '../../clock.js';
+import { CreateError, StoreUnavailable, UpdateError } from '../../errors.js';
+import type { Settings } from '../../settings.js';
+import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
+import type { RedisConnection } from './redis_connection.js';
+import { RowQueue } from './row_queue.js';
+
+export type CacheSettings = Pick<Settings, 'CACHE_KEY_PREFIX' | 'CACHE_VERSION'>;
+
+/** A key as Django's cache makes it: `:1:` and the name (django.core.cache.backends.base.default_key_func). */
+export function make_key(name: string, { CACHE_KEY_PREFIX, CACHE_VERSION }: CacheSettings): string {
+  return `${CACHE_KEY_PREFIX}:${CACHE_VERSION}:${name}`;
+}
+
+/**
+ * Seconds that Redis keeps a session beyond its end. What has expired is up to our clock, as in every engine; Redis
+ * sweeps, by a span and not by a moment, so that its clock need not agree with ours.
+ */
+const SWEEP = 60;
+
+/** Sessions that may change at once. */
+const CHANGING = 256;
+
+/** Milliseconds after which a change that others were always faster than is given up. */
+const PATIENCE = 1500;
+
+/** Keys that one step of `clear_expired` looks at. */
+const STEP = 500;
+
+// A value is the milliseconds of expire_date, a space and session_data. Each script is one step for all others.
+const TEXT_OF = `
+  local function text_of(key)
+    local value = redis.call('GET', key)
+    return value and string.sub(value, (string.find(value, ' ', 1, true) or 0) + 1)
+  end`;
+
+/** KEYS: the session. ARGV: the text that must be there, the new value, its milliseconds. */
+const REPLACE = `${TEXT_OF}
+  if text_of(KEYS[1]) ~= ARGV[1] then return 0 end
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  return 1`;
+
+/** KEYS: the old session, the new one. ARGV: as REPLACE. -1 when the new key is taken. */
+const CYCLE = `${TEXT_OF}
+  if text_of(KEYS[1]) ~= ARGV[1] then return 0 end
+  if redis.call('EXISTS', KEYS[2]) == 1 then return -1 end
+  redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+  redis.call('DEL', KEYS[1])
+  return 1`;
+
+/** KEYS: sessions. ARGV: the present milliseconds. Gives the number removed. */
+const CLEAR = `
+  local removed = 0
+  for _, key in ipairs(KEYS) do
+    local value = redis.call('GET', key)
+    if value and tonumber(string.match(value, '^-?%d+') or ARGV[1]) < tonumber(ARGV[1]) then
+      removed = removed + redis.call('DEL', key)
+    end
+  end
+  return removed`;
+
+/** Writes compare and set in one step of Redis, so that no process loses what another wrote. One Redis, no cluster. */
+export class CacheStore implements SessionStore {
+  readonly #redis: RedisConnection;
+  readonly #prefix: string;
+  readonly #now: Clock;
+  readonly #turns = new RowQueue(CHANGING, (error) => error instanceof StoreUnavailable);
+
+  constructor(redis: RedisConnection, settings: CacheSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
+    this.#redis = redis;
+    this.#prefix = make_key('koa_django_session.cache', settings);
+    this.#now = now;
+  }
+
+  async load(session_key: string): Promise<string | null> {
+    const value = parse(await this.#redis.command('GET', this.#prefix + session_key));
+    return value !== null && value.expires > this.#now() * 1000 ? value.session_data : null;
+  }
+
+  async exists(session_key: string): Promise<boolean> {
+    return (await this.#redis.command('EXISTS', this.#prefix + session_key)) === 1;
+  }
+
+  async create(record: SessionRecord): Promise<void> {
+    const { session_key } = record;
+    const done = await this.#redis.command('SET', this.#prefix + session_key, ...this.#kept(record, 'PX'), 'NX');
+    if (done === null) throw new CreateError('The session key is taken.');
+  }
+
+  async replace(loaded: string, record: SessionRecord): Promise<boolean> {
+    return (await this.#run(REPLACE, [record.session_key], [loaded, ...this.#kept(record)])) === 1;
+  }
+
+  async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
+    await this.#untilDone(session_key, async (session_data) =>
+      this.replace(session_data, { ...(await change(session_data)), session_key }),
+    );
+  }
+
+  async cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {
+    await this.#untilDone(session_key, async (session_data) => {
+      const record = await change(session_data);
+      const done = await this.#run(CYCLE, [session_key, record.session_key], [session_data, ...this.#kept(record)]);
+      if (done === -1) throw new CreateError('The session key is taken.');
+      return done === 1;
+    });
+  }
+
+  async delete(session_key: string): Promise<void> {
+    await this.#redis.command('DEL', this.#prefix + session_key);
+  }
+
+  /** Redis removes by itself what expired a minute ago; this removes the rest. */
+  async clear_expired(): Promise<number> {
+    const now = String(Math.floor(this.#now() * 1000));
+    const pattern = `${this.#prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
+    let removed = 0;
+    let cursor = '0';
+    do {
+      const [next, keys] = (await this.#redis.command('SCAN', cursor, 'MATCH', pattern, 'COUNT', String(STEP))) as [
+        string,
+        string[],
+      ];
+      if (keys.length > 0) removed += Number(await this.#eval(CLEAR, keys, [now]));
+      cursor = String(next);
+    } while (cursor !== '0');
+    return removed;
+  }
+
+  async close(): Promise<void> {
+    await this.#redis.close();
+  }
+
+  /** The value and its milliseconds in Redis, with the word between them where SET wants it. */
+  #kept({ session_data, expire_date }: SessionChange, ...word: readonly string[]): string[] {
+    const expires = expire_date.getTime();
+    const lifetime = Math.max(Math.ceil(expires - this.#now() * 1000), 0) + SWEEP * 1000;
+    return [`${expires} ${session_data}`, ...word, String(lifetime)];
+  }
+
+  #run(script: string, session_keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#eval(
+      script,
+      session_keys.map((key) => this.#prefix + key),
+      args,
+    );
+  }
+
+  #eval(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#redis.command('EVAL', script, String(keys.length), ...keys, ...args);
+  }
+
+  /** Hand the present text to `write` until nobody was faster. Those of this process take turns. */
+  async #untilDone(session_key: string, write: (session_data: string) => Promise<boolean>): Promise<void> {
+    await this.#turns.run(session_key, async () => {
+      const deadline = performance.now() + PATIENCE;
+      do {
+        const value = parse(await this.#redis.command('GET', this.#prefix + session_key));
+        if (value === null) throw new UpdateError('The session was deleted meanwhile.');
+        if (await write(value.session_data)) return;
+      } while (performance.now() < deadline);
+      throw new StoreUnavailable('Other servers write this session all the time. Try again in a moment.');
+    });
+  }
+}
+
+function parse(value: unknown): { readonly expires: number; readonly session_data: string } | null {
+  if (typeof value !== 'string') return null;
+  const space = value.indexOf(' ');
+  return { expires: Number(value.slice(0, space)), session_data: value.slice(space + 1) };
+}

@@ -1,0 +1,103 @@
+/**
+ * Sessions in Django's table, beside a Django whose engine is `cached_db` (django.contrib.sessions.backends.cached_db).
+ *
+ * Such a Django looks into its cache first, where it has a pickle for up to SESSION_COOKIE_AGE. So each change here
+ * deletes that entry, and its next look goes to the table. We ourselves read the table every time: Django writes the row
+ * and deletes no cache but its own, so a cache of ours could show a session that was logged out there.
+ */
+import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
+import { type CacheSettings, make_key } from './cache.js';
+import type { RedisConnection } from './redis_connection.js';
+
+/** django.contrib.sessions.backends.cached_db.KEY_PREFIX. */
+const KEY_PREFIX = 'django.contrib.sessions.cached_db';
+
+/**
+ * Milliseconds after which an entry is deleted again: a Django that had read the row just before our change may put
+ * what it read into its cache just after.
+ */
+const AGAIN = 1000;
+
+/** Engine `db` that tells a Django with `cached_db` of its changes. */
+export class CachedDatabaseStore implements SessionStore {
+  readonly #db: SessionStore;
+  readonly #redis: RedisConnection;
+  readonly #prefix: string;
+  /** Keys whose entries are to be deleted again; each stays for AGAIN. */
+  readonly #later = new Map<string, NodeJS.Timeout>();
+
+  /** @param db a DatabaseStore */
+  constructor(db: SessionStore, redis: RedisConnection, settings: CacheSettings) {
+    this.#db = db;
+    this.#redis = redis;
+    this.#prefix = make_key(KEY_PREFIX, settings);
+  }
+
+  load(session_key: string): Promise<string | null> {
+    return this.#db.load(session_key);
+  }
+
+  exists(session_key: string): Promise<boolean> {
+    return this.#db.exists(session_key);
+  }
+
+  create(record: SessionRecord): Promise<void> {
+    return this.#telling(record.session_key, () => this.#db.create(record));
+  }
+
+  replace(loaded: string, record: SessionRecord): Promise<boolean> {
+    return this.#telling(record.session_key, () => this.#db.replace(loaded, record));
+  }
+
+  modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
+    return this.#telling(session_key, () => this.#db.modify(session_key, change));
+  }
+
+  cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {
+    return this.#telling(session_key, () => this.#db.cycle(session_key, change));
+  }
+
+  delete(session_key: string): Promise<void> {
+    return this.#telling(session_key, () => this.#db.delete(session_key));
+  }
+
+  /** Entries in Django's cache end with their sessions, by themselves. */
+  clear_expired(): Promise<number> {
+    return this.#db.clear_expired();
+  }
+
+  /** Deletes what was to be deleted later, then hangs up. */
+  async close(): Promise<void> {
+    const session_keys = [...this.#later.keys()];
+    for (const timer of this.#later.values()) clearTimeout(timer);
+    this.#later.clear();
+    await Promise.all(session_keys.map((key) => this.#forget(key))).catch(() => {});
+    await this.#redis.close();
+  }
+
+  /**
+   * Before, so that nothing is written when Django could not be told; afterwards, because it is then that Django must
+   * look again.
+   */
+  async #telling<T>(session_key: string, write: () => Promise<T>): Promise<T> {
+    await this.#forget(session_key);
+    const result = await write();
+    this.#forgetLater(session_key);
+    await this.#forget(session_key);
+    return result;
+  }
+
+  async #forget(session_key: string): Promise<void> {
+    await this.#redis.command('DEL', this.#prefix + session_key);
+  }
+
+  #forgetLater(session_key: string): void {
+    clearTimeout(this.#later.get(session_key));
+    const timer = setTimeout(() => {
+      this.#later.delete(session_key);
+      this.#forget(session_key).catch(() => {});
+    }, AGAIN);
+    timer.unref();
+    this.#later.set(session_key, timer);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Sessions in the visitor's cookie, as Django's engine `signed_cookies` has them: the cookie's value is the session,
+ * signed (django.contrib.sessions.backends.signed_cookies).
+ *
+ * Nothing is kept on the server, so it cannot take anything back: a copy of a cookie from before a logout is good until
+ * it is SESSION_COOKIE_AGE old, and of two requests at once the browser keeps what the later answer says.
+ */
+import { type Clock, systemClock } from '../../clock.js';
+import { ValueError } from '../../errors.js';
+import { MAX_COOKIE_BYTES } from '../../http/cookie_header.js';
+import type { Settings } from '../../settings.js';
+import { splitTimestamp, TimestampSigner } from '../../signing/signer.js';
+import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
+import { PayloadExpiry, type PayloadSettings } from './payload_expiry.js';
+
+export type SignedCookiesSettings = PayloadSettings &
+  Pick<Settings, 'SESSION_COOKIE_NAME' | 'SESSION_COOKIE_PATH' | 'SESSION_COOKIE_DOMAIN'>;
+
+/** Django's salt: no session_data of a table is ever taken for a cookie, and the other way round. */
+const SALT = 'django.contrib.sessions.backends.signed_cookies';
+
+/** Bytes of `; expires=…; HttpOnly; Max-Age=…; Path=; SameSite=Strict; Secure; Domain=` without path and domain. */
+const ATTRIBUTES = 120;
+
+export class SignedCookiesStore implements SessionStore {
+  readonly key_salt = SALT;
+  readonly text_is_key = true;
+  readonly #signer: TimestampSigner;
+  readonly #expiry: PayloadExpiry;
+  readonly #settings: SignedCookiesSettings;
+  readonly #now: Clock;
+
+  constructor(settings: SignedCookiesSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
+    this.#settings = settings;
+    this.#now = now;
+    this.#signer = new TimestampSigner({
+      key: settings.SECRET_KEY,
+      fallback_keys: settings.SECRET_KEY_FALLBACKS,
+      salt: SALT,
+      now,
+    });
+    this.#expiry = new PayloadExpiry({ ...settings, SESSION_KEY_SALT: SALT, SESSION_READ_LEGACY: false }, now);
+  }
+
+  /**
+   * The key itself, if it is ours and neither older than SESSION_COOKIE_AGE nor than its own `_session_expiry` says.
+   * Django does not look at the latter (its ticket 19201).
+   */
+  async load(session_key: string): Promise<string | null> {
+    const verified = this.#signer.verify(session_key);
+    const stamped = verified === null ? null : splitTimestamp(verified.value);
+    if (stamped === null) return null;
+    const signed = Number(stamped.timestamp);
+    if (this.#now() - signed > this.#settings.SESSION_COOKIE_AGE) return null;
+    const expire_date = this.#expiry.date(session_key, signed);
+    // Signed at a whole second, so the last one counts to its end, as it does for SESSION_COOKIE_AGE.
+    return expire_date.getTime() >= this.#now() * 1000 ? session_key : null;
+  }
+
+  /** Never, as in Django: there is no place to look. */
+  async exists(): Promise<boolean> {
+    return false;
+  }
+
+  async create(record: SessionRecord): Promise<void> {
+    this.#check(record.session_data);
+  }
+
+  /** Always done: what the visitor brought is the only copy there is. */
+  async replace(_loaded: string, record: SessionRecord): Promise<boolean> {
+    this.#check(record.session_data);
+    return true;
+  }
+
+  async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
+    this.#check((await change(session_key)).session_data);
+  }
+
+  async cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {
+    this.#check((await change(session_key)).session_data);
+  }
+
+  async delete(): Promise<void> {}
+
+  async clear_expired(): Promise<number> {
+    return 0;
+  }
+
+  #check(session_data: string): void {
+    const { SESSION_COOKIE_NAME: name, SESSION_COOKIE_PATH: path, SESSION_COOKIE_DOMAIN: domain } = this.#settings;
+    const bytes = name.length + 1 + session_data.length + ATTRIBUTES + path.length + (domain?.length ?? 0);
+    if (bytes <= MAX_COOKIE_BYTES) return;
+    throw new ValueError(
+      `The session takes ${bytes} bytes as a cookie, of which browsers keep ${MAX_COOKIE_BYTES}. Keep less in it, or use another SESSION_ENGINE.`,
+    );
+  }
+}

@@ -1,0 +1,192 @@
+/** Engine `cache` on a real Redis: the contract, what lies in Redis, races of two connections, and faults. */
+import { expect } from 'chai';
+import { CreateError, StoreUnavailable, UpdateError } from '../../server/errors.js';
+import { new_session_key } from '../../server/session/key.js';
+import type { SessionRecord } from '../../server/session/store.js';
+import { CacheStore } from '../../server/session/stores/cache.js';
+import { RedisConnection } from '../../server/session/stores/redis_connection.js';
+import { rejects, storeContract } from '../session/stores/contract.js';
+import { type RedisServer, startRedis } from './redis_server.js';
+
+const NOW = 1_767_225_600;
+const SETTINGS = { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 };
+
+const record = (changes: Partial<SessionRecord> = {}): SessionRecord => ({
+  session_key: new_session_key(),
+  session_data: 'first:text',
+  expire_date: new Date((NOW + 60) * 1000),
+  ...changes,
+});
+
+describe('CacheStore', () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  before(async () => {
+    server = await startRedis();
+    redis = await RedisConnection.open(server.url);
+  });
+  after(async () => {
+    await redis.close();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    await redis.command('FLUSHALL');
+  });
+  const open = (now = NOW, settings = SETTINGS): CacheStore => new CacheStore(redis, settings, { now: () => now });
+
+  storeContract(async (now) => ({ store: new CacheStore(redis, SETTINGS, { now }) }));
+
+  describe('what lies in Redis', () => {
+    it("is the signed text under a key of its own, never one of Django's", async () => {
+      const row = record();
+      await open().create(row);
+      const key = `:1:koa_django_session.cache${row.session_key}`;
+      expect(await redis.command('KEYS', '*')).to.deep.equal([key]);
+      expect(await redis.command('GET', key)).to.equal(`${(NOW + 60) * 1000} first:text`);
+    });
+
+    it("has the prefix and version of the settings, and others' are unknown", async () => {
+      const row = record();
+      const store = open(NOW, { CACHE_KEY_PREFIX: 'si[t]e*', CACHE_VERSION: 2 });
+      await store.create(row);
+      await redis.command('SET', 'sixte:2:koa_django_session.cacheother', '1 text');
+      expect(await redis.command('EXISTS', `si[t]e*:2:koa_django_session.cache${row.session_key}`)).to.equal(1);
+      expect(await open().load(row.session_key)).to.equal(null);
+      const later = new CacheStore(redis, { CACHE_KEY_PREFIX: 'si[t]e*', CACHE_VERSION: 2 }, { now: () => NOW + 61 });
+      expect(await later.clear_expired()).to.equal(1);
+      expect(await redis.command('DBSIZE')).to.equal(1);
+    });
+
+    it('goes by itself a minute after its end, by a span from our clock', async () => {
+      const row = record();
+      const ttl = async (): Promise<number> =>
+        Number(await redis.command('PTTL', `:1:koa_django_session.cache${row.session_key}`));
+      const store = open();
+      await store.create(row);
+      expect(await ttl()).to.be.within(118_000, 120_000);
+      await store.replace('first:text', { ...row, expire_date: new Date((NOW + 600) * 1000) });
+      expect(await ttl()).to.be.within(658_000, 660_000);
+      await store.modify(row.session_key, async () => record({ expire_date: new Date((NOW + 5) * 1000) }));
+      expect(await ttl()).to.be.within(63_000, 65_000);
+    });
+
+    it('is cleared over many steps of the scan', async () => {
+      const rows = Array.from({ length: 1500 }, (_, place) =>
+        record({ expire_date: new Date((NOW + (place % 2 === 0 ? -5 : 5)) * 1000) }),
+      );
+      const store = open();
+      await Promise.all(rows.map((row) => store.create(row)));
+      expect(await store.clear_expired()).to.equal(750);
+      expect(await redis.command('DBSIZE')).to.equal(750);
+    });
+  });
+
+  describe('with another server on the same Redis', () => {
+    let others: RedisConnection;
+    beforeEach(async () => {
+      others = await RedisConnection.open(server.url);
+    });
+    afterEach(() => others.close());
+    const other = (): CacheStore => new CacheStore(others, SETTINGS, { now: () => NOW });
+
+    it('loses no change of either', async () => {
+      const row = record({ session_data: '0' });
+      await open().create(row);
+      const increment = async (text: string) => ({ ...row, session_data: String(Number(text) + 1) });
+      const stores = [open(), other()];
+      await Promise.all(
+        stores.flatMap((store) => Array.from({ length: 50 }, () => store.modify(row.session_key, increment))),
+      );
+      expect(await open().load(row.session_key)).to.equal('100');
+    });
+
+    it('asks modify again when the other was faster', async () => {
+      const row = record();
+      await open().create(row);
+      const seen: string[] = [];
+      await open().modify(row.session_key, async (text) => {
+        seen.push(text);
+        if (seen.length === 1) await other().replace(text, { ...row, session_data: 'theirs' });
+        return { ...row, session_data: `${text}+mine` };
+      });
+      expect(seen).to.deep.equal(['first:text', 'theirs']);
+      expect(await open().load(row.session_key)).to.equal('theirs+mine');
+    });
+
+    it('does not bring back what the other deleted meanwhile', async () => {
+      const row = record();
+      for (const change of ['modify', 'cycle'] as const) {
+        await open().create(row);
+        const deleted = async () => {
+          await other().delete(row.session_key);
+          return record();
+        };
+        await rejects(open()[change](row.session_key, deleted), UpdateError);
+        expect(await redis.command('DBSIZE')).to.equal(0);
+      }
+    });
+
+    it('gives a key to one of two that create it at once', async () => {
+      const row = record();
+      const results = await Promise.allSettled([open().create(row), other().create(row)]);
+      const refused = results.filter((result) => result.status === 'rejected');
+      expect(refused.map(({ reason }) => (reason as Error).constructor)).to.deep.equal([CreateError]);
+    });
+  });
+
+  describe('when Redis is away', () => {
+    it('says 503 in time while it is silent, and works again when it is back', async () => {
+      const row = record();
+      const store = open();
+      await store.create(row);
+      server.signal('SIGSTOP');
+      try {
+        const start = performance.now();
+        const calls = [
+          ...Array.from({ length: 20 }, () => store.load(row.session_key)),
+          ...Array.from({ length: 20 }, () => store.modify(row.session_key, async () => row)),
+          store.delete(row.session_key),
+          store.clear_expired(),
+        ];
+        await Promise.all(calls.map((call) => rejects(call, StoreUnavailable)));
+        expect(performance.now() - start).to.be.lessThan(2500);
+      } finally {
+        server.signal('SIGCONT');
+      }
+      expect(await store.load(row.session_key)).to.be.oneOf(['first:text', null]);
+    });
+
+    it('says 503 at once while nobody listens, and works again when it is back', async () => {
+      const row = record();
+      const { port } = server;
+      const store = open();
+      await store.create(row);
+      await server.stop();
+      const start = performance.now();
+      await rejects(store.load(row.session_key), StoreUnavailable);
+      await rejects(store.load(row.session_key), StoreUnavailable);
+      expect(performance.now() - start).to.be.lessThan(900);
+      server = await startRedis(port);
+      expect(await store.load(row.session_key)).to.equal(null);
+      await store.create(row);
+      expect(await store.load(row.session_key)).to.equal('first:text');
+    });
+
+    it('says 503 when Redis refuses, as when it is full', async () => {
+      await redis.command('CONFIG', 'SET', 'maxmemory', '1');
+      try {
+        await rejects(open().create(record()), StoreUnavailable);
+      } finally {
+        await redis.command('CONFIG', 'SET', 'maxmemory', '0');
+      }
+    });
+
+    it('keeps the password of CACHE_URL out of the error', async () => {
+      const refused = await RedisConnection.open(`redis://user:canary-password@127.0.0.1:${server.port}/0`);
+      const error: unknown = await refused.command('PING').catch((reason: unknown) => reason);
+      await refused.close();
+      expect(error).to.be.instanceOf(StoreUnavailable);
+      expect(`${String(error)} ${String((error as Error).cause)}`).not.to.contain('canary');
+    });
+  });
+});

@@ -1,0 +1,108 @@
+/** Engine `cached_db` on a real Redis and PostgreSQL: what a Django with that engine would find after each change. */
+import { expect } from 'chai';
+import { StoreUnavailable } from '../../server/errors.js';
+import { new_session_key } from '../../server/session/key.js';
+import type { SessionRecord, SessionStore } from '../../server/session/store.js';
+import { CachedDatabaseStore } from '../../server/session/stores/cached_db.js';
+import { DatabaseStore } from '../../server/session/stores/db.js';
+import { RedisConnection } from '../../server/session/stores/redis_connection.js';
+import { rejects, storeContract } from '../session/stores/contract.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type RedisServer, startRedis } from './redis_server.js';
+
+const SETTINGS = { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 };
+
+describe('CachedDatabaseStore', () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  let database: TestDatabase;
+  let store: CachedDatabaseStore;
+  let row: SessionRecord;
+  before(async () => {
+    [server, database] = await Promise.all([startRedis(), testDatabase()]);
+    redis = await RedisConnection.open(server.url);
+  });
+  after(async () => {
+    await redis.close();
+    await Promise.all([server.stop(), database.drop()]);
+  });
+  beforeEach(async () => {
+    await redis.command('FLUSHALL');
+    store = new CachedDatabaseStore(new DatabaseStore(database.knex), redis, SETTINGS);
+    row = { session_key: new_session_key(), session_data: '1', expire_date: new Date(Date.now() + 60_000) };
+  });
+
+  storeContract(async (now) => {
+    await database.knex('django_session').delete();
+    return { store: new CachedDatabaseStore(new DatabaseStore(database.knex, { now }), redis, SETTINGS) };
+  });
+
+  const entry = (session_key: string): string => `:1:django.contrib.sessions.cached_db${session_key}`;
+  const djangoCached = (session_key: string): Promise<unknown> =>
+    redis.command('SET', entry(session_key), 'a pickle', 'EX', '1209600');
+  const isCached = async (session_key: string): Promise<boolean> =>
+    (await redis.command('EXISTS', entry(session_key))) === 1;
+
+  const changes: Readonly<Record<string, (store: SessionStore, row: SessionRecord) => Promise<unknown>>> = {
+    replace: (store, row) => store.replace('1', { ...row, session_data: '2' }),
+    modify: (store, row) => store.modify(row.session_key, async () => ({ ...row, session_data: '2' })),
+    cycle: (store, row) => store.cycle(row.session_key, async () => ({ ...row, session_key: new_session_key() })),
+    delete: (store, row) => store.delete(row.session_key),
+  };
+
+  for (const [name, change] of Object.entries(changes)) {
+    it(`takes the session out of Django's cache at ${name}, and nobody else's`, async () => {
+      const other = new_session_key();
+      await store.create(row);
+      await djangoCached(row.session_key);
+      await djangoCached(other);
+      await change(store, row);
+      expect([await isCached(row.session_key), await isCached(other)]).to.deep.equal([false, true]);
+    });
+
+    it(`changes nothing at ${name} when Django's cache cannot be told`, async () => {
+      await store.create(row);
+      const unreachable = await RedisConnection.open('redis://127.0.0.1:1/0');
+      const cutOff = new CachedDatabaseStore(new DatabaseStore(database.knex), unreachable, SETTINGS);
+      await rejects(change(cutOff, row), StoreUnavailable);
+      expect(await store.load(row.session_key)).to.equal('1');
+      await cutOff.close();
+    });
+  }
+
+  it('takes out again what a Django puts in that had read the row just before', async () => {
+    const own = await RedisConnection.open(server.url);
+    const closing = new CachedDatabaseStore(new DatabaseStore(database.knex), own, SETTINGS);
+    await closing.create(row);
+    await closing.delete(row.session_key);
+    await djangoCached(row.session_key);
+    // What would be done a second later is done when the server stops.
+    await closing.close();
+    expect(await isCached(row.session_key)).to.equal(false);
+  });
+
+  it('sees at once what a Django wrote or deleted, whatever lies in Redis', async () => {
+    await store.create(row);
+    await djangoCached(row.session_key);
+    await database.knex('django_session').where({ session_key: row.session_key }).update({ session_data: 'theirs' });
+    expect(await store.load(row.session_key)).to.equal('theirs');
+    await database.knex('django_session').where({ session_key: row.session_key }).delete();
+    expect(await store.load(row.session_key)).to.equal(null);
+  });
+
+  it('reads without Redis', async () => {
+    await store.create(row);
+    const unreachable = await RedisConnection.open('redis://127.0.0.1:1/0');
+    const cutOff = new CachedDatabaseStore(new DatabaseStore(database.knex), unreachable, SETTINGS);
+    expect(await cutOff.load(row.session_key)).to.equal('1');
+    expect(await cutOff.exists(row.session_key)).to.equal(true);
+  });
+
+  it('finds entries under the KEY_PREFIX and VERSION of the settings', async () => {
+    const settings = { CACHE_KEY_PREFIX: 'site', CACHE_VERSION: 7 };
+    const other = new CachedDatabaseStore(new DatabaseStore(database.knex), redis, settings);
+    await redis.command('SET', `site:7:django.contrib.sessions.cached_db${row.session_key}`, 'a pickle');
+    await other.create(row);
+    expect(await redis.command('DBSIZE')).to.equal(0);
+  });
+});

@@ -1,0 +1,75 @@
+/** A Redis of the tests' own: Debian's redis-server on a free port, which keeps nothing on disk. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const MISSING =
+  'redis-server is not installed, and these suites talk to a real one: apt-get install redis-server (or brew install redis).';
+
+export interface RedisServer {
+  readonly url: string;
+  readonly port: number;
+  /** Sends a signal; `SIGSTOP` makes it silent with its connections open, `SIGCONT` ends that. */
+  signal(signal: NodeJS.Signals): void;
+  stop(): Promise<void>;
+}
+
+/** @param port for a server that comes back where another was */
+export async function startRedis(port?: number): Promise<RedisServer> {
+  const own = port ?? (await freePort());
+  const child = spawn(
+    'redis-server',
+    ['--port', String(own), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()],
+    { stdio: 'ignore' },
+  );
+  const end = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', end);
+  await Promise.race([answering(own), failed(child)]);
+  return {
+    url: `redis://127.0.0.1:${own}/0`,
+    port: own,
+    signal: (signal) => {
+      child.kill(signal);
+    },
+    stop: async () => {
+      process.off('exit', end);
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
+
+async function failed(child: ChildProcess): Promise<never> {
+  const reason = await new Promise<Error>((resolve) => {
+    child.once('error', (error) => resolve('code' in error && error.code === 'ENOENT' ? new Error(MISSING) : error));
+    child.once('exit', (code) => resolve(new Error(`redis-server ended with code ${code} before it answered.`)));
+  });
+  throw reason;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new Error('No port.');
+  return address.port;
+}
+
+async function answering(port: number): Promise<void> {
+  for (const end = performance.now() + 10_000; performance.now() < end; ) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+    if (open) return;
+    await pause(20);
+  }
+  throw new Error('redis-server does not answer.');
+}
