@@ -293,7 +293,6 @@ export class Session extends SessionDictionary {
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {
     const next = this.#options.new_session_key ?? new_session_key;
     for (let tries = 1; ; tries += 1) {
-      const session_key = next();
       try {
         return await write(next());
       } catch (error) {
