@@ -17,7 +17,7 @@ export interface ListenerLimits {
 }
 
 /** How often Node looks for connections whose time is up, in milliseconds. */
-const CHECK = 1000;
+const CHECK = 500;
 
 /** Headers of the answers that are made here, before there is a request that the application could see. */
 const HEADERS: readonly (readonly [string, string])[] = [
@@ -47,8 +47,8 @@ export function createListener(
     requireHostHeader: false,
   });
   server.maxHeadersCount = MAX_HEADERS;
-  // Who does not take the answer, or sends a byte now and then while the application waits for more.
-  server.setTimeout(limits.REQUEST_TIMEOUT * 1000, (socket) => socket.destroy());
+  // For a client that does not take its answers; later than the 408 for one that does not finish its request.
+  server.setTimeout(limits.REQUEST_TIMEOUT * 1000 + 3 * CHECK, (socket) => socket.destroy());
 
   const answers = new WeakMap<Duplex, ServerResponse>();
   server.on('request', (request, response) => {
