@@ -19,6 +19,20 @@ import { goalTable, print, type Report, scenarioTable, type Table } from './repo
 import { SCENARIOS } from './scenarios.js';
 
 const CHART = fileURLToPath(new URL('chart.svg', import.meta.url));
+const REFERENCE = fileURLToPath(new URL('reference.json', import.meta.url));
+
+function write(file: string, report: Report, picture = file.replace(/(\.json)?$/, '.svg')): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
+  if (report.results.length === 0) return;
+  const { rows, connections, cores, node, postgresql, rounds } = report.machine;
+  const caption = `${rows?.toLocaleString('en-US')} sessions of 2 kB, ${connections} connections, ${cores} cores, node ${node}, PostgreSQL ${postgresql}, medians of ${rounds} rounds`;
+  const sections = [
+    { title: 'Read a logged-in session, requests a second', scenario: 'read' },
+    { title: 'Read, change, save, requests a second', scenario: 'write' },
+  ];
+  writeFileSync(picture, chart(report.results, sections, caption));
+}
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
@@ -67,16 +81,8 @@ async function main(): Promise<void> {
     const report: Report = { machine, contestants: list, results, goals: goals(results), tables };
     const scenarioTables = SCENARIOS.flatMap((scenario) => scenarioTable(scenario, results) ?? []);
     for (const table of [...scenarioTables, goalTable(report.goals), ...tables]) console.log(print(table));
-    mkdirSync(dirname(options.output), { recursive: true });
-    writeFileSync(options.output, `${JSON.stringify(report, null, 1)}\n`);
-    if (options.parts.has('peers')) {
-      const sections = [
-        { title: 'Read a logged-in session, requests a second', scenario: 'read' },
-        { title: 'Read, change, save, requests a second', scenario: 'write' },
-      ];
-      const caption = `${options.rows.toLocaleString('en-US')} sessions of 2 kB, ${options.connections} connections, ${CORES} cores, node ${process.version}, PostgreSQL ${database.version}, medians of ${options.rounds}`;
-      writeFileSync(CHART, chart(results, sections, caption));
-    }
+    write(options.output, report);
+    if (options.reference) write(REFERENCE, report, CHART);
   } finally {
     generators.stop();
     await database.stop();
