@@ -7,10 +7,12 @@ import { ImproperlyConfigured } from '../server/errors.js';
 import {
   type Definition,
   defineSettings,
+  engineName,
   type GivenSettings,
   readers,
   readSettings,
   SETTINGS,
+  type SessionEngine,
   type Settings,
 } from '../server/settings.js';
 
@@ -195,6 +197,12 @@ function pick<T extends object>(definitions: T, environment: Environment): Given
 /** DATABASE_URL alone, for knex's own CLI and the commands. */
 export function databaseUrl(environment: Environment = process.env): string | undefined {
   return ownSettings(environment).DATABASE_URL ?? undefined;
+}
+
+/** SESSION_ENGINE alone, by its short name. @throws ImproperlyConfigured */
+export function sessionEngine(environment: Environment = process.env): SessionEngine {
+  const definition = { SESSION_ENGINE: SETTINGS.SESSION_ENGINE };
+  return engineName(readSettings<Pick<Settings, 'SESSION_ENGINE'>>(definition, pick(definition, environment)));
 }
 
 /** The server's own settings, without the library's. @throws ImproperlyConfigured */

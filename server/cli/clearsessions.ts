@@ -1,6 +1,13 @@
 /** `clearsessions`: remove expired sessions, as Django's command of this name. */
+import { ownSettings, serverSettings, sessionEngine } from '../../config/settings.js';
 import { count_expired, sweep } from '../db/clear_expired.js';
-import { type Command, EXIT, print, printError, UsageError, withDatabase } from './command.js';
+import { developmentKey } from '../serve.js';
+import { openStore } from '../session/stores/index.js';
+import type { SessionEngine } from '../settings.js';
+import { type Command, EXIT, type ExitCode, print, printError, UsageError, withDatabase } from './command.js';
+
+/** Engines whose sessions are rows. */
+const IN_THE_TABLE: readonly SessionEngine[] = ['db', 'cached_db'];
 
 /** Milliseconds without a word before a long run says how far it is. */
 const SILENCE = 1000;
@@ -11,7 +18,8 @@ const sessions = (count: number): string =>
 export const command: Command = {
   summary: 'Remove expired sessions.',
   details: `In small batches that disturb nobody; what has expired is up to the database's clock. An interrupted run has
-done what it did, and the next one goes on. Two at once: the second says so and ends with exit code 1.`,
+done what it did, and the next one goes on. Two at once: the second says so and ends with exit code 1.
+With another SESSION_ENGINE than db and cached_db it removes what that engine keeps, all at once.`,
   options: {
     'dry-run': { type: 'boolean', help: 'Say how many there are; remove none.' },
     batch: { type: 'string', value: 'N', help: 'Rows a statement (1000).' },
@@ -19,6 +27,11 @@ done what it did, and the next one goes on. Two at once: the second says so and 
   async run({ values }) {
     const batch = Number(values['batch'] ?? 1000);
     if (!Number.isSafeInteger(batch) || batch < 1) throw new UsageError('--batch is a whole number, 1 or more.');
+    const engine = sessionEngine();
+    if (!IN_THE_TABLE.includes(engine)) {
+      if (values['dry-run'] === true) throw new UsageError(`--dry-run counts rows, and SESSION_ENGINE is ${engine}.`);
+      return clearElsewhere();
+    }
     return withDatabase(async (knex) => {
       const total = await count_expired(knex);
       if (values['dry-run'] === true) {
@@ -48,3 +61,15 @@ done what it did, and the next one goes on. Two at once: the second says so and 
     });
   },
 };
+
+/** As Django's command does it: the engine knows. */
+async function clearElsewhere(): Promise<ExitCode> {
+  const settings = serverSettings(() => developmentKey(ownSettings())).django;
+  const store = await openStore({ settings });
+  try {
+    print(`Removed ${sessions(await store.clear_expired())}.`);
+  } finally {
+    await store.close?.();
+  }
+  return EXIT.ok;
+}
