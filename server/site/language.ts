@@ -1,4 +1,5 @@
 /** `/language/<code>/?next=…`: a link that chooses the language, with the cookie of Django's set_language. */
+import { patch_vary_headers } from '../index.js';
 import { knownLanguage } from './i18n.js';
 import { queryField, safeNext } from './next.js';
 import type { Handler, Site } from './site.js';
@@ -14,5 +15,6 @@ export function setLanguage(site: Site): Handler {
     ctx.redirect(safeNext(ctx, queryField(ctx, 'next'), '/index1/'));
     ctx.response.set_cookie(site.settings.LANGUAGE_COOKIE_NAME, language, { path: '/' });
     ctx.set('Cache-Control', 'no-store');
+    patch_vary_headers(ctx, 'Cookie');
   };
 }
