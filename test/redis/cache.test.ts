@@ -1,4 +1,6 @@
 /** Engine `cache` on a real Redis: the contract, what lies in Redis, races of two connections, and faults. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { CreateError, StoreUnavailable, UpdateError } from '../../server/errors.js';
 import { new_session_key } from '../../server/session/key.js';
@@ -170,6 +172,27 @@ describe('CacheStore', () => {
       expect(await store.load(row.session_key)).to.equal(null);
       await store.create(row);
       expect(await store.load(row.session_key)).to.equal('first:text');
+    });
+
+    it('gives up a connection that fell silent, and makes another', async () => {
+      const sockets: Socket[] = [];
+      const proxy = createServer((socket) => {
+        sockets.push(socket);
+        const behind = connect(server.port, '127.0.0.1');
+        socket.pipe(behind).pipe(socket);
+        socket.on('error', () => behind.destroy());
+        behind.on('error', () => socket.destroy());
+      }).listen(0, '127.0.0.1');
+      await once(proxy, 'listening');
+      const { port } = proxy.address() as AddressInfo;
+      const through = await RedisConnection.open(`redis://127.0.0.1:${port}/0`, { timeout: 0.2 });
+      expect(await through.command('PING')).to.equal('PONG');
+      // No end, no reset: packets are lost from now on.
+      for (const socket of sockets) socket.unpipe();
+      await rejects(through.command('PING'), StoreUnavailable);
+      expect(await through.command('PING')).to.equal('PONG');
+      await through.close();
+      proxy.close();
     });
 
     it('says 503 when Redis refuses, as when it is full', async () => {

@@ -70,6 +70,15 @@ describe('CachedDatabaseStore', () => {
     });
   }
 
+  it('takes the session out after the change, when a Django read it while the change was under way', async () => {
+    await store.create(row);
+    await store.modify(row.session_key, async () => {
+      await djangoCached(row.session_key);
+      return { ...row, session_data: '2' };
+    });
+    expect(await isCached(row.session_key)).to.equal(false);
+  });
+
   it('takes out again what a Django puts in that had read the row just before', async () => {
     const own = await RedisConnection.open(server.url);
     const closing = new CachedDatabaseStore(new DatabaseStore(database.knex), own, SETTINGS);

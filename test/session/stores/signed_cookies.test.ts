@@ -63,6 +63,12 @@ describe('SignedCookiesStore', () => {
       expect(await at(NOW + 61).load(short)).to.equal(null);
     });
 
+    it('does not live longer than SESSION_COOKIE_AGE, whatever set_expiry said, as at Django', async () => {
+      const long = signer(NOW).sign_object({ _session_expiry: 10 * settings.SESSION_COOKIE_AGE });
+      expect(await at(NOW + settings.SESSION_COOKIE_AGE).load(long)).to.equal(long);
+      expect(await at(NOW + settings.SESSION_COOKIE_AGE + 1).load(long)).to.equal(null);
+    });
+
     it('may be signed with an older key', async () => {
       const old = signer(NOW, 'an older secret').sign_object({ a: 1 });
       expect(await at(NOW).load(old)).to.equal(null);
