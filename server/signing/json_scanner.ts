@@ -40,6 +40,12 @@ const WORDS = new Map<string, boolean | number | null>([
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what JSON's strings may not hold
 const CONTROL = /[\u0000-\u001f]/;
 
+/**
+ * Python refuses longer integers (sys.get_int_max_str_digits), as reading one takes time by the square of its digits; a
+ * session with one is empty to Django too.
+ */
+export const MOST_DIGITS = 4300;
+
 const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
 const isHex = (code: number): boolean => isDigit(code) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
 
@@ -130,13 +136,16 @@ export class JsonScanner {
   /** A number in digits: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
   skipNumber(): void {
     if (this.code() === MINUS) this.at += 1;
+    const first = this.at;
     if (this.code() === ZERO) this.at += 1;
     else this.#skipDigits();
+    // e and E differ in one bit.
+    const isInteger = this.code() !== DOT && (this.code() | 32) !== 101;
+    if (isInteger && this.at - first > MOST_DIGITS) throw this.fail(first);
     if (this.code() === DOT) {
       this.at += 1;
       this.#skipDigits();
     }
-    // e and E differ in one bit.
     if ((this.code() | 32) === 101) {
       this.at += 1;
       const sign = this.code();

@@ -4,6 +4,8 @@
  * the scanner, which is three times as slow.
  */
 
+import { MOST_DIGITS } from './json_scanner.js';
+
 /** Objects and arrays in one another that the recursion here follows; deeper ones are the scanner's. */
 const DEEPEST = 200;
 
@@ -66,6 +68,7 @@ function skipDigits(bytes: Uint8Array, start: number): number {
 function skipNumber(bytes: Uint8Array, start: number): number {
   const first = at(bytes, start) === MINUS ? start + 1 : start;
   const whole = at(bytes, first) === ZERO ? first + 1 : skipDigits(bytes, first);
+  if (whole - first > MOST_DIGITS) return UNKNOWN;
   if (whole === UNKNOWN || at(bytes, whole) !== DOT) return whole;
   return skipDigits(bytes, whole + 1);
 }

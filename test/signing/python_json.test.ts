@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ValueError } from '../../server/errors.js';
 import { join_members, parse_json, print_json, split_members } from '../../server/signing/python_json.js';
+import { split_bytes } from '../../server/signing/split_bytes.js';
 
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
@@ -95,6 +96,17 @@ describe('print_json', () => {
 });
 
 describe('parse_json', () => {
+  it('refuses integers of more than 4300 digits, as Python does, and takes floats of any length', () => {
+    const digits = '9'.repeat(4300);
+    for (const text of [digits, `-${digits}`]) expect(parse_json(text) === BigInt(text)).to.equal(true);
+    for (const text of [`${digits}9`, `-${digits}9`]) {
+      expect(() => parse_json(text)).to.throw(ValueError);
+      expect(() => split_members(`{"a":${text}}`)).to.throw(ValueError);
+      expect(split_bytes(Buffer.from(`{"a":${text}}`))).to.equal(null);
+    }
+    expect(parse_json(`${digits}9.0e-4300`)).to.be.closeTo(10, 0.1);
+  });
+
   const same: [string, unknown][] = [
     ['NaN', Number.NaN],
     ['[Infinity,-Infinity]', [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]],
