@@ -270,7 +270,9 @@ export class Session extends SessionDictionary {
 
   #read(session_data: string): MemberTexts {
     const { verified, codec } = this.#options;
-    return verified?.read(session_data, this.#session_key) ?? codec.members(session_data, this.#session_key) ?? new Map();
+    return (
+      verified?.read(session_data, this.#session_key) ?? codec.members(session_data, this.#session_key) ?? new Map()
+    );
   }
 
   async #insert(session_key: string): Promise<SavedExpiry> {
