@@ -1,11 +1,11 @@
 /** Guessing passwords at the whole server, over two processes and a restart: counted in the database, and healing. */
 import { expect } from 'chai';
-import { make_password } from '../../server/auth/hashers.js';
-import { UserTable } from '../../server/auth/users.js';
-import { PASSWORD, Planted } from '../fire/planted.js';
-import { type Environment, ServerProcess, showLogs } from '../fire/processes.js';
-import { type Answer, hangUp, Visitor } from '../fire/visitor.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { make_password } from '../../../server/auth/hashers.js';
+import { UserTable } from '../../../server/auth/users.js';
+import { PASSWORD, Planted } from '../../fire/planted.js';
+import { type Environment, ServerProcess, showLogs } from '../../fire/processes.js';
+import { type Answer, hangUp, Visitor } from '../../fire/visitor.js';
+import { type TestDatabase, testDatabase } from '../../support/database.js';
 
 // As documented: server/auth/throttle.ts, THROTTLE_LIMITS.
 const FREE = 5;
