@@ -229,6 +229,12 @@ export function serverSettings(developmentKey: () => string, environment: Enviro
 const LEAST_KEY_LENGTH = 50;
 const LEAST_UNIQUE_CHARACTERS = 5;
 
+/** `changemechangemechangeme…`: one text twice or more, the last time perhaps in part. */
+function isRepetition(key: string): boolean {
+  for (let length = 1; length <= key.length / 2; length += 1) if (key.startsWith(key.slice(length))) return true;
+  return false;
+}
+
 /** What may not go public: Django's `check --deploy` (security.W009, W012, W016), but as a refusal. */
 function checkProduction(own: OwnSettings, django: Settings): void {
   const keys = [
@@ -239,10 +245,11 @@ function checkProduction(own: OwnSettings, django: Settings): void {
     if (
       key.length < LEAST_KEY_LENGTH ||
       new Set(key).size < LEAST_UNIQUE_CHARACTERS ||
+      isRepetition(key) ||
       key.startsWith('django-insecure-')
     ) {
       throw new ImproperlyConfigured(
-        `${name} is too weak for production: use at least ${LEAST_KEY_LENGTH} random characters, of which ${LEAST_UNIQUE_CHARACTERS} differ, without the prefix "django-insecure-".`,
+        `${name} is too weak for production: use at least ${LEAST_KEY_LENGTH} random characters, of which ${LEAST_UNIQUE_CHARACTERS} differ, not one text again and again, without the prefix "django-insecure-".`,
       );
     }
   }
