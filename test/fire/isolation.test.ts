@@ -5,6 +5,7 @@ import { type TestDatabase, testDatabase } from '../support/database.js';
 import { FaultProxy } from './fault_proxy.js';
 import { PASSWORD, Planted } from './planted.js';
 import { type Environment, ServerProcess, showLogs } from './processes.js';
+import { until } from './until.js';
 import { type Answer, hangUp, Visitor } from './visitor.js';
 
 /** Seconds within which whoever waits is told. */
@@ -132,13 +133,18 @@ describe('under fire: what is held up, and what is not', function () {
         }
       });
 
-      it('a statement that is stuck holds up those who share it, and nobody else', async () => {
+      it('two statements that are stuck hold up those who share them, and nobody else', async () => {
         for (const statement of [/SELECT .*session_data.* FROM django_session/s, /UPDATE django_session/]) {
-          const stuck = proxy.set({ statement, when: 'before', action: 'hold' });
-          const session_key = await planted.session({ visits: 1 });
-          const held = new Visitor(session_key).ops(url(), ['set', 'late', 1]);
-          await stuck.sprung;
-          expectGivenUp(await othersGoOn(url(), Promise.all([held])));
+          const stuck = proxy.set({ statement, when: 'before', action: 'hold', times: 2 });
+          const held: Promise<Answer>[] = [];
+          for (const session_key of await sessions(2)) {
+            held.push(new Visitor(session_key).ops(url(), ['set', 'late', 1]));
+            await until(() => stuck.caught === held.length || undefined, {
+              seconds: 1,
+              what: () => `a statement to be stuck: ${statement}`,
+            });
+          }
+          expectGivenUp(await othersGoOn(url(), Promise.all(held)));
           await proxy.mend();
         }
       });
