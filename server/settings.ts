@@ -3,6 +3,19 @@
  * The README's table is made from `SETTINGS`. Nothing here reads the environment; config/settings.ts does.
  */
 import { ImproperlyConfigured } from './errors.js';
+import {
+  ANY,
+  ATTRIBUTE,
+  boolean,
+  integer,
+  list,
+  oneOf,
+  orNone,
+  sameSite,
+  TOKEN,
+  text,
+  timeZone,
+} from './settings/readers.js';
 
 export type SameSite = 'Lax' | 'Strict' | 'None' | false | null;
 export type LoginCaptcha = 'always' | 'after_failures' | 'off';
@@ -22,6 +35,8 @@ export interface Settings {
   readonly SESSION_COOKIE_SAMESITE: SameSite;
   readonly SESSION_SAVE_EVERY_REQUEST: boolean;
   readonly SESSION_EXPIRE_AT_BROWSER_CLOSE: boolean;
+  readonly USE_TZ: boolean;
+  readonly TIME_ZONE: string;
   readonly SESSION_KEY_SALT: string;
   readonly SESSION_READ_LEGACY: boolean;
   readonly SESSION_MAX_BYTES: number;
@@ -62,67 +77,6 @@ export interface Definition<T> {
   /** A value as given in code or as text from the environment → the setting's value, or undefined when it is not allowed. */
   readonly read: (value: unknown) => T | undefined;
 }
-
-/** As Django reads nothing from the environment, the words are the usual ones, in any case. */
-function boolean(value: unknown): boolean | undefined {
-  if (typeof value === 'boolean') return value;
-  const word = typeof value === 'string' ? value.trim().toLowerCase() : '';
-  if (['true', '1', 'yes', 'on'].includes(word)) return true;
-  if (['false', '0', 'no', 'off'].includes(word)) return false;
-  return undefined;
-}
-
-function integer(least: number): (value: unknown) => number | undefined {
-  return (value) => {
-    const number = typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
-    return typeof number === 'number' && Number.isSafeInteger(number) && number >= least ? number : undefined;
-  };
-}
-
-function orNone<T>(read: (value: unknown) => T | undefined): (value: unknown) => T | null | undefined {
-  return (value) => (value === null || value === '' || value === 'None' ? null : read(value));
-}
-
-function text(pattern: RegExp): (value: unknown) => string | undefined {
-  return (value) => (typeof value === 'string' && pattern.test(value) ? value : undefined);
-}
-
-/** A list given in code, as JSON text, or separated by commas. */
-function list(value: unknown): readonly string[] | undefined {
-  if (Array.isArray(value)) return value.every((item) => typeof item === 'string') ? value : undefined;
-  if (typeof value !== 'string') return undefined;
-  if (value.trim().startsWith('[')) {
-    try {
-      return list(JSON.parse(value) as unknown);
-    } catch {
-      return undefined;
-    }
-  }
-  return value
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-}
-
-function oneOf<const T extends string>(...words: readonly T[]): (value: unknown) => T | undefined {
-  return (value) => words.find((word) => word === value);
-}
-
-/** 'None' is the attribute SameSite=None; false and null leave the attribute out (Django's HttpResponse.set_cookie). */
-function sameSite(value: unknown): SameSite | undefined {
-  if (value === null || value === false) return value;
-  if (typeof value !== 'string') return undefined;
-  const word = value.trim().toLowerCase();
-  if (word === 'false' || word === '') return false;
-  return ({ lax: 'Lax', strict: 'Strict', none: 'None' } as const)[word];
-}
-
-// RFC 6265bis section 4.1.1: path-value and domain-value exclude control characters and ';'.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
-const ATTRIBUTE = /^[^\u0000-\u001f\u007f;]+$/;
-// RFC 9110 section 5.6.2: token.
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const ANY = /^[\s\S]+$/;
 
 const flag = (value: boolean, meaning: string): Definition<boolean> => ({
   default: value,
@@ -206,6 +160,16 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_COOKIE_SAMESITE: site("The session cookie's SameSite."),
   SESSION_SAVE_EVERY_REQUEST: flag(false, 'Save and send the cookie at every request, not only after a change.'),
   SESSION_EXPIRE_AT_BROWSER_CLOSE: flag(false, 'Send a cookie that ends with the browser.'),
+  USE_TZ: flag(
+    true,
+    'Whether Django runs with USE_TZ. Without it, dates given to set_expiry are kept in TIME_ZONE without an offset: such a Django answers 500 to others.',
+  ),
+  TIME_ZONE: {
+    default: 'UTC',
+    meaning: "Django's TIME_ZONE. Matters where USE_TZ is off.",
+    allowed: 'the name of a time zone, such as Asia/Shanghai',
+    read: timeZone,
+  },
   SESSION_KEY_SALT: {
     default: 'django.contrib.sessions.SessionStore',
     meaning:

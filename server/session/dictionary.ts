@@ -5,6 +5,7 @@ import { KeyError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { Document } from './document.js';
 import {
+  type ExpiryContext,
   type ExpiryInput,
   expiry_value,
   get_expire_at_browser_close,
@@ -16,7 +17,8 @@ export const TEST_COOKIE_NAME = 'testcookie';
 export const TEST_COOKIE_VALUE = 'worked';
 const EXPIRY = '_session_expiry';
 
-export type DictionarySettings = Pick<Settings, 'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE'>;
+export type DictionarySettings = Pick<Settings, 'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE'> &
+  Partial<Pick<Settings, 'USE_TZ' | 'TIME_ZONE'>>;
 
 /** Keys and values to take over: an object's own properties, a Map, or pairs. */
 export type Mapping = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>;
@@ -145,7 +147,7 @@ export abstract class SessionDictionary {
    * `{ days: 1 }` for a moment, null for the settings' rule.
    */
   set_expiry(value: ExpiryInput): void {
-    const stored = expiry_value(value, this.#now());
+    const stored = expiry_value(value, this.#now(), this.#timeZone());
     if (stored === null) this.pop(EXPIRY, null);
     else this.set(EXPIRY, stored);
   }
@@ -168,8 +170,14 @@ export abstract class SessionDictionary {
     return 'expiry' in options ? options.expiry : this.get(EXPIRY);
   }
 
-  #expiryContext(options: ExpiryOptions): { cookie_age: number; modification: number } {
-    return { cookie_age: this.get_session_cookie_age(), modification: options.modification ?? this.#now() };
+  #expiryContext(options: ExpiryOptions): ExpiryContext {
+    const modification = options.modification ?? this.#now();
+    return { cookie_age: this.get_session_cookie_age(), modification, time_zone: this.#timeZone() };
+  }
+
+  /** Where dates in the session have no offset: TIME_ZONE without USE_TZ. */
+  #timeZone(): string | undefined {
+    return this.#settings.USE_TZ === false ? this.#settings.TIME_ZONE : undefined;
   }
 }
 

@@ -11,6 +11,7 @@
  */
 import { ValueError } from '../errors.js';
 import { type TimeDelta, total_seconds } from '../http/http_date.js';
+import { momentOfWallClock, wallClock } from './time_zone.js';
 
 /** Seconds, 0 for the browser's end, a moment as Date or ISO text, a span from now, or null for the settings' rule. */
 export type ExpiryInput = number | Date | string | TimeDelta | null;
@@ -20,6 +21,8 @@ export interface ExpiryContext {
   readonly cookie_age: number;
   /** When the session was last changed, Unix seconds. */
   readonly modification: number;
+  /** TIME_ZONE where USE_TZ is off; otherwise absent, and a date without an offset counts as UTC. */
+  readonly time_zone?: string | undefined;
 }
 
 /** Microseconds. */
@@ -58,19 +61,20 @@ const ISO_DATE =
   /^(\d{4}-\d{2}-\d{2})(?:[\s\S]([01]\d|2[0-3])(?::([0-5]\d)(?::([0-5]\d)(?:[.,](\d+))?)?)?(Z|([+-])([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?)?)?$/;
 
 /**
- * ISO text → the moment, or undefined when it is none. Text without a zone counts as UTC: Django writes such with
- * USE_TZ = False, in its TIME_ZONE, which is not known here.
+ * ISO text → the moment, or undefined when it is none. Text without an offset is what Django writes with
+ * USE_TZ = False: local time in its TIME_ZONE, or UTC where that is not given.
  */
-function parseIsoDate(text: string): Moment | undefined {
+function parseIsoDate(text: string, time_zone: string | undefined): Moment | undefined {
   const match = ISO_DATE.exec(text);
   if (match === null) return undefined;
-  const [, date = '', hours, minutes, seconds, fraction = '', , sign, ...offset] = match;
+  const [, date = '', hours, minutes, seconds, fraction = '', zone, sign, ...offset] = match;
   const midnight = Date.parse(`${date}T00:00:00Z`);
   // V8 takes February 30 for March 2.
   if (Number.isNaN(midnight) || !new Date(midnight).toISOString().startsWith(date)) return undefined;
+  const wall = midnight / 1000 + secondsOf([hours, minutes, seconds]);
   const east = secondsOf(offset) * (sign === '-' ? -1 : 1);
   return {
-    seconds: midnight / 1000 + secondsOf([hours, minutes, seconds]) - east,
+    seconds: zone === undefined && time_zone !== undefined ? momentOfWallClock(wall, time_zone) : wall - east,
     microseconds: Number(fraction.slice(0, 6).padEnd(6, '0')),
   };
 }
@@ -83,10 +87,10 @@ function secondsOf([hours = '0', minutes = '0', seconds = '0']: readonly (string
 type Expiry = { readonly moment: Moment } | { readonly age: number };
 
 /** What is stored may be any JSON that somebody put there; what is no expiry falls back to the cookie's age. */
-function understand(expiry: unknown, { cookie_age, modification }: ExpiryContext): Expiry {
+function understand(expiry: unknown, { cookie_age, modification, time_zone }: ExpiryContext): Expiry {
   const fallback = { age: cookie_age };
   if (expiry instanceof Date || typeof expiry === 'string') {
-    const moment = expiry instanceof Date ? momentOfDate(expiry) : parseIsoDate(expiry);
+    const moment = expiry instanceof Date ? momentOfDate(expiry) : parseIsoDate(expiry, time_zone);
     return moment !== undefined && isRepresentable(milliseconds(moment)) ? { moment } : fallback;
   }
   // Python's True is the int 1.
@@ -135,22 +139,24 @@ export function get_expire_at_browser_close(expiry: unknown, setting: boolean): 
  * or none. Text is kept as given.
  *
  * @param now Unix seconds, from where a span counts
+ * @param time_zone TIME_ZONE where USE_TZ is off: then the text is local time without an offset, since a Django with
+ *   USE_TZ = False answers 500 to one with it
  * @throws ValueError for what is no expiry, or lies outside the years 1 to 9999
  */
-export function expiry_value(value: ExpiryInput, now: number): number | string | null {
+export function expiry_value(value: ExpiryInput, now: number, time_zone?: string): number | string | null {
   if (value === null) return null;
   if (typeof value === 'number') {
     if (!isRepresentable((now + value) * 1000)) throw noExpiry('number of seconds');
     return value;
   }
   if (typeof value === 'string') {
-    const moment = parseIsoDate(value);
+    const moment = parseIsoDate(value, time_zone);
     if (moment === undefined || !isRepresentable(milliseconds(moment))) throw noExpiry('text');
     return value;
   }
-  if (value instanceof Date) return isoformat(momentOfDate(value));
+  if (value instanceof Date) return isoformat(momentOfDate(value), time_zone);
   if (typeof value !== 'object' || Object.keys(value).length === 0) throw noExpiry('value');
-  return isoformat(momentOf(now + total_seconds(value)));
+  return isoformat(momentOf(now + total_seconds(value)), time_zone);
 }
 
 function noExpiry(what: string): ValueError {
@@ -159,10 +165,11 @@ function noExpiry(what: string): ValueError {
   );
 }
 
-/** Python's datetime.isoformat() of a moment in UTC. */
-function isoformat(moment: Moment): string {
-  const time = milliseconds(moment);
-  if (!isRepresentable(time)) throw noExpiry('date or span');
+/** Python's datetime.isoformat(): of a moment in UTC, or of local time. */
+function isoformat(moment: Moment, time_zone: string | undefined): string {
+  if (!isRepresentable(milliseconds(moment))) throw noExpiry('date or span');
   const fraction = moment.microseconds === 0 ? '' : `.${String(moment.microseconds).padStart(6, '0')}`;
-  return `${new Date(time).toISOString().slice(0, 19)}${fraction}+00:00`;
+  const shown = time_zone === undefined ? moment.seconds : wallClock(moment.seconds, time_zone);
+  if (!isRepresentable(shown * 1000)) throw noExpiry('date or span');
+  return `${new Date(shown * 1000).toISOString().slice(0, 19)}${fraction}${time_zone === undefined ? '+00:00' : ''}`;
 }

@@ -4,7 +4,7 @@ import { CreateError, UpdateError, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { join_members, print_json } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
-import { type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
+import { type DictionarySettings, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts } from './document.js';
 import type { SessionEvent } from './events.js';
 import { new_session_key, valid_session_key } from './key.js';
@@ -12,10 +12,7 @@ import { mergeMembers } from './merge.js';
 import type { SessionChange, SessionStore } from './store.js';
 import type { VerifiedTexts } from './verified.js';
 
-export type SessionSettings = Pick<
-  Settings,
-  'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE' | 'SESSION_SAVE_EVERY_REQUEST'
->;
+export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
 
 export interface SessionOptions {
   readonly store: SessionStore;
@@ -222,11 +219,12 @@ export class Session extends SessionDictionary {
     }
     await this.#withNewKey(async (session_key) => {
       let written: Change | undefined;
-      await this.#options.store.cycle(old_key, async (session_data) => {
+      const cycled = this.#options.store.cycle(old_key, async (session_data) => {
         const same = session_data === base.session_data;
         written = this.#change(same ? mine : mergeMembers(base.texts, mine, this.#read(session_data)));
         return { session_key, ...written };
       });
+      await this.#noted(cycled);
       if (written === undefined) return;
       if (written.texts !== mine) this.#document = Document.fromTexts(written.texts);
       this.#wrote(session_key, written);
@@ -284,12 +282,23 @@ export class Session extends SessionDictionary {
   /** Change the row under its lock; the store may ask more than once, the last change counts. */
   async #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>): Promise<Change> {
     let written: Change | undefined;
-    await this.#options.store.modify(session_key, async (session_data) => {
+    const modified = this.#options.store.modify(session_key, async (session_data) => {
       written = await change(this.#read(session_data));
       return written;
     });
+    await this.#noted(modified);
     if (written === undefined) throw new UpdateError('The store changed a row without asking for the change.');
     return written;
+  }
+
+  /** Tells of an interruption, wherever in a request it is met. */
+  async #noted(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (error instanceof UpdateError) this.#options.observe?.('interrupted');
+      throw error;
+    }
   }
 
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {

@@ -245,3 +245,45 @@ describe('expiry_value', () => {
     );
   });
 });
+
+describe('an expiry without USE_TZ', () => {
+  const now = unix('2026-08-15T12:00:00.250000+00:00');
+  const shanghai = { cookie_age: 100, modification: now, time_zone: 'Asia/Shanghai' };
+
+  it('is kept as local time without an offset', () => {
+    expect(expiry_value({ hours: 1 }, now, 'Asia/Shanghai')).to.equal('2026-08-15T21:00:00.250000');
+    expect(expiry_value(new Date('2026-01-01T00:00:00Z'), now, 'America/Chicago')).to.equal('2025-12-31T18:00:00');
+    expect(expiry_value(60, now, 'Asia/Shanghai')).to.equal(60);
+  });
+
+  it('is read as local time', () => {
+    expect(get_expiry_age('2026-08-15T21:00:00.250000', shanghai)).to.equal(3600);
+    expect(get_expiry_date('2026-08-15T21:00:00.250000', shanghai).toISOString()).to.equal('2026-08-15T13:00:00.250Z');
+  });
+
+  it('with an offset is the moment it says', () => {
+    expect(get_expiry_age('2026-08-15T13:00:00.250000+00:00', shanghai)).to.equal(3600);
+  });
+
+  it('comes back as it was, at every hour of a year with summer time, but for the hour that comes twice', () => {
+    for (const time_zone of ['America/Chicago', 'Europe/Berlin', 'Asia/Kolkata', 'Australia/Lord_Howe', 'UTC']) {
+      const wrong: string[] = [];
+      for (let hour = 0; hour < 366 * 24; hour += 1) {
+        const moment = new Date(Date.UTC(2026, 0, 1, hour));
+        const text = String(expiry_value(moment, now, time_zone));
+        const back = get_expiry_date(text, { cookie_age: 100, modification: now, time_zone });
+        if (back.getTime() !== moment.getTime()) wrong.push(`${text} is ${back.toISOString()}`);
+      }
+      expect(wrong.length, wrong.join(', ')).to.be.at.most(1);
+    }
+  });
+
+  it('in an hour that summer time leaves out counts on from the offset before', () => {
+    const context = { cookie_age: 100, modification: now, time_zone: 'Europe/Berlin' };
+    expect(get_expiry_date('2026-03-29T02:30:00', context).toISOString()).to.equal('2026-03-29T01:30:00.000Z');
+  });
+
+  it('is refused beyond the years 1 to 9999 of local time', () => {
+    expect(() => expiry_value(new Date('9999-12-31T23:00:00Z'), now, 'Asia/Shanghai')).to.throw(ValueError);
+  });
+});

@@ -1,0 +1,74 @@
+/** Reads a value as given in code or as text from the environment → the setting's value, or undefined when it is not allowed. */
+import type { SameSite } from '../settings.js';
+
+/** As Django reads nothing from the environment, the words are the usual ones, in any case. */
+export function boolean(value: unknown): boolean | undefined {
+  if (typeof value === 'boolean') return value;
+  const word = typeof value === 'string' ? value.trim().toLowerCase() : '';
+  if (['true', '1', 'yes', 'on'].includes(word)) return true;
+  if (['false', '0', 'no', 'off'].includes(word)) return false;
+  return undefined;
+}
+
+export function integer(least: number): (value: unknown) => number | undefined {
+  return (value) => {
+    const number = typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
+    return typeof number === 'number' && Number.isSafeInteger(number) && number >= least ? number : undefined;
+  };
+}
+
+export function orNone<T>(read: (value: unknown) => T | undefined): (value: unknown) => T | null | undefined {
+  return (value) => (value === null || value === '' || value === 'None' ? null : read(value));
+}
+
+export function text(pattern: RegExp): (value: unknown) => string | undefined {
+  return (value) => (typeof value === 'string' && pattern.test(value) ? value : undefined);
+}
+
+/** A list given in code, as JSON text, or separated by commas. */
+export function list(value: unknown): readonly string[] | undefined {
+  if (Array.isArray(value)) return value.every((item) => typeof item === 'string') ? value : undefined;
+  if (typeof value !== 'string') return undefined;
+  if (value.trim().startsWith('[')) {
+    try {
+      return list(JSON.parse(value) as unknown);
+    } catch {
+      return undefined;
+    }
+  }
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+export function oneOf<const T extends string>(...words: readonly T[]): (value: unknown) => T | undefined {
+  return (value) => words.find((word) => word === value);
+}
+
+/** A name that node's own tables have, which are IANA's as Python's. */
+export function timeZone(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: value });
+    return value;
+  } catch {
+    return undefined;
+  }
+}
+
+/** 'None' is the attribute SameSite=None; false and null leave the attribute out (Django's HttpResponse.set_cookie). */
+export function sameSite(value: unknown): SameSite | undefined {
+  if (value === null || value === false) return value;
+  if (typeof value !== 'string') return undefined;
+  const word = value.trim().toLowerCase();
+  if (word === 'false' || word === '') return false;
+  return ({ lax: 'Lax', strict: 'Strict', none: 'None' } as const)[word];
+}
+
+// RFC 6265bis section 4.1.1: path-value and domain-value exclude control characters and ';'.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+export const ATTRIBUTE = /^[^\u0000-\u001f\u007f;]+$/;
+// RFC 9110 section 5.6.2: token.
+export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+export const ANY = /^[\s\S]+$/;
