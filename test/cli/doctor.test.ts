@@ -114,13 +114,19 @@ describe('doctor', () => {
     expect(finding?.text).to.contain('oldest 10 days ago');
   });
 
-  it('tells expiry dates with an offset from those without', async () => {
+  it('tells expiry dates with an offset from those without, and what USE_TZ should be', async () => {
+    const off = withKey('the key', { USE_TZ: false });
     await row('{"_session_expiry":"2091-01-01T00:00:00+00:00"}');
     expect(found(await look(), 'use_tz')?.level).to.equal('ok');
+    expect(found(await look(off), 'use_tz')?.advice).to.match(/^USE_TZ is off here/);
     await row('{"_session_expiry":"2091-01-01T00:00:00.123456"}');
-    const finding = found(await look(), 'use_tz');
-    expect(finding?.level).to.equal('warning');
-    expect(finding?.text).to.match(/^1 of 2 expiry dates/);
+    expect(found(await look(), 'use_tz')?.text).to.match(/^2 rows expire at a date, 1 of them without an offset/);
+    expect(found(await look(), 'use_tz')?.advice).to.match(/^Set USE_TZ=false here/);
+  });
+
+  it('finds dates without an offset right where USE_TZ is off', async () => {
+    await row('{"_session_expiry":"2091-01-01T00:00:00.123456"}');
+    expect(found(await look(withKey('the key', { USE_TZ: false })), 'use_tz')?.level).to.equal('ok');
   });
 
   describe('with users', () => {

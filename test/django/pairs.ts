@@ -58,12 +58,15 @@ async function startPair(django: Environment, extra: Readonly<Record<string, str
   };
   if (extra['DATABASE_URL'] === undefined) await manage(django, values, 'migrate', '--verbosity', '0');
   const [djangoServer, koaServer] = await Promise.all([startDjango(django, values), startKoa(values)]);
+  const db = new pg.Pool({ connectionString: values.DATABASE_URL, max: 2 });
+  // A connection that is idle while the database is dropped says so; without a listener that ends the process.
+  db.on('error', () => {});
   return {
     django,
     values,
     urls: { django: djangoServer.url, koa: koaServer.url },
     servers: { django: djangoServer, koa: koaServer },
-    db: new pg.Pool({ connectionString: values.DATABASE_URL, max: 2 }),
+    db,
   };
 }
 
@@ -165,9 +168,7 @@ export interface Outcome {
     readonly accessed: boolean;
     readonly modified: boolean;
     readonly expiry_age: number;
-    readonly expire_at_browser_close: boolean;
   };
-  readonly session: Readonly<Record<string, unknown>>;
   readonly answer: Answer;
 }
 
@@ -183,14 +184,13 @@ export async function ops(pair: Pair, side: Side, browser: Browser, ...list: Op[
 export async function tryOps({ urls }: Pair, side: Side, browser: Browser, ...list: Op[]): Promise<Outcome> {
   const headers: Record<string, string> = side === 'koa' ? { 'x-csrftoken': csrfCookie(browser) } : {};
   const answer = await browser.post(urls[side] + OPS[side], { json: printOps(list), headers });
-  const { results, state, session } = answer.status === 200 ? (answer.json as Omit<Outcome, 'answer'>) : NOTHING;
-  return { results, state, session, answer };
+  const { results, state } = answer.status === 200 ? (answer.json as Omit<Outcome, 'answer'>) : NOTHING;
+  return { results, state, answer };
 }
 
 const NOTHING: Omit<Outcome, 'answer'> = {
   results: [],
-  state: { session_key: null, accessed: false, modified: false, expiry_age: 0, expire_at_browser_close: false },
-  session: {},
+  state: { session_key: null, accessed: false, modified: false, expiry_age: 0 },
 };
 
 /** The CSRF cookie, or one that the visitor brought along: double submit asks only that cookie and token agree. */
@@ -206,9 +206,16 @@ export interface Row {
   readonly expire_date: Date;
 }
 
+/** The session key in the browser's cookie. */
+export function keyOf(browser: Browser): string {
+  const key = browser.jar.get('sessionid');
+  if (key === undefined) throw new Error('the browser has no session cookie');
+  return key;
+}
+
 /** The row behind a session key, or the browser's own. */
 export async function row({ db }: Pair, key: string | Browser): Promise<Row | undefined> {
-  const session_key = key instanceof Browser ? (key.jar.get('sessionid') ?? '') : key;
+  const session_key = key instanceof Browser ? keyOf(key) : key;
   const { rows } = await db.query<Row>('SELECT * FROM django_session WHERE session_key = $1', [session_key]);
   return rows[0];
 }

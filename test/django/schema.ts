@@ -36,8 +36,10 @@ const QUERIES: Readonly<Record<string, string>> = {
     WHERE ${TABLES} ORDER BY 1`,
 };
 
+export type Schema = Readonly<Record<string, readonly string[]>>;
+
 /** Columns, constraints, indexes, sequences and comments of every table named django_… or auth_…, a line each. */
-export async function schemaOf(url: string): Promise<Readonly<Record<string, readonly string[]>>> {
+export async function schemaOf(url: string): Promise<Schema> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -49,6 +51,14 @@ export async function schemaOf(url: string): Promise<Readonly<Record<string, rea
   } finally {
     await client.end();
   }
+}
+
+/** Identity columns and serials made alike. */
+export function withoutCounters(schema: Schema): Schema {
+  const columns = (schema['columns'] ?? []).map((line) =>
+    line.replace(/ IDENTITY d| DEFAULT nextval\('\w+'::regclass\)/, ' counted'),
+  );
+  return { ...schema, columns };
 }
 
 /** The history that Django keeps, in its order: `auth.0001_initial`. */

@@ -46,7 +46,12 @@ export function diagnose(facts: Facts, settings: Settings): Diagnosis {
     clock(facts),
     ...(facts.sessionColumns === null
       ? []
-      : [signatures(facts, rows, settings), ...legacy(rows, settings), ...expired(facts), ...timeZones(rows)]),
+      : [
+          signatures(facts, rows, settings),
+          ...legacy(rows, settings),
+          ...expired(facts),
+          ...timeZones(rows, settings),
+        ]),
     ...accounts(facts, logins),
     ...traffic(facts),
   ];
@@ -156,16 +161,16 @@ function age(seconds: number): string {
 }
 
 /** isoformat() of an aware datetime ends with an offset, that of a naive one does not. */
-function timeZones(rows: readonly RowFinding[]): Finding[] {
+function timeZones(rows: readonly RowFinding[], { USE_TZ }: Settings): Finding[] {
   const dates = rows.map(({ members }) => members?.['_session_expiry']).filter((value) => typeof value === 'string');
   if (dates.length === 0) return [];
   const naive = dates.filter((text) => !/(?:Z|[+-]\d\d:\d\d(?::\d\d)?)$/.test(text)).length;
   const check = 'use_tz';
-  if (naive === 0) {
-    return [{ check, level: 'ok', text: `${dates.length} rows expire at a date, all with an offset: USE_TZ is on.` }];
-  }
-  const text = `${naive} of ${dates.length} expiry dates have no offset: a Django with USE_TZ = False wrote them, in its own time zone.`;
-  const advice = 'Set expiries in seconds at both sides, or USE_TZ = True at Django: such a date is read as UTC here.';
+  const text = `${dates.length} rows expire at a date, ${naive} of them without an offset, as a Django with USE_TZ = False writes it.`;
+  if (naive === (USE_TZ ? 0 : dates.length)) return [{ check, level: 'ok', text }];
+  const advice = USE_TZ
+    ? "Set USE_TZ=false here, and TIME_ZONE as at Django, or USE_TZ = True there: it answers 500 to the other's dates."
+    : "USE_TZ is off here. Set it as at Django: it answers 500 to the other's dates.";
   return [{ check, level: 'warning', text, advice }];
 }
 

@@ -4,7 +4,10 @@ import { Browser, sendRaw } from '../browser.js';
 import { type KoaSite, startKoaSite } from '../koa_site.js';
 import { eachDjango, login, makeUser, other, type Pair, SIDES, type Side } from '../pairs.js';
 
-/** `A` and `B` stand for the session keys of two users who are logged in. */
+/**
+ * `A` and `B` stand for the session keys of two users who are logged in. None ends with U+00A0: Python's
+ * development server strips that from every header, which servers for production do not.
+ */
 const HEADERS: readonly string[] = [
   'sessionid=A',
   'sessionid=A; sessionid=B',
@@ -63,7 +66,7 @@ const HEADERS: readonly string[] = [
   'caf\u00e9; sessionid=A',
   'sessionid=\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587; sessionid=A',
   'sessionid=\u00a0A',
-  'sessionid=A\u00a0',
+  'sessionid=A\u00a0; x=1',
   '\u00a0sessionid\u00a0=A',
   'sessionid=\u2003A',
   'sessionid=\u0085A',
@@ -90,7 +93,7 @@ const HEADERS: readonly string[] = [
 const BYTES: readonly string[] = [
   'sessionid=A; other=\x80\xff',
   'sessionid=\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8; sessionid=A',
-  'sessionid=A\xa0',
+  'sessionid=A\xa0; x=1',
   '\xe4\xb8=\xad; sessionid=A',
   'sessionid=A; sessionid=\xc3\x28',
 ];

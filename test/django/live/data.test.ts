@@ -57,7 +57,7 @@ await eachDjango((_django, pair) => {
     );
     const before = await members(both, browser);
     expect([...before.keys()]).to.deep.equal(Object.keys(KINDS));
-    await ops(both, 'koa', browser, ['set', 'neighbour', 1], ['del', 'zero'], ['set', 'fraction', 0.2]);
+    await ops(both, 'koa', browser, ['set', 'neighbour', 1], ['delitem', 'zero'], ['set', 'fraction', 0.2]);
     const after = await members(both, browser);
     for (const [name, text] of before) {
       if (name === 'zero') expect(after.has(name)).to.equal(false);

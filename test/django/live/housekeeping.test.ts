@@ -1,15 +1,17 @@
 /** clearsessions of each side removes the expired rows of both and no other. */
 import { expect } from 'chai';
 import { Browser } from '../browser.js';
-import { eachDjango, ops, type Pair, row, SIDES, type Side } from '../pairs.js';
+import { eachDjango, keyOf, ops, type Pair, row, SIDES, type Side } from '../pairs.js';
 import { koaCommand, manage } from '../servers.js';
 
 /** A row written by `side`, then moved to `seconds` from now. */
-async function session({ db, ...pair }: Pair, side: Side, seconds: number): Promise<string> {
-  const { state } = await ops({ db, ...pair }, side, new Browser(), ['set', 'by', side]);
+async function session(pair: Pair, side: Side, seconds: number): Promise<string> {
+  const browser = new Browser();
+  await ops(pair, side, browser, ['set', 'by', side]);
+  const key = keyOf(browser);
   const move = "UPDATE django_session SET expire_date = now() + $2 * interval '1 second' WHERE session_key = $1";
-  await db.query(move, [state.session_key, seconds]);
-  return state.session_key ?? '';
+  await pair.db.query(move, [key, seconds]);
+  return key;
 }
 
 await eachDjango((django, pair) => {

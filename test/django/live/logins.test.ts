@@ -1,9 +1,23 @@
 /** One login for two servers: whoever logs in, logs out or changes a password at one side did so at both. */
 import { expect } from 'chai';
 import { Browser } from '../browser.js';
-import { changeUser, eachDjango, formToken, login, logout, makeUser, me, ops, other, row, SIDES } from '../pairs.js';
+import { since } from '../environments.js';
+import {
+  changeUser,
+  eachDjango,
+  formToken,
+  keyOf,
+  login,
+  logout,
+  makeUser,
+  me,
+  ops,
+  other,
+  row,
+  SIDES,
+} from '../pairs.js';
 
-await eachDjango((_django, pair) => {
+await eachDjango((django, pair) => {
   for (const side of SIDES) {
     describe(`a login at ${side}`, () => {
       it(`is a login at ${other(side)}`, async () => {
@@ -20,12 +34,13 @@ await eachDjango((_django, pair) => {
         const both = await pair();
         const user = await makeUser(both);
         const browser = new Browser();
-        const before = await ops(both, other(side), browser, ['set', 'basket', [1, 2]]);
+        await ops(both, other(side), browser, ['set', 'basket', [1, 2]]);
+        const before = keyOf(browser);
         await login(both, side, browser, user.username, user.password);
         const after = await ops(both, other(side), browser, ['get', 'basket']);
         expect(after.results).to.deep.equal([[1, 2]]);
-        expect(after.state.session_key).not.to.equal(before.state.session_key);
-        expect(await row(both, before.state.session_key ?? '')).to.equal(undefined);
+        expect(after.state.session_key).not.to.equal(before);
+        expect(await row(both, before)).to.equal(undefined);
       });
 
       it('does not change the stored password', async () => {
@@ -100,15 +115,16 @@ await eachDjango((_django, pair) => {
         const [first, second] = [await makeUser(both), await makeUser(both)];
         const browser = new Browser();
         await login(both, side, browser, first.username, first.password);
-        const { state } = await ops(both, side, browser, ['set', 'secret', 'of the first']);
+        await ops(both, side, browser, ['set', 'secret', 'of the first']);
+        const key = keyOf(browser);
         await login(both, other(side), browser, second.username, second.password);
         for (const at of SIDES) {
           expect(await me(both, at, browser)).to.equal(second.username);
           const seen = await ops(both, at, browser, ['has_key', 'secret']);
           expect(seen.results).to.deep.equal([false]);
-          expect(seen.state.session_key).not.to.equal(state.session_key);
+          expect(seen.state.session_key).not.to.equal(key);
         }
-        expect(await row(both, state.session_key ?? '')).to.equal(undefined);
+        expect(await row(both, key)).to.equal(undefined);
       });
     });
 
@@ -123,8 +139,11 @@ await eachDjango((_django, pair) => {
         expect((await new Browser().post(url, { form })).status).to.equal(403);
         const changed = csrfmiddlewaretoken.replace(/^./, (letter) => (letter === 'a' ? 'b' : 'a'));
         expect((await browser.post(url, { form: { ...form, csrfmiddlewaretoken: changed } })).status).to.equal(403);
-        const origin = { origin: 'http://elsewhere.example' };
-        expect((await browser.post(url, { form, headers: origin })).status).to.equal(403);
+        // Django compares Origin since 4.0.
+        if (side === 'django' || since(django, 4, 0)) {
+          const headers = { origin: 'http://elsewhere.example' };
+          expect((await browser.post(url, { form, headers })).status).to.equal(403);
+        }
         const own = { origin: 'http://site.example', host: 'site.example' };
         expect((await browser.post(url, { form, headers: own })).status).to.equal(302);
         expect(await me(both, side, browser)).to.equal(user.username);

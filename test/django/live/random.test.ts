@@ -30,7 +30,7 @@ const value: fc.Arbitrary<unknown> = fc.oneof(
 const op = (dates: boolean): fc.Arbitrary<Op> =>
   fc.oneof(
     { weight: 6, arbitrary: fc.tuple(fc.constant('set'), key, value) },
-    { weight: 2, arbitrary: fc.tuple(fc.constantFrom('get', 'pop', 'del', 'has_key'), key) },
+    { weight: 2, arbitrary: fc.tuple(fc.constantFrom('get', 'pop', 'delitem', 'has_key'), key) },
     { weight: 2, arbitrary: fc.tuple(fc.constantFrom('get', 'pop', 'setdefault'), key, value) },
     { weight: 1, arbitrary: fc.tuple(fc.constant('update'), fc.dictionary(key, value, { maxKeys: 3 })) },
     {
@@ -45,7 +45,12 @@ const op = (dates: boolean): fc.Arbitrary<Op> =>
           1_000_000,
           90.5,
           ...(dates
-            ? [{ days: 3 }, { hours: 5, minutes: 1 }, '2091-02-03T04:05:06+00:00', '2091-02-03T04:05:06.25+08:00']
+            ? [
+                { $td: 259_200 },
+                { $td: 0.5 },
+                { $dt: '2091-02-03T04:05:06+00:00' },
+                { $dt: '2091-02-03T04:05:06.250000+00:00' },
+              ]
             : []),
         ),
       ),
@@ -80,16 +85,19 @@ const sequences = (dates: boolean): fc.Arbitrary<Step[]> =>
 
 const LOOK: readonly Op[] = [['items'], ['get_expiry_age'], ['get_expire_at_browser_close']];
 
-/** Numbers that count down while a test runs, in steps of ten seconds; the rest as Python prints it. */
+/** The moment of a timedelta, which differs between two sessions; dates that a test chose lie in 2091. */
+const SOON = /"20[2-8]\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?(?=[+-])/g;
+
+/** As Python prints it; numbers that count down while a test runs in steps of ten seconds. */
 function told(outcome: Outcome, list: readonly Op[]): string {
   const results = outcome.results.map((result, index) =>
     list[index]?.[0] === 'get_expiry_age' ? Math.round(Number(result) / 10) : result,
   );
-  return print_json({ status: outcome.answer.status, results, flags: flags(outcome) });
+  return print_json({ status: outcome.answer.status, results, flags: flags(outcome) }).replace(SOON, '"SOON');
 }
 
 const flags = ({ answer, state }: Outcome): unknown =>
-  answer.status === 200 ? { modified: state.modified, browser: state.expire_at_browser_close } : null;
+  answer.status === 200 ? { modified: state.modified, accessed: state.accessed } : null;
 
 /** Set-Cookie lines without what must differ: the key itself, and a second more or less. */
 const shape = (lines: readonly string[]): readonly string[] =>
@@ -105,7 +113,9 @@ const shape = (lines: readonly string[]): readonly string[] =>
 
 async function play(pair: Pair, steps: readonly Step[]): Promise<void> {
   const [shared, alone] = [new Browser(), new Browser()];
-  for (const { side, ops } of steps) {
+  for (const { side, ops: drawn } of steps) {
+    // Our server asks for the user before the handler runs; Django is lazy. Looked at first, both have loaded the row.
+    const ops: readonly Op[] = [['has_key', 'a'], ...drawn];
     const keyBefore = [shared.jar.get('sessionid'), alone.jar.get('sessionid')];
     const [mixed, model] = await Promise.all([
       tryOps(pair, side, shared, ...ops),

@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta
 
 from django.contrib import messages
-from django.contrib.auth import authenticate, get_user_model, hashers, login, logout, update_session_auth_hash
+from django.contrib.auth import get_user_model, hashers, update_session_auth_hash
 from django.core.signing import BadSignature
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
@@ -35,19 +35,8 @@ def ops(request):
         except Exception as error:
             results.append({"raises": type(error).__name__})
     session = request.session
-    flags = {"accessed": session.accessed, "modified": session.modified}
-    return answer(
-        {
-            "results": results,
-            "state": {
-                "session_key": session.session_key,
-                **flags,
-                "expiry_age": session.get_expiry_age(),
-                "expire_at_browser_close": session.get_expire_at_browser_close(),
-            },
-            "session": dict(session.items()),
-        }
-    )
+    state = {"session_key": session.session_key, "accessed": session.accessed, "modified": session.modified}
+    return answer({"results": results, "state": {**state, "expiry_age": session.get_expiry_age()}})
 
 
 def perform(request, name, *arguments):
@@ -56,19 +45,12 @@ def perform(request, name, *arguments):
         session[arguments[0]] = arguments[1]
     elif name == "getitem":
         return session[arguments[0]]
-    elif name == "del":
+    elif name == "delitem":
         del session[arguments[0]]
-    elif name == "has_key":
-        return arguments[0] in session
     elif name in ("keys", "values", "items"):
         return list(getattr(session, name)())
     elif name == "set_expiry":
         session.set_expiry(expiry(arguments[0]))
-    elif name == "login":
-        user = authenticate(request, username=arguments[0], password=arguments[1])
-        login(request, user)
-    elif name == "logout":
-        logout(request)
     elif name in SESSION_METHODS:
         return getattr(session, name)(*arguments)
     else:
@@ -76,16 +58,16 @@ def perform(request, name, *arguments):
 
 
 SESSION_METHODS = (
-    "get pop setdefault update clear is_empty flush cycle_key create save delete exists clear_expired "
+    "get pop setdefault update has_key clear is_empty flush cycle_key create save delete exists "
     "get_expiry_age get_expire_at_browser_close set_test_cookie test_cookie_worked delete_test_cookie"
 ).split()
 
 
 def expiry(value):
-    """A number or null as it is, {"seconds": 5} a timedelta, a text an ISO date."""
-    if isinstance(value, dict):
-        return timedelta(**value)
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+    """A number or null as it is, {"$td": seconds} a timedelta, {"$dt": text} an ISO date."""
+    if not isinstance(value, dict):
+        return value
+    return timedelta(seconds=value["$td"]) if "$td" in value else datetime.fromisoformat(value["$dt"])
 
 
 def csrf(request):
