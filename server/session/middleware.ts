@@ -88,7 +88,7 @@ function installDelegate(app: Koa): void {
 
 /** SessionMiddleware.process_response. */
 async function finish(ctx: Koa.Context, session: Session, options: SessionsOptions): Promise<void> {
-  const { settings, observe, now = systemClock } = options;
+  const { settings, now = systemClock } = options;
   const name = settings.SESSION_COOKIE_NAME;
   const cookie = { path: settings.SESSION_COOKIE_PATH, domain: settings.SESSION_COOKIE_DOMAIN };
   const samesite = settings.SESSION_COOKIE_SAMESITE;
@@ -102,7 +102,7 @@ async function finish(ctx: Koa.Context, session: Session, options: SessionsOptio
   const wanted = session.modified || settings.SESSION_SAVE_EVERY_REQUEST;
   if (!wanted || session.is_empty() || ctx.response.status >= 500) return;
 
-  const { max_age } = await save(session, observe);
+  const { max_age } = await save(session);
   if (session.session_key === null) return;
   ctx.response.set_cookie(name, session.session_key, {
     ...cookie,
@@ -115,12 +115,11 @@ async function finish(ctx: Koa.Context, session: Session, options: SessionsOptio
   patch_vary_headers(ctx, 'Cookie');
 }
 
-async function save(session: Session, observe: SessionsOptions['observe']): ReturnType<Session['save']> {
+async function save(session: Session): ReturnType<Session['save']> {
   try {
     return await session.save();
   } catch (error) {
     if (!(error instanceof UpdateError)) throw error;
-    observe?.('interrupted');
     throw new SessionInterrupted(
       "The request's session was deleted before the request completed. The user may have logged out in a concurrent request, for example.",
       { cause: error },
