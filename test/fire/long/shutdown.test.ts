@@ -1,11 +1,12 @@
 /** SIGTERM: readiness goes off, what is in flight finishes, idle connections close, the process ends in time. */
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
+import { connectKnex } from '../../../server/db/knex.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
 import { FaultProxy } from '../fault_proxy.js';
 import { Planted } from '../planted.js';
@@ -210,15 +211,26 @@ describe('under fire: stopping', function () {
 
   it('stops the embedded PostgreSQL last, and cleanly', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-fire-'));
-    const running = await ServerProcess.ready({ DATA_FOLDER: folder, LOG_LEVEL: 'info' });
+    const running = await ServerProcess.ready({ DATA_FOLDER: folder, LOG_LEVEL: 'info', DATABASE_TIMEOUT: '10' });
     server = running;
     const pidFile = path.join(folder, 'postgres', 'data', 'postmaster.pid');
     expect(existsSync(pidFile)).to.equal(true);
     const visitor = new Visitor();
     expect((await visitor.ops(running.url, ['set', 'visits', 1])).status).to.equal(200);
-    const writes = Promise.all(Array.from({ length: 20 }, (_, i) => visitor.ops(running.url, ['set', `late ${i}`, 1])));
+
+    const knex = connectKnex(readFileSync(path.join(folder, 'database_url'), 'utf8').trim());
+    const lock = await knex.transaction();
+    await lock('django_session').forUpdate();
+    const inFlight = visitor.ops(running.url, ['set', 'visits', 2]);
+    await until(async () => (await knex('pg_locks').where({ granted: false })).length > 0 || undefined, {
+      seconds: 5,
+      what: () => 'the request to wait for the lock',
+    });
     running.kill('SIGTERM');
-    for (const { status } of await writes.catch(() => [])) expect(status).to.equal(200);
+    await until(() => isStopping(running), { seconds: 2, what: () => 'the server to stop' });
+    await lock.rollback();
+    expect((await inFlight).status).to.equal(200);
+    await knex.destroy();
     expect(await running.exited).to.deep.equal({ code: 0, signal: null });
     expect(existsSync(pidFile), 'a postmaster.pid, which only a clean stop removes').to.equal(false);
     rmSync(folder, { recursive: true, force: true });
