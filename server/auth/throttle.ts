@@ -179,6 +179,8 @@ export class LoginThrottle {
     const most = free + Math.ceil(Math.log2(longest_wait / first_wait));
     const since = 'greatest(0, extract(epoch FROM excluded.counted_at - t.counted_at)::float8)';
     const attempts = `least(${most}, greatest(0, t.attempts - ${since} / ${heals_in}) + 1)`;
+    // Of attempts at once, one may have looked at the clock before another that was counted first. A row without a wait
+    // says so by a retry_at that is no later than its own counted_at.
     const wait = (count: string): string =>
       `CASE WHEN ceil(${count}) < ${free} THEN interval '0'
             ELSE interval '1 second' * least(${longest_wait}, ${first_wait} * power(2::float8, ceil(${count}) - ${free})) END`;
@@ -192,7 +194,7 @@ export class LoginThrottle {
               retry_at = excluded.counted_at + ${wait(attempts)},
               forget_at = greatest(t.forget_at,
                 excluded.counted_at + interval '1 second' * (${longest_wait} + ${heals_in} * ${attempts}))
-        WHERE t.retry_at <= excluded.counted_at
+        WHERE t.retry_at <= greatest(t.counted_at, excluded.counted_at)
        RETURNING 1`,
       [bucket],
     );

@@ -76,6 +76,13 @@ describe('LoginThrottle', () => {
       expect(answers.filter((answer) => answer.allowed)).to.have.lengthOf(5);
     });
 
+    it('refuses none of several at once because its clock was read before another was counted', async () => {
+      for (const late of [0, 0.5, 0.1, 0.3]) {
+        time = NOW + 1 - late;
+        expect(await throttle().check({ username: 'alice', address: HOME })).to.deep.equal(allowed);
+      }
+    });
+
     it('counts a name that does not exist, and every spelling of a name, as one', async () => {
       for (const username of ['Nobody', ' nobody ', 'ｎobody', 'NOBODY', 'nobody']) {
         expect(await throttle().check({ username, address: elsewhere() })).to.deep.equal(allowed);
