@@ -18,6 +18,9 @@ export interface Exit {
 
 const QUIET = { NODE_ENV: 'development', HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'warn', LOGIN_CAPTCHA: 'off' };
 
+/** In the server: end when the test run is gone, also when that was killed and could clean up nothing. */
+const WITH_PARENT = 'data:text/javascript,process.once("disconnect",()=>process.exit(9));process.channel.unref();';
+
 const running = new Set<ServerProcess>();
 process.once('exit', () => {
   for (const server of running) server.kill('SIGKILL');
@@ -32,10 +35,10 @@ export class ServerProcess {
 
   private constructor(main: string, environment: Environment) {
     const { DATABASE_URL: _, ...rest } = process.env;
-    this.#child = spawn(process.execPath, ['--import', 'tsx', main], {
+    this.#child = spawn(process.execPath, ['--import', WITH_PARENT, '--import', 'tsx', main], {
       cwd: ROOT,
       env: { ...rest, ...QUIET, SECRET_KEY, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {

@@ -20,6 +20,7 @@ describe('under fire: stopping', function () {
   let proxy: FaultProxy;
   let planted: Planted;
   let server: ServerProcess | undefined;
+  let folder: string | undefined;
 
   before(async () => {
     database = await testDatabase();
@@ -31,6 +32,7 @@ describe('under fire: stopping', function () {
     hangUp();
     await server?.stop();
     await proxy.mend();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
   after(async () => {
     await proxy?.close();
@@ -210,7 +212,7 @@ describe('under fire: stopping', function () {
   });
 
   it('stops the embedded PostgreSQL last, and cleanly', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-fire-'));
+    folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-fire-'));
     const running = await ServerProcess.ready({ DATA_FOLDER: folder, LOG_LEVEL: 'info', DATABASE_TIMEOUT: '10' });
     server = running;
     const pidFile = path.join(folder, 'postgres', 'data', 'postmaster.pid');
@@ -233,6 +235,5 @@ describe('under fire: stopping', function () {
     await knex.destroy();
     expect(await running.exited).to.deep.equal({ code: 0, signal: null });
     expect(existsSync(pidFile), 'a postmaster.pid, which only a clean stop removes').to.equal(false);
-    rmSync(folder, { recursive: true, force: true });
   });
 });
