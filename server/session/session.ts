@@ -4,7 +4,7 @@ import { CreateError, UpdateError, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { join_members, print_json } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
-import { type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
+import { type DictionarySettings, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts } from './document.js';
 import type { SessionEvent } from './events.js';
 import { new_session_key, valid_session_key } from './key.js';
@@ -12,10 +12,7 @@ import { mergeMembers } from './merge.js';
 import type { SessionChange, SessionStore } from './store.js';
 import type { VerifiedTexts } from './verified.js';
 
-export type SessionSettings = Pick<
-  Settings,
-  'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE' | 'SESSION_SAVE_EVERY_REQUEST'
->;
+export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
 
 export interface SessionOptions {
   readonly store: SessionStore;
