@@ -46,7 +46,7 @@ function captchaSvg(text: string): string {
 function letterShape(letter: Outline, ink: string): string {
   const edge = `<path fill="${ink}" stroke="${ink}" stroke-width="${fixed(between(0.2, 0.9))}" d="${pathData(letter)}"/>`;
   const filling = `<path fill="${ink}" fill-rule="evenodd" fill-opacity="${between(0.25, 0.9).toFixed(2)}" d="${pathData(solid(letter))}"/>`;
-  return chance() < 0.12 ? edge : filling + edge;
+  return chance() < 0.3 ? edge : filling + edge;
 }
 
 /** Each letter turned, sheared, scaled and bent by itself, set close to the one before, then all bent together. */
@@ -56,7 +56,7 @@ function letterOutlines(text: string): Outline[] {
   let right = 0;
   for (const letter of letters) {
     const box = bounds(letter);
-    const overlap = placed.length === 0 ? 0 : between(0, 5);
+    const overlap = placed.length === 0 ? 0 : between(2, 10);
     const dx = right - overlap - box.left;
     const dy = between(-6, 6);
     placed.push(bent(letter, ({ x, y }) => ({ x: x + dx, y: y + dy })));
@@ -70,12 +70,12 @@ function letterOutlines(text: string): Outline[] {
 }
 
 function letterBend(): Bend {
-  const size = between(88, 104) / FONT_SIZE;
-  const wide = size * between(0.9, 1.2);
-  const turn = (between(3, 17) * either() * Math.PI) / 180;
-  const shear = between(-0.18, 0.18);
+  const size = between(82, 108) / FONT_SIZE;
+  const wide = size * between(0.85, 1.3);
+  const turn = (between(5, 31) * either() * Math.PI) / 180;
+  const shear = between(-0.3, 0.3);
   const [sin, cos] = [Math.sin(turn), Math.cos(turn)];
-  const wave = smoothBend(1.2, 28, 60);
+  const wave = smoothBend(2.1, 28, 60);
   return ({ x, y }) => {
     const sheared = { x: x * wide + y * size * shear, y: y * size };
     return wave({ x: sheared.x * cos - sheared.y * sin, y: sheared.x * sin + sheared.y * cos });
