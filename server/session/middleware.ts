@@ -58,20 +58,27 @@ export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
   });
   const verified = new VerifiedTexts(codec, settings.SESSION_VERIFIED_BYTES);
   const rest = options.new_session_key === undefined ? {} : { new_session_key: options.new_session_key };
+  // One object for all requests, and no promise where nothing is waited for: most pages have no session to load or save.
+  const shared = { store, codec, verified, settings, now, observe, ...rest };
 
   return async function sessions(ctx, next) {
-    const session_key = ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME);
-    const session = new Session({ store, codec, verified, settings, session_key, now, observe, ...rest });
+    const session = new Session(shared, ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME));
     ctx.request.session = withItemAccess(session);
-    await session.load();
+    if (session.session_key !== null) await session.load();
     try {
       await next();
     } catch (error) {
       await finishFailed(ctx, session, options, error);
       throw error;
     }
-    await finish(ctx, session, options);
+    if (needsFinish(ctx, session, settings)) await finish(ctx, session, options);
   };
+}
+
+/** Whether the response depends on the session, or the other way round. */
+function needsFinish(ctx: Koa.Context, session: Session, settings: Settings): boolean {
+  if (session.accessed || session.modified || settings.SESSION_SAVE_EVERY_REQUEST) return true;
+  return session.is_empty() && ctx.request.COOKIES.has(settings.SESSION_COOKIE_NAME);
 }
 
 const withSalt = (settings: Settings, key_salt: string): Settings => ({ ...settings, SESSION_KEY_SALT: key_salt });
@@ -90,10 +97,8 @@ function installDelegate(app: Koa): void {
 async function finish(ctx: Koa.Context, session: Session, options: SessionsOptions): Promise<void> {
   const { settings, now = systemClock } = options;
   const name = settings.SESSION_COOKIE_NAME;
-  const cookie = { path: settings.SESSION_COOKIE_PATH, domain: settings.SESSION_COOKIE_DOMAIN };
-  const samesite = settings.SESSION_COOKIE_SAMESITE;
   if (ctx.request.COOKIES.has(name) && session.is_empty()) {
-    ctx.response.delete_cookie(name, { ...cookie, samesite });
+    ctx.response.delete_cookie(name, cookiePlace(settings));
     patch_vary_headers(ctx, 'Cookie');
     return;
   }
@@ -105,15 +110,20 @@ async function finish(ctx: Koa.Context, session: Session, options: SessionsOptio
   const { max_age } = await save(session);
   if (session.session_key === null) return;
   ctx.response.set_cookie(name, session.session_key, {
-    ...cookie,
+    ...cookiePlace(settings),
     max_age,
     expires: max_age === null ? null : http_date(now() + max_age),
     secure: settings.SESSION_COOKIE_SECURE,
     httponly: settings.SESSION_COOKIE_HTTPONLY,
-    samesite,
   });
   patch_vary_headers(ctx, 'Cookie');
 }
+
+const cookiePlace = (settings: Settings) => ({
+  path: settings.SESSION_COOKIE_PATH,
+  domain: settings.SESSION_COOKIE_DOMAIN,
+  samesite: settings.SESSION_COOKIE_SAMESITE,
+});
 
 async function save(session: Session): ReturnType<Session['save']> {
   try {

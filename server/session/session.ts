@@ -69,11 +69,12 @@ export class Session extends SessionDictionary {
   /** Absent while no row of this session is known. */
   #baseline: Baseline | undefined;
 
-  constructor(options: SessionOptions) {
+  /** @param session_key the cookie's value, apart from the options where many sessions share those */
+  constructor(options: SessionOptions, session_key: string | null | undefined = options.session_key) {
     super(options.settings, options.now ?? systemClock);
     this.#options = options;
     this.#now = options.now ?? systemClock;
-    this.#session_key = valid_session_key(options.session_key);
+    this.#session_key = valid_session_key(session_key);
   }
 
   /** The key in cookie and row; null while there is none. Shows the cookie's value until the first access. */
