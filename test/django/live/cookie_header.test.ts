@@ -98,15 +98,8 @@ const BYTES: readonly string[] = [
   'sessionid=A; sessionid=\xc3\x28',
 ];
 
-const VALUES: readonly string[] = [
-  'plain',
-  '',
-  'a:b:c',
-  'caf\u00e9 \u4e2d',
-  ' "quoted"; \\ ',
-  '\u0000',
-  'x'.repeat(3000),
-];
+/** Up to U+00FF: a WSGI server cannot send other characters in a header. */
+const VALUES: readonly string[] = ['plain', '', 'a:b:c', 'caf\u00e9', ' "quoted"; \\ ', '\u0000', 'x'.repeat(3000)];
 
 await eachDjango((_django, pair) => {
   let both: Pair;
