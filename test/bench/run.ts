@@ -80,7 +80,8 @@ async function main(): Promise<void> {
     };
     const report: Report = { machine, contestants: list, results, goals: goals(results), tables };
     const scenarioTables = SCENARIOS.flatMap((scenario) => scenarioTable(scenario, results) ?? []);
-    for (const table of [...scenarioTables, goalTable(report.goals), ...tables]) console.log(print(table));
+    const reached = report.goals.length === 0 ? [] : [goalTable(report.goals)];
+    for (const table of [...scenarioTables, ...reached, ...tables]) console.log(print(table));
     write(options.output, report);
     if (options.reference) write(REFERENCE, report, CHART);
   } finally {
