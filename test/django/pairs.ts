@@ -5,9 +5,9 @@ import pg from 'pg';
 import type { Settings } from '../../server/settings.js';
 import { print_json } from '../../server/signing/python_json.js';
 import { emptyDatabase, type TestDatabase } from '../support/database.js';
-import { type Answer, Browser } from './browser.js';
+import { type Answer, Browser, hangUp } from './browser.js';
 import { type Environment, environments, since } from './environments.js';
-import { manage, type RunningServer, startDjango, startKoa, type Values } from './servers.js';
+import { manage, type RunningServer, startDjango, startKoa, stopServers, type Values } from './servers.js';
 
 export type Side = 'django' | 'koa';
 export const SIDES: readonly Side[] = ['django', 'koa'];
@@ -71,7 +71,7 @@ async function startPair(django: Environment, extra: Readonly<Record<string, str
 }
 
 /** Stop every pair and drop the databases. */
-export async function stopPairs(): Promise<void> {
+async function stopPairs(): Promise<void> {
   for (const pair of pairs.values()) {
     const started = await pair.catch(() => null);
     if (started === null) continue;
@@ -81,6 +81,14 @@ export async function stopPairs(): Promise<void> {
   pairs.clear();
   for (const database of databases.splice(0)) await database.drop();
 }
+
+// A root hook of the files that use this very module: one that mocha loads by itself may get another copy of it, which
+// knows of no server.
+after('stop every server', async () => {
+  hangUp();
+  await stopPairs();
+  await stopServers();
+});
 
 /** One `describe` for each Django that can be had here. */
 export async function eachDjango(suite: (django: Environment, pair: () => Promise<Pair>) => void): Promise<void> {

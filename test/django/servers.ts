@@ -58,6 +58,8 @@ function watch(child: ChildProcess, url: () => string): { server: RunningServer;
     },
   };
   running.add(server);
+  // Whatever ends the run, nothing is left behind.
+  process.once('exit', () => child.kill('SIGKILL'));
   return { server, log };
 }
 
