@@ -4,7 +4,7 @@
  * Django on the other side may have written `1.0`, `NaN` or a 64-bit integer. A member that nobody touched here goes
  * back as the very text it came as; a value is parsed when it is asked for.
  */
-import { join_members, parse_json, print_json, split_members } from '../signing/python_json.js';
+import { parse_json, print_json, split_members } from '../signing/python_json.js';
 
 /** Members' JSON texts by key, in order. */
 export type MemberTexts = ReadonlyMap<string, string>;
@@ -93,11 +93,6 @@ export class Document {
     const texts = new Map<string, string>(this.#members === undefined ? this.#texts : []);
     for (const [key, member] of members) texts.set(key, memberText(member));
     return texts;
-  }
-
-  /** The JSON text of the whole, as Python's `json.dumps(…, separators=(",", ":"))` writes it. */
-  toJson(): string {
-    return join_members(this.texts());
   }
 }
 
