@@ -64,12 +64,10 @@ export function get_random_string(length: number, allowed_chars: string = LETTER
   return text;
 }
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
 /**
  * Whether a text has a UTF-8. Half a surrogate pair has none: Python refuses to encode it, Node writes U+FFFD in its
  * place, so that two different texts would have one signature.
  */
 export function isWellFormed(text: string): boolean {
-  return !LONE_SURROGATE.test(text);
+  return text.isWellFormed();
 }

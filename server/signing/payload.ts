@@ -1,7 +1,7 @@
 /** JSON text ↔ the part of a signed object before its signature: base64, compressed when that is shorter. */
-import { deflateSync, inflateSync } from 'node:zlib';
 import { ValueError } from '../errors.js';
 import { b64url_decode, b64url_encode } from './base64url.js';
+import { deflate, inflate } from './zlib.js';
 
 /** What a signed object may hold at most, uncompressed, unless the caller says otherwise. */
 export const DEFAULT_MAX_BYTES = 4_194_304;
@@ -18,7 +18,7 @@ export function pack(json: string, compress: boolean): string {
   if (!LATIN_1.test(json)) throw new ValueError('The JSON text must escape what is not in ISO 8859-1.');
   const data = Buffer.from(json, 'latin1');
   if (compress) {
-    const compressed = deflateSync(data, { chunkSize: chunkSize(data.length) });
+    const compressed = deflate(data);
     if (compressed.length < data.length - 1) return `.${b64url_encode(compressed)}`;
   }
   return b64url_encode(data);
@@ -32,13 +32,13 @@ export function unpack(packed: string, max_bytes: number = DEFAULT_MAX_BYTES): s
   return unpack_bytes(packed, max_bytes).toString('latin1');
 }
 
-/** `unpack` without making a text of it. */
+/** `unpack` without making a text of it. The bytes are good until the next call. */
 export function unpack_bytes(packed: string, max_bytes: number = DEFAULT_MAX_BYTES): Buffer {
   const compressed = packed.startsWith('.');
   let data = b64url_decode(compressed ? packed.slice(1) : packed);
   if (compressed) {
     try {
-      data = inflateSync(data, { maxOutputLength: max_bytes, chunkSize: chunkSize(data.length * 4) });
+      data = inflate(data, max_bytes);
     } catch (cause) {
       throw new ValueError(`The payload is no zlib stream, or larger than ${max_bytes} bytes.`, { cause });
     }
@@ -46,9 +46,3 @@ export function unpack_bytes(packed: string, max_bytes: number = DEFAULT_MAX_BYT
   if (data.length > max_bytes) throw new ValueError(`The payload is larger than ${max_bytes} bytes.`);
   return data;
 }
-
-/**
- * The buffer that zlib writes into: its own 16 KiB for every call cost as much as inflating 2 kB. JSON seldom shrinks
- * to less than a quarter; where it does, more buffers follow.
- */
-const chunkSize = (expected: number): number => Math.min(Math.max(expected, 512), 65_536);

@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { clear_expired } from '../../db/clear_expired.js';
-import { type Parameter, type Rows, runPrepared, type Statement } from '../../db/prepared.js';
+import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
 import { shareOf } from '../../db/turns.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
 import { CreateError, UpdateError } from '../../errors.js';
@@ -62,8 +62,6 @@ const STATEMENTS = {
   delete: { name: 'django_session_delete', text: 'DELETE FROM django_session WHERE session_key = $1' },
 } as const satisfies Record<string, Statement>;
 
-type Row = Pick<SessionRecord, 'session_key' | 'session_data'>;
-
 export interface DatabaseStoreOptions {
   readonly now?: Clock;
   /** How reads and writes of one tick share statements. */
@@ -110,12 +108,14 @@ export class DatabaseStore implements SessionStore {
 
   async #loadOne(session_key: string): Promise<string | null> {
     const { rows } = await this.#run('load', [session_key, this.#date()]);
-    return rows[0]?.session_data ?? null;
+    return rows[0]?.[0] ?? null;
   }
 
   async #loadMany(session_keys: readonly string[]): Promise<Map<string, string>> {
     const { rows } = await this.#run('load_many', [session_keys, this.#date()]);
-    return new Map(rows.map(({ session_key, session_data }) => [session_key, session_data]));
+    const texts = new Map<string, string>();
+    for (const [session_key, session_data] of rows) texts.set(session_key as string, session_data as string);
+    return texts;
   }
 
   async exists(session_key: string): Promise<boolean> {
@@ -145,7 +145,7 @@ export class DatabaseStore implements SessionStore {
       replacements.map(({ expire_date }) => expire_date),
       replacements.map(({ loaded }) => loaded),
     ]);
-    return new Set(rows.map(({ session_key }) => session_key));
+    return new Set(rows.map(([session_key]) => session_key as string));
   }
 
   async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
@@ -182,9 +182,9 @@ export class DatabaseStore implements SessionStore {
     const transact = (): Promise<void> =>
       this.#knex.transaction(async (transaction) => {
         const { rows } = await this.#run('lock', [session_key], transaction);
-        const row = rows[0];
-        if (row === undefined) throw new UpdateError('The session was deleted meanwhile.');
-        await change(row.session_data, transaction);
+        const session_data = rows[0]?.[0];
+        if (typeof session_data !== 'string') throw new UpdateError('The session was deleted meanwhile.');
+        await change(session_data, transaction);
       });
     try {
       await this.#rows.run(session_key, transact);
@@ -197,9 +197,9 @@ export class DatabaseStore implements SessionStore {
     statement: keyof typeof STATEMENTS,
     values: readonly Parameter[],
     connection: Knex = this.#knex,
-  ): Promise<Rows<Row>> {
+  ): Promise<Answer> {
     try {
-      return await runPrepared<Row>(connection, STATEMENTS[statement], values, this.#prepared);
+      return await runPrepared(connection, STATEMENTS[statement], values, this.#prepared);
     } catch (error) {
       if (isUniqueViolation(error)) throw new CreateError('The session key is taken.', { cause: error });
       throw isUnavailable(error) ? unavailable(error) : error;
