@@ -13,9 +13,11 @@ export function timestamptzText(date: Date): string {
   return `${String(year).padStart(4, '0')}${text.slice(text.indexOf('-', 1))} BC`;
 }
 
-const NEEDS_ESCAPE = /["\\]/g;
+const quoted = (item: string): string =>
+  // Looked for before it is replaced: session_data is long, and has neither.
+  item.includes('"') || item.includes('\\') ? `"${item.replace(/["\\]/g, '\\$&')}"` : `"${item}"`;
 
 /** `{"a","b"}`, an array of texts or of what is given as texts. */
 export function arrayText(items: readonly string[]): string {
-  return `{${items.map((item) => `"${item.replace(NEEDS_ESCAPE, '\\$&')}"`).join(',')}}`;
+  return `{${items.map(quoted).join(',')}}`;
 }

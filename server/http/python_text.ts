@@ -5,8 +5,12 @@ const SPACE = '\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u20
 const LEADING = new RegExp(`^[${SPACE}]+`);
 const IS_SPACE = new RegExp(`[${SPACE}]`);
 
+/** Whether a character is one of ASCII's that are seen: most texts begin and end with such. */
+const isPrintable = (code: number): boolean => code > 32 && code < 127;
+
 /** Python's `text.strip()`. Linear: a RegExp for trailing space would look at every run of spaces inside the text. */
 export function strip(text: string): string {
+  if (isPrintable(text.charCodeAt(0)) && isPrintable(text.charCodeAt(text.length - 1))) return text;
   let end = text.length;
   while (end > 0 && IS_SPACE.test(text.charAt(end - 1))) end -= 1;
   return text.slice(0, end).replace(LEADING, '');

@@ -13,7 +13,7 @@ import { constant_time_compare, type SigningKey, salted_hmac } from '../signing/
 import { pack, unpack_bytes } from '../signing/payload.js';
 import { splitTimestamp, TimestampSigner } from '../signing/signer.js';
 import { split_bytes } from '../signing/split_bytes.js';
-import { readMembers } from './document.js';
+import { type MemberTexts, readMembers } from './document.js';
 
 /** What session_data depends on. Keys may be bytes, as in Django. */
 export interface CodecSettings
@@ -95,7 +95,7 @@ export class SessionCodec {
    *
    * @param session_key whose text it is, for `onSuspicious` alone
    */
-  members(session_data: string, session_key: string | null = null): Map<string, string> | null {
+  members(session_data: string, session_key: string | null = null): MemberTexts | null {
     const bytes = this.#bytes(session_data, session_key);
     if (bytes === undefined) return null;
     if (bytes === null) return new Map();

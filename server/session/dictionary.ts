@@ -58,8 +58,8 @@ export abstract class SessionDictionary {
 
   /** The value under `key`, or `default_`, which is null as Python's None. */
   get(key: string, default_: unknown = null): unknown {
-    const { document } = this;
-    return document.has(key) ? document.get(key) : default_;
+    const value = this.document.get(key);
+    return value === undefined ? default_ : value;
   }
 
   /** Put a value. @throws TypeError when JSON cannot hold it; nothing was changed then */

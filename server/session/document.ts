@@ -22,7 +22,7 @@ export class Document {
   /** As read, shared with others that read the same, and never changed. */
   readonly #texts: MemberTexts;
   /** Those of them that somebody asked for: most requests look at two or three. */
-  readonly #looked = new Map<string, Member>();
+  #looked: Map<string, Member> | undefined;
   /** All members, once one was set or deleted; what lies in #looked is in here, too. */
   #members: Map<string, Member> | undefined;
 
@@ -56,11 +56,12 @@ export class Document {
   }
 
   #look(key: string): Member | undefined {
-    const looked = this.#looked.get(key);
+    const looked = this.#looked?.get(key);
     if (looked !== undefined) return looked;
     const raw = this.#texts.get(key);
     if (raw === undefined) return undefined;
     const member = { raw };
+    this.#looked ??= new Map();
     this.#looked.set(key, member);
     return member;
   }
@@ -78,7 +79,7 @@ export class Document {
   #own(): Map<string, Member> {
     if (this.#members !== undefined) return this.#members;
     const members = new Map<string, Member>();
-    for (const [key, raw] of this.#texts) members.set(key, this.#looked.get(key) ?? { raw });
+    for (const [key, raw] of this.#texts) members.set(key, this.#looked?.get(key) ?? { raw });
     this.#members = members;
     return members;
   }
@@ -89,7 +90,7 @@ export class Document {
 
   /** Every member's JSON text: as it was read, or printed anew if it was set or changed inside. Not to be changed. */
   texts(): MemberTexts {
-    const members = this.#members ?? this.#looked;
+    const members = this.#members ?? this.#looked ?? [];
     const texts = new Map<string, string>(this.#members === undefined ? this.#texts : []);
     for (const [key, member] of members) texts.set(key, memberText(member));
     return texts;

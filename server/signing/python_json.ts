@@ -130,8 +130,10 @@ const NEVER_TOO_DEEP = 2 * MAX_DEPTH;
  * @throws ValueError when the text is no JSON, or lies deeper than 1000 levels
  */
 export function parse_json(text: string): unknown {
-  if (needsReader(text)) return new JsonReader(text).whole();
-  if (text.length > NEVER_TOO_DEEP) new JsonReader(text).skipWhole();
+  if (!text.startsWith('"')) {
+    if (needsReader(text)) return new JsonReader(text).whole();
+    if (text.length > NEVER_TOO_DEEP) new JsonReader(text).skipWhole();
+  }
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -1,9 +1,9 @@
 /** Signed texts, `value:signature` and `value:time:signature` (django.core.signing.Signer and TimestampSigner). */
-import { createHmac, type KeyObject } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.js';
 import { BadSignature, SignatureExpired, ValueError } from '../errors.js';
 import { b62_decode, b62_encode } from './base62.js';
 import { constant_time_compare, type HashAlgorithm, isWellFormed, type SigningKey, saltedKey } from './crypto.js';
+import { HmacKey } from './hmac.js';
 import { pack, unpack } from './payload.js';
 import { parse_json, print_json } from './python_json.js';
 
@@ -46,7 +46,7 @@ export class Signer {
   readonly sep: string;
   readonly salt: string;
   readonly #algorithm: HashAlgorithm;
-  readonly #keys: readonly KeyObject[];
+  readonly #keys: readonly HmacKey[];
 
   constructor(options: SignerOptions) {
     const { key, sep = ':', algorithm = 'sha256', fallback_keys = [] } = options;
@@ -66,12 +66,8 @@ export class Signer {
     return 'django.core.signing.Signer';
   }
 
-  #derive(secret: SigningKey): KeyObject {
-    return saltedKey(`${this.salt}signer`, secret, this.#algorithm);
-  }
-
-  #hmac(value: string, key: KeyObject): string {
-    return createHmac(this.#algorithm, key).update(value, 'utf8').digest('base64url');
+  #derive(secret: SigningKey): HmacKey {
+    return new HmacKey(saltedKey(`${this.salt}signer`, secret, this.#algorithm).export(), this.#algorithm);
   }
 
   /** The signature alone; under another key than the signer's when one is given. */
@@ -79,7 +75,7 @@ export class Signer {
     const derived = key === undefined ? this.#keys[0] : this.#derive(key);
     if (derived === undefined) throw new ValueError('The signer has no key.');
     if (!isWellFormed(value)) throw new ValueError('A text with half a surrogate pair cannot be signed.');
-    return this.#hmac(value, derived);
+    return derived.sign(value);
   }
 
   /** `value` → `value:signature`. @throws ValueError for a text with half a surrogate pair */
@@ -94,7 +90,7 @@ export class Signer {
     const value = signed.slice(0, end);
     const signature = signed.slice(end + this.sep.length);
     if (!isWellFormed(value)) return null;
-    const place = this.#keys.findIndex((key) => constant_time_compare(signature, this.#hmac(value, key)));
+    const place = this.#keys.findIndex((key) => constant_time_compare(signature, key.sign(value)));
     return place < 0 ? null : { value, fallback: place - 1 };
   }
 

@@ -46,6 +46,17 @@ describe('split_bytes', () => {
     for (const more of ['}', ',', ' ', '0', '{}']) expect(split_bytes(bytes(text + more))).to.equal(null);
   });
 
+  it('accepts brackets and commas inside a value only where they belong', () => {
+    const deepest = `${'['.repeat(200)}${']'.repeat(200)}`;
+    for (const value of ['[]', '{}', '[[],{}]', '{"b":[{"c":[]},1],"d":{}}', '[[[1]],[2]]', deepest]) {
+      expect([...(split_bytes(bytes(`{"a":${value}}`)) ?? [])], value).to.deep.equal([['a', value]]);
+    }
+    const wrong = ['[1,]', '[,]', '[,1]', '{"b":1,}', '{,}', '[}', '{]', '[1}', '{"b":1]', '[{"b":1]}', '{"b":[1}]'];
+    for (const value of [...wrong, '{"b"}', '{"b":}', '{1:2}', '[1 2]', '[1,,2]', '[[1]', '[1]]', '["b":1]']) {
+      expect(split_bytes(bytes(`{"a":${value}}`)), value).to.equal(null);
+    }
+  });
+
   it('leaves numbers that JSON does not know to the scanner', () => {
     for (const number of ['01', '-', '1.', '.5', '+1', '1e5', '0x1']) {
       expect(split_bytes(bytes(`{"a":${number}}`)), number).to.equal(null);

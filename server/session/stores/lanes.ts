@@ -28,6 +28,27 @@ const DEFAULTS: Required<LanesOptions> = { lanes: 2, batch_size: 64, patience: 0
  */
 const FRESH = 150;
 
+/** A timer that is wound up again and again: making and dropping one for every batch costs as much as sending it. */
+class Alarm {
+  readonly #seconds: number;
+  #timer: NodeJS.Timeout | undefined;
+  #ring: (() => void) | undefined;
+
+  constructor(seconds: number) {
+    this.#seconds = seconds;
+  }
+
+  set(ring: () => void): void {
+    this.#ring = ring;
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#ring?.(), this.#seconds * 1000);
+    else this.#timer.refresh();
+  }
+
+  unset(): void {
+    this.#ring = undefined;
+  }
+}
+
 /**
  * Jobs go out together at the end of the tick in which they came, so a lone one waits for nobody. While all lanes are
  * taken, jobs gather. No batch holds two jobs for one session, nor one for a session that another batch is busy with.
@@ -40,6 +61,8 @@ export class Lanes<Kind extends Job> {
   /** The sessions that batches on their way are about. */
   readonly #busy = new Set<string>();
   #sent = 0;
+  /** Those that no batch has taken. */
+  readonly #alarms: Alarm[] = [];
   #slow = 0;
   #scheduled = false;
 
@@ -87,10 +110,14 @@ export class Lanes<Kind extends Job> {
     const { patience, timeout, slow_lanes } = this.#limits;
     let slow = false;
     let over = false;
+    let late: NodeJS.Timeout | undefined;
+    const alarm = this.#alarms.pop() ?? new Alarm(patience);
     const finish = (failure?: { readonly error: unknown }): void => {
       if (over) return;
       over = true;
-      clearTimeout(timer);
+      clearTimeout(late);
+      alarm.unset();
+      this.#alarms.push(alarm);
       if (slow) this.#slow -= 1;
       else this.#sent -= 1;
       for (const { session_key } of batch) this.#busy.delete(session_key);
@@ -100,14 +127,14 @@ export class Lanes<Kind extends Job> {
       }
       this.#start();
     };
-    let timer = setTimeout(() => {
-      timer = setTimeout(() => finish({ error: this.#timedOut() }), (timeout - patience) * 1000);
+    alarm.set(() => {
+      late = setTimeout(() => finish({ error: this.#timedOut() }), (timeout - patience) * 1000);
       if (this.#slow >= slow_lanes) return;
       slow = true;
       this.#slow += 1;
       this.#sent -= 1;
       this.#start();
-    }, patience * 1000);
+    });
     this.#sent += 1;
     this.#send(batch).then(
       () => finish(),

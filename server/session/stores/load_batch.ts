@@ -1,5 +1,5 @@
 /** Reads of many sessions in one statement. */
-import { Lanes, type LanesOptions } from './lanes.js';
+import { type Job, Lanes, type LanesOptions } from './lanes.js';
 
 export interface LoadStatements {
   /** The row's text, or null. */
@@ -18,9 +18,9 @@ interface Waiter {
 }
 
 /** All reads of one session that go out together. */
-class Load {
+class Load implements Job {
   readonly session_key: string;
-  readonly waiters: Waiter[] = [];
+  readonly #waiters: Waiter[] = [];
   readonly #open: Map<string, Load>;
 
   /** @param open where later reads look for this one, to join it */
@@ -29,15 +29,21 @@ class Load {
     this.#open = open;
   }
 
-  readonly resolve = (session_data: string | null): void => {
-    for (const { resolve } of this.waiters) resolve(session_data);
-  };
+  join(): Promise<string | null> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+    });
+  }
 
-  readonly reject = (error: unknown): void => {
+  resolve(session_data: string | null): void {
+    for (const { resolve } of this.#waiters) resolve(session_data);
+  }
+
+  reject(error: unknown): void {
     // Given up before it was sent: whoever joined it now would wait for ever.
     if (this.#open.get(this.session_key) === this) this.#open.delete(this.session_key);
-    for (const { reject } of this.waiters) reject(error);
-  };
+    for (const { reject } of this.#waiters) reject(error);
+  }
 }
 
 /**
@@ -59,14 +65,13 @@ export class LoadBatch {
 
   /** The row's `session_data`, or null. */
   load(session_key: string): Promise<string | null> {
-    return new Promise((resolve, reject) => {
-      const open = this.#open.get(session_key);
-      const load = open ?? new Load(session_key, this.#open);
-      load.waiters.push({ resolve, reject });
-      if (open !== undefined) return;
-      this.#open.set(session_key, load);
-      this.#lanes.add(load);
-    });
+    const open = this.#open.get(session_key);
+    if (open !== undefined) return open.join();
+    const load = new Load(session_key, this.#open);
+    const answer = load.join();
+    this.#open.set(session_key, load);
+    this.#lanes.add(load);
+    return answer;
   }
 
   async #send(loads: readonly Load[]): Promise<void> {
