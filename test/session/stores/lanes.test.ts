@@ -97,6 +97,22 @@ describe('Lanes', () => {
     for (const { answer } of batches) answer();
   });
 
+  it('lets others pass a slow batch also where one was slow before', async () => {
+    const lanes = open({ lanes: 1, patience: 0.005 });
+    for (const [slow, other] of [
+      ['a', 'b'],
+      ['c', 'd'],
+    ] as const) {
+      lanes.add(job(slow));
+      await turn();
+      lanes.add(job(other));
+      await nextBatch;
+      for (const { answer } of batches.toReversed()) answer();
+      await turn();
+    }
+    expect(keys()).to.deep.equal([['a'], ['b'], ['c'], ['d']]);
+  });
+
   it('gives a batch up that is not answered in time', async () => {
     const lanes = open({ lanes: 1, slow_lanes: 0, patience: 0.002, timeout: 0.005 });
     lanes.add(job('a'));
