@@ -35,6 +35,7 @@ export interface OwnSettings {
   readonly CLEARSESSIONS_INTERVAL: number | null;
   readonly DATABASE_POOL: number;
   readonly DATABASE_TIMEOUT: number;
+  readonly DATABASE_PREPARED: boolean;
   readonly SHUTDOWN_TIMEOUT: number;
   readonly MAX_HEADER_BYTES: number;
   readonly MAX_HEADERS: number;
@@ -149,6 +150,13 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
     meaning: 'Seconds after which a connection, a lock or a statement is given up and the visitor gets 503.',
     allowed: 'a whole number of seconds, 1 or more',
     read: integer(1),
+  },
+  DATABASE_PREPARED: {
+    default: true,
+    meaning:
+      'Keep the plans of session statements at the database; false behind a pgbouncer that shares connections by transaction and keeps no prepared statements.',
+    allowed: 'true or false',
+    read: boolean,
   },
   SHUTDOWN_TIMEOUT: seconds(10, 'Seconds that requests in flight have to finish after SIGTERM.'),
   MAX_HEADER_BYTES: {

@@ -1,5 +1,5 @@
 /** What ours is meant to reach, as ratios of one run on one machine. */
-import type { Result } from './statistics.js';
+import { type Result, ratio as ratioOf } from './statistics.js';
 
 export interface Goal {
   readonly work: string;
@@ -17,7 +17,7 @@ export function goals(results: readonly Result[]): Goal[] {
     const mine = find(ours, scenario);
     const theirs = find(against, scenario);
     if (mine === undefined || theirs === undefined) return;
-    const ratio = mine.rps / theirs.rps;
+    const ratio = ratioOf(mine, theirs, 'rps');
     list.push({ work, against: theirs.contestant, wanted: `≥ ${least}`, ratio, reached: ratio >= least });
   };
   faster('read, random keys', 'read', /^koa-session/, 2.5);
@@ -30,7 +30,7 @@ export function goals(results: readonly Result[]): Goal[] {
   const peers = results.filter(({ contestant, scenario }) => scenario === 'read' && /session/.test(contestant));
   const best = peers.sort((a, b) => a.p99 - b.p99)[0];
   if (mine !== undefined && best !== undefined) {
-    const ratio = mine.p99 / best.p99;
+    const ratio = ratioOf(mine, best, 'p99');
     list.push({ work: 'read, p99', against: best.contestant, wanted: '≤ 1', ratio, reached: ratio <= 1 });
   }
   faster('one request at a time', 'one at a time', /^koa \+ select$/, 0.85);

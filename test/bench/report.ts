@@ -2,7 +2,7 @@
 import type { Contestant } from './contestants.js';
 import type { Goal } from './goals.js';
 import type { Scenario } from './scenarios.js';
-import type { Result } from './statistics.js';
+import { type Result, ratio } from './statistics.js';
 
 export interface Report {
   readonly machine: Readonly<Record<string, string | number>>;
@@ -40,7 +40,7 @@ export function scenarioTable(scenario: Scenario, results: readonly Result[]): T
         result.p99.toFixed(2),
         micro(result.server_us),
         micro(result.postgres_us),
-        ours === undefined ? '-' : `${(ours.rps / result.rps).toFixed(2)} ×`,
+        ours === undefined ? '-' : `${ratio(ours, result, 'rps').toFixed(2)} ×`,
       ]),
   };
 }

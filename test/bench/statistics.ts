@@ -40,3 +40,8 @@ export function summarize(contestant: string, scenario: string, rounds: readonly
     postgres_us: cpu('postgres_us'),
   };
 }
+
+/** How many times `theirs` is in `mine`: the median of the rounds' ratios, as each round is measured within a minute. */
+export function ratio(mine: Result, theirs: Result, field: 'rps' | 'p99'): number {
+  return median(mine.rounds.map((round, n) => round[field] / (theirs.rounds[n]?.[field] ?? Number.NaN)));
+}

@@ -298,6 +298,7 @@ describe('under fire: races', function () {
     await Promise.all(
       visitors.map(async ({ i, user, visitor }) => {
         const me = await visitor.get(`${url(i)}/api/me/`);
+        expect(me.status, me.text).to.equal(200);
         expect(JSON.parse(me.text)).to.have.deep.property('user', { id: user.id, username: user.username });
         expect(visitor.session_key?.startsWith(JSON.parse(me.text).session_key.slice(0, 4))).to.equal(true);
         const page = await visitor.get(`${url(i + 1)}/index1/`);

@@ -1,9 +1,8 @@
 /** A Redis of the tests' own: Debian's redis-server on a free port, which keeps nothing on disk. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { setTimeout as pause } from 'node:timers/promises';
+import { answering, freePort } from '../support/ports.js';
 
 const MISSING =
   'redis-server is not installed, and these suites talk to a real one: apt-get install redis-server (or brew install redis).';
@@ -28,7 +27,7 @@ export async function startRedis(port?: number): Promise<RedisServer> {
     child.kill('SIGKILL');
   };
   process.once('exit', end);
-  await Promise.race([answering(own), failed(child)]);
+  await Promise.race([answering(own, 'redis-server'), failed(child)]);
   return {
     url: `redis://127.0.0.1:${own}/0`,
     port: own,
@@ -50,26 +49,4 @@ async function failed(child: ChildProcess): Promise<never> {
     child.once('exit', (code) => resolve(new Error(`redis-server ended with code ${code} before it answered.`)));
   });
   throw reason;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('No port.');
-  return address.port;
-}
-
-async function answering(port: number): Promise<void> {
-  for (const end = performance.now() + 10_000; performance.now() < end; ) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1');
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
-    });
-    if (open) return;
-    await pause(20);
-  }
-  throw new Error('redis-server does not answer.');
 }

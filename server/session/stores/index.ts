@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.js';
 import { ImproperlyConfigured } from '../../errors.js';
 import { engineName, type Settings } from '../../settings.js';
 import type { SessionStore } from '../store.js';
+import type { DatabaseStoreOptions } from './db.js';
 import type { RedisConnection } from './redis_connection.js';
 
 /** What the engines need; each takes what it uses. */
@@ -11,17 +12,19 @@ export interface StoreOptions {
   readonly settings: Settings;
   /** For `db` and `cached_db`. */
   readonly knex?: Knex;
+  /** For `db` and `cached_db`: false to keep no prepared statements, see DatabaseStoreOptions. */
+  readonly prepared?: boolean;
   readonly now?: Clock;
 }
 
 /** The store that SESSION_ENGINE names. @throws ImproperlyConfigured when what it needs was not given */
-export async function openStore({ settings, knex, now }: StoreOptions): Promise<SessionStore> {
+export async function openStore({ settings, knex, prepared = true, now }: StoreOptions): Promise<SessionStore> {
   const clock = now === undefined ? {} : { now };
   switch (engineName(settings)) {
     case 'db':
-      return openDatabase(settings, knex, clock);
+      return openDatabase(settings, knex, { ...clock, prepared });
     case 'cached_db': {
-      const db = await openDatabase(settings, knex, clock);
+      const db = await openDatabase(settings, knex, { ...clock, prepared });
       const redis = await openRedis(settings);
       const { CachedDatabaseStore } = await import('./cached_db.js');
       return new CachedDatabaseStore(db, redis, settings);
@@ -45,13 +48,13 @@ export async function openStore({ settings, knex, now }: StoreOptions): Promise<
 async function openDatabase(
   settings: Settings,
   knex: Knex | undefined,
-  clock: { readonly now?: Clock },
+  options: DatabaseStoreOptions,
 ): Promise<SessionStore> {
   if (knex === undefined) {
     throw new ImproperlyConfigured(`SESSION_ENGINE ${engineName(settings)} needs a knex instance.`);
   }
   const { DatabaseStore } = await import('./db.js');
-  return new DatabaseStore(knex, clock);
+  return new DatabaseStore(knex, options);
 }
 
 async function openRedis(settings: Settings): Promise<RedisConnection> {

@@ -1,0 +1,72 @@
+/** Sessions by way of a real pgbouncer in transaction mode, which gives each transaction another connection. */
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+import { connectKnex } from '../../server/db/knex.js';
+import { new_session_key } from '../../server/session/key.js';
+import { DatabaseStore } from '../../server/session/stores/db.js';
+import { startServer, type TestServer } from '../security/server.js';
+import { storeContract } from '../session/stores/contract.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type Pgbouncer, startPgbouncer } from './pgbouncer.js';
+
+describe('behind a pgbouncer that shares connections by transaction', () => {
+  let database: TestDatabase;
+  let pgbouncer: Pgbouncer;
+  let knex: Knex;
+
+  before(async () => {
+    database = await testDatabase();
+    pgbouncer = await startPgbouncer(database.url);
+    knex = connectKnex(pgbouncer.url);
+  });
+  after(async () => {
+    await knex.destroy();
+    await pgbouncer.stop();
+    await database.drop();
+  });
+
+  describe('DatabaseStore without prepared statements', () => {
+    storeContract(async (now) => {
+      await database.knex('django_session').delete();
+      return { store: new DatabaseStore(knex, { now, prepared: false }) };
+    });
+
+    it('gives each of many visitors at once the own session, by ten connections that are two', async () => {
+      const store = new DatabaseStore(knex, { prepared: false });
+      const rows = Array.from({ length: 60 }, (_, n) => ({
+        session_key: new_session_key(),
+        session_data: `text:${n}`,
+        expire_date: new Date(Date.now() + 60_000),
+      }));
+      await Promise.all(rows.map((row) => store.create(row)));
+      for (let round = 0; round < 5; round += 1) {
+        const visits = rows.map(async (row, n) => {
+          const text = await store.load(row.session_key);
+          expect(text).to.equal(round === 0 ? `text:${n}` : `text:${n}:${round - 1}`);
+          return store.replace(text ?? '', { ...row, session_data: `text:${n}:${round}` });
+        });
+        expect(new Set(await Promise.all(visits))).to.deep.equal(new Set([true]));
+      }
+    });
+  });
+
+  describe('the server with DATABASE_PREPARED=false', () => {
+    let server: TestServer;
+
+    before(async () => {
+      server = await startServer({ DATABASE_URL: pgbouncer.url, DATABASE_PREPARED: 'false' });
+    });
+    after(() => server.stop());
+
+    it('answers, and leaves no prepared statement at the database', async () => {
+      const [cookie = ''] = (await fetch(`${server.url}/login/`)).headers.getSetCookie();
+      const visits = Array.from({ length: 40 }, () => fetch(`${server.url}/goods/`, { headers: { cookie } }));
+      expect(new Set((await Promise.all(visits)).map(({ status }) => status))).to.deep.equal(new Set([200]));
+      expect((await fetch(`${server.url}/readyz`)).status).to.equal(200);
+      for (let n = 0; n < 20; n += 1) {
+        const { rows } = await knex.raw("SELECT name FROM pg_prepared_statements WHERE name <> ''");
+        expect(rows).to.deep.equal([]);
+      }
+    });
+  });
+});
