@@ -1,13 +1,15 @@
-/** Keeps the README true: its settings' table is made from the definitions, and its example runs. `UPDATE_README=1` writes. */
+/**
+ * Keeps the README true: its settings' table is made from the definitions, and its figures from the last reference run of
+ * the benchmark. `UPDATE_README=1` writes.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { OWN_SETTINGS } from '../config/settings.js';
 import { type Definition, SETTINGS } from '../server/settings.js';
+import { goalTable, print, type Report, summaryTable } from './bench/report.js';
 
 const FILE = path.join(import.meta.dirname, '..', 'README.md');
-const START = '<!-- settings -->';
-const END = '<!-- /settings -->';
 
 function shown(value: unknown): string {
   if (value === '') return 'none';
@@ -22,7 +24,7 @@ function table(definitions: Readonly<Record<string, Definition<unknown>>>): stri
   return ['| setting | default | meaning |', '|---|---|---|', ...rows].join('\n');
 }
 
-const section = `${START}
+const settings = `
 ## Settings
 
 The server reads them from the environment under these names; \`NAME_FILE\` names a file that holds the value instead. A
@@ -34,15 +36,32 @@ ${table(SETTINGS)}
 The server's own:
 
 ${table(OWN_SETTINGS)}
-${END}`;
+`;
+
+const report = JSON.parse(readFileSync(path.join(import.meta.dirname, 'bench', 'reference.json'), 'utf8')) as Report;
+
+const figures = `
+![Requests a second, as bars](test/bench/chart.svg)
+
+${[summaryTable(report), goalTable(report.goals), ...report.tables].map(print).join('\n')}`;
+
+/** The README must hold this text between `<!-- name -->` and `<!-- /name -->`. */
+function expectSection(name: string, section: string): void {
+  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const text = readFileSync(FILE, 'utf8');
+  const [before, rest = ''] = text.split(start);
+  const after = rest.split(end)[1] ?? '';
+  const updated = `${before}${start}${section}${end}${after}`;
+  if (process.env['UPDATE_README'] === '1') writeFileSync(FILE, updated);
+  else expect(text).to.equal(updated);
+}
 
 describe('the README', () => {
   it('lists every setting as it is defined', () => {
-    const text = readFileSync(FILE, 'utf8');
-    const [before, rest = ''] = text.split(START);
-    const after = rest.split(END)[1] ?? '';
-    const updated = `${before}${section}${after}`;
-    if (process.env['UPDATE_README'] === '1') writeFileSync(FILE, updated);
-    else expect(text).to.equal(updated);
+    expectSection('settings', settings);
+  });
+
+  it('shows the figures of the last reference run', () => {
+    expectSection('bench', figures);
   });
 });

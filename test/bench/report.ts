@@ -45,6 +45,22 @@ export function scenarioTable(scenario: Scenario, results: readonly Result[]): T
   };
 }
 
+/** Requests a second of everybody in everything: what the README shows. */
+export function summaryTable({ machine, results }: Report): Table {
+  const scenarios = [...new Set(results.map(({ scenario }) => scenario))];
+  const contestants = [...new Set(results.map(({ contestant }) => contestant))];
+  const cell = (contestant: string, scenario: string): string => {
+    const found = results.find((result) => result.contestant === contestant && result.scenario === scenario);
+    return found === undefined ? '-' : whole(found.rps);
+  };
+  return {
+    title: `Requests a second: medians of ${machine['rounds']} rounds, ${whole(Number(machine['rows']))} sessions of 2 kB, ${machine['connections']} connections`,
+    head: ['server', ...scenarios],
+    rows: contestants.map((contestant) => [contestant, ...scenarios.map((scenario) => cell(contestant, scenario))]),
+    note: `${machine['date']}, ${machine['processor']}, ${machine['cores']} cores, node ${machine['node']}, PostgreSQL ${machine['postgresql']} with fsync on.`,
+  };
+}
+
 export function goalTable(goals: readonly Goal[]): Table {
   return {
     title: 'Goals, as ratios of this run',

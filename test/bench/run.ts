@@ -7,7 +7,7 @@ import { clearTable } from './clear.js';
 import { contestants } from './contestants.js';
 import { databaseSettings, openDatabase, processor } from './database.js';
 import { memoryTable, processesTable, scaleTable } from './extras.js';
-import { fill } from './fill.js';
+import { fill, warm } from './fill.js';
 import { codecFloor, statementFloor } from './floors.js';
 import { goals } from './goals.js';
 import { installDjango, installPeers } from './install.js';
@@ -50,6 +50,7 @@ async function main(): Promise<void> {
     const started = Date.now();
     const filled = await fill(database, options.rows, true);
     console.error(`${options.rows} sessions ${filled ? `filled in ${(Date.now() - started) / 1000} s` : 'are there'}`);
+    await warm(database);
     if (options.pin && CORES > 1) {
       // Core 0 is the server's; PostgreSQL and the generators share the others.
       const others = Array.from({ length: CORES - 1 }, (_, n) => n + 1);
