@@ -23,10 +23,10 @@ export const PARTS = ['peers', 'floors', 'memory', 'clear', 'processes', 'scale'
 export type Part = (typeof PARTS)[number];
 
 export const USAGE = `npm run bench -- [options]
-  --quick            a few minutes: 100,000 rows, 2 rounds of 1.2 seconds, peers and floors alone
+  --quick            a few minutes: 100,000 rows, 3 rounds of 0.5 seconds, peers and floors alone
   --rows N           sessions in the table (1000000)
-  --rounds N         rounds, each contestant once in each (5)
-  --seconds N        seconds of one measurement (4)
+  --rounds N         rounds, each contestant once in each (15)
+  --seconds N        seconds of one measurement (1)
   --connections N    keep-alive connections (32)
   --generators N     load generator processes (1)
   --no-pin           leave the processes where the scheduler puts them
@@ -65,7 +65,7 @@ export function readOptions(args: readonly string[]): Options | null {
     if (!Number.isFinite(value) || value <= 0) throw new Error(`${given} is not a number above 0.\n${USAGE}`);
     return value;
   };
-  const usual = values.quick ? { rows: 100_000, rounds: 2, seconds: 1.2 } : { rows: 1_000_000, rounds: 5, seconds: 4 };
+  const usual = values.quick ? { rows: 100_000, rounds: 3, seconds: 0.5 } : { rows: 1_000_000, rounds: 15, seconds: 1 };
   const most = values.quick ? ['peers', 'floors'] : PARTS.filter((part) => part !== 'scale');
   const asked = values.part?.split(',') ?? most;
   const parts = PARTS.filter((part) => asked.includes(part) || (part === 'scale' && values.scale));

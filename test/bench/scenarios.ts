@@ -12,7 +12,7 @@ export interface Scenario {
   readonly sessions: number | null;
   /** null: as many as the options say. */
   readonly connections: number | null;
-  /** Warming up, in usual ones: for code that is not compiled yet, and for what is remembered from a second reading on. */
+  /** Warming up once, in usual times: for code that is not compiled yet, and for what is remembered once it was read. */
   readonly warmups: number;
 }
 
@@ -45,7 +45,7 @@ export function plan(
     port,
     seed,
     connections: scenario.connections ?? options.connections,
-    warmup: options.warmup * scenario.warmups,
+    warmup: options.warmup,
     seconds: options.seconds,
     cookie: bare ? 'none' : contestant.cookie,
     expect: bare ? 'null' : contestant.expect,
