@@ -79,7 +79,13 @@ async function main(): Promise<void> {
       seconds: options.seconds,
       pinned: options.pin ? 'server on core 0; PostgreSQL and generator on the others' : 'no',
     };
-    const report: Report = { machine, contestants: list, results, goals: goals(results), tables };
+    const report: Report = {
+      machine,
+      contestants: list.map(({ name, what }) => ({ name, what })),
+      results,
+      goals: goals(results),
+      tables,
+    };
     const scenarioTables = SCENARIOS.flatMap((scenario) => scenarioTable(scenario, results) ?? []);
     const reached = report.goals.length === 0 ? [] : [goalTable(report.goals)];
     for (const table of [...scenarioTables, ...reached, ...tables]) console.log(print(table));
