@@ -4,7 +4,7 @@
 export interface Job {
   readonly session_key: string;
   /** Tell whoever asked that there is no answer. */
-  readonly reject: (error: unknown) => void;
+  reject(error: unknown): void;
 }
 
 export interface LanesOptions {
@@ -122,7 +122,7 @@ export class Lanes<Kind extends Job> {
       else this.#sent -= 1;
       for (const { session_key } of batch) this.#busy.delete(session_key);
       if (failure !== undefined) {
-        for (const { reject } of batch) reject(failure.error);
+        for (const job of batch) job.reject(failure.error);
         this.#rejectStale(failure.error);
       }
       this.#start();

@@ -39,7 +39,13 @@ describe('Lanes', () => {
     );
   }
 
-  const job = (session_key: string): Job => ({ session_key, reject: (error) => rejected.set(session_key, error) });
+  const job = (session_key: string): Job => ({
+    session_key,
+    // As LoadBatch's jobs: it needs to know whose it is.
+    reject(error) {
+      rejected.set(this.session_key, error);
+    },
+  });
   const keys = (): unknown => batches.map((batch) => batch.keys);
 
   it('sends the jobs of one tick together', async () => {
