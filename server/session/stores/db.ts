@@ -99,7 +99,7 @@ export class DatabaseStore implements SessionStore {
     this.#saves = new SaveBatch(
       { one: (row) => this.#replaceOne(row), many: (rows) => this.#replaceMany(rows), isUnavailable, timedOut },
       // One commit after another: two at once take longer each than both together do.
-      { lanes: 1, ...batches },
+      { lanes: 1, halve: true, ...batches },
     );
   }
 

@@ -12,6 +12,8 @@ export interface LanesOptions {
   readonly lanes?: number;
   /** The most jobs in one batch. */
   readonly batch_size?: number;
+  /** Leave half of a crowd for the next batch, so that it is made ready while the database is busy with this one. */
+  readonly halve?: boolean;
   /** Seconds after which a batch counts as slow and no longer holds up the others. */
   readonly patience?: number;
   /** The most slow batches that are let wait so. */
@@ -20,13 +22,29 @@ export interface LanesOptions {
   readonly timeout?: number;
 }
 
-const DEFAULTS: Required<LanesOptions> = { lanes: 2, batch_size: 64, patience: 0.05, slow_lanes: 2, timeout: 2.8 };
+const DEFAULTS: Required<LanesOptions> = {
+  lanes: 2,
+  batch_size: 64,
+  halve: false,
+  patience: 0.05,
+  slow_lanes: 2,
+  timeout: 2.8,
+};
 
 /**
  * Milliseconds that a job may have waited and still be sent after a batch before it found the database away. Together
  * with the timeout it is the longest that anybody waits for an answer.
  */
 const FRESH = 150;
+
+/** As many jobs are never halved: the cost of a commit is to be shared. */
+const NO_CROWD = 16;
+
+/** What a batch leaves of the memory of a crowd: after 14 of them half. */
+const CROWD_KEPT = 0.95;
+
+/** A little more, so that nobody is left over when the crowd is remembered a little smaller than it is. */
+const HALF = 0.55;
 
 /** A timer that is wound up again and again: making and dropping one for every batch costs as much as sending it. */
 class Alarm {
@@ -61,6 +79,8 @@ export class Lanes<Kind extends Job> {
   /** The sessions that batches on their way are about. */
   readonly #busy = new Set<string>();
   #sent = 0;
+  /** How many jobs there were at once of late: those that wait and those on their way. */
+  #crowd = 0;
   /** Those that no batch has taken. */
   readonly #alarms: Alarm[] = [];
   #slow = 0;
@@ -78,6 +98,7 @@ export class Lanes<Kind extends Job> {
 
   add(job: Kind): void {
     this.#waiting.push({ job, since: performance.now() });
+    this.#crowd = Math.max(this.#crowd, this.#waiting.length + this.#busy.size);
     if (this.#scheduled || this.#sent >= this.#limits.lanes) return;
     this.#scheduled = true;
     // Not a microtask: those run between two sockets' data, and each request would go alone.
@@ -95,10 +116,23 @@ export class Lanes<Kind extends Job> {
     }
   }
 
+  /**
+   * The most jobs that the next batch takes. Were all in one batch, the database would wait while this process answers
+   * them and unpacks what they ask next, and this process while the database writes.
+   */
+  #most(): number {
+    const { batch_size, halve } = this.#limits;
+    if (!halve) return batch_size;
+    const most = Math.min(batch_size, Math.max(NO_CROWD, Math.ceil(this.#crowd * HALF)));
+    this.#crowd *= CROWD_KEPT;
+    return most;
+  }
+
   #take(): Kind[] {
+    const most = this.#most();
     const batch: Kind[] = [];
     this.#waiting = this.#waiting.filter(({ job }) => {
-      if (batch.length >= this.#limits.batch_size || this.#busy.has(job.session_key)) return true;
+      if (batch.length >= most || this.#busy.has(job.session_key)) return true;
       this.#busy.add(job.session_key);
       batch.push(job);
       return false;

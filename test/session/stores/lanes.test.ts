@@ -92,6 +92,41 @@ describe('Lanes', () => {
     expect(keys()).to.deep.equal([['a', 'b'], ['c']]);
   });
 
+  it('leaves half of a crowd for the next batch where it is asked to', async () => {
+    const lanes = open({ lanes: 1, halve: true });
+    for (let n = 0; n < 40; n++) lanes.add(job(`${n}`));
+    await turn();
+    batches[0]?.answer();
+    await turn();
+    // The other half, and not half of that.
+    expect(batches.map((batch) => batch.keys.length)).to.deep.equal([22, 18]);
+  });
+
+  it('never halves the few, whose commit costs more than their wait', async () => {
+    const lanes = open({ lanes: 1, halve: true });
+    for (let n = 0; n < 16; n++) lanes.add(job(`${n}`));
+    await turn();
+    expect(batches.map((batch) => batch.keys.length)).to.deep.equal([16]);
+  });
+
+  it('forgets a crowd that is over', async () => {
+    const lanes = open({ lanes: 1, halve: true });
+    for (let n = 0; n < 60; n++) lanes.add(job(`${n}`));
+    for (let n = 0; n < 40; n++) {
+      await turn();
+      batches.at(-1)?.answer();
+      lanes.add(job(`late ${n}`));
+    }
+    await turn();
+    batches.at(-1)?.answer();
+    await turn();
+    for (let n = 0; n < 20; n++) lanes.add(job(`few ${n}`));
+    await turn();
+    batches.at(-1)?.answer();
+    await turn();
+    expect(batches.slice(-2).map((batch) => batch.keys.length)).to.deep.equal([16, 4]);
+  });
+
   it('lets others pass a slow batch', async () => {
     const lanes = open({ lanes: 1, patience: 0.005 });
     lanes.add(job('slow'));
