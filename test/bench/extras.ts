@@ -2,7 +2,7 @@
 import type { Contestant } from './contestants.js';
 import { several } from './contestants.js';
 import type { BenchDatabase } from './database.js';
-import { fill } from './fill.js';
+import { fill, warm } from './fill.js';
 import { type Generators, measure, type Sample } from './measure.js';
 import type { Options } from './options.js';
 import { residentBytes } from './processes.js';
@@ -62,6 +62,7 @@ export async function scaleTable(
   const rows: string[][] = [];
   for (const size of [10_000, 1_000_000, 10_000_000]) {
     await fill(database, size, false);
+    await warm(database);
     const result = summarize('ours', 'read', await reads(ours, database, generators, { ...options, rows: size }));
     const cpu = [result.server_us, result.postgres_us].map((value) => (value === null ? '-' : whole(value)));
     rows.push([whole(size), whole(result.rps), result.p50.toFixed(2), result.p99.toFixed(2), ...cpu]);

@@ -57,15 +57,6 @@ async function main(): Promise<void> {
       if (database.pid !== undefined) pin(database.pid, others);
       generators.pin(others);
     }
-    const results = options.parts.has('peers') ? await comparePeers(list, database, generators, options) : [];
-    const [ours] = list;
-    if (ours !== undefined) {
-      if (options.parts.has('floors')) tables.push(await statementFloor(database, options), codecFloor());
-      if (options.parts.has('processes')) tables.push(await processesTable(ours, database, generators, options));
-      if (options.parts.has('memory')) tables.push(await memoryTable(ours, database, generators, options));
-      if (options.parts.has('clear')) tables.push(await clearTable(ours, database, generators, options));
-      if (options.parts.has('scale')) tables.push(await scaleTable(ours, database, generators, options));
-    }
     const machine = {
       date: new Date().toISOString().slice(0, 10),
       processor: processor(),
@@ -79,6 +70,7 @@ async function main(): Promise<void> {
       seconds: options.seconds,
       pinned: options.pin ? 'server on core 0; PostgreSQL and generator on the others' : 'no',
     };
+    const results = options.parts.has('peers') ? await comparePeers(list, database, generators, options) : [];
     const report: Report = {
       machine,
       contestants: list.map(({ name, what }) => ({ name, what })),
@@ -88,9 +80,22 @@ async function main(): Promise<void> {
     };
     const scenarioTables = SCENARIOS.flatMap((scenario) => scenarioTable(scenario, results) ?? []);
     const reached = report.goals.length === 0 ? [] : [goalTable(report.goals)];
-    for (const table of [...scenarioTables, ...reached, ...tables]) console.log(print(table));
-    write(options.output, report);
-    if (options.reference) write(REFERENCE, report, CHART);
+    for (const table of [...scenarioTables, ...reached]) console.log(print(table));
+    // Printed and written as soon as it is there: the whole takes an hour, and may be cut short.
+    const keep = (...more: readonly Table[]): void => {
+      tables.push(...more);
+      for (const table of more) console.log(print(table));
+      write(options.output, report);
+      if (options.reference) write(REFERENCE, report, CHART);
+    };
+    keep();
+    const [ours] = list;
+    if (ours === undefined) throw new Error('unreachable');
+    if (options.parts.has('floors')) keep(await statementFloor(database, options), codecFloor());
+    if (options.parts.has('processes')) keep(await processesTable(ours, database, generators, options));
+    if (options.parts.has('memory')) keep(await memoryTable(ours, database, generators, options));
+    if (options.parts.has('clear')) keep(await clearTable(ours, database, generators, options));
+    if (options.parts.has('scale')) keep(await scaleTable(ours, database, generators, options));
   } finally {
     generators.stop();
     await database.stop();
