@@ -34,6 +34,7 @@ export interface Settings {
   readonly SESSION_COOKIE_HTTPONLY: boolean;
   readonly SESSION_COOKIE_SAMESITE: SameSite;
   readonly SESSION_SAVE_EVERY_REQUEST: boolean;
+  readonly SESSION_SAVE_UNCHANGED_AFTER: number;
   readonly SESSION_EXPIRE_AT_BROWSER_CLOSE: boolean;
   readonly USE_TZ: boolean;
   readonly TIME_ZONE: string;
@@ -159,6 +160,12 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_COOKIE_HTTPONLY: flag(true, 'Hide the session cookie from scripts.'),
   SESSION_COOKIE_SAMESITE: site("The session cookie's SameSite."),
   SESSION_SAVE_EVERY_REQUEST: flag(false, 'Save and send the cookie at every request, not only after a change.'),
+  SESSION_SAVE_UNCHANGED_AFTER: size(
+    0,
+    0,
+    'Seconds since its last save before a session is saved again in which nothing changed but its end, as SESSION_SAVE_EVERY_REQUEST asks for; half of its life at most. 0 saves each time, as Django. Leave it so while SESSION_COOKIE_AGE is being raised, and where something besides the requests keeps writing the sessions: no cookie is renewed then.',
+    'seconds',
+  ),
   SESSION_EXPIRE_AT_BROWSER_CLOSE: flag(false, 'Send a cookie that ends with the browser.'),
   USE_TZ: flag(
     true,

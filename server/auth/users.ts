@@ -132,26 +132,14 @@ export interface NewUser {
 const COLUMNS =
   'id, username, password, first_name, last_name, email, is_active, is_staff, is_superuser, last_login, date_joined';
 
-/** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
+/** Sent with their text each time: a plan that is kept has to be given up when a migration of Django's changes a column. */
 const STATEMENTS = {
-  get_by_id: { name: 'auth_user_get_by_id', text: `SELECT ${COLUMNS} FROM auth_user WHERE id = ?` },
-  get_by_natural_key: {
-    name: 'auth_user_get_by_natural_key',
-    text: `SELECT ${COLUMNS} FROM auth_user WHERE username = ?`,
-  },
-  create: {
-    name: 'auth_user_create',
-    text: `INSERT INTO auth_user (username, password, first_name, last_name, email, is_active, is_staff, is_superuser, date_joined)
+  get_by_id: `SELECT ${COLUMNS} FROM auth_user WHERE id = ?`,
+  get_by_natural_key: `SELECT ${COLUMNS} FROM auth_user WHERE username = ?`,
+  create: `INSERT INTO auth_user (username, password, first_name, last_name, email, is_active, is_staff, is_superuser, date_joined)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${COLUMNS}`,
-  },
-  set_password: {
-    name: 'auth_user_set_password',
-    text: `UPDATE auth_user SET password = ? WHERE id = ? RETURNING ${COLUMNS}`,
-  },
-  update_last_login: {
-    name: 'auth_user_update_last_login',
-    text: `UPDATE auth_user SET last_login = ? WHERE id = ? RETURNING ${COLUMNS}`,
-  },
+  set_password: `UPDATE auth_user SET password = ? WHERE id = ? RETURNING ${COLUMNS}`,
+  update_last_login: `UPDATE auth_user SET last_login = ? WHERE id = ? RETURNING ${COLUMNS}`,
 } as const;
 
 const UNIQUE_VIOLATION = '23505';
@@ -239,10 +227,9 @@ export class UserTable {
     statement: keyof typeof STATEMENTS,
     bindings: readonly (string | number | boolean | Date)[],
   ): Promise<User | null> {
-    const { name, text } = STATEMENTS[statement];
     try {
       const result = await this.#turns.run(
-        async (): Promise<{ rows: readonly UserRow[] }> => this.#knex.raw(text, [...bindings]).options({ name }),
+        async (): Promise<{ rows: readonly UserRow[] }> => this.#knex.raw(STATEMENTS[statement], [...bindings]),
       );
       const row = result.rows[0];
       // pg gives a bigint column, which a Django project may have made of the id, as text.

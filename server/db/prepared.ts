@@ -1,6 +1,7 @@
 /** Runs a named prepared statement on one of knex's connections, by the shortest way. */
 import type { Knex } from 'knex';
 import { arrayText, timestamptzText } from './literals.js';
+import { isStalePlan } from './unavailable.js';
 
 /** A statement with `$1`, `$2` … and the name under which PostgreSQL keeps its plan: one name has one text. */
 export interface Statement {
@@ -26,7 +27,7 @@ interface ConnectionSource {
   releaseConnection(client: Client): unknown;
   listenerCount(event: 'query'): number;
   emit(event: 'query', query: { readonly sql: string; readonly bindings: readonly Parameter[] }): void;
-  emit(event: 'query-error', error: unknown, query: { readonly __knexUid: string }): void;
+  emit(event: 'query-error', error: unknown, query: { readonly __knexUid: string; readonly sql: string }): void;
 }
 
 /** pg's Client as far as it is used here, with knex's mark. */
@@ -39,7 +40,8 @@ interface Client {
 interface Connection {
   readonly stream: { cork(): void; uncork(): void };
   /** By name, what this connection's server has a plan of. */
-  readonly parsedStatements: Readonly<Record<string, string | undefined>>;
+  readonly parsedStatements: Record<string, string | undefined>;
+  close(message: { readonly type: 'S'; readonly name: string }): void;
   parse(message: { readonly name: string; readonly text: string }): void;
   bind(message: { readonly statement: string; readonly values: readonly string[] }): void;
   execute(): void;
@@ -80,11 +82,18 @@ class PreparedQuery implements Answer {
     const { name, text } = this;
     // One packet instead of four.
     connection.stream.cork();
-    if (name === '' || connection.parsedStatements[name] === undefined) connection.parse({ name, text });
-    connection.bind({ statement: name, values: this.#values });
-    connection.execute();
-    connection.sync();
-    connection.stream.uncork();
+    try {
+      if (connection.parsedStatements[name] === undefined) {
+        // What was forgotten here may still be there under this name; to close what is not there is no error.
+        if (name !== '') connection.close({ type: 'S', name });
+        connection.parse({ name, text });
+      }
+      connection.bind({ statement: name, values: this.#values });
+      connection.execute();
+      connection.sync();
+    } finally {
+      connection.stream.uncork();
+    }
     return null;
   }
 
@@ -101,15 +110,29 @@ class PreparedQuery implements Answer {
     this.callback(null, this);
   }
 
-  handleError(error: unknown): void {
+  handleError(error: unknown, connection: Connection): void {
+    if (isStalePlan(error)) delete connection.parsedStatements[this.name];
     this.callback(error);
   }
+}
+
+function run(client: Client, name: string, text: string, values: readonly string[]): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const query = new PreparedQuery(name, text, values, (error, answer) => {
+      if (answer === undefined) reject(error);
+      else resolve(answer);
+    });
+    client.query(query);
+  });
 }
 
 /**
  * `knex.raw(text, values).options({ name })` without what lies between: building the query, its events and its promises
  * cost as much CPU as the statement itself (40 of 100 µs, measured). Pool, timeouts and transactions are knex's, and
  * `knex.on('query')` hears of the statement, `knex.on('query-error')` of its failure.
+ *
+ * A plan that the connection has lost (DISCARD ALL), or that a migration has overtaken, is made anew at once; in a
+ * transaction, which such an error ends, for the next one.
  *
  * @param prepared false to send the text each time, for a pgbouncer that keeps no prepared statements
  * @throws what pg or the pool throws, as knex does, but without the statement in the message
@@ -120,22 +143,24 @@ export async function runPrepared(
   values: readonly Parameter[],
   prepared = true,
 ): Promise<Answer> {
+  const transaction = knex.isTransaction === true ? (knex as Knex.Transaction) : undefined;
+  // When BEGIN fails, knex goes on with what was to be done in the transaction, on a connection that others have by then.
+  if (transaction?.isCompleted()) throw new Error('The transaction is over.');
   const source = knex.client as ConnectionSource;
   const texts = values.map(parameterText);
+  const kept = prepared ? name : '';
   const client = await source.acquireConnection();
   try {
     if (source.listenerCount('query') > 0) source.emit('query', { sql: text, bindings: values });
-    return await new Promise((resolve, reject) => {
-      client.query(
-        new PreparedQuery(prepared ? name : '', text, texts, (error, answer) => {
-          if (answer === undefined) reject(error);
-          else resolve(answer);
-        }),
-      );
-    });
+    try {
+      return await run(client, kept, text, texts);
+    } catch (error) {
+      if (transaction !== undefined || !isStalePlan(error)) throw error;
+      return await run(client, kept, text, texts);
+    }
   } catch (error) {
     // connectKnex listens, and gives a connection up on which no answer came.
-    source.emit('query-error', error, client);
+    source.emit('query-error', error, { __knexUid: client.__knexUid, sql: text });
     throw error;
   } finally {
     source.releaseConnection(client);

@@ -57,13 +57,24 @@ const SYSTEM_CODES: ReadonlySet<string> = new Set([
 const TEXTS =
   /^(?:Connection terminated|Query read timeout|Connection ended unexpectedly|Client has encountered a connection error|timeout expired|timeout exceeded when trying to connect|Knex: Timeout acquiring a connection|Client was closed|aborted$)/;
 
+/**
+ * Has the connection a plan no more under this name, or one that a migration has overtaken? With the plan made anew the
+ * same statement passes. The second code has other meanings, too; the name of PostgreSQL's function tells them apart.
+ */
+export function isStalePlan(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === '26000') return true; // invalid_sql_statement_name
+  const routine = typeof error === 'object' && error !== null && 'routine' in error ? error.routine : undefined;
+  return code === '0A000' && routine === 'RevalidateCachedQuery'; // feature_not_supported
+}
+
 /** Is this a fault of the connection or of the server's state, so that the same statement may pass later? */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof StoreUnavailable) return true;
   if (!(error instanceof Error)) return false;
   // Node tries IPv6 and IPv4 of one name, and reports both failures in one.
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(isUnavailable);
-  if (error.name === 'KnexTimeoutError') return true;
+  if (error.name === 'KnexTimeoutError' || isStalePlan(error)) return true;
   const code = codeOf(error);
   if (typeof code === 'string') {
     return code.startsWith('08') || SQLSTATES.has(code) || REFUSALS.has(code) || SYSTEM_CODES.has(code);

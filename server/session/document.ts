@@ -106,6 +106,17 @@ function memberText(member: Member): string {
   return text === print_json(parse_json(raw)) ? raw : text;
 }
 
+/** Whether both hold the same texts under the same keys in the same order. */
+export function sameTexts(left: MemberTexts, right: MemberTexts): boolean {
+  if (left.size !== right.size) return false;
+  const others = right.entries();
+  for (const [key, text] of left) {
+    const [other_key, other] = others.next().value ?? [];
+    if (key !== other_key || text !== other) return false;
+  }
+  return true;
+}
+
 /** The members of a payload's JSON text; empty for null, broken JSON, or a signed list, which Django answers with 500. */
 export function readMembers(json: string | null): Map<string, string> {
   if (json === null) return new Map();

@@ -106,6 +106,8 @@ async function finish(ctx: Koa.Context, session: Session, options: SessionsOptio
   if (session.accessed) patch_vary_headers(ctx, 'Cookie');
   const wanted = session.modified || settings.SESSION_SAVE_EVERY_REQUEST;
   if (!wanted || session.is_empty() || ctx.response.status >= 500) return;
+  const { SESSION_SAVE_UNCHANGED_AFTER } = settings;
+  if (SESSION_SAVE_UNCHANGED_AFTER > 0 && session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER)) return;
 
   const { max_age } = await save(session);
   if (session.session_key === null) return;

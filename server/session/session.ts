@@ -5,7 +5,7 @@ import type { Settings } from '../settings.js';
 import { join_members, print_json } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
 import { type DictionarySettings, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
-import { Document, type MemberTexts } from './document.js';
+import { Document, type MemberTexts, sameTexts } from './document.js';
 import type { SessionEvent } from './events.js';
 import { new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
@@ -39,6 +39,8 @@ export interface SavedExpiry {
 interface Baseline {
   readonly session_data: string;
   readonly texts: MemberTexts;
+  /** Whether this session wrote it; otherwise it was read. */
+  readonly written: boolean;
 }
 
 /** What is about to be written, with the members' texts that it holds. */
@@ -122,7 +124,7 @@ export class Session extends SessionDictionary {
 
   #adopt(session_data: string): Document {
     const texts = this.#read(session_data);
-    this.#baseline = { session_data, texts };
+    this.#baseline = { session_data, texts, written: false };
     return Document.fromTexts(texts);
   }
 
@@ -176,12 +178,32 @@ export class Session extends SessionDictionary {
   }
 
   /**
+   * Whether the row holds this very dictionary and was written less than `seconds` ago, so that a save would do no more
+   * than put its end off by as much. The row's age is the signed text's; from half of the shorter of the session's life
+   * and SESSION_COOKIE_AGE on the answer is no, however long `seconds` are. It is no also for what this request has
+   * written itself, since the visitor is to get that row's cookie.
+   */
+  was_saved_within(seconds: number): boolean {
+    const { document } = this;
+    const base = this.#baseline;
+    // An empty one may be a text that could not be verified: nothing in it is to be believed.
+    if (base === undefined || base.written || base.texts.size === 0) return false;
+    const signed_at = this.#options.codec.signed_at(base.session_data);
+    if (signed_at === null) return false;
+    const life = Math.min(this.get_expiry_age(), this.get_session_cookie_age());
+    // A Django whose clock is ahead signs in the future.
+    const age = Math.abs(this.#now() - signed_at);
+    return age < Math.min(seconds, life / 2) && sameTexts(document.texts(), base.texts);
+  }
+
+  /**
    * Apply `change` to the row as it is now, under the row's lock, and save: for counters and answers that count once.
    * What this request changed before stays, unsaved. Without a row, one is created.
    *
    * @param change gets a dictionary of the fresh values. Others wait for the row while it runs, and it must not use
    *   this session's own methods
    * @throws UpdateError when the row is gone; what `change` throws is passed on, and nothing was written
+   * @throws StoreUnavailable when `change` keeps others waiting for more than 4 seconds (engine db)
    */
   async atomic<T>(change: (fresh: SessionDictionary) => T | Promise<T>): Promise<T> {
     const mine = this.document.texts();
@@ -326,7 +348,7 @@ export class Session extends SessionDictionary {
 
   #wrote(session_key: string, { session_data, texts, expire_date, max_age }: Change): SavedExpiry {
     this.#session_key = this.#options.store.text_is_key === true ? session_data : session_key;
-    this.#baseline = { session_data, texts };
+    this.#baseline = { session_data, texts, written: true };
     this.#options.observe?.('save');
     return { expire_date, max_age };
   }

@@ -68,7 +68,7 @@ export async function scaleTable(
     rows.push([whole(size), whole(result.rps), result.p50.toFixed(2), result.p99.toFixed(2), ...cpu]);
   }
   const head = ['rows', 'requests/s', 'p50 ms', 'p99 ms', 'CPU µs server', 'CPU µs PostgreSQL'];
-  return { title: 'read at several sizes of the table', head, rows };
+  return { title: 'read at several sizes of the table', head, rows, note: `Medians of ${options.rounds} rounds.` };
 }
 
 /** Memory of one process while every session of the table is read once. */

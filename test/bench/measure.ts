@@ -15,6 +15,8 @@ export interface Sample {
   readonly postgres_us: number | null;
   readonly wrong: number;
   readonly lost: number;
+  /** For the others' samples: what ours gave just before and just after, on average. */
+  readonly ours?: { readonly rps: number; readonly p99: number };
 }
 
 /** Generator processes, started once and told what to do again and again. */

@@ -9,13 +9,18 @@ import { applies, plan, SCENARIOS, type Scenario } from './scenarios.js';
 import { type RunningServer, startServer } from './server_process.js';
 import { type Result, summarize } from './statistics.js';
 
-/** Seconds before each measurement: connections are opened, and what the one before left behind is over. */
-const BETWEEN = 0.2;
+/**
+ * Seconds before each measurement. A server that nobody has asked for a minute or two takes most of a second to be as
+ * fast as under load: its connections are closed, its heap has shrunk, its code has left the processor's cache. Ours is
+ * asked again and again.
+ */
+const BETWEEN = 1;
+const AGAIN = 0.2;
 
 /**
- * All servers are up from first to last; those that are not asked have nothing to do. So one scenario is measured on all
- * of them within half a minute, and a machine whose speed drifts drifts against nobody. Many short rounds tell more than
- * a few long ones, for the same reason.
+ * All servers are up from first to last; those that are not asked have nothing to do. Ours is measured before and after
+ * each of the others, and held against the other by the mean of the two: a machine's speed drifts within seconds, with
+ * what else runs on its host, and whoever was measured first or last would gain or lose by it.
  */
 export async function comparePeers(
   list: readonly Contestant[],
@@ -23,6 +28,8 @@ export async function comparePeers(
   generators: Generators,
   options: Options,
 ): Promise<Result[]> {
+  const [ours, ...others] = list;
+  if (ours === undefined) throw new Error('unreachable');
   const scenarios = SCENARIOS.filter(({ name }) => options.scenarios?.test(name) ?? true);
   const samples = new Map<string, Sample[]>();
   const servers = new Map<Contestant, RunningServer>();
@@ -43,15 +50,28 @@ export async function comparePeers(
     }
     for (let round = 0; round < options.rounds; round++) {
       for (const scenario of scenarios) {
-        // Every other round backwards.
-        for (const contestant of round % 2 === 0 ? list : [...list].reverse()) {
-          if (!applies(scenario, contestant)) continue;
-          const sample = await ask(contestant, scenario, round, { warmup: BETWEEN });
-          const key = JSON.stringify([contestant.name, scenario.name]);
-          samples.set(key, [...(samples.get(key) ?? []), sample]);
+        const measured = async (contestant: Contestant, warmup: number): Promise<Sample> => {
+          const sample = await ask(contestant, scenario, round, { warmup });
           const lost = sample.lost > 0 ? `, ${sample.lost} ACKNOWLEDGED WRITES LOST` : '';
           const place = `round ${round + 1}/${options.rounds}  ${contestant.name.padEnd(26)} ${scenario.name.padEnd(14)}`;
           console.error(`${place} ${Math.round(sample.rps)}/s  p99 ${sample.p99.toFixed(1)} ms${lost}`);
+          return sample;
+        };
+        const keep = (contestant: Contestant, sample: Sample): void => {
+          const key = JSON.stringify([contestant.name, scenario.name]);
+          samples.set(key, [...(samples.get(key) ?? []), sample]);
+        };
+        let before = await measured(ours, BETWEEN);
+        keep(ours, before);
+        // Every other round backwards.
+        for (const contestant of round % 2 === 0 ? others : [...others].reverse()) {
+          if (!applies(scenario, contestant)) continue;
+          const sample = await measured(contestant, BETWEEN);
+          const after = await measured(ours, AGAIN);
+          keep(ours, after);
+          const beside = { rps: (before.rps + after.rps) / 2, p99: (before.p99 + after.p99) / 2 };
+          keep(contestant, { ...sample, ours: beside });
+          before = after;
         }
       }
       if (scenarios.some(({ writes }) => writes > 0)) await settle(database);

@@ -4,6 +4,7 @@ import type { Knex } from 'knex';
 import { connectKnex } from '../../server/db/knex.js';
 import { new_session_key } from '../../server/session/key.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
+import { Planted } from '../fire/planted.js';
 import { hangUp, Visitor } from '../fire/visitor.js';
 import { startServer, type TestServer } from '../security/server.js';
 import { storeContract } from '../session/stores/contract.js';
@@ -60,6 +61,19 @@ describe('behind a pgbouncer that shares connections by transaction', () => {
     after(() => {
       hangUp();
       return server.stop();
+    });
+
+    it('knows forty users at once who are logged in', async () => {
+      const planted = new Planted(database.knex);
+      const users = await Promise.all(Array.from({ length: 40 }, () => planted.user()));
+      const keys = await Promise.all(users.map((user) => planted.session({}, user)));
+      for (let round = 0; round < 3; round += 1) {
+        const answers = await Promise.all(keys.map((key) => new Visitor(key).get(`${server.url}/api/me/`)));
+        const names = answers.map(
+          ({ text }) => (JSON.parse(text) as { user: { username: string } | null }).user?.username,
+        );
+        expect(names).to.deep.equal(users.map(({ username }) => username));
+      }
     });
 
     it('answers, and leaves no prepared statement at the database', async () => {

@@ -1,5 +1,5 @@
 /** A pgbouncer of the tests' own, Debian's, which shares two connections among all clients by transaction. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +46,7 @@ export async function startPgbouncer(url: string): Promise<Pgbouncer> {
     child.kill('SIGKILL');
   };
   process.once('exit', end);
-  await Promise.race([answering(port, 'pgbouncer'), failed(child)]);
+  await answering(child, port, MISSING);
   const bounced = new URL(url);
   bounced.port = String(port);
   return {
@@ -60,12 +60,4 @@ export async function startPgbouncer(url: string): Promise<Pgbouncer> {
       rmSync(folder, { recursive: true });
     },
   };
-}
-
-async function failed(child: ChildProcess): Promise<never> {
-  const reason = await new Promise<Error>((resolve) => {
-    child.once('error', (error) => resolve('code' in error && error.code === 'ENOENT' ? new Error(MISSING) : error));
-    child.once('exit', (code) => resolve(new Error(`pgbouncer ended with code ${code} before it answered.`)));
-  });
-  throw reason;
 }

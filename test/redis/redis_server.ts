@@ -1,5 +1,5 @@
 /** A Redis of the tests' own: Debian's redis-server on a free port, which keeps nothing on disk. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { answering, freePort } from '../support/ports.js';
@@ -27,7 +27,7 @@ export async function startRedis(port?: number): Promise<RedisServer> {
     child.kill('SIGKILL');
   };
   process.once('exit', end);
-  await Promise.race([answering(own, 'redis-server'), failed(child)]);
+  await answering(child, own, MISSING);
   return {
     url: `redis://127.0.0.1:${own}/0`,
     port: own,
@@ -41,12 +41,4 @@ export async function startRedis(port?: number): Promise<RedisServer> {
       await once(child, 'exit');
     },
   };
-}
-
-async function failed(child: ChildProcess): Promise<never> {
-  const reason = await new Promise<Error>((resolve) => {
-    child.once('error', (error) => resolve('code' in error && error.code === 'ENOENT' ? new Error(MISSING) : error));
-    child.once('exit', (code) => resolve(new Error(`redis-server ended with code ${code} before it answered.`)));
-  });
-  throw reason;
 }

@@ -1,6 +1,4 @@
 /** What Prometheus is told: off unless asked for, on a port of its own, and counted right. */
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { expect } from 'chai';
 import { OWN_SETTINGS } from '../../config/settings.js';
 import { new_session_key } from '../../server/session/key.js';
@@ -8,14 +6,7 @@ import { Planted } from '../fire/planted.js';
 import { ServerProcess, showLogs } from '../fire/processes.js';
 import { hangUp, Visitor } from '../fire/visitor.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return String(port);
-}
+import { freePort } from '../support/ports.js';
 
 describe('security: metrics', function () {
   this.timeout(30_000);
@@ -27,7 +18,7 @@ describe('security: metrics', function () {
   before(async () => {
     database = await testDatabase();
     planted = new Planted(database.knex);
-    const METRICS_PORT = await freePort();
+    const METRICS_PORT = String(await freePort());
     metricsUrl = `http://127.0.0.1:${METRICS_PORT}/metrics`;
     server = await ServerProcess.ready({ DATABASE_URL: database.url, METRICS_PORT });
   });

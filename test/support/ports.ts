@@ -1,4 +1,5 @@
 /** Free ports, and waiting for a program of others to listen on one. */
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -13,9 +14,23 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Settles when a connection to the port is accepted. @throws Error after ten seconds */
-export async function answering(port: number, program: string): Promise<void> {
+/**
+ * Settles when a program that was started accepts connections on its port.
+ *
+ * @param missing what to say when it is not installed
+ * @throws Error when it ends before it answers, and after ten seconds
+ */
+export async function answering(child: ChildProcess, port: number, missing: string): Promise<void> {
+  const [program] = child.spawnargs;
+  let ended: Error | undefined;
+  child.once('error', (error) => {
+    ended = 'code' in error && error.code === 'ENOENT' ? new Error(missing) : error;
+  });
+  child.once('exit', (code) => {
+    ended ??= new Error(`${program} ended with code ${code} before it answered.`);
+  });
   for (const end = performance.now() + 10_000; performance.now() < end; ) {
+    if (ended !== undefined) throw ended;
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1');
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false));

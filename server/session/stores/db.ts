@@ -14,6 +14,9 @@ import { type Replacement, SaveBatch } from './save_batch.js';
 
 const UNIQUE_VIOLATION = '23505';
 
+/** Milliseconds that the application may hold a row's lock; after as many the database ends a transaction that is idle. */
+const LONGEST_CHANGE = 4000;
+
 /** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
 const STATEMENTS = {
   load: {
@@ -90,8 +93,8 @@ export class DatabaseStore implements SessionStore {
     this.#knex = knex;
     this.#now = now;
     this.#prepared = prepared;
-    this.#rows = new RowQueue(row_locks, isUnavailable);
     const timedOut = (): unknown => unavailable(new Error('No answer in time.'));
+    this.#rows = new RowQueue(row_locks, isUnavailable, timedOut);
     this.#loads = new LoadBatch(
       { one: (key) => this.#loadOne(key), many: (keys) => this.#loadMany(keys), isUnavailable, timedOut },
       batches,
@@ -150,15 +153,13 @@ export class DatabaseStore implements SessionStore {
   }
 
   async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
-    await this.#withRow(session_key, async (session_data, transaction) => {
-      const changed = await change(session_data);
-      await this.#run('modify', [changed.session_data, changed.expire_date, session_key], transaction);
+    await this.#withRow(session_key, change, async ({ session_data, expire_date }, transaction) => {
+      await this.#run('modify', [session_data, expire_date, session_key], transaction);
     });
   }
 
   async cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {
-    await this.#withRow(session_key, async (session_data, transaction) => {
-      const record = await change(session_data);
+    await this.#withRow(session_key, change, async (record, transaction) => {
       await this.#run('create', [record.session_key, record.session_data, record.expire_date], transaction);
       await this.#run('delete', [session_key], transaction);
     });
@@ -172,22 +173,40 @@ export class DatabaseStore implements SessionStore {
     return clear_expired(this.#knex, { now: this.#now });
   }
 
-  async #withRow(
+  /** Locks the row, asks `change` what it should be, and lets `write` do it; what `change` throws is passed on as it is. */
+  async #withRow<Changed>(
     session_key: string,
-    change: (session_data: string, transaction: Knex.Transaction) => Promise<void>,
+    change: (session_data: string) => Promise<Changed>,
+    write: (changed: Changed, transaction: Knex.Transaction) => Promise<void>,
   ): Promise<void> {
-    const transact = (): Promise<void> =>
-      this.#knex.transaction(async (transaction) => {
-        const { rows } = await this.#run('lock', [session_key], transaction);
-        const session_data = rows[0]?.[0];
-        if (typeof session_data !== 'string') throw new UpdateError('The session was deleted meanwhile.');
-        await change(session_data, transaction);
-      });
+    const thrown: unknown[] = [];
+    const changed = async (session_data: string): Promise<Changed> => {
+      try {
+        return await inTime(change(session_data));
+      } catch (error) {
+        thrown.push(error);
+        throw error;
+      }
+    };
+    const transact = async (): Promise<void> => {
+      try {
+        await this.#knex.transaction(async (transaction) => {
+          const { rows } = await this.#run('lock', [session_key], transaction);
+          const session_data = rows[0]?.[0];
+          if (typeof session_data !== 'string') throw new UpdateError('The session was deleted meanwhile.');
+          await write(await changed(session_data), transaction);
+        });
+      } catch (error) {
+        // Not the database's: nobody else is to give up for it.
+        if (thrown.length === 0) throw error;
+      }
+    };
     try {
       await this.#rows.run(session_key, transact);
     } catch (error) {
       throw isUnavailable(error) ? unavailable(error) : error;
     }
+    if (thrown.length > 0) throw thrown[0];
   }
 
   async #run(
@@ -201,6 +220,20 @@ export class DatabaseStore implements SessionStore {
       if (isUniqueViolation(error)) throw new CreateError('The session key is taken.', { cause: error });
       throw isUnavailable(error) ? unavailable(error) : error;
     }
+  }
+}
+
+/** What the application makes of a locked row, or an error when it takes too long: then the lock is let go. */
+async function inTime<Changed>(changing: Promise<Changed>): Promise<Changed> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`A change of a session took more than ${LONGEST_CHANGE / 1000} seconds.`);
+    timer = setTimeout(() => reject(unavailable(error)), LONGEST_CHANGE);
+  });
+  try {
+    return await Promise.race([changing, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -3,6 +3,8 @@
 /** Something that is asked about one session. */
 export interface Job {
   readonly session_key: string;
+  /** About how many bytes it makes a batch larger by, where they may be many. */
+  readonly bytes?: number;
   /** Tell whoever asked that there is no answer. */
   reject(error: unknown): void;
 }
@@ -45,6 +47,9 @@ const CROWD_KEPT = 0.95;
 
 /** A little more, so that nobody is left over when the crowd is remembered a little smaller than it is. */
 const HALF = 0.55;
+
+/** A batch that is larger is left at that: it would be held twice in memory, and its size would be everybody's delay. */
+const MOST_BYTES = 1_048_576;
 
 /** A timer that is wound up again and again: making and dropping one for every batch costs as much as sending it. */
 class Alarm {
@@ -131,8 +136,10 @@ export class Lanes<Kind extends Job> {
   #take(): Kind[] {
     const most = this.#most();
     const batch: Kind[] = [];
+    let bytes = 0;
     this.#waiting = this.#waiting.filter(({ job }) => {
-      if (batch.length >= most || this.#busy.has(job.session_key)) return true;
+      if (batch.length >= most || bytes >= MOST_BYTES || this.#busy.has(job.session_key)) return true;
+      bytes += job.bytes ?? 0;
       this.#busy.add(job.session_key);
       batch.push(job);
       return false;
@@ -157,7 +164,11 @@ export class Lanes<Kind extends Job> {
       for (const { session_key } of batch) this.#busy.delete(session_key);
       if (failure !== undefined) {
         for (const job of batch) job.reject(failure.error);
-        this.#rejectStale(failure.error);
+        this.#rejectOlder(FRESH, failure.error);
+      }
+      // Also behind batches that are slow and succeed nobody waits for longer than for one that is given up.
+      if (performance.now() - (this.#waiting[0]?.since ?? Number.POSITIVE_INFINITY) > timeout * 1000) {
+        this.#rejectOlder(timeout * 1000, this.#timedOut());
       }
       this.#start();
     };
@@ -176,11 +187,11 @@ export class Lanes<Kind extends Job> {
     );
   }
 
-  /** Whoever waited behind a batch that failed does not wait for another failure. */
-  #rejectStale(error: unknown): void {
-    const fresh = performance.now() - FRESH;
-    const stale = this.#waiting.filter(({ since }) => since < fresh);
-    this.#waiting = this.#waiting.filter(({ since }) => since >= fresh);
-    for (const { job } of stale) job.reject(error);
+  /** Tells those who have waited for more milliseconds than that: they do not wait for another failure. */
+  #rejectOlder(milliseconds: number, error: unknown): void {
+    const oldest = performance.now() - milliseconds;
+    const late = this.#waiting.filter(({ since }) => since < oldest);
+    this.#waiting = this.#waiting.filter(({ since }) => since >= oldest);
+    for (const { job } of late) job.reject(error);
   }
 }

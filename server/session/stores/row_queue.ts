@@ -16,6 +16,9 @@ const FRESH = 150;
  */
 const LONGEST = 1500;
 
+/** The same where turns succeed, and only take long: one that begins then still ends in time. */
+const LATEST = 2500;
+
 /**
  * Runs what may have to wait for a row's lock: one at a time for a session, a few at a time altogether. Fifty requests
  * that change one session hold one connection, and the pool has others for everybody else.
@@ -23,13 +26,18 @@ const LONGEST = 1500;
 export class RowQueue {
   readonly #most: number;
   readonly #isUnavailable: (error: unknown) => boolean;
+  readonly #timedOut: () => unknown;
   readonly #busy = new Set<string>();
   #waiting: Turn[] = [];
 
-  /** @param most connections that may wait for locks at once */
-  constructor(most: number, isUnavailable: (error: unknown) => boolean) {
+  /**
+   * @param most connections that may wait for locks at once
+   * @param timedOut makes the error for those whose turn did not come in time
+   */
+  constructor(most: number, isUnavailable: (error: unknown) => boolean, timedOut: () => unknown) {
     this.#most = most;
     this.#isUnavailable = isUnavailable;
+    this.#timedOut = timedOut;
   }
 
   /** What `work` gives, once it is this session's turn; `work` holds the row's lock at most until it settles. */
@@ -42,6 +50,8 @@ export class RowQueue {
           reject(error);
           if (this.#isUnavailable(error)) this.#rejectStale(session_key, error);
         }
+        const latest = performance.now() - LATEST;
+        this.#reject(({ since }) => since < latest, this.#timedOut);
       };
       this.#waiting.push({ session_key, since: performance.now(), run, reject });
       this.#start();
@@ -63,9 +73,16 @@ export class RowQueue {
 
   #rejectStale(session_key: string, error: unknown): void {
     const now = performance.now();
-    const isStale = (turn: Turn): boolean => now - turn.since > (turn.session_key === session_key ? FRESH : LONGEST);
+    this.#reject(
+      (turn) => now - turn.since > (turn.session_key === session_key ? FRESH : LONGEST),
+      () => error,
+    );
+  }
+
+  #reject(isStale: (turn: Turn) => boolean, error: () => unknown): void {
     const stale = this.#waiting.filter(isStale);
+    if (stale.length === 0) return;
     this.#waiting = this.#waiting.filter((turn) => !isStale(turn));
-    for (const { reject } of stale) reject(error);
+    for (const { reject } of stale) reject(error());
   }
 }

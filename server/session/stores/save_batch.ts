@@ -23,6 +23,7 @@ export interface SaveStatements {
 
 interface Save {
   readonly session_key: string;
+  readonly bytes: number;
   readonly replacement: Replacement;
   readonly resolve: (written: boolean) => void;
   readonly reject: (error: unknown) => void;
@@ -45,9 +46,10 @@ export class SaveBatch {
 
   /** @returns whether it was written; false when the row is gone or holds another text than `loaded` */
   replace(replacement: Replacement): Promise<boolean> {
-    const { session_key } = replacement;
+    const { session_key, session_data, loaded } = replacement;
+    const bytes = session_data.length + loaded.length;
     return new Promise((resolve, reject) => {
-      this.#lanes.add({ session_key, replacement, resolve, reject });
+      this.#lanes.add({ session_key, bytes, replacement, resolve, reject });
     });
   }
 

@@ -117,7 +117,7 @@ describe('DatabaseStore, when many ask at once', () => {
 
   describe('writing', () => {
     it('writes the sessions of one tick in one statement', async () => {
-      const rows = await create(40);
+      const rows = await create(16);
       const written = await Promise.all(
         rows.map((row) => store.replace('first:text', { ...row, session_data: `${row.session_key}:2` })),
       );

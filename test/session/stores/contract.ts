@@ -5,16 +5,13 @@ import type { Clock } from '../../../server/clock.js';
 import { CreateError, UpdateError } from '../../../server/errors.js';
 import { new_session_key } from '../../../server/session/key.js';
 import type { SessionRecord, SessionStore } from '../../../server/session/store.js';
+import { reasonOf } from '../../support/reason.js';
 
 const NOW = 1_767_225_600;
 
 /** Fails the test unless the promise rejects with an error of that class. */
 export async function rejects(promise: Promise<unknown>, kind: new (...args: never[]) => Error): Promise<void> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).to.be.instanceOf(kind);
+  expect(await reasonOf(promise)).to.be.instanceOf(kind);
 }
 
 export interface StoreUnderTest {

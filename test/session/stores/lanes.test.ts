@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type Job, Lanes, type LanesOptions } from '../../../server/session/stores/lanes.js';
 
@@ -90,6 +91,31 @@ describe('Lanes', () => {
     for (const key of ['a', 'b', 'c']) lanes.add(job(key));
     await turn();
     expect(keys()).to.deep.equal([['a', 'b'], ['c']]);
+  });
+
+  it('leaves it at what a batch holds once that is large', async () => {
+    const lanes = open({ lanes: 1 });
+    for (let n = 0; n < 4; n++) lanes.add({ ...job(`${n}`), bytes: 600_000 });
+    await turn();
+    batches[0]?.answer();
+    await turn();
+    expect(keys()).to.deep.equal([
+      ['0', '1'],
+      ['2', '3'],
+    ]);
+  });
+
+  it('gives those up who wait too long behind batches that are slow and succeed', async () => {
+    const lanes = open({ lanes: 1, batch_size: 1, patience: 0.05, slow_lanes: 0, timeout: 0.2 });
+    for (const key of ['a', 'b', 'c']) lanes.add(job(key));
+    await pause(150);
+    batches[0]?.answer();
+    await pause(150);
+    lanes.add(job('d'));
+    batches[1]?.answer();
+    await turn();
+    expect([...rejected]).to.deep.equal([['c', away]]);
+    expect(keys()).to.deep.equal([['a'], ['b'], ['d']]);
   });
 
   it('leaves half of a crowd for the next batch where it is asked to', async () => {
