@@ -23,7 +23,7 @@ export const PARTS = ['peers', 'floors', 'memory', 'clear', 'processes', 'scale'
 export type Part = (typeof PARTS)[number];
 
 export const USAGE = `npm run bench -- [options]
-  --quick            a few minutes: 100,000 rows, 3 rounds of 0.5 seconds, peers and floors alone
+  --quick            a few minutes: 100,000 rows, one round of 0.5 seconds, peers and floors alone
   --rows N           sessions in the table (1000000)
   --rounds N         rounds, each contestant once in each, and ours beside each of the others (9)
   --seconds N        seconds of one measurement (1)
@@ -66,7 +66,7 @@ export function readOptions(args: readonly string[]): Options | null {
     if (!Number.isFinite(value) || value <= 0) throw new Error(`${given} is not a number above 0.\n${USAGE}`);
     return value;
   };
-  const usual = values.quick ? { rows: 100_000, rounds: 3, seconds: 0.5 } : { rows: 1_000_000, rounds: 9, seconds: 1 };
+  const usual = values.quick ? { rows: 100_000, rounds: 1, seconds: 0.5 } : { rows: 1_000_000, rounds: 9, seconds: 1 };
   const most = values.quick ? ['peers', 'floors'] : PARTS.filter((part) => part !== 'scale');
   const asked = values.part?.split(',') ?? most;
   const parts = PARTS.filter((part) => asked.includes(part) || (part === 'scale' && values.scale));
