@@ -77,11 +77,16 @@ const op = (dates: boolean): fc.Arbitrary<Op> =>
     },
   );
 
-const sequences = (dates: boolean): fc.Arbitrary<Step[]> =>
-  fc.array(fc.record({ side: fc.constantFrom(...SIDES), ops: fc.array(op(dates), { minLength: 1, maxLength: 3 }) }), {
-    minLength: 1,
-    maxLength: 8,
-  });
+/** A difference that README names: cycle_key on a session whose row is gone makes a new one at Django, and is 400 here. */
+function cyclesWhatIsGone(ops: readonly Op[]): boolean {
+  const names = ops.map(([name]) => name);
+  return names.includes('delete') && names.lastIndexOf('cycle_key') > names.indexOf('delete');
+}
+
+const sequences = (dates: boolean): fc.Arbitrary<Step[]> => {
+  const ops = fc.array(op(dates), { minLength: 1, maxLength: 3 }).filter((drawn) => !cyclesWhatIsGone(drawn));
+  return fc.array(fc.record({ side: fc.constantFrom(...SIDES), ops }), { minLength: 1, maxLength: 8 });
+};
 
 const LOOK: readonly Op[] = [['items'], ['get_expiry_age'], ['get_expire_at_browser_close']];
 
