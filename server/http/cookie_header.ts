@@ -4,6 +4,7 @@
  * values and no Max-Age, so that one browser would be two visitors.
  */
 import { CookieError } from '../errors.js';
+import { isWellFormed } from '../signing/crypto.js';
 import { repr, strip } from './python_text.js';
 
 /** The names and values of one request. */
@@ -102,7 +103,7 @@ export function print_set_cookie(morsel: Morsel): string {
   if (morsel.path !== '') line += `; Path=${attribute(key, 'Path', morsel.path)}`;
   if (morsel.samesite !== '') line += `; SameSite=${attribute(key, 'SameSite', morsel.samesite)}`;
   if (morsel.secure) line += '; Secure';
-  if (!line.isWellFormed()) throw new CookieError(`Cookie ${repr(key)}: half a surrogate pair cannot be sent.`);
+  if (!isWellFormed(line)) throw new CookieError(`Cookie ${repr(key)}: half a surrogate pair cannot be sent.`);
   const bytes = Buffer.byteLength(encode_header(line), 'latin1');
   if (bytes > MAX_COOKIE_BYTES) {
     throw new CookieError(`Cookie ${repr(key)} has ${bytes} bytes; browsers drop one over ${MAX_COOKIE_BYTES}.`);

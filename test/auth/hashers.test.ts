@@ -21,6 +21,7 @@ import {
   ScryptPasswordHasher,
 } from '../../server/auth/hashers.js';
 import { ValueError } from '../../server/errors.js';
+import { reasonOf } from '../support/reason.js';
 import { type VectorEntry, type VectorItem, vectorSuite } from '../support/vectors.js';
 
 /** One of each, cheap, so that a test takes milliseconds. */
@@ -415,9 +416,5 @@ describe('identify_hasher', () => {
 });
 
 async function refused(promise: Promise<unknown>): Promise<void> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).to.be.instanceOf(ValueError);
+  expect(await reasonOf(promise)).to.be.instanceOf(ValueError);
 }

@@ -3,6 +3,7 @@ import { clear_expired, count_expired, sweep } from '../../server/db/clear_expir
 import { connectKnex } from '../../server/db/knex.js';
 import { whileLocked } from '../../server/db/lock.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { reasonOf } from '../support/reason.js';
 
 describe('clear_expired', () => {
   let database: TestDatabase;
@@ -107,10 +108,7 @@ describe('clear_expired', () => {
     const holder = await database.knex.transaction();
     try {
       await holder.raw('LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE');
-      const error = await clear_expired(database.knex, { now: () => Date.now() / 1000 }).then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
+      const error = await reasonOf(clear_expired(database.knex, { now: () => Date.now() / 1000 }));
       expect(error).to.include({ code: '55P03' });
     } finally {
       await holder.rollback();

@@ -6,6 +6,7 @@ import { migrate, migrationStatus, rollback } from '../../server/db/migrate.js';
 import { MIGRATIONS_TABLE } from '../../server/db/migrations.js';
 import { SchemaMismatch } from '../../server/errors.js';
 import { emptyDatabase, type TestDatabase } from '../support/database.js';
+import { reasonOf } from '../support/reason.js';
 import { type Schema, schemaOf } from './django_schema.js';
 
 const DJANGO_6_0 = JSON.parse(readFileSync(new URL('./django_schema.json', import.meta.url), 'utf8')) as Schema;
@@ -42,10 +43,7 @@ describe('the migrations of Django’s tables', () => {
     await knex.raw(`DROP TABLE ${ours.map(() => '??').join(', ')}`, ours);
   };
   const refusal = async (work: Promise<unknown>): Promise<string> => {
-    const error: unknown = await work.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
+    const error = await reasonOf(work);
     expect(error).to.be.instanceOf(SchemaMismatch);
     return (error as Error).message;
   };

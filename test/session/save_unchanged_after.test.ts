@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { SessionCodec } from '../../server/session/codec.js';
@@ -7,6 +5,7 @@ import type { SessionEvent } from '../../server/session/events.js';
 import { sessions } from '../../server/session/middleware.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { defineSettings, type Settings } from '../../server/settings.js';
+import { closeServers, serve } from '../http/serve.js';
 
 const KEY = 'abcdefghijklmnopqrstuvwxyz012345';
 
@@ -18,6 +17,7 @@ describe('SESSION_SAVE_UNCHANGED_AFTER', () => {
     now = 1_767_225_600;
     store = new MemoryStore({ now: () => now });
   });
+  afterEach(closeServers);
 
   const settingsWith = (given: Partial<Settings>): Settings =>
     defineSettings({ SECRET_KEY: 'a test key', SESSION_SAVE_EVERY_REQUEST: true, ...given });
@@ -44,18 +44,10 @@ describe('SESSION_SAVE_UNCHANGED_AFTER', () => {
       ctx.body = 'a page';
       await handler(ctx);
     });
-    const server = app.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    try {
-      const { port } = server.address() as AddressInfo;
-      const headers: Record<string, string> = cookie === null ? {} : { Cookie: `sessionid=${cookie}` };
-      const response = await fetch(`http://127.0.0.1:${port}/`, { headers });
-      expect(response.status).to.equal(200);
-      return { saved: events.includes('save'), cookie: response.headers.has('set-cookie') };
-    } finally {
-      server.close();
-      server.closeAllConnections();
-    }
+    const server = await serve(app);
+    const answer = await server.ask({ headers: cookie === null ? {} : { cookie: `sessionid=${cookie}` } });
+    expect(answer.status).to.equal(200);
+    return { saved: events.includes('save'), cookie: answer.set_cookie.length > 0 };
   }
 
   const written = { saved: true, cookie: true };

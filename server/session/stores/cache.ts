@@ -68,11 +68,7 @@ export class CacheStore implements SessionStore {
   readonly #redis: RedisConnection;
   readonly #prefix: string;
   readonly #now: Clock;
-  readonly #turns = new RowQueue(
-    CHANGING,
-    (error) => error instanceof StoreUnavailable,
-    () => new StoreUnavailable('Others change this session all the time. Try again in a moment.'),
-  );
+  readonly #turns = new RowQueue(CHANGING);
 
   constructor(redis: RedisConnection, settings: CacheSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
     this.#redis = redis;

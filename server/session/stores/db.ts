@@ -5,8 +5,9 @@ import { clear_expired } from '../../db/clear_expired.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
 import { shareOf } from '../../db/turns.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
-import { CreateError, UpdateError } from '../../errors.js';
+import { CreateError, type StoreUnavailable, UpdateError } from '../../errors.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
+import { inTime } from './in_time.js';
 import type { LanesOptions } from './lanes.js';
 import { LoadBatch } from './load_batch.js';
 import { RowQueue } from './row_queue.js';
@@ -16,6 +17,9 @@ const UNIQUE_VIOLATION = '23505';
 
 /** Milliseconds that the application may hold a row's lock; after as many the database ends a transaction that is idle. */
 const LONGEST_CHANGE = 4000;
+
+const changeTookLong = (): StoreUnavailable =>
+  unavailable(new Error(`A change of a session took more than ${LONGEST_CHANGE / 1000} seconds.`));
 
 /** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
 const STATEMENTS = {
@@ -93,8 +97,8 @@ export class DatabaseStore implements SessionStore {
     this.#knex = knex;
     this.#now = now;
     this.#prepared = prepared;
-    const timedOut = (): unknown => unavailable(new Error('No answer in time.'));
-    this.#rows = new RowQueue(row_locks, isUnavailable, timedOut);
+    const timedOut = (): StoreUnavailable => unavailable(new Error('No answer in time.'));
+    this.#rows = new RowQueue(row_locks, timedOut);
     this.#loads = new LoadBatch(
       { one: (key) => this.#loadOne(key), many: (keys) => this.#loadMany(keys), isUnavailable, timedOut },
       batches,
@@ -182,7 +186,7 @@ export class DatabaseStore implements SessionStore {
     const thrown: unknown[] = [];
     const changed = async (session_data: string): Promise<Changed> => {
       try {
-        return await inTime(change(session_data));
+        return await inTime(change(session_data), LONGEST_CHANGE, changeTookLong);
       } catch (error) {
         thrown.push(error);
         throw error;
@@ -197,15 +201,11 @@ export class DatabaseStore implements SessionStore {
           await write(await changed(session_data), transaction);
         });
       } catch (error) {
-        // Not the database's: nobody else is to give up for it.
-        if (thrown.length === 0) throw error;
+        // The application's own error goes round the queue, where nobody else is to give up for it.
+        if (thrown.length === 0) throw isUnavailable(error) ? unavailable(error) : error;
       }
     };
-    try {
-      await this.#rows.run(session_key, transact);
-    } catch (error) {
-      throw isUnavailable(error) ? unavailable(error) : error;
-    }
+    await this.#rows.run(session_key, transact);
     if (thrown.length > 0) throw thrown[0];
   }
 
@@ -220,20 +220,6 @@ export class DatabaseStore implements SessionStore {
       if (isUniqueViolation(error)) throw new CreateError('The session key is taken.', { cause: error });
       throw isUnavailable(error) ? unavailable(error) : error;
     }
-  }
-}
-
-/** What the application makes of a locked row, or an error when it takes too long: then the lock is let go. */
-async function inTime<Changed>(changing: Promise<Changed>): Promise<Changed> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = new Error(`A change of a session took more than ${LONGEST_CHANGE / 1000} seconds.`);
-    timer = setTimeout(() => reject(unavailable(error)), LONGEST_CHANGE);
-  });
-  try {
-    return await Promise.race([changing, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -46,11 +46,7 @@ export class FileStore implements SessionStore {
   readonly #prefix: string;
   readonly #expiry: PayloadExpiry;
   readonly #now: Clock;
-  readonly #turns = new RowQueue(
-    WAITING,
-    (error) => error instanceof StoreUnavailable,
-    () => new StoreUnavailable('Others change this session all the time. Try again in a moment.'),
-  );
+  readonly #turns = new RowQueue(WAITING);
 
   /** @throws ImproperlyConfigured when SESSION_FILE_PATH is no folder */
   constructor(settings: FileSettings, { now = systemClock }: { readonly now?: Clock } = {}) {

@@ -1,6 +1,7 @@
 /** One connection to Redis, with a bound on every wait. The npm package `redis` is loaded when it is first needed. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { ImproperlyConfigured, StoreUnavailable } from '../../errors.js';
+import { inTime } from './in_time.js';
 
 export interface RedisOptions {
   /** Seconds until a connection or an answer is given up. */
@@ -58,22 +59,14 @@ export class RedisConnection {
 
   /** Redis's answer. @throws StoreUnavailable with the client's error as `cause`; the command may have been done */
   async command(...args: readonly string[]): Promise<unknown> {
-    let late: NodeJS.Timeout | undefined;
     let client: Promise<Client> | undefined;
     try {
       client = this.#connected();
       const answer = client.then((connected) => connected.sendCommand(args));
-      // Nobody else hears of a failure that comes after the time is up.
-      answer.catch(() => {});
-      const tooLate = new Promise<never>((_resolve, reject) => {
-        late = setTimeout(() => reject(new LateError('No answer in time.')), this.#timeout * 1000);
-      });
-      return await Promise.race([answer, tooLate]);
+      return await inTime(answer, this.#timeout * 1000, () => new LateError('No answer in time.'));
     } catch (cause) {
       if (cause instanceof LateError && client !== undefined) this.#giveUp(client);
       throw new StoreUnavailable('Redis does not answer, or not in time. Try again in a moment.', { cause });
-    } finally {
-      clearTimeout(late);
     }
   }
 

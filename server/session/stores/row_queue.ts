@@ -1,4 +1,5 @@
 /** Lets those wait in line who wait for a row's lock, so that they do not take all connections. */
+import { StoreUnavailable } from '../../errors.js';
 
 interface Turn {
   readonly session_key: string;
@@ -19,14 +20,16 @@ const LONGEST = 1500;
 /** The same where turns succeed, and only take long: one that begins then still ends in time. */
 const LATEST = 2500;
 
+const others = (): StoreUnavailable =>
+  new StoreUnavailable('Others change this session all the time. Try again in a moment.');
+
 /**
  * Runs what may have to wait for a row's lock: one at a time for a session, a few at a time altogether. Fifty requests
  * that change one session hold one connection, and the pool has others for everybody else.
  */
 export class RowQueue {
   readonly #most: number;
-  readonly #isUnavailable: (error: unknown) => boolean;
-  readonly #timedOut: () => unknown;
+  readonly #timedOut: () => StoreUnavailable;
   readonly #busy = new Set<string>();
   #waiting: Turn[] = [];
 
@@ -34,13 +37,15 @@ export class RowQueue {
    * @param most connections that may wait for locks at once
    * @param timedOut makes the error for those whose turn did not come in time
    */
-  constructor(most: number, isUnavailable: (error: unknown) => boolean, timedOut: () => unknown) {
+  constructor(most: number, timedOut: () => StoreUnavailable = others) {
     this.#most = most;
-    this.#isUnavailable = isUnavailable;
     this.#timedOut = timedOut;
   }
 
-  /** What `work` gives, once it is this session's turn; `work` holds the row's lock at most until it settles. */
+  /**
+   * What `work` gives, once it is this session's turn; `work` holds the row's lock at most until it settles. When it is
+   * rejected with StoreUnavailable, so are those who have waited for a while.
+   */
   run<T>(session_key: string, work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = async (): Promise<void> => {
@@ -48,7 +53,7 @@ export class RowQueue {
           resolve(await work());
         } catch (error) {
           reject(error);
-          if (this.#isUnavailable(error)) this.#rejectStale(session_key, error);
+          if (error instanceof StoreUnavailable) this.#rejectStale(session_key, error);
         }
         const latest = performance.now() - LATEST;
         this.#reject(({ since }) => since < latest, this.#timedOut);

@@ -6,12 +6,7 @@ import { reasonOf } from '../../support/reason.js';
 
 describe('RowQueue', () => {
   const late = new StoreUnavailable('late');
-  const open = (most: number): RowQueue =>
-    new RowQueue(
-      most,
-      (error) => error instanceof StoreUnavailable,
-      () => late,
-    );
+  const open = (most: number): RowQueue => new RowQueue(most, () => late);
 
   it('runs one at a time for a session, and so many altogether', async () => {
     const queue = open(2);

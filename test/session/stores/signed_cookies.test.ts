@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { ValueError } from '../../../server/errors.js';
@@ -9,6 +7,8 @@ import type { SessionRecord } from '../../../server/session/store.js';
 import { SignedCookiesStore } from '../../../server/session/stores/signed_cookies.js';
 import { defineSettings, type Settings } from '../../../server/settings.js';
 import { TimestampSigner } from '../../../server/signing/signer.js';
+import { closeServers, serve } from '../../http/serve.js';
+import { reasonOf } from '../../support/reason.js';
 import { storeContract } from './contract.js';
 
 const NOW = 1_767_225_600;
@@ -91,41 +91,31 @@ describe('SignedCookiesStore', () => {
       at(NOW).cycle('text', async () => large),
     ];
     for (const write of writes) {
-      const error: unknown = await write.then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
+      const error = await reasonOf(write);
       expect(error).to.be.instanceOf(ValueError);
       expect(String(error)).to.contain('4096').and.contain('SESSION_ENGINE');
     }
   });
 
   describe('behind the middleware', () => {
+    afterEach(closeServers);
+
     /** One request; the handler works on the session. */
     async function request(
       work: (ctx: Koa.Context) => unknown,
       cookie: string | null = null,
     ): Promise<{ status: number; cookie: string | null; set: string | null; body: string }> {
       const app = new Koa();
-      app.silent = true;
       const now = (): number => NOW;
       app.use(sessions(app, { settings, store: new SignedCookiesStore(settings, { now }), now }));
       app.use(async (ctx) => {
         ctx.body = { result: (await work(ctx)) ?? null };
       });
-      const server = app.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      try {
-        const { port } = server.address() as AddressInfo;
-        const headers: Record<string, string> = cookie === null ? {} : { Cookie: `sessionid=${cookie}` };
-        const response = await fetch(`http://127.0.0.1:${port}/`, { headers });
-        const set = response.headers.get('set-cookie');
-        const sent = set === null ? null : (/^sessionid=([^;]*)/.exec(set)?.[1] ?? null);
-        return { status: response.status, cookie: sent, set, body: await response.text() };
-      } finally {
-        server.close();
-        server.closeAllConnections();
-      }
+      const server = await serve(app);
+      const answer = await server.ask({ headers: cookie === null ? {} : { cookie: `sessionid=${cookie}` } });
+      const set = answer.set_cookie[0] ?? null;
+      const sent = set === null ? null : (/^sessionid=([^;]*)/.exec(set)?.[1] ?? null);
+      return { status: answer.status, cookie: sent, set, body: answer.text };
     }
 
     it('sends the session itself as the cookie, byte for byte as Django would', async () => {
