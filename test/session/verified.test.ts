@@ -73,6 +73,29 @@ describe('VerifiedTexts', () => {
     expect([...verified.read(first)]).to.deep.equal([['n', '-1']]);
   });
 
+  it('forgets what came first and was not read since it was remembered', () => {
+    const verified = new VerifiedTexts(codec, 64 * 1024);
+    /** Remembered at its second reading. */
+    const keep = (session_data: string): unknown => [verified.read(session_data), verified.read(session_data)][1];
+    const [busy, idle] = [codec.encode('{"n":-1}'), codec.encode('{"n":-2}')];
+    const [kept, forgotten] = [keep(busy), keep(idle)];
+    for (let n = 0; n < 1000; n += 1) {
+      keep(codec.encode(`{"n":${n},"text":"${'x'.repeat(50)}"}`));
+      expect(verified.read(busy)).to.equal(kept);
+    }
+    expect(verified.read(idle)).to.not.equal(forgotten);
+  });
+
+  it('keeps within its bytes also when everything was read again', () => {
+    const verified = new VerifiedTexts(codec, 64 * 1024);
+    const texts = Array.from({ length: 1000 }, (_, n) => codec.encode(`{"n":${n}}`));
+    const remembered = texts.map((text) => warm(verified, text));
+    // From the last one back, so that looking drives out nothing that is still to be looked at.
+    const lost = texts.findLastIndex((text, n) => verified.read(text) !== remembered[n]);
+    // An entry counts 400 bytes at the least.
+    expect(texts.length - 1 - lost).to.be.within(1, 160);
+  });
+
   it('remembers nothing that is large beside its bytes', () => {
     const verified = new VerifiedTexts(codec, 64 * 1024);
     // Texts that do not shrink.

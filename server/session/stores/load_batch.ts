@@ -55,8 +55,8 @@ class Load implements Job {
 export class LoadBatch {
   readonly #statements: LoadStatements;
   readonly #lanes: Lanes<Load>;
-  /** Reads that are not on their way yet, by session. */
-  readonly #open = new Map<string, Load>();
+  /** Reads that are not on their way yet, by session. A new one for each batch, for the reason that Lanes gives. */
+  #open = new Map<string, Load>();
 
   constructor(statements: LoadStatements, options: LanesOptions = {}) {
     this.#statements = statements;
@@ -76,6 +76,7 @@ export class LoadBatch {
 
   async #send(loads: readonly Load[]): Promise<void> {
     for (const { session_key } of loads) this.#open.delete(session_key);
+    if (this.#open.size === 0) this.#open = new Map();
     const [only] = loads;
     if (only !== undefined && loads.length === 1) return this.#alone(only);
     try {
