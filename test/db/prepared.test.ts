@@ -4,6 +4,7 @@ import { connectKnex } from '../../server/db/knex.js';
 import { runPrepared } from '../../server/db/prepared.js';
 import { isUnavailable } from '../../server/db/unavailable.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { grownOld } from '../support/old_objects.js';
 import { reasonOf } from '../support/reason.js';
 
 const LOAD = { name: 'test_load', text: 'SELECT text FROM test_plans WHERE text = $1' };
@@ -54,6 +55,13 @@ describe('runPrepared', () => {
     const error = await reasonOf(inTransaction());
     expect(isUnavailable(error)).to.equal(true);
     expect(await inTransaction()).to.deep.equal([['here']]);
+  });
+
+  it('leaves rows that were read to the next small collection', async () => {
+    const large = { name: 'test_large', text: "SELECT repeat('x', 10000) FROM generate_series(1, 20) WHERE $1 <> ''" };
+    // 80 MB, all of which grew old while pg's callback led to the rows.
+    const grown = await grownOld(400, () => runPrepared(knex, large, ['any']));
+    expect(grown).to.be.below(20_000_000);
   });
 
   it('passes on other errors as they are, and the connection is good for the next statement', async () => {
