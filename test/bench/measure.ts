@@ -15,7 +15,7 @@ export interface Sample {
   readonly postgres_us: number | null;
   readonly wrong: number;
   readonly lost: number;
-  /** For the others' samples: what ours gave just before and just after, on average. */
+  /** For the others' samples: what ours in as many processes gave just before and just after, on average. */
   readonly ours?: { readonly rps: number; readonly p99: number };
 }
 

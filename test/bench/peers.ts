@@ -19,8 +19,9 @@ const AGAIN = 0.2;
 
 /**
  * All servers are up from first to last; those that are not asked have nothing to do. Ours is measured before and after
- * each of the others, and held against the other by the mean of the two: a machine's speed drifts within seconds, with
- * what else runs on its host, and whoever was measured first or last would gain or lose by it.
+ * each of the others, in as many processes as that has where there is such a contestant, and held against the other by
+ * the mean of the two: a machine's speed drifts within seconds, with what else runs on its host, and whoever was
+ * measured first or last would gain or lose by it.
  */
 export async function comparePeers(
   list: readonly Contestant[],
@@ -30,6 +31,10 @@ export async function comparePeers(
 ): Promise<Result[]> {
   const [ours, ...others] = list;
   if (ours === undefined) throw new Error('unreachable');
+  const equalOf = (contestant: Contestant): Contestant => {
+    const several = others.find(({ name, processes }) => name.startsWith('ours') && processes === contestant.processes);
+    return several === undefined || several === contestant ? ours : several;
+  };
   const scenarios = SCENARIOS.filter(({ name }) => options.scenarios?.test(name) ?? true);
   const samples = new Map<string, Sample[]>();
   const servers = new Map<Contestant, RunningServer>();
@@ -61,14 +66,21 @@ export async function comparePeers(
           const key = JSON.stringify([contestant.name, scenario.name]);
           samples.set(key, [...(samples.get(key) ?? []), sample]);
         };
+        let mine = ours;
         let before = await measured(ours, BETWEEN);
         keep(ours, before);
         // Every other round backwards.
         for (const contestant of round % 2 === 0 ? others : [...others].reverse()) {
           if (!applies(scenario, contestant)) continue;
+          const equal = equalOf(contestant);
+          if (equal !== mine) {
+            mine = equal;
+            before = await measured(mine, BETWEEN);
+            keep(mine, before);
+          }
           const sample = await measured(contestant, BETWEEN);
-          const after = await measured(ours, AGAIN);
-          keep(ours, after);
+          const after = await measured(mine, AGAIN);
+          keep(mine, after);
           const beside = { rps: (before.rps + after.rps) / 2, p99: (before.p99 + after.p99) / 2 };
           keep(contestant, { ...sample, ours: beside });
           before = after;

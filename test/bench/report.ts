@@ -25,7 +25,6 @@ const micro = (value: number | null): string => (value === null ? '-' : whole(va
 
 export function scenarioTable(scenario: Scenario, results: readonly Result[]): Table | null {
   const here = results.filter((result) => result.scenario === scenario.name);
-  const ours = here.find(({ contestant }) => contestant === 'ours');
   if (here.length === 0) return null;
   return {
     title: `${scenario.name}: ${scenario.what}`,
@@ -40,7 +39,7 @@ export function scenarioTable(scenario: Scenario, results: readonly Result[]): T
         result.p99.toFixed(2),
         micro(result.server_us),
         micro(result.postgres_us),
-        ours === undefined ? '-' : `${ratio(ours, result, 'rps').toFixed(2)} ×`,
+        `${ratio(result, 'rps').toFixed(2)} ×`,
       ]),
   };
 }

@@ -42,15 +42,11 @@ export function summarize(contestant: string, scenario: string, rounds: readonly
 }
 
 /**
- * How many times `theirs` is in `mine`: the median of the rounds' ratios. What is compared was not measured at the same
- * time, so each of both is held against what ours gave beside it.
+ * How many times theirs is in ours: the median of the rounds' ratios. A machine's speed drifts, so each measurement is
+ * held against what ours gave beside it.
  */
-export function ratio(mine: Result, theirs: Result, field: 'rps' | 'p99'): number {
-  const toOurs = ({ rounds }: Result, n: number): number => {
-    const round = rounds[n];
-    if (round === undefined) return Number.NaN;
-    return round.ours === undefined ? 1 : round[field] / round.ours[field];
-  };
-  const pairs = Math.min(mine.rounds.length, theirs.rounds.length);
-  return median(Array.from({ length: pairs }, (_, n) => toOurs(mine, n) / toOurs(theirs, n)));
+export function ratio({ rounds }: Result, field: 'rps' | 'p99'): number {
+  const ratios = rounds.flatMap((round) => (round.ours === undefined ? [] : round.ours[field] / round[field]));
+  // Ours itself.
+  return ratios.length === 0 ? 1 : median(ratios);
 }
