@@ -27,8 +27,8 @@ interface Entry {
  * Keyed by the whole text of the row, never by the session: the row is still read every time, so a change or a logout
  * is seen at once. Only texts whose signature was right are kept, and only from their second reading on, or a million
  * visitors who come once would drive out those who stay. What came first is forgotten first, unless it was read
- * meanwhile. A reading only marks: were each to move its entry to the end, the order would be better, and every key and
- * text that takes part in it would live on past its request, which cost a tenth of the CPU in collecting garbage.
+ * meanwhile. A reading only marks. Were each to move its entry to the end, the order would be better, and the key would
+ * be the request's, with its text behind it: both would live on and be copied.
  */
 export class VerifiedTexts {
   readonly #codec: SessionCodec;

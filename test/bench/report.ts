@@ -56,8 +56,16 @@ export function summaryTable({ machine, results }: Report): Table {
     title: `Requests a second: medians of ${machine['rounds']} rounds, ${whole(Number(machine['rows']))} sessions of 2 kB, ${machine['connections']} connections`,
     head: ['server', ...scenarios],
     rows: contestants.map((contestant) => [contestant, ...scenarios.map((scenario) => cell(contestant, scenario))]),
-    note: `${machine['date']}, ${machine['processor']}, ${machine['cores']} cores, node ${machine['node']}, PostgreSQL ${machine['postgresql']} with fsync on.`,
+    note: `${machine['date']}, ${machine['processor']}, ${machine['cores']} cores, node ${machine['node']}, PostgreSQL ${machine['postgresql']} with fsync on.${moreRounds(Number(machine['rounds']), results)}`,
   };
+}
+
+/** Which of the others were measured in more rounds than the rest. */
+function moreRounds(usual: number, results: readonly Result[]): string {
+  const more = results.filter(({ contestant, rounds }) => !contestant.startsWith('ours') && rounds.length !== usual);
+  if (more.length === 0) return '';
+  const each = more.map(({ contestant, scenario, rounds }) => `${contestant} in “${scenario}” ${rounds.length}`);
+  return ` Rounds of their own: ${each.join(', ')}.`;
 }
 
 export function goalTable(goals: readonly Goal[]): Table {

@@ -17,6 +17,7 @@ import { comparePeers } from './peers.js';
 import { CORES, pin } from './processes.js';
 import { goalTable, print, type Report, scenarioTable, type Table } from './report.js';
 import { SCENARIOS } from './scenarios.js';
+import type { Result } from './statistics.js';
 
 const CHART = fileURLToPath(new URL('chart.svg', import.meta.url));
 const REFERENCE = fileURLToPath(new URL('reference.json', import.meta.url));
@@ -34,12 +35,19 @@ function write(file: string, report: Report, picture = file.replace(/(\.json)?$/
   writeFileSync(picture, chart(report.results, sections, caption));
 }
 
-/** What the README shows, with what this run has measured anew: parts that take long may be run on their own. */
+/** What the README shows, with what this run has measured anew: parts, scenarios and contestants may be run alone. */
 function merged(report: Report): Report {
   if (!existsSync(REFERENCE)) return report;
   const kept = JSON.parse(readFileSync(REFERENCE, 'utf8')) as Report;
-  const others = kept.tables.filter(({ title }) => report.tables.every((table) => table.title !== title));
-  return { ...(report.results.length === 0 ? kept : report), tables: [...others, ...report.tables] };
+  const tables = kept.tables.filter(({ title }) => report.tables.every((table) => table.title !== title));
+  const anew = (old: Result): Result | undefined =>
+    report.results.find(({ contestant, scenario }) => contestant === old.contestant && scenario === old.scenario);
+  const results = kept.results.map((old) => anew(old) ?? old);
+  const whole = report.results.length >= results.length;
+  return {
+    ...(whole ? report : { ...kept, results, goals: goals(results) }),
+    tables: [...tables, ...report.tables],
+  };
 }
 
 async function main(): Promise<void> {
