@@ -59,9 +59,9 @@ describe('runPrepared', () => {
 
   it('leaves rows that were read to the next small collection', async () => {
     const large = { name: 'test_large', text: "SELECT repeat('x', 2000) FROM generate_series(1, 20) WHERE $1 <> ''" };
-    // 80 MB, most of which grew old while pg's callback led to the rows.
-    const grown = await grownOld(2000, () => runPrepared(knex, large, ['any']));
-    expect(grown).to.be.below(15_000_000);
+    // 40 MB, most of which grew old while pg's callback led to the rows.
+    const grown = await grownOld(1000, () => runPrepared(knex, large, ['any']));
+    expect(grown).to.be.below(8_000_000);
   });
 
   it('passes on other errors as they are, and the connection is good for the next statement', async () => {
