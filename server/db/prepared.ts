@@ -85,15 +85,14 @@ class PreparedQuery {
     this.text = text;
     this.#values = values;
     this.#waiting = waiting;
-    const settle = (error: unknown, answer?: Answer): void => this.#settle(error, answer);
+    // By way of a constant: assigned at once, this one would be made among the old objects, too.
+    const settle = (error: unknown, answer?: Answer): void => {
+      const { resolve, reject } = this.#waiting ?? {};
+      this.#waiting = undefined;
+      if (answer === undefined) reject?.(error);
+      else resolve?.(answer);
+    };
     this.callback = settle;
-  }
-
-  #settle(error: unknown, answer: Answer | undefined): void {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (answer === undefined) waiting?.reject(error);
-    else waiting?.resolve(answer);
   }
 
   submit(connection: Connection): null {

@@ -68,21 +68,23 @@ export async function comparePeers(
           const key = JSON.stringify([contestant.name, scenario.name]);
           samples.set(key, [...(samples.get(key) ?? []), sample]);
         };
+        const measuredOurs = async (contestant: Contestant, warmup: number): Promise<Sample> => {
+          const sample = await measured(contestant, warmup);
+          keep(contestant, sample);
+          return sample;
+        };
         let mine = ours;
-        let before = await measured(ours, ANEW);
-        keep(ours, before);
+        let before = await measuredOurs(mine, ANEW);
         // Every other round backwards.
         for (const contestant of round % 2 === 0 ? others : [...others].reverse()) {
           if (!applies(scenario, contestant)) continue;
           const equal = equalOf(contestant);
           if (equal !== mine) {
             mine = equal;
-            before = await measured(mine, ANEW);
-            keep(mine, before);
+            before = await measuredOurs(mine, ANEW);
           }
           const sample = await measured(contestant, BETWEEN);
-          const after = await measured(mine, AGAIN);
-          keep(mine, after);
+          const after = await measuredOurs(mine, AGAIN);
           const beside = { rps: (before.rps + after.rps) / 2, p99: (before.p99 + after.p99) / 2 };
           keep(contestant, { ...sample, ours: beside });
           before = after;

@@ -113,10 +113,10 @@ export class Lanes<Kind extends Job> {
 
   add(job: Kind): void {
     this.#waiting.push({ job, since: performance.now() });
-    this.#crowd = Math.max(
-      this.#crowd,
-      this.#underway.reduce((jobs, batch) => jobs + batch.jobs.length, this.#waiting.length),
-    );
+    if (this.#limits.halve) {
+      const crowd = this.#underway.reduce((jobs, batch) => jobs + batch.jobs.length, this.#waiting.length);
+      this.#crowd = Math.max(this.#crowd, crowd);
+    }
     if (this.#scheduled || this.#sent >= this.#limits.lanes) return;
     this.#scheduled = true;
     // Not a microtask: those run between two sockets' data, and each request would go alone.
