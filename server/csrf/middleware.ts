@@ -59,6 +59,8 @@ export const CSRF_SESSION_KEY = '_csrftoken';
 interface CsrfState {
   secret: string | null;
   needsUpdate: boolean;
+  /** CSRF_USE_SESSIONS. */
+  inSession?: boolean;
 }
 
 const STATE = Symbol('koa-django-session.csrf');
@@ -81,11 +83,19 @@ export function get_token(ctx: Context): string {
   return mask_secret(state.secret, newSecret(ctx));
 }
 
-/** Change the secret, as login does: tokens from before it are refused. Does nothing visible where csrf is not mounted. */
-export function rotate_token(ctx: Context): void {
+/**
+ * Change the secret, as login does: tokens from before it are refused. Does nothing visible where csrf is not mounted.
+ * @param secret one from `secretForSession`, which the session holds already
+ */
+export function rotate_token(ctx: Context, secret: string = newSecret(ctx)): void {
   const state = stateOf(ctx);
-  state.secret = newSecret(ctx);
+  state.secret = secret;
   state.needsUpdate = true;
+}
+
+/** A secret that a login writes into the session together with everything else; null where a cookie holds it. */
+export function secretForSession(ctx: Context): string | null {
+  return stateOf(ctx).inSession === true ? newSecret(ctx) : null;
 }
 
 /** The session, as far as this file needs it; sessions sits outside of csrf. */
@@ -172,6 +182,7 @@ export function csrf(app: Koa, options: CsrfOptions): Middleware {
     const found = readSecret(ctx, settings);
     if ('malformed' in found) rotate_token(ctx);
     else stateOf(ctx).secret = found.secret;
+    stateOf(ctx).inSession = settings.CSRF_USE_SESSIONS;
   }
 
   function sendSecret(ctx: Context): void {

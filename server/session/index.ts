@@ -1,4 +1,5 @@
 /** `koa-django-session/session`: the session, its middleware and its formats. */
+export type { SavedExpiry } from './change.js';
 export { SessionCodec } from './codec.js';
 export { type Mapping, SessionDictionary } from './dictionary.js';
 export type { SessionEvent } from './events.js';
@@ -6,5 +7,6 @@ export type { ExpiryInput } from './expiry.js';
 export { withItemAccess } from './item_access.js';
 export { new_session_key, valid_session_key } from './key.js';
 export { type SessionsOptions, sessions } from './middleware.js';
-export { type SavedExpiry, Session, type SessionOptions } from './session.js';
-export type { SessionChange, SessionRecord, SessionStore } from './store.js';
+export type { JoinedWrite, NewKeyOptions } from './new_key.js';
+export { Session, type SessionOptions } from './session.js';
+export type { Companion, SessionChange, SessionRecord, SessionStore } from './store.js';

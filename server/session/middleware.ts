@@ -109,11 +109,14 @@ async function finish(ctx: Koa.Context, session: Session, options: SessionsOptio
   // Read before saving: a save is an access of its own, which says nothing about the response.
   if (session.accessed) patch_vary_headers(ctx, 'Cookie');
   const wanted = session.modified || settings.SESSION_SAVE_EVERY_REQUEST;
-  if (!wanted || session.is_empty() || ctx.response.status >= 500) return;
+  if (!wanted || session.is_empty()) return;
+  const saves = ctx.response.status < 500;
+  const written = session.already_written(saves);
+  if (!saves && written === null) return;
   const { SESSION_SAVE_UNCHANGED_AFTER } = settings;
   if (SESSION_SAVE_UNCHANGED_AFTER > 0 && session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER)) return;
 
-  const { max_age } = await save(session);
+  const { max_age } = written ?? (await save(session));
   if (session.session_key === null) return;
   // Written out: with a spread, these objects and what they refer to were measured to grow old, every one of them.
   ctx.response.set_cookie(name, session.session_key, {

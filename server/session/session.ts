@@ -1,15 +1,18 @@
 /** `request.session`: a dictionary with a row behind it (django.contrib.sessions.backends.base and .db). */
 import { type Clock, systemClock } from '../clock.js';
-import { CreateError, UpdateError, ValueError } from '../errors.js';
+import { UpdateError, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
-import { join_members, print_json } from '../signing/python_json.js';
+import { print_json } from '../signing/python_json.js';
+import { type Change, changeTo, type SavedExpiry } from './change.js';
 import type { SessionCodec } from './codec.js';
 import { type DictionarySettings, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
 import type { SessionEvent } from './events.js';
+import { FreshDictionary } from './fresh_dictionary.js';
 import { new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
-import type { SessionChange, SessionStore } from './store.js';
+import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
+import type { Companion, SessionRecord, SessionStore } from './store.js';
 import type { VerifiedTexts } from './verified.js';
 
 export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
@@ -28,31 +31,16 @@ export interface SessionOptions {
   readonly observe?: ((event: SessionEvent) => void) | undefined;
 }
 
-/** What a save wrote, so that row and cookie agree. */
-export interface SavedExpiry {
-  readonly expire_date: Date;
-  /** The cookie's Max-Age in seconds; null for a cookie that ends with the browser. */
-  readonly max_age: number | null;
-}
-
 /** What the store had when this session last read or wrote its row. */
 interface Baseline {
   readonly session_data: string;
   readonly texts: MemberTexts;
-  /** Whether this session wrote it; otherwise it was read. */
-  readonly written: boolean;
-}
-
-/** What is about to be written, with the members' texts that it holds. */
-interface Change extends SessionChange, SavedExpiry {
-  readonly texts: MemberTexts;
+  /** What this session wrote with it; undefined for what was read. */
+  readonly written: SavedExpiry | undefined;
 }
 
 /** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
 type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
-
-/** How often `create` tries another key. 36^32 keys: a second try means a broken random source. */
-const CREATE_TRIES = 10;
 
 /**
  * One visitor's session. The dictionary's methods are synchronous once `load` has settled; what touches the store
@@ -70,6 +58,8 @@ export class Session extends SessionDictionary {
   #document: Document | undefined;
   /** Absent while no row of this session is known. */
   #baseline: Baseline | undefined;
+  /** Whether this request drew the key, so that nobody knows it until the answer tells. */
+  #hasNewKey = false;
 
   /** @param session_key the cookie's value, apart from the options where many sessions share those */
   constructor(options: SessionOptions, session_key: string | null | undefined = options.session_key) {
@@ -124,7 +114,7 @@ export class Session extends SessionDictionary {
 
   #adopt(session_data: string): Document {
     const texts = this.#read(session_data);
-    this.#baseline = { session_data, texts, written: false };
+    this.#baseline = { session_data, texts, written: undefined };
     return Document.fromTexts(texts);
   }
 
@@ -187,13 +177,24 @@ export class Session extends SessionDictionary {
     const { document } = this;
     const base = this.#baseline;
     // An empty one may be a text that could not be verified: nothing in it is to be believed.
-    if (base === undefined || base.written || base.texts.size === 0) return false;
+    if (base === undefined || base.written !== undefined || base.texts.size === 0) return false;
     const signed_at = this.#options.codec.signed_at(base.session_data);
     if (signed_at === null) return false;
     const life = Math.min(this.get_expiry_age(), this.get_session_cookie_age());
     // A Django whose clock is ahead signs in the future.
     const age = Math.abs(this.#now() - signed_at);
     return age < Math.min(seconds, life / 2) && sameTexts(document.texts(), base.texts);
+  }
+
+  /**
+   * What this request has written itself, when the cookie can be sent without another save: nothing was changed since.
+   * For an answer that saves nothing (`saves` false): when the row has a key that the visitor is not told otherwise.
+   */
+  already_written(saves: boolean): SavedExpiry | null {
+    const base = this.#baseline;
+    if (base?.written === undefined) return null;
+    const isEnough = saves ? sameTexts(this.document.texts(), base.texts) : this.#hasNewKey;
+    return isEnough ? base.written : null;
   }
 
   /**
@@ -230,29 +231,53 @@ export class Session extends SessionDictionary {
 
   /**
    * Take a new key for the same data: the new row is there before the old one goes, or neither. Done at login.
+   * @param options what else is to be in the same commit
    * @throws UpdateError when the old row is gone: a logout elsewhere is final
    */
-  async cycle_key(): Promise<void> {
-    const mine = this.document.texts();
+  async cycle_key({ values = [], forget = false, joined }: NewKeyOptions = {}): Promise<void> {
+    const held = this.document.texts();
+    const added = Document.fromPairs(pairsOf(values));
+    const mine = new Map([...(forget ? [] : held), ...added.texts()]);
+    const companion = await companionOf(joined, this.#options.store);
+    const isMerged = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
+    // Only now, so that a failure leaves the dictionary as it was. Otherwise a later save would log the old key in.
+    if (forget) this.#document = added;
+    else if (!isMerged) for (const key of added.keys()) this.document.set(key, added.get(key));
+    this.modified = true;
+  }
+
+  /** Add a row that holds `mine`, and remove the one that there was. @returns whether others' changes were joined */
+  async #moveRow(
+    session_key: string,
+    mine: MemberTexts,
+    forget: boolean,
+    companion: Companion | undefined,
+  ): Promise<boolean> {
     const old_key = this.#session_key;
     const base = this.#baseline;
     if (old_key === null || base === undefined) {
-      await this.create();
-      return;
+      await this.#insert(session_key, mine, companion);
+      return false;
     }
-    await this.#withNewKey(async (session_key) => {
-      let written: Change | undefined;
-      const cycled = this.#options.store.cycle(old_key, async (session_data) => {
-        const same = session_data === base.session_data;
-        written = this.#change(same ? mine : mergeMembers(base.texts, mine, this.#read(session_data)));
-        return { session_key, ...written };
-      });
-      await this.#noted(cycled);
-      if (written === undefined) return;
-      if (written.texts !== mine) this.#document = Document.fromTexts(written.texts);
-      this.#wrote(session_key, written);
-    });
-    this.modified = true;
+    let written: Change | undefined;
+    const change = async (session_data: string): Promise<SessionRecord> => {
+      const isMine = forget || session_data === base.session_data;
+      written = this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#read(session_data)));
+      return { session_key, ...written };
+    };
+    const cycled = this.#options.store.cycle(old_key, change, companion);
+    try {
+      await (forget ? cycled : this.#noted(cycled));
+    } catch (error) {
+      if (!forget || !(error instanceof UpdateError)) throw error;
+      await this.#insert(session_key, mine, companion);
+      return false;
+    }
+    if (written === undefined) throw new UpdateError('The store moved a row without asking for the change.');
+    this.#wrote(session_key, written);
+    const isMerged = written.texts !== mine;
+    if (isMerged) this.#document = Document.fromTexts(written.texts);
+    return isMerged;
   }
 
   /** Forget everything: the data, the row and the key. Done at logout. */
@@ -296,9 +321,9 @@ export class Session extends SessionDictionary {
     );
   }
 
-  async #insert(session_key: string): Promise<SavedExpiry> {
-    const change = this.#change(this.document.texts());
-    await this.#options.store.create({ session_key, ...change });
+  async #insert(session_key: string, texts = this.document.texts(), companion?: Companion): Promise<SavedExpiry> {
+    const change = this.#change(texts);
+    await this.#options.store.create({ session_key, ...change }, companion);
     return this.#wrote(session_key, change);
   }
 
@@ -325,51 +350,21 @@ export class Session extends SessionDictionary {
   }
 
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {
-    const next = this.#options.new_session_key ?? new_session_key;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await write(next());
-      } catch (error) {
-        if (!(error instanceof CreateError) || tries === CREATE_TRIES) throw error;
-      }
-    }
+    const written = await tryNewKeys(this.#options.new_session_key ?? new_session_key, write);
+    this.#hasNewKey = this.#options.store.text_is_key !== true;
+    return written;
   }
 
   #change(texts: MemberTexts): Change {
-    const view = new FreshDictionary(Document.fromTexts(texts), this.#options.settings, this.#now);
-    const modification = this.#now();
-    return {
-      texts,
-      session_data: this.#options.codec.encode(join_members(texts)),
-      expire_date: view.get_expiry_date({ modification }),
-      max_age: view.get_expire_at_browser_close() ? null : view.get_expiry_age({ modification }),
-    };
+    return changeTo(texts, this.#options.codec, this.#options.settings, this.#now);
   }
 
   #wrote(session_key: string, { session_data, texts, expire_date, max_age }: Change): SavedExpiry {
     this.#session_key = this.#options.store.text_is_key === true ? session_data : session_key;
-    this.#baseline = { session_data, texts, written: true };
+    const written = { expire_date, max_age };
+    this.#baseline = { session_data, texts, written };
     this.#options.observe?.('save');
-    return { expire_date, max_age };
-  }
-}
-
-/** A dictionary on its own: what `atomic` hands out, and what a row's expiry is computed from. */
-class FreshDictionary extends SessionDictionary {
-  readonly #document: Document;
-
-  constructor(document: Document, settings: SessionSettings, now: Clock) {
-    super(settings, now);
-    this.#document = document;
-  }
-
-  protected override get document(): Document {
-    this.accessed = true;
-    return this.#document;
-  }
-
-  texts(): MemberTexts {
-    return this.#document.texts();
+    return written;
   }
 }
 

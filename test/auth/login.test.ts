@@ -22,6 +22,7 @@ import { exceptions } from '../../server/http/exceptions.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
 import type { SessionStore } from '../../server/session/store.js';
+import { DatabaseStore } from '../../server/session/stores/db.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import type { Settings } from '../../server/settings.js';
 import { type Answer, closeServers, NOW, serve, settings } from '../http/serve.js';
@@ -41,7 +42,12 @@ interface Site {
   row(session_key: string | null): Promise<unknown>;
   plant(values: Readonly<Record<string, unknown>>, session_key?: string): Promise<void>;
   /** Run a handler in one request; `result` is what it returned. */
-  run<T>(handler: (ctx: Koa.Context) => Promise<T>): Promise<{ answer: Answer; result: T }>;
+  run<T>(
+    handler: (ctx: Koa.Context) => Promise<T>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<{ answer: Answer; result: T }>;
+  /** Run it in so many requests at once, all with the cookie of now. */
+  atOnce(requests: number, handler: (ctx: Koa.Context, n: number) => Promise<unknown>): Promise<Answer[]>;
   /** The session key that the browser has now. */
   cookie: string | null;
   csrftoken: string | null;
@@ -110,10 +116,20 @@ describe('login', () => {
         await store.create({ session_key, session_data: codec.encode(JSON.stringify(planted)), expire_date });
         browser.cookie = session_key;
       },
-      async run<T>(next: (ctx: Koa.Context) => Promise<T>) {
+      atOnce(requests, next) {
+        let n = 0;
+        handler = async (ctx) => {
+          const mine = n;
+          n += 1;
+          return next(ctx, mine);
+        };
+        const headers = { cookie: `sessionid=${browser.cookie}` };
+        return Promise.all(Array.from({ length: requests }, () => server.ask({ headers })));
+      },
+      async run<T>(next: (ctx: Koa.Context) => Promise<T>, more: Readonly<Record<string, string>> = {}) {
         handler = next;
         outcome = {};
-        const headers = browser.cookie === null ? {} : { cookie: `sessionid=${browser.cookie}` };
+        const headers = { ...more, ...(browser.cookie === null ? {} : { cookie: `sessionid=${browser.cookie}` }) };
         const answer = await server.ask({ headers });
         for (const text of answer.set_cookie) {
           const [, name, value = ''] = /^(\w+)="?(\w*)"?/.exec(text) ?? [];
@@ -235,6 +251,175 @@ describe('login', () => {
         expect(await browser.row(browser.cookie)).to.deep.equal(sessionOf(alice));
       });
     }
+  });
+
+  describe('where users and sessions are in one database', () => {
+    const now = (): number => NOW;
+    const setUp = (values = {}): Promise<Site> =>
+      site({ values, store: new DatabaseStore(database.knex, { now }), options: { now } });
+
+    afterEach(async () => {
+      await database.knex.raw('DROP FUNCTION IF EXISTS fail CASCADE');
+      await database.knex('django_session').delete();
+    });
+
+    /** What changes something, and where transactions begin and end, while `work` runs. */
+    async function writesOf(work: () => Promise<unknown>): Promise<string[]> {
+      const heard: string[] = [];
+      const hear = ({ sql }: { readonly sql: string }): void => {
+        const [write] =
+          /BEGIN|COMMIT|ROLLBACK|(?:INSERT INTO|UPDATE|DELETE FROM) \w+_\w+|FOR UPDATE$/.exec(sql.trim()) ?? [];
+        if (write !== undefined) heard.push(write);
+      };
+      database.knex.on('query', hear);
+      try {
+        await work();
+      } finally {
+        database.knex.removeListener('query', hear);
+      }
+      return heard;
+    }
+    const INSERT = 'INSERT INTO django_session';
+    const DELETE = 'DELETE FROM django_session';
+    const LAST_LOGIN = 'UPDATE auth_user';
+    const CYCLED = ['BEGIN', 'FOR UPDATE', INSERT, DELETE, LAST_LOGIN, 'COMMIT'];
+
+    for (const [who, held, writes] of [
+      ['without a cookie', null, ['BEGIN', INSERT, LAST_LOGIN, 'COMMIT']],
+      ['with data', () => ({ cart: 1 }), CYCLED],
+      ['who is another user', () => sessionOf(bob), CYCLED],
+      ['who is the same user', () => sessionOf(alice), CYCLED],
+    ] as const) {
+      for (const CSRF_USE_SESSIONS of [false, true]) {
+        const where = CSRF_USE_SESSIONS ? ', with the CSRF secret in the session' : '';
+        it(`is one commit for a visitor ${who}${where}`, async () => {
+          const browser = await setUp({ CSRF_USE_SESSIONS });
+          if (held !== null) await browser.plant(held());
+          expect(await writesOf(() => browser.run(logIn(alice)))).to.deep.equal(writes);
+          expect(await browser.row(browser.cookie)).to.include(sessionOf(alice));
+          const { rows } = await database.knex.raw('SELECT count(*)::int FROM django_session');
+          expect(rows).to.deep.equal([{ count: 1 }]);
+        });
+      }
+    }
+
+    it('saves once more what the request changes after it, in the row of the new key', async () => {
+      const browser = await setUp();
+      await browser.plant({ cart: 1 });
+      const writes = await writesOf(() =>
+        browser.run(async (ctx) => {
+          await login(ctx, alice);
+          ctx.session.set('welcome', true);
+        }),
+      );
+      expect(writes).to.deep.equal([...CYCLED, 'UPDATE django_session']);
+      expect(await browser.row(browser.cookie)).to.deep.equal({ cart: 1, ...sessionOf(alice), welcome: true });
+    });
+
+    it('keeps what is changed inside a value that was read before', async () => {
+      const browser = await setUp();
+      await browser.plant({ cart: [1] });
+      await browser.run(async (ctx) => {
+        const cart = ctx.session.get('cart') as number[];
+        await login(ctx, alice);
+        cart.push(2);
+      });
+      expect(await browser.row(browser.cookie)).to.deep.equal({ cart: [1, 2], ...sessionOf(alice) });
+    });
+
+    for (const [who, held] of [
+      ['without a cookie', null],
+      ['with data', () => ({ cart: 1 })],
+      ['who is another user', () => ({ ...sessionOf(bob), cart: 1 })],
+      ['who is the same user', () => ({ ...sessionOf(alice), cart: 1 })],
+    ] as const) {
+      it(`that fails leaves a visitor ${who} as before, also when the request goes on and saves`, async () => {
+        const browser = await setUp();
+        if (held !== null) await browser.plant(held());
+        await database.knex.raw(`
+          CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE 'terminating' USING ERRCODE = '57P01'; END $$;
+          CREATE TRIGGER fail BEFORE UPDATE ON auth_user FOR EACH ROW EXECUTE FUNCTION fail()`);
+        const { answer } = await browser.run(async (ctx) => {
+          const before = [ctx.user, ctx.session.session_key];
+          expect(await login(ctx, alice).catch((error: unknown) => error)).to.be.instanceOf(StoreUnavailable);
+          expect([ctx.user, ctx.session.session_key]).to.deep.equal(before);
+          ctx.session.set('went on', 1);
+        });
+        expect(answer.set_cookie.filter((line) => line.startsWith('csrftoken='))).to.deep.equal([]);
+        expect(browser.cookie).to.match(held === null ? /^\w{32}$/ : /^k{32}$/);
+        expect(await browser.row(browser.cookie)).to.deep.equal({ ...held?.(), 'went on': 1 });
+        expect(await database.knex('django_session').count({ rows: '*' })).to.deep.equal([{ rows: '1' }]);
+      });
+    }
+
+    it('tells its key also in an answer of 500, as its row is there and the old one gone, where Django does not', async () => {
+      const browser = await setUp();
+      await browser.plant({ cart: 1 });
+      const { answer } = await browser.run(async (ctx) => {
+        await login(ctx, alice);
+        ctx.session.set('not kept', 1);
+        ctx.status = 500;
+      });
+      expect(answer.status).to.equal(500);
+      expect(browser.cookie).to.not.equal(KEY);
+      expect(await browser.row(browser.cookie)).to.deep.equal({ cart: 1, ...sessionOf(alice) });
+    });
+
+    it('of another user begins a session also when a logout came first', async () => {
+      const browser = await setUp();
+      await browser.plant({ ...sessionOf(bob), cart: 1 });
+      await browser.run(async (ctx) => {
+        await browser.store.delete(KEY);
+        await login(ctx, alice);
+      });
+      expect(await browser.row(browser.cookie)).to.deep.equal(sessionOf(alice));
+    });
+
+    it('is one of two at once in one session: the other is interrupted, and the data goes to one', async () => {
+      const browser = await setUp();
+      await browser.plant({ cart: 1 });
+      let ready = 0;
+      let go: () => void = () => {};
+      const both = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      const answers = await browser.atOnce(2, async (ctx, n) => {
+        ready += 1;
+        if (ready === 2) go();
+        await both;
+        await login(ctx, n === 0 ? alice : bob);
+      });
+      expect(answers.map(({ status }) => status).sort()).to.deep.equal([200, 400]);
+      const rows = await database.knex('django_session').select('session_key');
+      expect(rows).to.have.length(1);
+      const winner = answers.find(({ status }) => status === 200);
+      expect(winner?.set_cookie.join()).to.contain(`sessionid=${rows[0]?.session_key};`);
+      expect(await browser.row(rows[0]?.session_key)).to.include({ cart: 1 });
+      const loser = answers.find(({ status }) => status === 400);
+      expect(loser?.set_cookie.filter((line) => line.startsWith('sessionid'))).to.deep.equal([]);
+    });
+  });
+
+  describe('where the users are elsewhere', () => {
+    it('notes last_login first, so that nothing is changed when that fails', async () => {
+      class Elsewhere extends ModelBackend {
+        override get database(): object {
+          return {};
+        }
+        override update_last_login(_user: User, _at: Date, transaction?: object): Promise<User | null> {
+          expect(transaction).to.equal(undefined);
+          throw new StoreUnavailable('away');
+        }
+      }
+      const store = new DatabaseStore(database.knex, { now: () => NOW });
+      const browser = await site({ store, options: { backends: [new Elsewhere(users)] } });
+      await browser.plant({ cart: 1 });
+      expect((await browser.run((ctx) => login(ctx, alice).catch(() => 'failed'))).result).to.equal('failed');
+      expect(browser.cookie).to.equal(KEY);
+      expect(await browser.row(KEY)).to.deep.equal({ cart: 1 });
+      await store.delete(KEY);
+    });
   });
 
   it('gives a new CSRF secret each time', async () => {
