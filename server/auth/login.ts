@@ -7,6 +7,7 @@ import type { JoinedWrite, NewKeyOptions } from '../session/new_key.js';
 import type { Session } from '../session/session.js';
 import { constant_time_compare } from '../signing/crypto.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
+import { rewriteHash } from './rotation.js';
 import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
 import { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
 import { type AuthenticationOptions, type CurrentUser, optionsOf, sessionOf, setUser, stateOf } from './state.js';
@@ -136,7 +137,7 @@ export async function logout(ctx: Context): Promise<void> {
  *
  * Anonymous, with the session left alone: no id, an id that is none, an unknown backend, no such user, an inactive one.
  * Anonymous, with the session forgotten: a hash that is missing or does not belong to the user's password. A hash under
- * one of SECRET_KEY_FALLBACKS is written anew, under a new session key.
+ * one of SECRET_KEY_FALLBACKS is written anew; unlike Django's, the session keeps its key.
  */
 export async function get_user(ctx: Context): Promise<CurrentUser> {
   const { settings, backends } = optionsOf(ctx);
@@ -148,14 +149,13 @@ export async function get_user(ctx: Context): Promise<CurrentUser> {
 
   const user = await backend.get_user(user_id);
   if (user === null) return new AnonymousUser();
-  switch (verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings)) {
+  const hash = session.get(HASH_SESSION_KEY);
+  switch (verify_session_auth_hash(hash, user.password, settings)) {
     case null:
       await session.flush();
       return new AnonymousUser();
     case 'fallback':
-      await cycle(session, {
-        values: [[HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY)]],
-      });
+      await rewriteHash(session, String(hash), get_session_auth_hash(user.password, settings.SECRET_KEY));
       return user;
     case 'current':
       return user;

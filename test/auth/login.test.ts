@@ -591,16 +591,82 @@ describe('login', () => {
       });
     });
 
-    it('survives a change of SECRET_KEY with a fallback: new key, hash written anew', async () => {
-      const browser = await site({ values: { SECRET_KEY: 'new', SECRET_KEY_FALLBACKS: ['older', 'old'] } });
-      await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
-      expect((await browser.run(nameOf)).result).to.equal('alice');
-      expect(browser.cookie).to.not.equal(KEY);
-      expect(await browser.row(browser.cookie)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1 });
-      expect(await browser.row(KEY)).to.equal(null);
-      const cookie = browser.cookie;
-      expect((await browser.run(nameOf)).result).to.equal('alice');
-      expect(browser.cookie).to.equal(cookie);
+    describe('after a change of SECRET_KEY, with the old one as fallback,', () => {
+      const values = { SECRET_KEY: 'new', SECRET_KEY_FALLBACKS: ['older', 'old'] };
+
+      it('is the same, the hash is written anew, and the session keeps its key where Django takes a new one', async () => {
+        const browser = await site({ values });
+        await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+        const { answer, result } = await browser.run(nameOf);
+        expect(result).to.equal('alice');
+        expect(answer.set_cookie).to.deep.equal([]);
+        expect(await browser.row(KEY)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1 });
+        // The old key is not needed any more.
+        const later = await site({ values: { SECRET_KEY: 'new' }, store: browser.store });
+        later.cookie = KEY;
+        expect((await later.run(nameOf)).result).to.equal('alice');
+      });
+
+      it('is the same for each of eight requests at once, reading or writing, at each engine', async () => {
+        const stores = [new MemoryStore({ now: () => NOW }), new DatabaseStore(database.knex, { now: () => NOW })];
+        for (const store of stores) {
+          const browser = await site({ values, store });
+          await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+          const eight = await browser.atOnce(8, async (ctx, n) => {
+            if (n % 2 === 1) ctx.session.set(`written by ${n}`, n);
+            ctx.body = ctx.user.username;
+          });
+          for (const { status, text, set_cookie } of eight) {
+            expect([status, text]).to.deep.equal([200, 'alice']);
+            for (const line of set_cookie) expect(line).to.match(new RegExp(`^sessionid=${KEY};`));
+          }
+          const written = Object.fromEntries([1, 3, 5, 7].map((n) => [`written by ${n}`, n]));
+          expect(await browser.row(KEY)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1, ...written });
+          await store.delete(KEY);
+        }
+      });
+
+      it('is who was verified, and nothing comes back, when a logout comes between', async () => {
+        const browser = await site({ values, mount: false });
+        await browser.plant(sessionOf(alice, 'old'));
+        const { answer, result } = await browser.run(async (ctx) => {
+          await browser.store.delete(KEY);
+          return nameOf(ctx);
+        });
+        expect([answer.status, result]).to.deep.equal([200, 'alice']);
+        expect(answer.set_cookie).to.deep.equal([]);
+        expect(await browser.row(KEY)).to.equal(null);
+      });
+
+      it('leaves a row alone that holds another login by now', async () => {
+        const browser = await site({ values, mount: false });
+        await browser.plant(sessionOf(alice, 'old'));
+        const theirs = { ...sessionOf(alice, 'new'), _auth_user_hash: '1'.repeat(64) };
+        await browser.run(async (ctx) => {
+          // The row was read before, and holds another login by now.
+          await browser.store.delete(KEY);
+          await browser.plant(theirs);
+          expect(await nameOf(ctx)).to.equal('alice');
+        });
+        expect(await browser.row(KEY)).to.deep.equal(theirs);
+      });
+
+      it('is the same while the store takes no writes', async () => {
+        const browser = await site({ values, store: new DatabaseStore(database.knex, { now: () => NOW }) });
+        await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+        await database.knex.raw(`
+          CREATE FUNCTION standby() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE 'cannot execute UPDATE in a read-only transaction' USING ERRCODE = '25006'; END $$;
+          CREATE TRIGGER standby BEFORE UPDATE ON django_session FOR EACH ROW EXECUTE FUNCTION standby()`);
+        try {
+          const { answer, result } = await browser.run(nameOf);
+          expect([answer.status, result]).to.deep.equal([200, 'alice']);
+        } finally {
+          await database.knex.raw('DROP FUNCTION standby CASCADE');
+        }
+        expect(await browser.row(KEY)).to.deep.equal({ ...sessionOf(alice, 'old'), cart: 1 });
+        await browser.store.delete(KEY);
+      });
     });
 
     it('is looked up once a request, however often it is asked for', async () => {
