@@ -3,7 +3,9 @@ import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
 import { currentUser } from './login.js';
-import { type AuthenticationOptions, type CurrentUser, sessionOf, setOptions, stateOf } from './state.js';
+import { SESSION_KEY } from './session_keys.js';
+import { type AuthenticationOptions, type CurrentUser, sessionOf, setOptions, setUser, stateOf } from './state.js';
+import { AnonymousUser } from './users.js';
 
 declare module 'koa' {
   interface Request {
@@ -39,6 +41,12 @@ export function authentication(app: Koa, options: AuthenticationOptions): Middle
 
   return async function authentication(ctx, next) {
     const session = sessionOf(ctx);
+    // A cookie without a row is nobody's. The look at the session that finds this out, and deletes the cookie, is the
+    // page's, as in Django: a login may be taking a new key for this very cookie meanwhile.
+    if (session.is_missing()) {
+      setUser(ctx, new AnonymousUser());
+      return next();
+    }
     const { accessed } = session;
     try {
       await currentUser(ctx);
@@ -64,7 +72,7 @@ function install(app: Koa): void {
       writable: true,
       async value(this: Koa.Request): Promise<CurrentUser> {
         const user = await currentUser(this.ctx);
-        sessionOf(this.ctx).accessed = true;
+        lookAtSession(this.ctx);
         return user;
       },
     },
@@ -85,6 +93,11 @@ function userNow(ctx: Context): CurrentUser {
       'The user is not looked up yet: mount the authentication middleware before this, or `await ctx.request.auser()`.',
     );
   }
-  sessionOf(ctx).accessed = true;
+  lookAtSession(ctx);
   return user;
+}
+
+/** Whoever asks for the user looks at the session; one whose row is gone loses its key by that. */
+function lookAtSession(ctx: Context): void {
+  sessionOf(ctx).has_key(SESSION_KEY);
 }

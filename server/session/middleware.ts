@@ -8,6 +8,7 @@ import { patch_vary_headers } from '../http/vary.js';
 import type { Logger } from '../ops/logger.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
+import { mayDeleteDeadCookie } from './dead_cookie.js';
 import type { SessionEvent } from './events.js';
 import { withItemAccess } from './item_access.js';
 import { Session } from './session.js';
@@ -98,11 +99,13 @@ async function finish(ctx: Koa.Context, session: Session, options: SessionsOptio
   const { settings, now = systemClock } = options;
   const name = settings.SESSION_COOKIE_NAME;
   if (ctx.request.COOKIES.has(name) && session.is_empty()) {
-    ctx.response.delete_cookie(name, {
-      path: settings.SESSION_COOKIE_PATH,
-      domain: settings.SESSION_COOKIE_DOMAIN,
-      samesite: settings.SESSION_COOKIE_SAMESITE,
-    });
+    if (!session.is_missing() || mayDeleteDeadCookie(ctx)) {
+      ctx.response.delete_cookie(name, {
+        path: settings.SESSION_COOKIE_PATH,
+        domain: settings.SESSION_COOKIE_DOMAIN,
+        samesite: settings.SESSION_COOKIE_SAMESITE,
+      });
+    }
     patch_vary_headers(ctx, 'Cookie');
     return;
   }

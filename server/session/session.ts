@@ -99,6 +99,11 @@ export class Session extends SessionDictionary {
     return this.#document;
   }
 
+  /** Whether no row has the key that the cookie brought. Asking is no access. */
+  is_missing(): boolean {
+    return this.#loaded !== undefined && 'session_data' in this.#loaded && this.#loaded.session_data === null;
+  }
+
   /** First access: a missing or expired row drops the key; a broken one is empty and keeps it. */
   #open(): Document {
     if (this.#session_key === null) return Document.empty();
@@ -289,6 +294,7 @@ export class Session extends SessionDictionary {
     if (session_key !== null) await this.#options.store.delete(session_key);
     this.#session_key = null;
     this.#baseline = undefined;
+    this.#loaded = undefined;
   }
 
   /** Remove a row, this session's own without an argument; the dictionary stays as it is. */

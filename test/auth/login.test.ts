@@ -669,6 +669,58 @@ describe('login', () => {
       });
     });
 
+    describe('of a cookie whose row is gone', () => {
+      const DEAD = 'deaddeaddeaddeaddeaddeaddeaddead';
+      const DELETION = 'sessionid=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Lax';
+      const looks: Readonly<Record<string, Handler>> = {
+        'ctx.user': async (ctx) => ctx.user,
+        'ctx.request.user': async (ctx) => ctx.request.user,
+        'auser()': (ctx) => ctx.request.auser(),
+        'the session': async (ctx) => ctx.session.get('cart'),
+      };
+      /** What a page's own requests carry, when a browser sends them. */
+      const FETCH = { 'sec-fetch-mode': 'cors' };
+      const NAVIGATION = { 'sec-fetch-mode': 'navigate' };
+
+      it('deletes no cookie for a page that looks at neither user nor session, as Django', async () => {
+        for (const headers of [{}, FETCH, NAVIGATION]) {
+          const browser = await site();
+          browser.cookie = DEAD;
+          const { answer } = await browser.run(async () => undefined, headers);
+          expect(answer.set_cookie).to.deep.equal([]);
+          expect(answer.headers.vary).to.equal(undefined);
+        }
+      });
+
+      for (const [name, look] of Object.entries(looks)) {
+        it(`deletes it for a page that looks at ${name}, as Django`, async () => {
+          for (const headers of [{}, NAVIGATION]) {
+            const browser = await site();
+            browser.cookie = DEAD;
+            const { answer } = await browser.run(look, headers);
+            expect(answer.set_cookie).to.deep.equal([DELETION]);
+            expect(answer.headers.vary).to.equal('Cookie');
+          }
+        });
+
+        it(`leaves it to the next page when a page's own request looks at ${name}: a login may be replacing it`, async () => {
+          const browser = await site();
+          browser.cookie = DEAD;
+          const { answer } = await browser.run(look, FETCH);
+          expect(answer.set_cookie).to.deep.equal([]);
+          expect(answer.headers.vary).to.equal('Cookie');
+        });
+      }
+
+      it('is deleted by a logout, also in a request of a page, and by such a request when it never was a key', async () => {
+        const browser = await site();
+        browser.cookie = DEAD;
+        expect((await browser.run(logout, FETCH)).answer.set_cookie).to.deep.equal([DELETION]);
+        browser.cookie = 'short';
+        expect((await browser.run(async () => undefined, FETCH)).answer.set_cookie).to.deep.equal([DELETION]);
+      });
+    });
+
     it('is looked up once a request, however often it is asked for', async () => {
       let asked = 0;
       class Asked extends ModelBackend {
