@@ -86,7 +86,7 @@ export function createApp(options: AppOptions): Koa {
   app.use(
     authentication(app, {
       settings: django,
-      backends: [new ModelBackend(new UserTable(knex))],
+      backends: [new ModelBackend(new UserTable(knex, { settings: django, now }))],
       now,
       user_logged_in: (ctx, user) => log.info({ ...who(ctx), user_id: user.id }, 'user_logged_in'),
       user_logged_out: (ctx, user) => log.info({ ...who(ctx), user_id: user?.id ?? null }, 'user_logged_out'),

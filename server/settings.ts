@@ -14,6 +14,7 @@ import {
   sameSite,
   TOKEN,
   text,
+  textMap,
   timeZone,
 } from './settings/readers.js';
 
@@ -60,6 +61,12 @@ export interface Settings {
   readonly CSRF_HEADER_NAME: string;
   readonly CSRF_TRUSTED_ORIGINS: readonly string[];
   readonly CSRF_USE_SESSIONS: boolean;
+
+  readonly AUTH_USER_MODEL: string;
+  readonly AUTH_USER_TABLE: string | null;
+  readonly AUTH_USER_COLUMNS: Readonly<Record<string, string>>;
+  readonly USERNAME_FIELD: string;
+  readonly EMAIL_FIELD: string;
 
   readonly LOGIN_URL: string;
   readonly LOGIN_REDIRECT_URL: string;
@@ -257,6 +264,37 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     },
   },
   CSRF_USE_SESSIONS: flag(false, 'Keep the CSRF secret in the session instead of a cookie.'),
+  AUTH_USER_MODEL: {
+    default: 'auth.User',
+    meaning: "Django's AUTH_USER_MODEL: whose table users are in. Upper and lower case do not matter here.",
+    allowed: "the app's label, a dot and the model's name, such as accounts.User",
+    read: text(/^[A-Za-z_]\w*\.[A-Za-z_]\w*$/),
+  },
+  AUTH_USER_TABLE: {
+    default: null,
+    meaning:
+      "The users' table where it is not `app_model` (the model's `db_table`); `schema.table` in a schema of its own.",
+    allowed: 'the name of a table, or None',
+    read: orNone(text(ANY)),
+  },
+  AUTH_USER_COLUMNS: {
+    default: {},
+    meaning: 'Columns of that table whose names are not those of their fields (`db_column`).',
+    allowed: 'JSON from fields to columns, such as {"email": "email_address"}',
+    read: textMap,
+  },
+  USERNAME_FIELD: {
+    default: 'username',
+    meaning: "The user model's USERNAME_FIELD: what users log in with.",
+    allowed: 'the name of a field, such as email',
+    read: text(/^[A-Za-z_]\w*$/),
+  },
+  EMAIL_FIELD: {
+    default: 'email',
+    meaning: "The user model's EMAIL_FIELD.",
+    allowed: 'the name of a field',
+    read: text(/^[A-Za-z_]\w*$/),
+  },
   LOGIN_URL: path('/login/', 'Where login_required sends a visitor.'),
   LOGIN_REDIRECT_URL: path('/index1/', 'Where a login goes that has no `next`.'),
   LOGIN_CAPTCHA: {

@@ -1,38 +1,45 @@
 /** Who may log in: the contract of an authentication backend, and Django's ModelBackend. */
+import type { Context } from 'koa';
 import { check_password, type HasherOptions, harden_runtime, spend_runtime } from './hashers.js';
-import type { User, UserTable } from './users.js';
+import type { BaseUser, User } from './user.js';
+import type { UserTable } from './users.js';
 
+/** What a visitor claims to be known by; a backend of one's own names its own. */
 export interface Credentials {
-  readonly username?: string | null;
-  readonly password?: string | null;
+  readonly username?: string | null | undefined;
+  readonly password?: string | null | undefined;
+  readonly [name: string]: unknown;
 }
 
-/** One of Django's AUTHENTICATION_BACKENDS. */
-export interface AuthenticationBackend {
+/** One of Django's AUTHENTICATION_BACKENDS. What its ids look like, it alone knows. */
+export interface AuthenticationBackend<U extends BaseUser = User> {
   /** Django's dotted path, which sessions hold under `_auth_user_backend`. Both sides must use the same. */
   readonly path: string;
-  /** The user whom these credentials prove; null: ask the next backend. PermissionDenied: ask nobody else. */
-  authenticate(credentials: Credentials): Promise<User | null>;
-  /** The user of a session; null when there is none any more or they may not log in now. */
-  get_user(user_id: string): Promise<User | null>;
+  /**
+   * The user whom these credentials prove; null: ask the next backend. PermissionDenied: ask nobody else.
+   * @param ctx for credentials that are not in a form: a header, a client's certificate
+   */
+  authenticate(credentials: Credentials, ctx: Context): Promise<U | null>;
+  /** The user of a session; null when there is none any more, when they may not log in now, or when that is no id. */
+  get_user(user_id: string): Promise<U | null>;
   /**
    * Note the time of a login (Django does it on the signal user_logged_in).
    * @param transaction that the session's row is written in, where the store of sessions has the same `database`
    * @returns the user as stored now
    */
-  update_last_login?(user: User, at: Date, transaction?: object): Promise<User | null>;
+  update_last_login?(user: U, at: Date, transaction?: object): Promise<U | null>;
   /** What the users are kept in: UserTable's knex instance. Where sessions have the same, a login is one commit. */
   readonly database?: object | undefined;
 }
 
-/** `django.contrib.auth.backends.ModelBackend`: name and password of auth_user. */
-export class ModelBackend implements AuthenticationBackend {
+/** `django.contrib.auth.backends.ModelBackend`: name and password of the users' table. */
+export class ModelBackend<U extends User = User> implements AuthenticationBackend<U> {
   readonly path: string = 'django.contrib.auth.backends.ModelBackend';
-  readonly #users: UserTable;
+  readonly #users: UserTable<U>;
   readonly #hashers: HasherOptions;
 
   /** @param options.hashers which hashes verify; the first is the one whose time every failure takes */
-  constructor(users: UserTable, options: HasherOptions = {}) {
+  constructor(users: UserTable<U>, options: HasherOptions = {}) {
     this.#users = users;
     this.#hashers = options;
   }
@@ -41,7 +48,7 @@ export class ModelBackend implements AuthenticationBackend {
    * An unknown name, a wrong password, an inactive account, an unusable password and a weaker hash end alike and take
    * the time of one check at the default strength.
    */
-  async authenticate({ username, password }: Credentials): Promise<User | null> {
+  async authenticate({ username, password }: Credentials): Promise<U | null> {
     if (typeof username !== 'string' || typeof password !== 'string') return null;
     const user = await this.#users.get_by_natural_key(username);
     if (user === null) {
@@ -54,12 +61,12 @@ export class ModelBackend implements AuthenticationBackend {
     return null;
   }
 
-  async get_user(user_id: string): Promise<User | null> {
+  async get_user(user_id: string): Promise<U | null> {
     const user = await this.#users.get_by_id(user_id);
     return user !== null && this.user_can_authenticate(user) ? user : null;
   }
 
-  update_last_login(user: User, at: Date, transaction?: object): Promise<User | null> {
+  update_last_login(user: U, at: Date, transaction?: object): Promise<U | null> {
     return this.#users.update_last_login(user.id, at, transaction);
   }
 
@@ -68,7 +75,7 @@ export class ModelBackend implements AuthenticationBackend {
   }
 
   /** Override it to let inactive users in, as Django's AllowAllUsersModelBackend does. */
-  protected user_can_authenticate(user: User): boolean {
+  protected user_can_authenticate(user: U): boolean {
     return user.is_active;
   }
 }

@@ -14,7 +14,7 @@ export {
 export { type LoginRequiredOptions, login_required, REDIRECT_FIELD_NAME } from './login_required.js';
 export { authentication } from './middleware.js';
 export { get_session_auth_fallback_hash, get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
-export type { AuthenticationOptions, CurrentUser } from './state.js';
+export type { AuthenticationOptions } from './state.js';
 export {
   type LoginAttempt,
   LoginThrottle,
@@ -26,11 +26,18 @@ export {
 } from './throttle.js';
 export {
   AnonymousUser,
-  type NewUser,
-  normalize_email,
-  normalize_username,
-  parse_user_id,
+  type BaseUser,
+  type CurrentUser,
+  type Register,
+  type RegisteredUser,
   User,
   type UserRow,
-  UserTable,
-} from './users.js';
+} from './user.js';
+export type { UserModel, UserModelSettings } from './user_model.js';
+export {
+  type PermissionRequiredOptions,
+  permission_required,
+  staff_member_required,
+  user_passes_test,
+} from './user_passes_test.js';
+export { type NewUser, normalize_email, normalize_username, UserTable, type UserTableOptions } from './users.js';

@@ -4,8 +4,8 @@ import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
 import { currentUser } from './login.js';
 import { SESSION_KEY } from './session_keys.js';
-import { type AuthenticationOptions, type CurrentUser, sessionOf, setOptions, setUser, stateOf } from './state.js';
-import { AnonymousUser } from './users.js';
+import { type AuthenticationOptions, sessionOf, setOptions, setUser, stateOf } from './state.js';
+import { AnonymousUser, type BaseUser, type CurrentUser, type RegisteredUser } from './user.js';
 
 declare module 'koa' {
   interface Request {
@@ -29,7 +29,10 @@ declare module 'koa' {
  *
  * @throws ImproperlyConfigured without a backend, or with two of one path
  */
-export function authentication(app: Koa, options: AuthenticationOptions): Middleware {
+export function authentication<U extends BaseUser = RegisteredUser>(
+  app: Koa,
+  options: AuthenticationOptions<U>,
+): Middleware<Koa.DefaultState, Koa.DefaultContext & { readonly user: CurrentUser<U> }> {
   const paths = options.backends.map(({ path }) => path);
   if (paths.length === 0)
     throw new ImproperlyConfigured('authentication() needs one backend or more, such as ModelBackend.');
@@ -73,7 +76,7 @@ function install(app: Koa): void {
       async value(this: Koa.Request): Promise<CurrentUser> {
         const user = await currentUser(this.ctx);
         lookAtSession(this.ctx);
-        return user;
+        return user as CurrentUser;
       },
     },
   });
@@ -94,7 +97,7 @@ function userNow(ctx: Context): CurrentUser {
     );
   }
   lookAtSession(ctx);
-  return user;
+  return user as CurrentUser;
 }
 
 /** Whoever asks for the user looks at the session; one whose row is gone loses its key by that. */

@@ -5,15 +5,12 @@ import { ImproperlyConfigured } from '../errors.js';
 import type { Session } from '../session/session.js';
 import type { Settings } from '../settings.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
-import type { AnonymousUser, User } from './users.js';
+import type { BaseUser, CurrentUser, RegisteredUser } from './user.js';
 
-/** Whom a request is from. `is_authenticated` tells which. */
-export type CurrentUser = User | AnonymousUser;
-
-export interface AuthenticationOptions {
+export interface AuthenticationOptions<U extends BaseUser = RegisteredUser> {
   readonly settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS' | 'LOGIN_URL'>;
   /** Asked in this order (Django's AUTHENTICATION_BACKENDS). */
-  readonly backends: readonly AuthenticationBackend[];
+  readonly backends: readonly AuthenticationBackend<U>[];
   readonly now?: Clock;
   /**
    * Whether a login by the user who is logged in already takes a new session key too. Default true: OWASP ASVS 5.0,
@@ -21,31 +18,35 @@ export interface AuthenticationOptions {
    */
   readonly cycle_key_on_same_user_login?: boolean;
   /** Django's signals, for whoever writes a log. They must not throw. */
-  readonly user_logged_in?: (ctx: Context, user: User) => void;
+  readonly user_logged_in?: (ctx: Context, user: U) => void;
   /** Before the session goes; null for a logout by nobody. */
-  readonly user_logged_out?: (ctx: Context, user: User | null) => void;
+  readonly user_logged_out?: (ctx: Context, user: U | null) => void;
   /** Gets the name that was tried, never the password. */
   readonly user_login_failed?: (ctx: Context, credentials: Pick<Credentials, 'username'>) => void;
 }
 
+/** The options of an application, whatever the class of its users is. */
+type AnyOptions = AuthenticationOptions<BaseUser>;
+
 /** One request's user: absent until somebody asked. */
 interface UserState {
-  asked?: Promise<CurrentUser>;
-  user?: CurrentUser;
+  asked?: Promise<CurrentUser<BaseUser>>;
+  user?: CurrentUser<BaseUser>;
   /** Why it could not be told, for whoever reads `user`. */
   error?: unknown;
 }
 
 const OPTIONS = Symbol('koa-django-session.authentication');
 const STATE = Symbol('koa-django-session.user');
-type Holder = { [OPTIONS]?: AuthenticationOptions; [STATE]?: UserState };
+type Holder = { [OPTIONS]?: AnyOptions; [STATE]?: UserState };
 
-export function setOptions(context: object, options: AuthenticationOptions): void {
-  (context as Holder)[OPTIONS] = options;
+export function setOptions<U extends BaseUser>(context: object, options: AuthenticationOptions<U>): void {
+  // Its own backends made the users that it is told of.
+  (context as Holder)[OPTIONS] = options as unknown as AnyOptions;
 }
 
 /** @throws ImproperlyConfigured when authentication() was not called for this application */
-export function optionsOf(ctx: Context): AuthenticationOptions {
+export function optionsOf(ctx: Context): AnyOptions {
   const options = (ctx as unknown as Holder)[OPTIONS];
   if (options === undefined) {
     throw new ImproperlyConfigured('Call authentication(app, { settings, backends }) before using its functions.');
@@ -60,7 +61,7 @@ export function stateOf(ctx: Context): UserState {
 }
 
 /** From here on the request is this user's. */
-export function setUser(ctx: Context, user: CurrentUser): void {
+export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
   const state = stateOf(ctx);
   state.user = user;
   state.asked = Promise.resolve(user);

@@ -1,6 +1,7 @@
 /** `createuser`: add a user, whom Django knows too. */
 import { make_password } from '../auth/hashers.js';
-import { type User, UserTable } from '../auth/users.js';
+import type { User } from '../auth/user.js';
+import { UserTable } from '../auth/users.js';
 import { type Arguments, type Command, EXIT, print, printError, UsageError, withDatabase } from './command.js';
 import { Prompt } from './prompt.js';
 

@@ -8,7 +8,7 @@ export function apiMe(): Handler {
     const { session_key } = ctx.session;
     ctx.set('Cache-Control', 'no-store');
     ctx.body = {
-      user: user.is_authenticated ? { id: user.id, username: user.username } : null,
+      user: user.is_authenticated ? { id: user.id, username: user.get_username() } : null,
       session_key: session_key === null ? null : shorten(session_key),
     };
   };

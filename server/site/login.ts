@@ -1,6 +1,6 @@
 /** `/login/`: user name, password, captcha. */
 import type { Context } from 'koa';
-import { acceptCaptcha, authenticate, login } from '../index.js';
+import { acceptCaptcha, authenticate, login, type User } from '../index.js';
 import { ANONYMOUS_SESSION_AGE } from './captcha_picture.js';
 import { type Messages, messages } from './i18n.js';
 import { queryField, safeNext } from './next.js';
@@ -63,7 +63,7 @@ export function loginAction(site: Site): Handler {
 }
 
 /** null for what cannot be right as well, without asking the database. */
-async function checkPassword(ctx: Context, username: string, password: string): ReturnType<typeof authenticate> {
+async function checkPassword(ctx: Context, username: string, password: string): Promise<User | null> {
   const possible =
     username !== '' &&
     password !== '' &&

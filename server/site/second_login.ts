@@ -68,7 +68,7 @@ function summary(ctx: Context): RowSummary {
     .slice(0, 12);
   return {
     key: session.session_key === null ? null : shorten(session.session_key),
-    user: user.is_authenticated ? user.username : null,
+    user: user.is_authenticated ? user.get_username() : null,
     members,
   };
 }

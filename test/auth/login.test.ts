@@ -281,7 +281,7 @@ describe('login', () => {
     }
     const INSERT = 'INSERT INTO django_session';
     const DELETE = 'DELETE FROM django_session';
-    const LAST_LOGIN = 'UPDATE auth_user';
+    const LAST_LOGIN = 'SET "last_login"';
     const CYCLED = ['BEGIN', 'FOR UPDATE', INSERT, DELETE, LAST_LOGIN, 'COMMIT'];
 
     for (const [who, held, writes] of [

@@ -1,6 +1,6 @@
 /** The connection breaks at a statement: what is answered 2xx stands whole, and there is no half login or logout. */
 import { expect } from 'chai';
-import type { User } from '../../server/auth/users.js';
+import type { User } from '../../server/auth/user.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { FaultProxy, type Trap } from './fault_proxy.js';
 import { PASSWORD, Planted } from './planted.js';

@@ -50,7 +50,7 @@ describe('security: hostile rows', function () {
   let planted: Planted;
   let server: TestServer;
   let good: string;
-  let user_id: number;
+  let user_id: number | string;
 
   before(async () => {
     database = await testDatabase();

@@ -1,6 +1,6 @@
 /** A server is killed at each statement of a login: the login is whole, or the session is what it was. */
 import { expect } from 'chai';
-import type { User } from '../../../server/auth/users.js';
+import type { User } from '../../../server/auth/user.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
 import { FaultProxy, type Trap } from '../fault_proxy.js';
 import { PASSWORD, Planted } from '../planted.js';
