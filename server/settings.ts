@@ -40,6 +40,7 @@ export interface Settings {
   readonly USE_TZ: boolean;
   readonly TIME_ZONE: string;
   readonly SESSION_KEY_SALT: string;
+  readonly SESSION_TABLE: string;
   readonly SESSION_READ_LEGACY: boolean;
   readonly SESSION_MAX_BYTES: number;
   readonly SESSION_VERIFIED_BYTES: number;
@@ -139,6 +140,11 @@ export function engineName(settings: Pick<Settings, 'SESSION_ENGINE'>): SessionE
   return settings.SESSION_ENGINE.slice(ENGINE_PREFIX.length) as SessionEngine;
 }
 
+/** Whether users are Django's own, in auth_user: not those of a model of one's own. */
+export function isDefaultUserModel({ AUTH_USER_MODEL }: Pick<Settings, 'AUTH_USER_MODEL'>): boolean {
+  return AUTH_USER_MODEL.toLowerCase() === 'auth.user';
+}
+
 /** All settings, in the order in which the README lists them. */
 export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[Name]> } = {
   SECRET_KEY: {
@@ -189,6 +195,13 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     meaning:
       'The salt of session_data. A custom session class in Django signs with `django.contrib.sessions.` and its qualified name.',
     allowed: 'a text that is not empty',
+    read: text(ANY),
+  },
+  SESSION_TABLE: {
+    default: 'django_session',
+    meaning:
+      "The table of engines `db` and `cached_db`: that of Django's session model, where it has one of its own; `schema.table` in a schema of its own.",
+    allowed: 'the name of a table',
     read: text(ANY),
   },
   SESSION_READ_LEGACY: flag(false, 'Also read rows in the format of Django 2.2 and 3.0. Never writes them.'),
@@ -266,7 +279,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   CSRF_USE_SESSIONS: flag(false, 'Keep the CSRF secret in the session instead of a cookie.'),
   AUTH_USER_MODEL: {
     default: 'auth.User',
-    meaning: "Django's AUTH_USER_MODEL: whose table users are in. Upper and lower case do not matter here.",
+    meaning: "Django's AUTH_USER_MODEL: whose table users are in.",
     allowed: "the app's label, a dot and the model's name, such as accounts.User",
     read: text(/^[A-Za-z_]\w*\.[A-Za-z_]\w*$/),
   },

@@ -10,7 +10,7 @@ export interface Statement {
 }
 
 /** Sent as text, in the form in which PostgreSQL reads it. */
-export type Parameter = string | Date | readonly string[] | readonly Date[];
+export type Parameter = string | Date | null | readonly string[] | readonly Date[];
 
 /** A row's columns in the statement's order, in PostgreSQL's text form; null is NULL. */
 export type Row = readonly (string | null)[];
@@ -43,7 +43,7 @@ interface Connection {
   readonly parsedStatements: Record<string, string | undefined>;
   close(message: { readonly type: 'S'; readonly name: string }): void;
   parse(message: { readonly name: string; readonly text: string }): void;
-  bind(message: { readonly statement: string; readonly values: readonly string[] }): void;
+  bind(message: { readonly statement: string; readonly values: readonly (string | null)[] }): void;
   execute(): void;
   sync(): void;
 }
@@ -54,8 +54,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-function parameterText(value: Parameter): string {
-  if (typeof value === 'string') return value;
+function parameterText(value: Parameter): string | null {
+  if (value === null || typeof value === 'string') return value;
   if (value instanceof Date) return timestamptzText(value);
   return arrayText(value.map((item: string | Date) => (typeof item === 'string' ? item : timestamptzText(item))));
 }
@@ -74,13 +74,13 @@ class PreparedQuery {
   readonly text: string;
   /** Called with an error or an answer; pg puts its own around it, for `query_timeout`. */
   callback: (error: unknown, answer?: Answer) => void;
-  #values: readonly string[];
+  #values: readonly (string | null)[];
   #rows: Row[] = [];
   #rowCount = 0;
   #waiting: Waiting | undefined;
 
   /** @param name '' for a statement that the server forgets at once */
-  constructor(name: string, text: string, values: readonly string[], waiting: Waiting) {
+  constructor(name: string, text: string, values: readonly (string | null)[], waiting: Waiting) {
     this.name = name;
     this.text = text;
     this.#values = values;
@@ -136,7 +136,7 @@ class PreparedQuery {
   }
 }
 
-function run(client: Client, name: string, text: string, values: readonly string[]): Promise<Answer> {
+function run(client: Client, name: string, text: string, values: readonly (string | null)[]): Promise<Answer> {
   return new Promise((resolve, reject) => {
     client.query(new PreparedQuery(name, text, values, { resolve, reject }));
   });

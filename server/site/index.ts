@@ -44,6 +44,6 @@ export interface SitePieces {
 
 export function createSite({ settings, knex, throttle, lab, now = systemClock }: SiteOptions): SitePieces {
   const pages = new Pages({ LANGUAGE_COOKIE_NAME: settings.LANGUAGE_COOKIE_NAME, lab });
-  const site: Site = { settings, pages, tables: new SiteTables(knex), throttle, lab, now };
+  const site: Site = { settings, pages, tables: new SiteTables(knex, settings.SESSION_TABLE), throttle, lab, now };
   return { staticFiles: staticFiles(), views: pages.middleware, renderError: pages.error, routes: routes(site) };
 }

@@ -1,20 +1,25 @@
-/** Sessions in Django's table django_session, through knex and pg (django.contrib.sessions.backends.db). */
+/** Sessions in Django's table django_session, or in that of a session model of one's own, through knex and pg (django.contrib.sessions.backends.db). */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { clear_expired } from '../../db/clear_expired.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
+import { DJANGO_SESSION } from '../../db/session_table.js';
 import { shareOf } from '../../db/turns.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
-import { CreateError, type StoreUnavailable, UpdateError } from '../../errors.js';
+import { CreateError, ImproperlyConfigured, type StoreUnavailable, UpdateError } from '../../errors.js';
+import { Document } from '../document.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { inTime } from './in_time.js';
 import type { LanesOptions } from './lanes.js';
 import { LoadBatch } from './load_batch.js';
 import { RowQueue } from './row_queue.js';
 import { type Replacement, SaveBatch } from './save_batch.js';
+import { type SessionStatements, sessionStatements } from './statements.js';
 import { transact } from './transaction.js';
 
 const UNIQUE_VIOLATION = '23505';
+const NOT_NULL = '23502';
+const OWN_COLUMNS: ReadonlySet<string> = new Set(['session_key', 'session_data', 'expire_date']);
 
 /** Milliseconds that the application may hold a row's lock; after as many the database ends a transaction that is idle. */
 const LONGEST_CHANGE = 4000;
@@ -22,53 +27,8 @@ const LONGEST_CHANGE = 4000;
 const changeTookLong = (): StoreUnavailable =>
   unavailable(new Error(`A change of a session took more than ${LONGEST_CHANGE / 1000} seconds.`));
 
-/** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
-const STATEMENTS = {
-  load: {
-    name: 'django_session_load',
-    text: 'SELECT session_data FROM django_session WHERE session_key = $1 AND expire_date > to_timestamp($2)',
-  },
-  load_many: {
-    name: 'django_session_load_many',
-    text: 'SELECT session_key, session_data FROM django_session WHERE session_key = ANY($1) AND expire_date > to_timestamp($2)',
-  },
-  exists: { name: 'django_session_exists', text: 'SELECT 1 FROM django_session WHERE session_key = $1' },
-  create: {
-    name: 'django_session_create',
-    text: 'INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)',
-  },
-  replace: {
-    name: 'django_session_replace',
-    text: 'UPDATE django_session SET session_data = $1, expire_date = $2 WHERE session_key = $3 AND session_data = $4',
-  },
-  // A row's lock is taken before it is written, where waiting can be refused: SKIP LOCKED. Statements that never wait
-  // for one another cannot deadlock. The text is compared as it is under the lock.
-  replace_many: {
-    name: 'django_session_replace_many',
-    text: `
-      WITH given AS (
-        SELECT * FROM unnest($1::varchar[], $2::text[], $3::timestamptz[], $4::text[])
-          AS given (session_key, session_data, expire_date, loaded)
-      ), free AS MATERIALIZED (
-        SELECT session_key FROM django_session JOIN given USING (session_key)
-        WHERE django_session.session_data = given.loaded
-        FOR UPDATE OF django_session SKIP LOCKED
-      )
-      UPDATE django_session SET session_data = given.session_data, expire_date = given.expire_date
-      FROM given JOIN free USING (session_key)
-      WHERE django_session.session_key = given.session_key
-      RETURNING django_session.session_key`,
-  },
-  lock: {
-    name: 'django_session_lock',
-    text: 'SELECT session_data FROM django_session WHERE session_key = $1 FOR UPDATE',
-  },
-  modify: {
-    name: 'django_session_modify',
-    text: 'UPDATE django_session SET session_data = $1, expire_date = $2 WHERE session_key = $3',
-  },
-  delete: { name: 'django_session_delete', text: 'DELETE FROM django_session WHERE session_key = $1' },
-} as const satisfies Record<string, Statement>;
+/** A value of a further column. */
+export type ColumnValue = string | number | bigint | boolean | Date | null;
 
 export interface DatabaseStoreOptions {
   readonly now?: Clock;
@@ -78,6 +38,22 @@ export interface DatabaseStoreOptions {
   readonly row_locks?: number;
   /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
   readonly prepared?: boolean;
+  /** The table of a session model of one's own (AbstractBaseSession), `schema.table` in a schema of its own. */
+  readonly table?: string;
+  /**
+   * The values of the model's further columns, for which a Django overrides `create_model_instance`:
+   *
+   * ```ts
+   * columns: (data) => ({ account_id: data.get('_auth_user_id') ?? null })
+   * ```
+   *
+   * Asked for a row that is added, and for one that takes a new key, as at login; a column that is not named then keeps
+   * what the former row had. All other writes leave these columns as they are. Django asks at every save.
+   */
+  readonly columns?: (
+    data: ReadonlyMap<string, unknown>,
+    record: SessionRecord,
+  ) => Readonly<Record<string, ColumnValue | undefined>>;
 }
 
 /**
@@ -91,10 +67,17 @@ export class DatabaseStore implements SessionStore {
   readonly #saves: SaveBatch;
   readonly #rows: RowQueue;
   readonly #prepared: boolean;
+  readonly #statements: SessionStatements;
+  readonly #columns: DatabaseStoreOptions['columns'];
+  readonly #table: string;
 
   /** @param knex connected to PostgreSQL with server/db/knex.ts's timeouts, or your own */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
     const { now = systemClock, batches, row_locks = shareOf(knex), prepared = true } = options;
+    const { table = DJANGO_SESSION, columns } = options;
+    this.#table = table;
+    this.#columns = columns;
+    this.#statements = sessionStatements(table);
     this.#knex = knex;
     this.#now = now;
     this.#prepared = prepared;
@@ -152,8 +135,11 @@ export class DatabaseStore implements SessionStore {
     );
   }
 
-  async #insert({ session_key, session_data, expire_date }: SessionRecord, connection?: Knex): Promise<void> {
-    await this.#run('create', [session_key, session_data, expire_date], connection);
+  async #insert(record: SessionRecord, connection?: Knex): Promise<void> {
+    const { session_key, session_data, expire_date } = record;
+    const further = this.#furtherColumns(record);
+    const values = [session_key, session_data, expire_date, ...further.values()];
+    await this.#ask(this.#statements.create([...further.keys()]), values, connection);
   }
 
   replace(loaded: string, { session_key, session_data, expire_date }: SessionRecord): Promise<boolean> {
@@ -194,8 +180,9 @@ export class DatabaseStore implements SessionStore {
       change,
       async (record, transaction) => {
         new_key = record.session_key;
-        await this.#insert(record, transaction);
-        await this.#run('delete', [session_key], transaction);
+        const further = this.#furtherColumns(record);
+        const values = [record.session_key, record.session_data, record.expire_date, ...further.values(), session_key];
+        await this.#ask(this.#statements.cycle([...further.keys()]), values, transaction);
         // Last, so that what it locks (a user's row, which others may want) is free again soonest.
         await companion?.(transaction);
       },
@@ -227,7 +214,7 @@ export class DatabaseStore implements SessionStore {
   }
 
   async clear_expired(): Promise<number> {
-    return clear_expired(this.#knex, { now: this.#now });
+    return clear_expired(this.#knex, { now: this.#now, table: this.#table });
   }
 
   /** Locks the row, asks `change` what it should be, and lets `write` do it; what `change` throws is passed on as it is. */
@@ -274,20 +261,43 @@ export class DatabaseStore implements SessionStore {
     }
   }
 
-  async #run(
-    statement: keyof typeof STATEMENTS,
+  /** The columns beside Django's three that `columns` names, and their values as PostgreSQL reads them. */
+  #furtherColumns(record: SessionRecord): ReadonlyMap<string, Parameter> {
+    const values = new Map<string, Parameter>();
+    if (this.#columns === undefined) return values;
+    const document = Document.fromTexts(record.texts ?? new Map());
+    const data = new Map(document.keys().map((key) => [key, document.get(key)]));
+    for (const [column, value] of Object.entries(this.#columns(data, record))) {
+      if (OWN_COLUMNS.has(column))
+        throw new ImproperlyConfigured(`\`columns\` names ${column}, which the store fills.`);
+      if (value === undefined) continue;
+      values.set(column, value === null || value instanceof Date ? value : String(value));
+    }
+    return values;
+  }
+
+  #run(
+    statement: Exclude<keyof SessionStatements, 'create' | 'cycle'>,
     values: readonly Parameter[],
-    connection: Knex = this.#knex,
+    connection?: Knex,
   ): Promise<Answer> {
+    return this.#ask(this.#statements[statement], values, connection);
+  }
+
+  async #ask(statement: Statement, values: readonly Parameter[], connection: Knex = this.#knex): Promise<Answer> {
     try {
-      return await runPrepared(connection, STATEMENTS[statement], values, this.#prepared);
+      return await runPrepared(connection, statement, values, this.#prepared);
     } catch (error) {
-      if (isUniqueViolation(error)) throw new CreateError('The session key is taken.', { cause: error });
+      if (hasCode(error, UNIQUE_VIOLATION)) throw new CreateError('The session key is taken.', { cause: error });
+      if (hasCode(error, NOT_NULL)) {
+        const message = `Table ${this.#table} has a column that must not be NULL and was not given. Fill it with the option \`columns\` of DatabaseStore.`;
+        throw new ImproperlyConfigured(message, { cause: error });
+      }
       throw isUnavailable(error) ? unavailable(error) : error;
     }
   }
 }
 
-function isUniqueViolation(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === UNIQUE_VIOLATION;
+function hasCode(error: unknown, code: string): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }

@@ -15,16 +15,25 @@ export interface StoreOptions {
   /** For `db` and `cached_db`: false to keep no prepared statements, see DatabaseStoreOptions. */
   readonly prepared?: boolean;
   readonly now?: Clock;
+  /** For `db` and `cached_db`: the further columns of a session model of one's own, see DatabaseStoreOptions. */
+  readonly columns?: DatabaseStoreOptions['columns'];
+}
+
+/** Whether SESSION_ENGINE keeps sessions as rows of SESSION_TABLE. */
+export function hasSessionTable(settings: Pick<Settings, 'SESSION_ENGINE'>): boolean {
+  return ['db', 'cached_db'].includes(engineName(settings));
 }
 
 /** The store that SESSION_ENGINE names. @throws ImproperlyConfigured when what it needs was not given */
-export async function openStore({ settings, knex, prepared = true, now }: StoreOptions): Promise<SessionStore> {
+export async function openStore(options: StoreOptions): Promise<SessionStore> {
+  const { settings, knex, prepared = true, now, columns } = options;
   const clock = now === undefined ? {} : { now };
+  const table = { prepared, table: settings.SESSION_TABLE, ...(columns === undefined ? {} : { columns }) };
   switch (engineName(settings)) {
     case 'db':
-      return openDatabase(settings, knex, { ...clock, prepared });
+      return openDatabase(settings, knex, { ...clock, ...table });
     case 'cached_db': {
-      const db = await openDatabase(settings, knex, { ...clock, prepared });
+      const db = await openDatabase(settings, knex, { ...clock, ...table });
       const redis = await openRedis(settings);
       const { CachedDatabaseStore } = await import('./cached_db.js');
       return new CachedDatabaseStore(db, redis, settings);

@@ -139,7 +139,7 @@ describe('DatabaseStore', () => {
         await database.knex.raw(`
           CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN IF NEW.session_data = 'new' THEN PERFORM pg_sleep(0.5); END IF; RETURN NULL; END $$;
-          CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON django_session DEFERRABLE INITIALLY DEFERRED
+          CREATE CONSTRAINT TRIGGER slowly AFTER INSERT OR UPDATE ON django_session DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION slowly()`);
         const writing = write();
         await until(
