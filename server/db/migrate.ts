@@ -2,12 +2,17 @@
 import type { Knex } from 'knex';
 import { StoreUnavailable } from '../errors.js';
 import { whileLocked } from './lock.js';
-import { MIGRATIONS_TABLE, MigrationSource } from './migrations.js';
+import { MIGRATIONS_TABLE, MigrationSource, type MigrationSourceOptions } from './migrations.js';
 
 /** Seconds that one process waits for another's migrations. */
 const WAIT = 60;
 
-const config = (): Knex.MigratorConfig => ({ migrationSource: new MigrationSource(), tableName: MIGRATIONS_TABLE });
+export type MigrateOptions = Pick<MigrationSourceOptions, 'AUTH_USER_MODEL'>;
+
+const config = (options: MigrateOptions = {}): Knex.MigratorConfig => ({
+  migrationSource: new MigrationSource(options),
+  tableName: MIGRATIONS_TABLE,
+});
 
 /** Two first starts at once would otherwise race in knex's own `create table`, before knex takes a lock of its own. */
 async function alone(knex: Knex, work: (knex: Knex) => Promise<string[]>): Promise<readonly string[]> {
@@ -20,11 +25,13 @@ async function alone(knex: Knex, work: (knex: Knex) => Promise<string[]>): Promi
  * Bring the database up to date; a database that is up to date stays as it is.
  *
  * @returns the names of the migrations that ran, in order
- * @throws SchemaMismatch when a table of Django's name has another shape; nothing is changed then
+ * @param options.AUTH_USER_MODEL Django's, where it has users of its own: ours are not made then
+ * @throws SchemaMismatch when a table of Django's name has another shape, or when Django has to migrate first; nothing
+ *   is changed then
  */
-export function migrate(knex: Knex): Promise<readonly string[]> {
+export function migrate(knex: Knex, options: MigrateOptions = {}): Promise<readonly string[]> {
   return alone(knex, async (connected) => {
-    const [, names]: [number, string[]] = await connected.migrate.latest(config());
+    const [, names]: [number, string[]] = await connected.migrate.latest(config(options));
     return names;
   });
 }
