@@ -29,6 +29,8 @@ export interface AppOptions {
   readonly settings: ServerSettings;
   readonly knex: Knex;
   readonly store: SessionStore;
+  /** Those of the settings' AUTH_USER_MODEL unless given. */
+  readonly users?: UserTable;
   readonly log: Logger;
   readonly phase?: () => Phase;
   readonly metrics?: Metrics;
@@ -38,6 +40,7 @@ export interface AppOptions {
 export function createApp(options: AppOptions): Koa {
   const { settings, knex, store, log, phase = () => 'ready', metrics, now = systemClock } = options;
   const { django, production, lab, ALLOWED_HOSTS, TRUSTED_PROXIES } = settings;
+  const { users = new UserTable(knex, { settings: django, now }) } = options;
   const app = new Koa();
   const sessionHash = sessionHasher(django.SECRET_KEY);
   const throttle = new LoginThrottle(knex, {
@@ -86,7 +89,7 @@ export function createApp(options: AppOptions): Koa {
   app.use(
     authentication(app, {
       settings: django,
-      backends: [new ModelBackend(new UserTable(knex, { settings: django, now }))],
+      backends: [new ModelBackend(users)],
       now,
       user_logged_in: (ctx, user) => log.info({ ...who(ctx), user_id: user.id }, 'user_logged_in'),
       user_logged_out: (ctx, user) => log.info({ ...who(ctx), user_id: user?.id ?? null }, 'user_logged_out'),

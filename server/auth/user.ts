@@ -33,6 +33,8 @@ export type CurrentUser<U extends BaseUser = RegisteredUser> = U | AnonymousUser
 /** A row of the users' table. A field that the model does not have is given as Django's default. */
 export interface UserRow {
   readonly id: number | string;
+  /** The same as Django's `user.pk`; `id` when absent. */
+  readonly pk?: number | bigint | string;
   /** The value of USERNAME_FIELD. */
   readonly natural_key: string;
   /** As stored: algorithm, parameters, salt and hash. */
@@ -86,6 +88,11 @@ export class User implements BaseUser {
     this.last_login = row.last_login;
     this.date_joined = fields['date_joined'] instanceof Date ? fields['date_joined'] : null;
     this.#row = row;
+  }
+
+  /** Django's `user.pk`: `id`, but a bigint where that is text because JavaScript's numbers do not hold it. */
+  get pk(): number | bigint | string {
+    return this.#row.pk ?? this.id;
   }
 
   /** As stored: algorithm, parameters, salt and hash. */

@@ -46,7 +46,13 @@ function parseUuid(text: string): string | null {
 
 /** The key as a program wants it: a number where it is one that JavaScript holds exactly, otherwise the text. */
 export function keyValue(key: string, type: KeyType): number | string {
+  const exact = exactKey(key, type);
+  return typeof exact === 'bigint' ? key : exact;
+}
+
+/** The key as Django's `user.pk`: text or a number, of whatever size. */
+export function exactKey(key: string, type: KeyType): number | bigint | string {
   if (type === 'uuid' || type === 'text') return key;
   const number = Number(key);
-  return Number.isSafeInteger(number) ? number : key;
+  return Number.isSafeInteger(number) ? number : BigInt(key);
 }

@@ -51,9 +51,10 @@ export interface UserModel {
 /** A name as a statement has it. */
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** Django's `Options.db_table`: `accounts.User` → `accounts_user`. */
+/** Django's `Options.db_table`: `accounts.User` → `accounts_user`. The app's label is taken as it is written. */
 export function userTableName({ AUTH_USER_MODEL, AUTH_USER_TABLE }: UserModelSettings): string {
-  return AUTH_USER_TABLE ?? AUTH_USER_MODEL.toLowerCase().replace('.', '_');
+  const [label = '', model = ''] = AUTH_USER_MODEL.split('.');
+  return AUTH_USER_TABLE ?? `${label}_${model.toLowerCase()}`;
 }
 
 async function rows<Row>(knex: Knex, sql: string, bindings: readonly string[]): Promise<readonly Row[]> {

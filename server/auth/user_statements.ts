@@ -14,6 +14,13 @@ export interface UserStatements {
   create(values: ReadonlyMap<string, Value>): { readonly sql: string; readonly bindings: readonly Value[] };
 }
 
+/** The model's tables in a FROM, with the aliases that its columns have. */
+export const usersFrom = ({ tables }: UserModel): string =>
+  joined(
+    tables.map(({ sql }) => sql),
+    tables,
+  );
+
 export function userStatements(model: UserModel): UserStatements {
   const { tables } = model;
   const key = `u0.${tables[0].key}`;
@@ -26,10 +33,7 @@ export function userStatements(model: UserModel): UserStatements {
     if (found === undefined) throw new ValueError(`${model.label} has no field ${field}.`);
     return found;
   };
-  const from = joined(
-    tables.map(({ sql }) => sql),
-    tables,
-  );
+  const from = usersFrom(model);
   const update = (field: string): string => {
     const { table, name } = column(field);
     // The other parts of a statement see what was before it, so the changed row is taken from what it returns.

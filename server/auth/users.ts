@@ -9,7 +9,7 @@ import { isWellFormed } from '../signing/crypto.js';
 import { make_password } from './hashers.js';
 import { findBetween, Permissions } from './permissions.js';
 import { User, type UserRow } from './user.js';
-import { keyValue, parse_user_key } from './user_key.js';
+import { exactKey, keyValue, parse_user_key } from './user_key.js';
 import { DEFAULT_USER_MODEL, findUserModel, type UserModel, type UserModelSettings } from './user_model.js';
 import { type UserStatements, userStatements } from './user_statements.js';
 
@@ -162,6 +162,10 @@ export class UserTable<U extends User = User> {
       if (created === null) throw new ValueError('The database did not return the new user.');
       return created;
     } catch (error) {
+      if (hasCode(error, CHANGED_TABLE)) {
+        this.#forget();
+        throw unavailable(error);
+      }
       throw asValueError(error, model);
     }
   }
@@ -245,6 +249,7 @@ export class UserTable<U extends User = User> {
     const { password, last_login } = fields;
     return {
       id: keyValue(String(pk), keyType),
+      pk: exactKey(String(pk), keyType),
       natural_key: String(fields[settings.USERNAME_FIELD] ?? ''),
       password: String(password),
       last_login: last_login instanceof Date ? last_login : null,
