@@ -27,7 +27,10 @@ DATABASES = {
         "CONN_MAX_AGE": None,
     }
 }
-SESSION_ENGINE = os.environ.get("SESSION_ENGINE", "django.contrib.sessions.backends.db")
+# An engine of the site's own has a name that only Django knows.
+SESSION_ENGINE = os.environ.get("DJANGO_SESSION_ENGINE") or os.environ.get(
+    "SESSION_ENGINE", "django.contrib.sessions.backends.db"
+)
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 USE_TZ = os.environ.get("USE_TZ", "1") == "1"
@@ -41,6 +44,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
 ]
+# The apps with models of their own: "accounts,tracked".
+INSTALLED_APPS += [name for name in os.environ.get("SITE_APPS", "").split(",") if name]
+AUTH_USER_MODEL = os.environ.get("AUTH_USER_MODEL", "auth.User")
 MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",  # Content-Length: connections stay open
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -15,5 +15,7 @@ urlpatterns = [
     path("django/messages/", views.show_messages),
     path("django/cookies/", views.cookies),
     path("django/users/", views.users),
+    path("django/groups/", views.groups),
+    path("django/may/", views.may),
     path("django/password/", views.password),
 ]
