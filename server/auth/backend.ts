@@ -16,18 +16,18 @@ export interface AuthenticationBackend<U extends BaseUser = User> {
   /** Django's dotted path, which sessions hold under `_auth_user_backend`. Both sides must use the same. */
   readonly path: string;
   /**
-   * The user whom these credentials prove; null: ask the next backend. PermissionDenied: ask nobody else.
+   * The user whom these credentials prove; null or undefined: ask the next backend. PermissionDenied: ask nobody else.
    * @param ctx for credentials that are not in a form: a header, a client's certificate
    */
-  authenticate(credentials: Credentials, ctx: Context): Promise<U | null>;
+  authenticate(credentials: Credentials, ctx: Context): Promise<U | null | undefined>;
   /** The user of a session; null when there is none any more, when they may not log in now, or when that is no id. */
-  get_user(user_id: string): Promise<U | null>;
+  get_user(user_id: string): Promise<U | null | undefined>;
   /**
    * Note the time of a login (Django does it on the signal user_logged_in).
    * @param transaction that the session's row is written in, where the store of sessions has the same `database`
-   * @returns the user as stored now
+   * @returns the user as stored now; without one, the user who logged in is taken as is
    */
-  update_last_login?(user: U, at: Date, transaction?: object): Promise<U | null>;
+  update_last_login?(user: U, at: Date, transaction?: object): Promise<U | null | undefined>;
   /** What the users are kept in: UserTable's knex instance. Where sessions have the same, a login is one commit. */
   readonly database?: object | undefined;
 }
@@ -47,8 +47,11 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
   /**
    * An unknown name, a wrong password, an inactive account, an unusable password and a weaker hash end alike and take
    * the time of one check at the default strength.
+   *
+   * @param credentials `password`, and `username` or what USERNAME_FIELD is called: `{ email, password }`
    */
-  async authenticate({ username, password }: Credentials): Promise<U | null> {
+  async authenticate(credentials: Credentials): Promise<U | null> {
+    const { username = credentials[this.#users.username_field], password } = credentials;
     if (typeof username !== 'string' || typeof password !== 'string') return null;
     const user = await this.#users.get_by_natural_key(username);
     if (user === null) {

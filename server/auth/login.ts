@@ -39,7 +39,7 @@ async function ask(
   ctx: Context,
 ): Promise<BaseUser | null | 'refused'> {
   try {
-    return await backend.authenticate(credentials, ctx);
+    return (await backend.authenticate(credentials, ctx)) ?? null;
   } catch (error) {
     if (error instanceof PermissionDenied) return 'refused';
     throw error;
@@ -98,7 +98,8 @@ export async function login<U extends BaseUser>(
   }
   rotate_token(ctx, csrf_secret ?? undefined);
 
-  const current = vouchFor((stored ?? user) as U, path);
+  // The user who was given is the caller's, who may log them in by another backend next time.
+  const current = stored == null ? user : vouchFor(stored as U, path);
   setUser(ctx, current);
   user_logged_in?.(ctx, current);
   return current;
@@ -158,7 +159,7 @@ export async function get_user(ctx: Context): Promise<CurrentUser<BaseUser>> {
   const backend = backends.find((known) => known.path === path);
   if (user_id === null || backend === undefined) return new AnonymousUser();
 
-  const user = await backend.get_user(user_id);
+  const user = (await backend.get_user(user_id)) ?? null;
   if (user === null) return new AnonymousUser();
   const hash = session.get(HASH_SESSION_KEY);
   switch (verify_session_auth_hash(hash, user.password, settings)) {
@@ -200,7 +201,7 @@ export async function update_session_auth_hash(ctx: Context, user: BaseUser): Pr
   const { settings } = optionsOf(ctx);
   const session = sessionOf(ctx);
   const current = await currentUser(ctx);
-  if (String(current.id) !== String(user.id)) return cycle(session, {});
+  if (!current.is_authenticated || String(current.id) !== String(user.id)) return cycle(session, {});
   const values = [[HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY)]] as const;
   await cycle(session, { values });
   setUser(ctx, user);

@@ -100,7 +100,7 @@ export class User implements BaseUser {
     return this.#row.password;
   }
 
-  /** The path of the backend that vouched for this user; null where nobody asked one (`authenticate` and `login` do). */
+  /** The path of the backend that vouched for this user; null for one whom neither `authenticate` nor `login` gave. */
   get backend(): string | null {
     return backendOf(this);
   }

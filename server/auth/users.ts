@@ -96,6 +96,11 @@ export class UserTable<U extends User = User> {
     return this.#knex;
   }
 
+  /** The field that users log in with. */
+  get username_field(): string {
+    return this.#settings.USERNAME_FIELD;
+  }
+
   /**
    * The model as this database has it.
    * @throws SchemaMismatch with a sentence that says what to set
