@@ -1,8 +1,8 @@
 /** Pages for some users only: Django's decorators as middleware (django.contrib.auth.decorators, admin.views.decorators). */
 import type { Context, Middleware } from 'koa';
-import { PermissionDenied } from '../errors.js';
+import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
 import { type LoginRequiredOptions, redirectToLogin } from './login_required.js';
-import type { CurrentUser } from './user.js';
+import type { AnonymousUser, BaseUser, CurrentUser, User } from './user.js';
 
 export interface PermissionRequiredOptions extends LoginRequiredOptions {
   /** Answer 403 to whoever is logged in and may not, instead of the login page. Default false, as in Django. */
@@ -36,8 +36,11 @@ export function permission_required(
 ): Middleware {
   const perms = typeof perm === 'string' ? [perm] : perm;
   return async function permission_required(ctx, next) {
-    const user = await ctx.request.auser();
-    if (await user.has_perms(perms)) return next();
+    const user: BaseUser | AnonymousUser = await ctx.request.auser();
+    if (!('has_perms' in user) || typeof user.has_perms !== 'function') {
+      throw new ImproperlyConfigured('permission_required needs users that have `has_perms`, as User does.');
+    }
+    if ((await user.has_perms(perms)) === true) return next();
     if (raise_exception) throw new PermissionDenied('You do not have the permission for this.');
     redirectToLogin(ctx, options);
   };
@@ -46,8 +49,8 @@ export function permission_required(
 /** Middleware for active users who are staff (`is_staff`), as those who may enter Django's admin. */
 export function staff_member_required(options: LoginRequiredOptions = {}): Middleware {
   return async function staff_member_required(ctx, next) {
-    const user = await ctx.request.auser();
-    if (user.is_active && user.is_staff) await next();
+    const user: Partial<Pick<User, 'is_active' | 'is_staff'>> = await ctx.request.auser();
+    if (user.is_active !== false && user.is_staff === true) await next();
     else redirectToLogin(ctx, options);
   };
 }

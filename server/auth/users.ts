@@ -286,10 +286,12 @@ interface Asking {
   readonly bindings: readonly Binding[];
 }
 
-function asValueError(error: unknown, { label }: UserModel): unknown {
+function asValueError(error: unknown, { label, settings }: UserModel): unknown {
   const { column } = Object(error) as { readonly column?: unknown };
-  if (hasCode(error, UNIQUE_VIOLATION))
-    return new ValueError('A user with that username already exists.', { cause: error });
+  if (hasCode(error, UNIQUE_VIOLATION)) {
+    const field = settings.USERNAME_FIELD.replaceAll('_', ' ');
+    return new ValueError(`A user with that ${field} already exists.`, { cause: error });
+  }
   if (hasCode(error, TOO_LONG)) {
     return new ValueError(
       'A value is longer than its column: 150 characters for names, 254 for an email, 128 for a stored password.',
