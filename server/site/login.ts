@@ -9,8 +9,8 @@ import type { Handler, Site } from './site.js';
 
 /** The session key that says that a login failed here, for LOGIN_CAPTCHA=after_failures. */
 const FAILED_SESSION_KEY = 'login_failed';
-// Django's own bounds: auth_user.username, and AuthenticationForm's password field.
-const USERNAME_LENGTH = 150;
+// Django's own bounds: AuthenticationForm's fields. An email that users log in with may have 254 characters.
+const USERNAME_LENGTH = 254;
 const PASSWORD_LENGTH = 4096;
 /** How many failures of one account or address there may be before a browser without any has to read a picture. */
 const FAILURES_WITHOUT_CAPTCHA = 3;
