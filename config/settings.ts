@@ -14,13 +14,8 @@ import {
   SETTINGS,
   type SessionEngine,
   type Settings,
+  type UserModelSettings,
 } from '../server/settings.js';
-
-/** Where users are. */
-export type UserModelSettings = Pick<
-  Settings,
-  'AUTH_USER_MODEL' | 'AUTH_USER_TABLE' | 'AUTH_USER_COLUMNS' | 'USERNAME_FIELD' | 'EMAIL_FIELD'
->;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';

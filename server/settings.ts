@@ -77,6 +77,12 @@ export interface Settings {
   readonly DATA_UPLOAD_MAX_NUMBER_FIELDS: number;
 }
 
+/** Where users are. */
+export type UserModelSettings = Pick<
+  Settings,
+  'AUTH_USER_MODEL' | 'AUTH_USER_TABLE' | 'AUTH_USER_COLUMNS' | 'USERNAME_FIELD' | 'EMAIL_FIELD'
+>;
+
 /** One setting: its default and how a given value is read. */
 export interface Definition<T> {
   readonly default: T;
@@ -201,8 +207,8 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     default: 'django_session',
     meaning:
       "The table of engines `db` and `cached_db`: that of Django's session model, where it has one of its own; `schema.table` in a schema of its own.",
-    allowed: 'the name of a table',
-    read: text(ANY),
+    allowed: 'the name of a table, without "?", ":" and "\\"',
+    read: text(/^[^?:\\]+$/),
   },
   SESSION_READ_LEGACY: flag(false, 'Also read rows in the format of Django 2.2 and 3.0. Never writes them.'),
   SESSION_MAX_BYTES: size(

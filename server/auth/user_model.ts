@@ -1,13 +1,11 @@
 /** Django's AUTH_USER_MODEL: which table and which columns of this database hold the users. */
 import type { Knex } from 'knex';
+import { quoteIdentifier } from '../db/literals.js';
 import { SchemaMismatch } from '../errors.js';
-import { SETTINGS, type Settings } from '../settings.js';
+import { SETTINGS, type UserModelSettings } from '../settings.js';
 import { type KeyType, keyTypeOf } from './user_key.js';
 
-export type UserModelSettings = Pick<
-  Settings,
-  'AUTH_USER_MODEL' | 'AUTH_USER_TABLE' | 'AUTH_USER_COLUMNS' | 'USERNAME_FIELD' | 'EMAIL_FIELD'
->;
+export type { UserModelSettings } from '../settings.js';
 
 /** Django's own model. */
 export const DEFAULT_USER_MODEL: UserModelSettings = {
@@ -48,8 +46,8 @@ export interface UserModel {
   readonly settings: UserModelSettings;
 }
 
-/** A name as a statement has it. */
-export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+/** A name as a statement for `knex.raw` has it, which takes a bare `?` for a place of a value. */
+export const quoteName = (name: string): string => quoteIdentifier(name).replaceAll('?', '\\?');
 
 /** Django's `Options.db_table`: `accounts.User` → `accounts_user`. The app's label is taken as it is written. */
 export function userTableName({ AUTH_USER_MODEL, AUTH_USER_TABLE }: UserModelSettings): string {

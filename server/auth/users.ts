@@ -10,7 +10,7 @@ import { make_password } from './hashers.js';
 import { findBetween, Permissions } from './permissions.js';
 import { User, type UserRow } from './user.js';
 import { exactKey, keyValue, parse_user_key } from './user_key.js';
-import { DEFAULT_USER_MODEL, findUserModel, type UserModel, type UserModelSettings } from './user_model.js';
+import { DEFAULT_USER_MODEL, findUserModel, quoteName, type UserModel, type UserModelSettings } from './user_model.js';
 import { type UserStatements, userStatements } from './user_statements.js';
 
 /** Unicode's NFKC, so that names which look alike are one (AbstractBaseUser.normalize_username). */
@@ -205,7 +205,7 @@ export class UserTable<U extends User = User> {
     // Django makes UUIDs itself; the column has no default.
     const [{ key }] = model.tables;
     for (const [field, column] of model.columns) {
-      if (`"${column.name}"` === key && !column.filled && !values.has(field) && model.keyType === 'uuid') {
+      if (quoteName(column.name) === key && !column.filled && !values.has(field) && model.keyType === 'uuid') {
         values.set(field, randomUUID());
       }
     }

@@ -1,8 +1,9 @@
 /** `createuser`: add a user, whom Django knows too. */
-import { type UserModelSettings, userModelSettings } from '../../config/settings.js';
+import { userModelSettings } from '../../config/settings.js';
 import { make_password } from '../auth/hashers.js';
 import type { User } from '../auth/user.js';
 import { UserTable } from '../auth/users.js';
+import type { UserModelSettings } from '../settings.js';
 import { type Arguments, type Command, EXIT, print, printError, UsageError, withDatabase } from './command.js';
 import { Prompt } from './prompt.js';
 

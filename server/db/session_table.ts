@@ -1,16 +1,15 @@
 /** The table of sessions by its name: django_session, or that of a session model of one's own. */
 import type { Knex } from 'knex';
 import { SchemaMismatch } from '../errors.js';
+import { quoteIdentifier } from './literals.js';
 
 /** The table of django.contrib.sessions. */
 export const DJANGO_SESSION = 'django_session';
 
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-
 /** A table's name as a statement has it; what stands before a dot is its schema. */
 export function quoteTable(name: string): string {
   if (name === DJANGO_SESSION) return name;
-  return name.split('.', 2).map(quote).join('.');
+  return name.split('.', 2).map(quoteIdentifier).join('.');
 }
 
 interface FoundColumn {

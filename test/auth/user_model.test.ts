@@ -125,6 +125,16 @@ describe('a user model of its own', () => {
     expect((await rejection(users.create_user({ username: 'new' }))).message).to.contain('make its users at Django');
   });
 
+  it('with names that mean something to SQL or to knex', async () => {
+    await sql(`CREATE TABLE "order" (${BASE}, "id" integer PRIMARY KEY, "username" text NOT NULL UNIQUE,
+               "vip\\?" boolean, "a\\?\\? ""b""" text, ":x" text)`);
+    const users = table({ AUTH_USER_MODEL: 'accounts.User', AUTH_USER_TABLE: 'order' });
+    const ann = await users.create_user({ username: 'ann', fields: { id: 1, 'vip?': true, ':x': 'y' } });
+    expect((await users.update_last_login(ann.id, new Date(0)))?.get_username()).to.equal('ann');
+    expect((await users.get_by_natural_key('ann'))?.id).to.equal(1);
+    expect((await users.set_password(1, 'x'))?.password).to.equal('x');
+  });
+
   it('is refused with a sentence that says what to set', async () => {
     await sql(`CREATE TABLE accounts_user (${BASE}, "id" uuid NOT NULL PRIMARY KEY, "email" varchar(254) NOT NULL)`);
     await sql(

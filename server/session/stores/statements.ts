@@ -1,12 +1,11 @@
 /** The statements of a table of sessions: Django's own, or that of a session model of one's own. */
 import { createHash } from 'node:crypto';
+import { quoteIdentifier } from '../../db/literals.js';
 import type { Statement } from '../../db/prepared.js';
 import { DJANGO_SESSION, quoteTable } from '../../db/session_table.js';
 
-/** A column of the table beside Django's three, and the place of its value in the statement. */
+/** The places of the further columns' values in a statement. */
 const place = (columns: readonly string[], first: number): string[] => columns.map((_, index) => `$${index + first}`);
-
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
 export interface SessionStatements {
@@ -47,7 +46,7 @@ export function sessionStatements(name: string): SessionStatements {
     create: (columns) =>
       statement(
         'create',
-        `INSERT INTO ${table} (${['session_key', 'session_data', 'expire_date', ...columns.map(quote)].join(', ')}) VALUES (${['$1', '$2', '$3', ...place(columns, 4)].join(', ')})`,
+        `INSERT INTO ${table} (${['session_key', 'session_data', 'expire_date', ...columns.map(quoteIdentifier)].join(', ')}) VALUES (${['$1', '$2', '$3', ...place(columns, 4)].join(', ')})`,
         columns,
       ),
     replace: statement(
@@ -75,7 +74,7 @@ export function sessionStatements(name: string): SessionStatements {
     lock: statement('lock', `SELECT session_data FROM ${table} WHERE session_key = $1 FOR UPDATE`),
     modify: statement('modify', `UPDATE ${table} SET session_data = $1, expire_date = $2 WHERE session_key = $3`),
     cycle: (columns) => {
-      const sets = columns.map((column, index) => `, ${quote(column)} = $${index + 4}`);
+      const sets = columns.map((column, index) => `, ${quoteIdentifier(column)} = $${index + 4}`);
       return statement(
         'cycle',
         `UPDATE ${table} SET session_key = $1, session_data = $2, expire_date = $3${sets.join('')} WHERE session_key = $${columns.length + 4}`,

@@ -26,7 +26,7 @@ describe('DatabaseStore', () => {
   describe('with a companion', () => {
     const OLD = 'o'.repeat(32);
     const NEW = 'n'.repeat(32);
-    const expire_date = new Date(Date.now() + 60_000);
+    const expire_date = new Date(Date.now() + 3_600_000);
     const old = { session_key: OLD, session_data: 'old', expire_date };
     const next = { session_key: NEW, session_data: 'new', expire_date };
     let store: DatabaseStore;
@@ -88,7 +88,7 @@ describe('DatabaseStore', () => {
   describe('when the connection breaks at COMMIT', () => {
     const OLD = 'o'.repeat(32);
     const NEW = 'n'.repeat(32);
-    const expire_date = new Date(Date.now() + 60_000);
+    const expire_date = new Date(Date.now() + 3_600_000);
     const next = { session_key: NEW, session_data: 'new', expire_date };
     let proxy: FaultProxy;
     let knex: Knex;
@@ -166,7 +166,7 @@ describe('DatabaseStore', () => {
     beforeEach(async () => {
       await database.knex('django_session').delete();
       store = new DatabaseStore(database.knex);
-      await store.create({ session_key: KEY, session_data: 'text', expire_date: new Date(Date.now() + 60_000) });
+      await store.create({ session_key: KEY, session_data: 'text', expire_date: new Date(Date.now() + 3_600_000) });
     });
 
     it("passes on what its change throws, also what looks like the database's own", async () => {

@@ -41,7 +41,7 @@ describe('DatabaseStore on a table of another name', () => {
   const record = (changes: Partial<SessionRecord> = {}): SessionRecord => ({
     session_key: new_session_key(),
     session_data: 'first',
-    expire_date: new Date(Date.now() + 60_000),
+    expire_date: new Date(Date.now() + 3_600_000),
     ...changes,
   });
   const store = (options: DatabaseStoreOptions = {}): DatabaseStore =>
