@@ -182,6 +182,27 @@ describe('a backend of one’s own', () => {
     expect(await visit('/who')).to.equal(null);
   });
 
+  it('keeps this session and ends the others when the password changes, whatever the id looks like', async () => {
+    for (const id of [2n ** 53n + 1n, '0f8fad5b-d9cb-469f-a165-70867728950e', 'Ann, O="Ü"']) {
+      const before = member(id, 'Acme');
+      const after = Object.freeze({ ...before, password: 'another' });
+      const known = [before];
+      const members = new Members('mysite.Members', known, async () => known[0]);
+      const routes = {
+        '/in': async (ctx: Koa.Context) => login(ctx, (await authenticate<Member>(ctx, {})) as Member).then(() => 'in'),
+        '/change': async (ctx: Koa.Context) => {
+          known[0] = after;
+          await update_session_auth_hash(ctx, after);
+        },
+        '/who': who,
+      };
+      const [here, elsewhere] = [await site([members], routes), await site([members], routes)];
+      expect([await here('/in'), await elsewhere('/in')]).to.deep.equal(['in', 'in']);
+      await here('/change');
+      expect([await here('/who'), await elsewhere('/who')]).to.deep.equal([[String(id), 'Acme'], null]);
+    }
+  });
+
   it('whose user is called null does not log nobody in by a change of password', async () => {
     const nobody = new Members('mysite.Members', [], async () => null);
     const visit = await site([nobody], {
