@@ -32,7 +32,7 @@ declare module 'koa' {
 export function authentication<U extends BaseUser = RegisteredUser>(
   app: Koa,
   options: AuthenticationOptions<U>,
-): Middleware<Koa.DefaultState, Koa.DefaultContext & { readonly user: CurrentUser<U> }> {
+): Middleware<Koa.DefaultState, Koa.DefaultContext & { readonly user?: CurrentUser<U> }> {
   const paths = options.backends.map(({ path }) => path);
   if (paths.length === 0)
     throw new ImproperlyConfigured('authentication() needs one backend or more, such as ModelBackend.');

@@ -98,7 +98,7 @@ await eachSite((django, pair, site) => {
               expect(await may(ours ?? new AnonymousUser()), JSON.stringify(wanted)).to.deep.equal(theirs);
             }
           }),
-          { numRuns: 15 },
+          { numRuns: 10 },
         );
       } finally {
         await knex.destroy();
