@@ -1,8 +1,10 @@
 /** The session middleware: cookie → session before the handler, session → row and cookie after it. */
+import { STATUS_CODES } from 'node:http';
 import type Koa from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { SessionInterrupted, UpdateError } from '../errors.js';
 import { installCookies } from '../http/cookies.js';
+import { beforeHead } from '../http/head.js';
 import { http_date } from '../http/http_date.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Logger } from '../ops/logger.js';
@@ -42,7 +44,7 @@ export interface SessionsOptions {
  * (django.contrib.sessions.middleware.SessionMiddleware, as of Django 6.0).
  *
  * Mount it once, outside everything that uses the session. A response of 5xx saves nothing. What a handler throws is
- * passed on with the session saved and its cookie in the error's headers when its status is below 500.
+ * passed on as it is; when its status is below 500 the session is saved, and its cookie is sent whoever answers.
  */
 export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
   const { settings, store, logger, session_hash, observe, now = systemClock } = options;
@@ -71,7 +73,7 @@ export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
       await finishFailed(ctx, session, options, error);
       throw error;
     }
-    if (needsFinish(ctx, session, settings)) await finish(ctx, session, options);
+    if (needsFinish(ctx, session, settings)) await finish(ctx, session, options, ctx.response.status);
   };
 }
 
@@ -93,39 +95,54 @@ function installDelegate(app: Koa): void {
   });
 }
 
-/** SessionMiddleware.process_response. */
-async function finish(ctx: Koa.Context, session: Session, options: SessionsOptions): Promise<void> {
+/**
+ * SessionMiddleware.process_response.
+ * @returns sets the cookie that this has set once more; undefined where none was
+ */
+async function finish(
+  ctx: Koa.Context,
+  session: Session,
+  options: SessionsOptions,
+  status: number,
+): Promise<(() => void) | undefined> {
   const { settings, now = systemClock } = options;
   const name = settings.SESSION_COOKIE_NAME;
   if (ctx.request.COOKIES.has(name) && session.is_empty()) {
-    ctx.response.delete_cookie(name, {
-      path: settings.SESSION_COOKIE_PATH,
-      domain: settings.SESSION_COOKIE_DOMAIN,
-      samesite: settings.SESSION_COOKIE_SAMESITE,
-    });
+    const deleteCookie = (): void =>
+      ctx.response.delete_cookie(name, {
+        path: settings.SESSION_COOKIE_PATH,
+        domain: settings.SESSION_COOKIE_DOMAIN,
+        samesite: settings.SESSION_COOKIE_SAMESITE,
+      });
+    deleteCookie();
     patch_vary_headers(ctx, 'Cookie');
-    return;
+    return deleteCookie;
   }
   // Read before saving: a save is an access of its own, which says nothing about the response.
   if (session.accessed) patch_vary_headers(ctx, 'Cookie');
   const wanted = session.modified || settings.SESSION_SAVE_EVERY_REQUEST;
-  if (!wanted || session.is_empty() || ctx.response.status >= 500) return;
+  if (!wanted || session.is_empty() || status >= 500) return undefined;
   const { SESSION_SAVE_UNCHANGED_AFTER } = settings;
-  if (SESSION_SAVE_UNCHANGED_AFTER > 0 && session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER)) return;
+  if (SESSION_SAVE_UNCHANGED_AFTER > 0 && session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER)) return undefined;
 
   const { max_age } = await save(session);
-  if (session.session_key === null) return;
+  const { session_key } = session;
+  if (session_key === null) return undefined;
+  const expires = max_age === null ? null : http_date(now() + max_age);
   // Written out: with a spread, these objects and what they refer to were measured to grow old, every one of them.
-  ctx.response.set_cookie(name, session.session_key, {
-    path: settings.SESSION_COOKIE_PATH,
-    domain: settings.SESSION_COOKIE_DOMAIN,
-    samesite: settings.SESSION_COOKIE_SAMESITE,
-    max_age,
-    expires: max_age === null ? null : http_date(now() + max_age),
-    secure: settings.SESSION_COOKIE_SECURE,
-    httponly: settings.SESSION_COOKIE_HTTPONLY,
-  });
+  const setCookie = (): void =>
+    ctx.response.set_cookie(name, session_key, {
+      path: settings.SESSION_COOKIE_PATH,
+      domain: settings.SESSION_COOKIE_DOMAIN,
+      samesite: settings.SESSION_COOKIE_SAMESITE,
+      max_age,
+      expires,
+      secure: settings.SESSION_COOKIE_SECURE,
+      httponly: settings.SESSION_COOKIE_HTTPONLY,
+    });
+  setCookie();
   patch_vary_headers(ctx, 'Cookie');
+  return setCookie;
 }
 
 async function save(session: Session): ReturnType<Session['save']> {
@@ -140,23 +157,35 @@ async function save(session: Session): ReturnType<Session['save']> {
   }
 }
 
-/** Koa drops the response's headers when something is thrown and takes those of the error (koa, lib/context.js). */
+/**
+ * An error is on its way out. Koa's error handler drops the response's headers, and so does `exceptions` outside: what the
+ * session set is put back when the head is written. It never goes into the error, which another visitor's request may
+ * hold too: a constant, a look-up that two requests wait for.
+ */
 async function finishFailed(
   ctx: Koa.Context,
   session: Session,
   options: SessionsOptions,
   error: unknown,
 ): Promise<void> {
-  if (typeof error !== 'object' || error === null) return;
-  const thrown: { status?: unknown; headers?: Record<string, string | string[]> } = error;
-  if (typeof thrown.status !== 'number' || thrown.status < 400 || thrown.status >= 500) return;
-  ctx.status = thrown.status;
-  await finish(ctx, session, options);
-  const { 'set-cookie': cookies, vary } = ctx.response.headers;
-  if (cookies === undefined && vary === undefined) return;
-  thrown.headers = {
-    ...thrown.headers,
-    ...(cookies === undefined ? {} : { 'Set-Cookie': cookies as string[] }),
-    ...(vary === undefined ? {} : { Vary: vary as string }),
-  };
+  const status = statusOf(error);
+  if (status >= 500) return;
+  const setCookie = await finish(ctx, session, options, status);
+  const varies = ctx.response.get('Vary') !== '';
+  beforeHead(ctx, () => {
+    setCookie?.();
+    if (varies) patch_vary_headers(ctx, 'Cookie');
+  });
+}
+
+/** The status that Koa answers an error with (lib/context.js, onerror): 500 unless the error says another. */
+function statusOf(error: unknown): number {
+  try {
+    const { status, statusCode } = Object(error) as Record<string, unknown>;
+    const given = status || statusCode;
+    return typeof given === 'number' && STATUS_CODES[given] !== undefined ? given : 500;
+  } catch {
+    // A getter of the application's error that throws.
+    return 500;
+  }
 }
