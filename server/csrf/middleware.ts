@@ -2,9 +2,10 @@
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
-import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
+import { ImproperlyConfigured, PermissionDenied, ValueError } from '../errors.js';
 import { type CookieSettings, installCookies } from '../http/cookies.js';
 import { afterErrorPage } from '../http/exceptions.js';
+import { beforeHead, headSent } from '../http/head.js';
 import { repr } from '../http/python_text.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Settings } from '../settings.js';
@@ -59,6 +60,8 @@ export const CSRF_SESSION_KEY = '_csrftoken';
 interface CsrfState {
   secret: string | null;
   needsUpdate: boolean;
+  /** Sends the secret; absent where csrf is not mounted. */
+  send?: () => void;
 }
 
 const STATE = Symbol('koa-django-session.csrf');
@@ -71,13 +74,27 @@ function stateOf(ctx: Context): CsrfState {
   return holder[STATE];
 }
 
+/** The secret goes out with the answer, also where the answer begins before the middleware is back. */
+function needsUpdate(ctx: Context, state: CsrfState): void {
+  if (!state.needsUpdate && state.send !== undefined) beforeHead(ctx, state.send);
+  state.needsUpdate = true;
+}
+
 const newSecret = (ctx: Context): string => ((ctx as unknown as CsrfHolder)[NEW_SECRET] ?? new_csrf_secret)();
 
-/** A new masked token; the cookie will be sent, so that its time begins anew. `ctx.csrf_token` is this function. */
+/**
+ * A new masked token; the cookie will be sent, so that its time begins anew. `ctx.csrf_token` is this function.
+ * @throws ValueError when the answer has begun and the browser has no secret yet: its form would be refused
+ */
 export function get_token(ctx: Context): string {
   const state = stateOf(ctx);
+  if (state.secret === null && ctx.res !== undefined && headSent(ctx)) {
+    throw new ValueError(
+      'The answer has begun, so the CSRF cookie cannot be sent. Ask for ctx.csrf_token before that.',
+    );
+  }
   state.secret ??= newSecret(ctx);
-  state.needsUpdate = true;
+  needsUpdate(ctx, state);
   return mask_secret(state.secret, newSecret(ctx));
 }
 
@@ -85,7 +102,7 @@ export function get_token(ctx: Context): string {
 export function rotate_token(ctx: Context): void {
   const state = stateOf(ctx);
   state.secret = newSecret(ctx);
-  state.needsUpdate = true;
+  needsUpdate(ctx, state);
 }
 
 /** The session, as far as this file needs it; sessions sits outside of csrf. */
@@ -177,12 +194,14 @@ export function csrf(app: Koa, options: CsrfOptions): Middleware {
   function sendSecret(ctx: Context): void {
     const state = stateOf(ctx);
     if (!state.needsUpdate || state.secret === null) return;
-    state.needsUpdate = false;
     if (settings.CSRF_USE_SESSIONS) {
+      state.needsUpdate = false;
       const session = sessionOf(ctx);
       if (session.get(CSRF_SESSION_KEY) !== state.secret) session.set(CSRF_SESSION_KEY, state.secret);
       return;
     }
+    if (headSent(ctx)) return;
+    state.needsUpdate = false;
     ctx.response.set_cookie(settings.CSRF_COOKIE_NAME, state.secret, {
       max_age: settings.CSRF_COOKIE_AGE,
       domain: settings.CSRF_COOKIE_DOMAIN,
@@ -195,9 +214,11 @@ export function csrf(app: Koa, options: CsrfOptions): Middleware {
   }
 
   return async function csrf(ctx, next) {
+    const send = (): void => sendSecret(ctx);
+    stateOf(ctx).send = send;
     begin(ctx);
     // An error's page is made outside of this middleware, may show a token, and keeps the cookie as in Django.
-    afterErrorPage(ctx, () => sendSecret(ctx));
+    afterErrorPage(ctx, send);
     if (!SAFE_METHODS.has(ctx.method)) {
       const reason = origins.refusal(ctx) ?? tokenRefusal(ctx, settings);
       if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);

@@ -51,6 +51,8 @@ export function afterErrorPage(ctx: Context, run: () => void): void {
  */
 export function exceptions(options: ExceptionOptions = {}): Middleware {
   return async function exceptions(ctx, next) {
+    // A WebSocket's context has no response (koa-websocket): what is thrown is its own handler's.
+    if (ctx.res === undefined) return next();
     const headers = ctx.res.getHeaders();
     const cookies = savedCookies(ctx);
     try {

@@ -6,5 +6,6 @@ export type { ExpiryInput } from './expiry.js';
 export { withItemAccess } from './item_access.js';
 export { new_session_key, valid_session_key } from './key.js';
 export { type SessionsOptions, sessions } from './middleware.js';
+export { commitSession } from './response.js';
 export { type SavedExpiry, Session, type SessionOptions } from './session.js';
 export type { SessionChange, SessionRecord, SessionStore } from './store.js';
