@@ -2,8 +2,9 @@
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
+import { type Application, memberInstaller } from '../http/application.js';
 import { currentUser } from './login.js';
-import { type AuthenticationOptions, type CurrentUser, sessionOf, setOptions, stateOf } from './state.js';
+import { type AuthenticationOptions, type CurrentUser, givenOptions, sessionOf, setOptions, stateOf } from './state.js';
 
 declare module 'koa' {
   interface Request {
@@ -19,7 +20,7 @@ declare module 'koa' {
 }
 
 /**
- * Give requests a user. Call it once, inside sessions; mount what it returns where `ctx.request.user` is to be there
+ * Give requests a user. Call it inside sessions; mount what it returns where `ctx.request.user` is to be there
  * before the handler. Everywhere else `await ctx.request.auser()` looks it up.
  *
  * As in Django, where `request.user` is lazy, a page varies on the cookie only if it looks at the user, and a store that
@@ -27,7 +28,7 @@ declare module 'koa' {
  *
  * @throws ImproperlyConfigured without a backend, or with two of one path
  */
-export function authentication(app: Koa, options: AuthenticationOptions): Middleware {
+export function authentication(app: Application, options: AuthenticationOptions): Middleware {
   const paths = options.backends.map(({ path }) => path);
   if (paths.length === 0)
     throw new ImproperlyConfigured('authentication() needs one backend or more, such as ModelBackend.');
@@ -35,24 +36,35 @@ export function authentication(app: Koa, options: AuthenticationOptions): Middle
     throw new ImproperlyConfigured(`Two authentication backends have one path: ${paths.join(', ')}.`);
   }
   setOptions(app.context, options);
-  install(app);
+  installUser(app);
 
   return async function authentication(ctx, next) {
-    const session = sessionOf(ctx);
-    const { accessed } = session;
+    installUser(ctx.app);
+    const outer = givenOptions(ctx);
+    if (outer !== options) setOptions(ctx, options);
     try {
-      await currentUser(ctx);
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      await lookAhead(ctx);
+      await next();
+    } finally {
+      if (outer !== undefined && outer !== options) setOptions(ctx, outer);
     }
-    // Looking ahead is no access by the page, unless the session changed by it.
-    if (!session.modified) session.accessed = accessed;
-    await next();
   };
 }
 
-function install(app: Koa): void {
-  Object.defineProperties(app.request, {
+/** Looking ahead is no access by the page, unless the session changed by it. */
+async function lookAhead(ctx: Context): Promise<void> {
+  const session = sessionOf(ctx);
+  const { accessed } = session;
+  try {
+    await currentUser(ctx);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+  }
+  if (!session.modified) session.accessed = accessed;
+}
+
+const installUser = memberInstaller({
+  request: {
     user: {
       configurable: true,
       get(this: Koa.Request): CurrentUser {
@@ -68,14 +80,16 @@ function install(app: Koa): void {
         return user;
       },
     },
-  });
-  Object.defineProperty(app.context, 'user', {
-    configurable: true,
-    get(this: Context): CurrentUser {
-      return userNow(this);
+  },
+  context: {
+    user: {
+      configurable: true,
+      get(this: Context): CurrentUser {
+        return userNow(this);
+      },
     },
-  });
-}
+  },
+});
 
 function userNow(ctx: Context): CurrentUser {
   const { user, error } = stateOf(ctx);

@@ -30,6 +30,7 @@ export interface AuthenticationOptions {
 
 /** One request's user: absent until somebody asked. */
 interface UserState {
+  readonly session: Session | undefined;
   asked?: Promise<CurrentUser>;
   user?: CurrentUser;
   /** Why it could not be told, for whoever reads `user`. */
@@ -37,26 +38,38 @@ interface UserState {
 }
 
 const OPTIONS = Symbol('koa-django-session.authentication');
-const STATE = Symbol('koa-django-session.user');
-type Holder = { [OPTIONS]?: AuthenticationOptions; [STATE]?: UserState };
+const STATES = Symbol('koa-django-session.user');
+type Holder = { [OPTIONS]?: AuthenticationOptions; [STATES]?: UserState[] };
 
+/** For all requests of an application (its `context`), or from here on for one. */
 export function setOptions(context: object, options: AuthenticationOptions): void {
   (context as Holder)[OPTIONS] = options;
 }
 
 /** @throws ImproperlyConfigured when authentication() was not called for this application */
 export function optionsOf(ctx: Context): AuthenticationOptions {
-  const options = (ctx as unknown as Holder)[OPTIONS];
+  const options = givenOptions(ctx);
   if (options === undefined) {
     throw new ImproperlyConfigured('Call authentication(app, { settings, backends }) before using its functions.');
   }
   return options;
 }
 
+/** The options in force at this point of a request; undefined where there are none. */
+export function givenOptions(ctx: Context): AuthenticationOptions | undefined {
+  return (ctx as unknown as Holder)[OPTIONS];
+}
+
+/** The user belongs to the session that is in force here; nearly always there is one. */
 export function stateOf(ctx: Context): UserState {
+  const { session } = ctx.request as { readonly session?: Session };
   const holder = ctx as unknown as Holder;
-  holder[STATE] ??= {};
-  return holder[STATE];
+  holder[STATES] ??= [];
+  const states = holder[STATES];
+  for (const state of states) if (state.session === session) return state;
+  const state: UserState = { session };
+  states.push(state);
+  return state;
 }
 
 /** From here on the request is this user's. */

@@ -1,9 +1,9 @@
 /** Django's CsrfViewMiddleware: unsafe requests need the token of this browser, whose secret is in a cookie or the session. */
-import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ImproperlyConfigured, PermissionDenied, ValueError } from '../errors.js';
-import { type CookieSettings, installCookies } from '../http/cookies.js';
+import { type Application, memberInstaller } from '../http/application.js';
+import { type CookieSettings, cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import { afterErrorPage } from '../http/exceptions.js';
 import { beforeHead, headSent } from '../http/head.js';
 import { repr } from '../http/python_text.js';
@@ -60,27 +60,27 @@ export const CSRF_SESSION_KEY = '_csrftoken';
 interface CsrfState {
   secret: string | null;
   needsUpdate: boolean;
+  readonly newSecret: NewCsrfSecret;
+  /** What keeps the secret: the cookie's name, or the session. Absent where csrf is not mounted. */
+  readonly keeper?: unknown;
   /** Sends the secret; absent where csrf is not mounted. */
-  send?: () => void;
+  readonly send?: () => void;
 }
 
 const STATE = Symbol('koa-django-session.csrf');
-const NEW_SECRET = Symbol('koa-django-session.new_csrf_secret');
-type CsrfHolder = { [STATE]?: CsrfState; [NEW_SECRET]?: NewCsrfSecret };
+type CsrfHolder = { [STATE]?: CsrfState };
 
 function stateOf(ctx: Context): CsrfState {
   const holder = ctx as unknown as CsrfHolder;
-  holder[STATE] ??= { secret: null, needsUpdate: false };
+  holder[STATE] ??= { secret: null, needsUpdate: false, newSecret: new_csrf_secret };
   return holder[STATE];
 }
 
 /** The secret goes out with the answer, also where the answer begins before the middleware is back. */
 function needsUpdate(ctx: Context, state: CsrfState): void {
-  if (!state.needsUpdate && state.send !== undefined) beforeHead(ctx, state.send);
+  if (!state.needsUpdate && state.send !== undefined) beforeHead(ctx, { atHead: state.send });
   state.needsUpdate = true;
 }
-
-const newSecret = (ctx: Context): string => ((ctx as unknown as CsrfHolder)[NEW_SECRET] ?? new_csrf_secret)();
 
 /**
  * A new masked token; the cookie will be sent, so that its time begins anew. `ctx.csrf_token` is this function.
@@ -93,17 +93,28 @@ export function get_token(ctx: Context): string {
       'The answer has begun, so the CSRF cookie cannot be sent. Ask for ctx.csrf_token before that.',
     );
   }
-  state.secret ??= newSecret(ctx);
+  state.secret ??= state.newSecret();
   needsUpdate(ctx, state);
-  return mask_secret(state.secret, newSecret(ctx));
+  return mask_secret(state.secret, state.newSecret());
 }
 
 /** Change the secret, as login does: tokens from before it are refused. Does nothing visible where csrf is not mounted. */
 export function rotate_token(ctx: Context): void {
   const state = stateOf(ctx);
-  state.secret = newSecret(ctx);
+  state.secret = state.newSecret();
   needsUpdate(ctx, state);
 }
+
+const installToken = memberInstaller({
+  context: {
+    csrf_token: {
+      configurable: true,
+      get(this: Context): string {
+        return get_token(this);
+      },
+    },
+  },
+});
 
 /** The session, as far as this file needs it; sessions sits outside of csrf. */
 interface SecretKeeper {
@@ -170,16 +181,11 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  * Mount it inside sessions and exceptions and after formBody. Rules of Django 6.0, and one more: a request that a browser
  * marks as `Sec-Fetch-Site: cross-site` is refused also where it has no Origin.
  */
-export function csrf(app: Koa, options: CsrfOptions): Middleware {
-  const { settings, now = systemClock } = options;
-  installCookies(app, { settings, now });
-  (app.context as unknown as CsrfHolder)[NEW_SECRET] = options.new_csrf_secret ?? new_csrf_secret;
-  Object.defineProperty(app.context, 'csrf_token', {
-    configurable: true,
-    get(this: Context): string {
-      return get_token(this);
-    },
-  });
+export function csrf(app: Application, options: CsrfOptions): Middleware {
+  const { settings, now = systemClock, new_csrf_secret: newSecret = new_csrf_secret } = options;
+  const cookies = { settings, now };
+  installCookies(app, cookies);
+  installToken(app);
   const origins = originRules({
     trusted: settings.CSRF_TRUSTED_ORIGINS,
     cookieDomain: settings.CSRF_USE_SESSIONS ? settings.SESSION_COOKIE_DOMAIN : settings.CSRF_COOKIE_DOMAIN,
@@ -191,8 +197,7 @@ export function csrf(app: Koa, options: CsrfOptions): Middleware {
     else stateOf(ctx).secret = found.secret;
   }
 
-  function sendSecret(ctx: Context): void {
-    const state = stateOf(ctx);
+  function sendSecret(ctx: Context, state: CsrfState): void {
     if (!state.needsUpdate || state.secret === null) return;
     if (settings.CSRF_USE_SESSIONS) {
       state.needsUpdate = false;
@@ -213,17 +218,36 @@ export function csrf(app: Koa, options: CsrfOptions): Middleware {
     patch_vary_headers(ctx, 'Cookie');
   }
 
-  return async function csrf(ctx, next) {
-    const send = (): void => sendSecret(ctx);
-    stateOf(ctx).send = send;
+  /** A state of this middleware's own, unless one around it keeps the same secret. */
+  function enter(ctx: Context): CsrfState {
+    const holder = ctx as unknown as CsrfHolder;
+    const keeper = settings.CSRF_USE_SESSIONS ? sessionOf(ctx) : settings.CSRF_COOKIE_NAME;
+    const outer = holder[STATE];
+    if (outer !== undefined && outer.keeper === keeper) return outer;
+    const send = (): void => sendSecret(ctx, state);
+    const state: CsrfState = { secret: null, needsUpdate: false, newSecret, keeper, send };
+    holder[STATE] = state;
     begin(ctx);
     // An error's page is made outside of this middleware, may show a token, and keeps the cookie as in Django.
     afterErrorPage(ctx, send);
-    if (!SAFE_METHODS.has(ctx.method)) {
-      const reason = origins.refusal(ctx) ?? tokenRefusal(ctx, settings);
-      if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);
+    return state;
+  }
+
+  return async function csrf(ctx, next) {
+    installToken(ctx.app);
+    enterCookieScope(ctx, cookieScope(ctx) ?? cookies);
+    const holder = ctx as unknown as CsrfHolder;
+    const outer = holder[STATE];
+    const state = enter(ctx);
+    try {
+      if (!SAFE_METHODS.has(ctx.method)) {
+        const reason = origins.refusal(ctx) ?? tokenRefusal(ctx, settings);
+        if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);
+      }
+      await next();
+      sendSecret(ctx, state);
+    } finally {
+      if (outer?.keeper !== undefined) holder[STATE] = outer;
     }
-    await next();
-    sendSecret(ctx);
   };
 }

@@ -1,32 +1,26 @@
 /** A body that is a stream, before Koa has begun to read it. */
 import type { Readable } from 'node:stream';
-import type { Context } from 'koa';
 
-const isStream = (body: unknown): body is Readable =>
+export const isStream = (body: unknown): body is Readable =>
   typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && typeof body.on === 'function';
 
+/** What failed, if something did. */
+export type Failure = { readonly error: unknown } | undefined;
+
 /**
- * Wait for `work` while `ctx.body` may fail. Until Koa reads a stream nobody listens to its errors, and an error that
- * nobody hears ends the process.
+ * Note whether a body fails from now on. Until Koa reads a stream nobody listens to its errors, and an error that nobody
+ * hears ends the process.
  *
- * @returns what `work` gives, and the stream's failure if there was one that nobody has answered yet
+ * @returns ends the watch, and gives the failure that there was
  */
-export async function failureOfBodyDuring<T>(
-  ctx: Context,
-  work: Promise<T>,
-): Promise<{ readonly result: T; readonly failure: { readonly error: unknown } | undefined }> {
-  const body: unknown = ctx.res === undefined ? undefined : ctx.body;
-  if (!isStream(body)) return { result: await work, failure: undefined };
-  let failure: { readonly error: unknown } | undefined;
+export function watchBody(body: Readable): () => Failure {
+  let failure: Failure;
   const note = (error: unknown): void => {
     failure = { error };
   };
   body.on('error', note);
-  try {
-    const result = await work;
-    // Koa 2 listens by itself, and has answered.
-    return { result, failure: ctx.res.headersSent ? undefined : failure };
-  } finally {
+  return () => {
     body.off('error', note);
-  }
+    return failure;
+  };
 }

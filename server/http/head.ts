@@ -4,10 +4,15 @@ import type { Context } from 'koa';
 
 type WriteHead = (status: number, ...rest: unknown[]) => ServerResponse;
 
+/** What wants to be asked before a head is written. */
+export interface HeadWork {
+  atHead(): void;
+}
+
 interface Head {
   /** What stood in the place of our `writeHead`: node's, or a wrapper of somebody else. */
   readonly writeHead: WriteHead;
-  readonly works: (() => void)[];
+  readonly works: HeadWork[];
 }
 
 const HEAD = Symbol('koa-django-session.head');
@@ -20,13 +25,13 @@ export function headSent(ctx: Pick<Context, 'res'>): boolean {
 }
 
 /**
- * Have `work` done when the head of this response is about to be written; headers that it sets go out with it. Work that
+ * Have the work done when the head of this response is about to be written; headers that it sets go out with it. Work that
  * was given later is done first, as inner middleware comes before outer. Nothing happens when the head is out already.
  *
  * Node calls `res.writeHead` itself at the first byte of a response that was not begun by hand, over HTTP/2 too, so this
  * is the one place that every response passes. Koa's error handler removes all headers before it.
  */
-export function beforeHead(ctx: Pick<Context, 'res'>, work: () => void): void {
+export function beforeHead(ctx: Pick<Context, 'res'>, work: HeadWork): void {
   if (headSent(ctx)) return;
   const res = ctx.res as unknown as WithHead;
   if (res[HEAD] !== undefined) {
@@ -46,7 +51,7 @@ function writeHead(this: unknown, status: number, ...rest: unknown[]): ServerRes
   const reason = typeof first === 'string' ? [first] : [];
   res.statusCode = status;
   takeHeaders(res, reason.length > 0 ? second : (first ?? second));
-  for (const work of head.works.splice(0).reverse()) work();
+  for (const work of head.works.splice(0).reverse()) work.atHead();
   return head.writeHead.call(res, status, ...reason);
 }
 
@@ -94,7 +99,9 @@ export function keepHeaders(
   ctx: Pick<Context, 'res'>,
   headers: readonly (readonly [name: string, value: string])[],
 ): void {
-  beforeHead(ctx, () => {
-    for (const [name, value] of headers) if (!ctx.res.hasHeader(name)) ctx.res.setHeader(name, value);
+  beforeHead(ctx, {
+    atHead() {
+      for (const [name, value] of headers) if (!ctx.res.hasHeader(name)) ctx.res.setHeader(name, value);
+    },
   });
 }

@@ -6,6 +6,7 @@ export {
   split_domain_port,
   validate_host,
 } from './allowed_hosts.js';
+export type { Application } from './application.js';
 export { type Cookies, MAX_COOKIE_BYTES, parse_cookie } from './cookie_header.js';
 export type { CookieOptions } from './cookie_jar.js';
 export {

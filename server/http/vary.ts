@@ -10,6 +10,8 @@ export function patch_vary_headers(ctx: Pick<Context, 'res'>, ...names: readonly
     ctx.res.setHeader('Vary', names[0]);
     return;
   }
+  // The usual second call, after a save.
+  if (names.length === 1 && names[0] === present) return;
   const vary = present === undefined ? [] : String(present).split(DELIMITER);
   const lower = new Set(vary.map((name) => name.toLowerCase()));
   const added = names.filter((name) => !lower.has(name.toLowerCase()));

@@ -2,13 +2,21 @@
 import { STATUS_CODES } from 'node:http';
 import type Koa from 'koa';
 import { type Clock, systemClock } from '../clock.js';
-import { installCookies } from '../http/cookies.js';
+import { ImproperlyConfigured } from '../errors.js';
+import type { Application } from '../http/application.js';
+import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import type { Logger } from '../ops/logger.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
 import type { SessionEvent } from './events.js';
 import { withItemAccess } from './item_access.js';
-import { RequestSession, SessionResponse, setSessionResponse } from './response.js';
+import {
+  RequestSession,
+  SessionResponse,
+  type SessionResponseOptions,
+  sessionResponseOf,
+  setSessionResponse,
+} from './response.js';
 import type { Session } from './session.js';
 import type { SessionStore } from './store.js';
 import { VerifiedTexts } from './verified.js';
@@ -40,13 +48,15 @@ export interface SessionsOptions {
  * Give every request `ctx.request.session` and keep what became of it
  * (django.contrib.sessions.middleware.SessionMiddleware, as of Django 6.0).
  *
- * Mount it once, outside everything that uses the session. A response of 5xx saves nothing. What a handler throws is
+ * Mount it outside everything that uses the session: once, or with several cookie names on one site, also in
+ * applications that are mounted in others. A response of 5xx saves nothing. What a handler throws is
  * passed on as it is; when its status is below 500 the session is saved, and its cookie is sent whoever answers.
  */
-export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
+export function sessions(app: Application, options: SessionsOptions): Koa.Middleware {
   const { settings, store, logger, session_hash, observe, now = systemClock } = options;
-  installCookies(app, { settings, now });
-  installDelegate(app);
+  const cookies = { settings, now };
+  installCookies(app, cookies);
+  installDelegate(app.context);
   const codec = new SessionCodec(store.key_salt === undefined ? settings : withSalt(settings, store.key_salt), {
     now,
     onSuspicious: (message, session_key) => {
@@ -61,7 +71,8 @@ export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
   const shared = { store, codec, verified, settings, now, observe, ...rest };
   const answering = { settings, store, now, warn: warningTo(logger) };
 
-  return async function sessions(ctx, next) {
+  async function withSession(ctx: Koa.Context, next: Koa.Next): Promise<void> {
+    enterCookieScope(ctx, cookies);
     const session = new RequestSession(ctx, shared, ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME));
     const response = new SessionResponse(ctx, session, answering);
     setSessionResponse(ctx, response);
@@ -75,7 +86,48 @@ export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
     }
     const finishing = response.finish();
     if (finishing !== undefined) await finishing;
+  }
+
+  return function sessions(ctx, next) {
+    const outer = sessionResponseOf(ctx);
+    if (outer === undefined && (ctx.app as object) === app) return withSession(ctx, next);
+    if (outer !== undefined && isMountedTwice(outer, answering)) return next();
+    return inside(ctx, outer, () => withSession(ctx, next));
   };
+}
+
+/**
+ * Whether this very session surrounds the request already.
+ * @throws ImproperlyConfigured for another session of the same cookie name: one would overwrite the other's cookie
+ */
+function isMountedTwice(outer: SessionResponse, { settings, store }: SessionResponseOptions): boolean {
+  const { options } = outer;
+  const { SESSION_COOKIE_NAME } = settings;
+  if (options.settings.SESSION_COOKIE_NAME !== SESSION_COOKIE_NAME) return false;
+  if (options.store === store && options.settings.SECRET_KEY === settings.SECRET_KEY) return true;
+  throw new ImproperlyConfigured(
+    `Two sessions() with the cookie ${SESSION_COOKIE_NAME} are mounted one inside the other, with different stores or keys. Mount one of them, or give one another SESSION_COOKIE_NAME.`,
+  );
+}
+
+/** A session inside another application, or inside another session, which is the request's again afterwards. */
+async function inside(ctx: Koa.Context, outer: SessionResponse | undefined, run: () => Promise<void>): Promise<void> {
+  installDelegate(ctx.app.context);
+  // Another library's ctx.session, of the application around this one.
+  const foreign = Object.getOwnPropertyDescriptor(ctx.app.context, 'session')?.get !== DELEGATE.get;
+  if (foreign) Object.defineProperty(ctx, 'session', DELEGATE);
+  const cookies = cookieScope(ctx);
+  const { session } = ctx.request;
+  try {
+    await run();
+  } finally {
+    if (foreign) delete (ctx as { session?: unknown }).session;
+    if (outer !== undefined) {
+      setSessionResponse(ctx, outer);
+      ctx.request.session = session;
+      enterCookieScope(ctx, cookies);
+    }
+  }
 }
 
 /** Where there is no logger, the process is warned, once. */
@@ -91,14 +143,16 @@ function warningTo(logger: SessionsOptions['logger']): (message: string) => void
 
 const withSalt = (settings: Settings, key_salt: string): Settings => ({ ...settings, SESSION_KEY_SALT: key_salt });
 
-function installDelegate(app: Koa): void {
-  if (Object.hasOwn(app.context, 'session')) return;
-  Object.defineProperty(app.context, 'session', {
-    configurable: true,
-    get(this: Koa.Context) {
-      return this.request.session;
-    },
-  });
+const DELEGATE = {
+  configurable: true,
+  get(this: Koa.Context): Session {
+    return this.request.session;
+  },
+};
+
+/** `ctx.session`, unless another library's stands there: then ours is `ctx.request.session` alone. */
+function installDelegate(context: object): void {
+  if (!Object.hasOwn(context, 'session')) Object.defineProperty(context, 'session', DELEGATE);
 }
 
 /** The status that Koa answers an error with (lib/context.js, onerror): 500 unless the error says another. */

@@ -1,9 +1,10 @@
 /** What becomes of a session when its request is answered (SessionMiddleware.process_response), early answers too. */
+import type { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ImproperlyConfigured, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
-import { failureOfBodyDuring } from '../http/body_stream.js';
-import { beforeHead, headSent } from '../http/head.js';
+import { type Failure, isStream, watchBody } from '../http/body_stream.js';
+import { beforeHead, type HeadWork, headSent } from '../http/head.js';
 import { http_date } from '../http/http_date.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Settings } from '../settings.js';
@@ -68,7 +69,7 @@ const DELETION: SessionCookie = { session_key: null, max_age: null, expires: nul
  *   are set again when the head is written. They never go into the error, which another visitor's request may hold too:
  *   a constant, a look-up that two requests wait for.
  */
-export class SessionResponse {
+export class SessionResponse implements HeadWork {
   readonly session: RequestSession;
   readonly options: SessionResponseOptions;
   readonly #ctx: Context;
@@ -81,7 +82,7 @@ export class SessionResponse {
     this.#ctx = ctx;
     this.session = session;
     this.options = options;
-    beforeHead(ctx, () => this.#atHead());
+    beforeHead(ctx, this);
   }
 
   /** The handlers are back. Undefined where nothing is to be waited for: most pages have no session. */
@@ -140,24 +141,36 @@ export class SessionResponse {
     this.#varies ||= session.accessed;
     this.#setHeaders();
     if (!this.#wantsSave(status)) return;
+    const { res, body } = this.#ctx;
     if (headSent(this.#ctx) && !this.#hasRow()) this.options.warn(NOT_KEPT);
-    else await this.#save();
+    else await (res !== undefined && isStream(body) ? this.#saveBeside(body) : this.#save());
   }
 
   async #save(): Promise<void> {
     const { session } = this;
     const before = session.session_key;
-    const { result, failure } = await failureOfBodyDuring(this.#ctx, save(session));
+    const { max_age } = await save(session);
     const { session_key } = session;
     if (session_key !== null && !headSent(this.#ctx)) {
-      this.#cookie = this.#cookieOf(session_key, result.max_age);
+      this.#cookie = this.#cookieOf(session_key, max_age);
       this.#setHeaders();
     } else if (session_key !== before) {
       // The answer began while the row was made.
       await session.flush();
       this.options.warn(NOT_KEPT);
     }
-    if (failure === undefined) return;
+  }
+
+  async #saveBeside(body: Readable): Promise<void> {
+    const end = watchBody(body);
+    let failure: Failure;
+    try {
+      await this.#save();
+    } finally {
+      failure = end();
+    }
+    // Koa 2 listens by itself, and has answered by now.
+    if (failure === undefined || headSent(this.#ctx)) return;
     this.#state = 'failed';
     throw failure.error;
   }
@@ -167,7 +180,8 @@ export class SessionResponse {
     return { session_key, max_age, expires: max_age === null ? null : http_date(now() + max_age) };
   }
 
-  #atHead(): void {
+  /** The head of the answer is about to be written. */
+  atHead(): void {
     if (this.#state === 'open') this.#begin();
     else if (this.#state === 'failed') this.#setHeaders();
   }

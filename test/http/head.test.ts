@@ -3,7 +3,7 @@ import { connect as connectHttp2, createServer as createHttp2Server } from 'node
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import Koa from 'koa';
-import { beforeHead, headSent, keepHeaders } from '../../server/http/head.js';
+import { beforeHead, type HeadWork, headSent, keepHeaders } from '../../server/http/head.js';
 import { appWith, closeServers, serve } from './serve.js';
 
 const BEGINNINGS: Readonly<Record<string, (ctx: Koa.Context) => void>> = {
@@ -32,6 +32,13 @@ const BEGINNINGS: Readonly<Record<string, (ctx: Koa.Context) => void>> = {
   },
 };
 
+/** Work as a function. */
+const atHead = (work: () => unknown): HeadWork => ({
+  atHead() {
+    work();
+  },
+});
+
 describe('beforeHead', () => {
   afterEach(closeServers);
 
@@ -40,10 +47,13 @@ describe('beforeHead', () => {
       let done = 0;
       const server = await serve(
         appWith((ctx) => {
-          beforeHead(ctx, () => {
-            done += 1;
-            ctx.res.setHeader('X-Work', String(ctx.res.statusCode));
-          });
+          beforeHead(
+            ctx,
+            atHead(() => {
+              done += 1;
+              ctx.res.setHeader('X-Work', String(ctx.res.statusCode));
+            }),
+          );
           begin(ctx);
         }),
       );
@@ -54,7 +64,10 @@ describe('beforeHead', () => {
     it(`does it over HTTP/2 by ${name}`, async () => {
       const app = new Koa();
       app.use((ctx) => {
-        beforeHead(ctx, () => ctx.res.setHeader('X-Work', 'done'));
+        beforeHead(
+          ctx,
+          atHead(() => ctx.res.setHeader('X-Work', 'done')),
+        );
         begin(ctx);
       });
       const server = createHttp2Server(app.callback());
@@ -79,11 +92,17 @@ describe('beforeHead', () => {
     const server = await serve(
       appWith(
         async (ctx, next) => {
-          beforeHead(ctx, () => order.push('outer'));
+          beforeHead(
+            ctx,
+            atHead(() => order.push('outer')),
+          );
           await next();
         },
         (ctx) => {
-          beforeHead(ctx, () => order.push('inner'));
+          beforeHead(
+            ctx,
+            atHead(() => order.push('inner')),
+          );
           ctx.body = 'ok';
         },
       ),
@@ -108,7 +127,10 @@ describe('beforeHead', () => {
       const server = await serve(
         appWith((ctx) => {
           ctx.res.setHeader('Set-Cookie', ['a=1', 'b=1']);
-          beforeHead(ctx, () => ctx.res.appendHeader('Set-Cookie', 'd=4'));
+          beforeHead(
+            ctx,
+            atHead(() => ctx.res.appendHeader('Set-Cookie', 'd=4')),
+          );
           ctx.respond = false;
           ctx.res.writeHead(201, 'Made', headers as never).end();
         }),
@@ -133,7 +155,10 @@ describe('beforeHead', () => {
     const server = await serve(
       appWith((ctx) => {
         wrap(ctx);
-        beforeHead(ctx, () => ctx.res.setHeader('X-Work', 'done'));
+        beforeHead(
+          ctx,
+          atHead(() => ctx.res.setHeader('X-Work', 'done')),
+        );
         wrap(ctx);
         ctx.body = 'ok';
       }),
@@ -146,7 +171,10 @@ describe('beforeHead', () => {
     const codes: unknown[] = [];
     const server = await serve(
       appWith((ctx) => {
-        beforeHead(ctx, () => {});
+        beforeHead(
+          ctx,
+          atHead(() => {}),
+        );
         ctx.respond = false;
         ctx.res.writeHead(200);
         try {
@@ -168,18 +196,24 @@ describe('beforeHead', () => {
         ctx.status = 200;
         ctx.flushHeaders();
         expect(headSent(ctx)).to.equal(true);
-        beforeHead(ctx, () => {
-          done += 1;
-        });
+        beforeHead(
+          ctx,
+          atHead(() => {
+            done += 1;
+          }),
+        );
         ctx.body = 'ok';
       }),
     );
     expect((await server.ask()).text).to.equal('ok');
     const upgrade = new Koa().createContext({ headers: {} } as never, undefined as never) as Koa.Context;
     expect(headSent(upgrade)).to.equal(true);
-    beforeHead(upgrade, () => {
-      done += 1;
-    });
+    beforeHead(
+      upgrade,
+      atHead(() => {
+        done += 1;
+      }),
+    );
     expect(done).to.equal(0);
   });
 });
