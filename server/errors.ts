@@ -15,7 +15,8 @@ export type ErrorCode =
   | 'PERMISSION_DENIED'
   | 'SUSPICIOUS_OPERATION'
   | 'REQUEST_DATA_TOO_BIG'
-  | 'SCHEMA_MISMATCH';
+  | 'SCHEMA_MISMATCH'
+  | 'ROWS_AT_STAKE';
 
 interface DjangoErrorOptions {
   readonly cause?: unknown;
@@ -118,4 +119,25 @@ export class RequestDataTooBig extends DjangoError {
 /** A table is there already but not in Django's shape; the message names table and column. */
 export class SchemaMismatch extends DjangoError {
   readonly code: ErrorCode = 'SCHEMA_MISMATCH';
+}
+
+/** A rollback would drop tables that have rows, and the caller has not said that they may go. Nothing was changed. */
+export class RowsAtStake extends DjangoError {
+  readonly code: ErrorCode = 'ROWS_AT_STAKE';
+  /** The migrations that would be undone, in order. */
+  readonly migrations: readonly string[];
+  /** The tables that would be dropped, with the number of their rows. */
+  readonly tables: readonly TableRows[];
+
+  constructor(message: string, { migrations, tables }: Pick<RowsAtStake, 'migrations' | 'tables'>) {
+    super(message);
+    this.migrations = migrations;
+    this.tables = tables;
+  }
+}
+
+/** A table and how many rows it has. */
+export interface TableRows {
+  readonly table: string;
+  readonly rows: number;
 }

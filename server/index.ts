@@ -4,8 +4,18 @@ export * from './captcha/index.js';
 export { type Clock, systemClock } from './clock.js';
 export * from './csrf/index.js';
 export { connectKnex, type DatabaseOptions } from './db/knex.js';
-export { migrate, migrationStatus, rollback } from './db/migrate.js';
-export { MigrationSource } from './db/migrations.js';
+export {
+  MIGRATIONS_TABLE,
+  type MigrateOptions,
+  type MigrationName,
+  MigrationSource,
+  type MigrationSourceOptions,
+  type MigrationStatus,
+  migrate,
+  migrationStatus,
+  type RollbackOptions,
+  rollback,
+} from './db/migrate.js';
 export * from './errors.js';
 export * from './http/index.js';
 export type { Logger } from './ops/logger.js';

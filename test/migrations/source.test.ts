@@ -67,6 +67,7 @@ describe('MigrationSource', function () {
       const listed = await knex(knexfile, 'migrate:list');
       for (const name of names) expect(listed).to.include(name);
       expect(listed).to.include('No Pending Migration');
+      await database.knex('koa_goods').del();
       expect(await knex(knexfile, 'migrate:rollback')).to.include(`Batch 1 rolled back: ${names.length} migrations`);
     });
   });
