@@ -8,8 +8,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { OwnSettings, ServerSettings } from '../config/settings.js';
 import { createApp } from './app.js';
+import { shownDatabase } from './db/database_url.js';
 import { makeDataFolder, startEmbeddedPostgres } from './db/embedded.js';
-import { connectKnex, withoutPassword } from './db/knex.js';
+import { connectKnex } from './db/knex.js';
 import { migrate } from './db/migrate.js';
 import { isRefusal, isUnavailable } from './db/unavailable.js';
 import { createListener } from './http/listener.js';
@@ -96,7 +97,7 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
     await whenAnswering(() => migrate(knex), log, print, abort.signal);
     if (embedded !== undefined) await ensureDemoUsers(knex);
     if (phase === 'starting') phase = 'ready';
-    print(`Database: ${embedded === undefined ? '' : 'embedded PostgreSQL, '}${withoutPassword(url)}`);
+    print(`Database: ${embedded === undefined ? '' : 'embedded PostgreSQL, '}${shownDatabase(url)}`);
   };
   const ready = prepare();
   // Whoever asks `ready` hears of a failure; a process that nobody asks must not die of it.

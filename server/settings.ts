@@ -16,6 +16,7 @@ import {
   text,
   timeZone,
 } from './settings/readers.js';
+import { splitUrl } from './settings/url_text.js';
 
 export type SameSite = 'Lax' | 'Strict' | 'None' | false | null;
 export type LoginCaptcha = 'always' | 'after_failures' | 'off';
@@ -201,7 +202,11 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     default: null,
     meaning: "The Redis of engines `cache` and `cached_db`: LOCATION of Django's CACHES.",
     allowed: 'redis://user:password@host:port/database or rediss://…, or None',
-    read: orNone(text(/^rediss?:\/\/\S+$/)),
+    read: orNone((value) => {
+      const url = text(/^rediss?:\/\//)(value);
+      if (url !== undefined) splitUrl('CACHE_URL', url);
+      return url;
+    }),
   },
   CACHE_KEY_PREFIX: {
     default: '',

@@ -1,6 +1,7 @@
 /** The one way in which this project opens PostgreSQL: knex and pg with a bound on every wait. */
 import makeKnex, { type Knex } from 'knex';
 import type { Client } from 'pg';
+import { checkDatabaseUrl } from './database_url.js';
 import { isSilence } from './unavailable.js';
 
 /** All times are seconds. `0` waits for ever, which suits a command that a person watches, never a request. */
@@ -34,8 +35,11 @@ const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
  *
  * `statement_timeout` ends a statement at the server. `query_timeout` is for a server that answers no more (a dead
  * host, a cut cable) and comes a little later, so that the server's own error wins where there is one.
+ *
+ * @throws ImproperlyConfigured when the URL cannot work, as `checkDatabaseUrl` says
  */
 export function connectionSettings(DATABASE_URL: string, options: DatabaseOptions = {}): ConnectionSettings {
+  checkDatabaseUrl(DATABASE_URL);
   const statement = milliseconds(options.statement_timeout ?? 2.5);
   return {
     connectionString: DATABASE_URL,
@@ -56,6 +60,9 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
 /**
  * Knex on PostgreSQL. Nothing is opened before the first query, so a database that is away does not stop the start.
  * The caller ends it with `destroy()`.
+ *
+ * @throws ImproperlyConfigured when the URL cannot work: a character of the password that is not percent-encoded, a
+ *   certificate file that is missing. No part of the password is in the message
  */
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
   const connect = milliseconds(options.connect_timeout ?? 3);
@@ -93,15 +100,3 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
 
 /** pg's client as knex marks it. */
 type Connection = Client & { readonly __knexUid: string };
-
-/** A database URL as a person may see it: without password and without query parameters, which may hold another one. */
-export function withoutPassword(DATABASE_URL: string): string {
-  try {
-    const url = new URL(DATABASE_URL);
-    url.password = '';
-    url.search = '';
-    return url.href;
-  } catch {
-    return 'a database URL that cannot be read';
-  }
-}

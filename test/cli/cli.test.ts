@@ -12,6 +12,7 @@ import { whileLocked } from '../../server/db/lock.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { defineSettings } from '../../server/settings.js';
 import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
+import { partOf } from '../support/passwords.js';
 
 const KEY = 'a key that only the tests of the command line use';
 const COMMANDS = ['migrate', 'migrate:status', 'migrate:rollback', 'createuser', 'clearsessions', 'inspect', 'doctor'];
@@ -105,6 +106,18 @@ describe('koa-django-session', function () {
         .and.not.match(/canary|at .*\.(js|ts):\d/);
     });
   });
+
+  for (const command of COMMANDS) {
+    it(`${command} refuses a password that is not percent-encoded, and repeats no part of it`, async () => {
+      const password = '7788/zqxjkv';
+      const args = command === 'inspect' ? [command, 'abcdefgh'] : [command];
+      const given = { DATABASE_URL: `postgresql://ann:${password}@127.0.0.1:9/site` };
+      const { code, out, err } = await cli(args, given, 'ann\nlong enough\n');
+      expect(code).to.equal(1);
+      expect(err).to.match(/^DATABASE_URL: [^\n]*%2F[^\n]*\n$/);
+      expect(partOf(password, out + err)).to.equal(undefined);
+    });
+  }
 
   it('says which table is missing before the first migrate', async () => {
     const empty = await emptyDatabase();
