@@ -213,11 +213,6 @@ function pick<T extends object>(definitions: T, environment: Environment): Given
   return given as GivenSettings<T>;
 }
 
-/** DATABASE_URL alone, for knex's own CLI and the commands. */
-export function databaseUrl(environment: Environment = process.env): string | undefined {
-  return ownSettings(environment).DATABASE_URL ?? undefined;
-}
-
 /** SESSION_ENGINE alone, by its short name. @throws ImproperlyConfigured */
 export function sessionEngine(environment: Environment = process.env): SessionEngine {
   const definition = { SESSION_ENGINE: SETTINGS.SESSION_ENGINE };

@@ -1,4 +1,5 @@
 /** `createuser`: add a user, whom Django knows too. */
+import { ownSettings } from '../../config/settings.js';
 import { make_password } from '../auth/hashers.js';
 import { type User, UserTable } from '../auth/users.js';
 import { type Arguments, type Command, EXIT, print, printError, UsageError, withDatabase } from './command.js';
@@ -18,6 +19,8 @@ in the shell's history. From a pipe: the name (unless --username gives it) and t
     superuser: { type: 'boolean', help: 'Has every permission; is staff too.' },
   },
   async run(given) {
+    // A wrong setting is told before a password is typed.
+    ownSettings();
     const prompt = new Prompt();
     const { username, password } = await askAll(given, prompt);
     if (password.length < SHORTEST_ADVISED) {
