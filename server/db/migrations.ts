@@ -152,15 +152,21 @@ async function alone(knex: Knex): Promise<void> {
 
 /** Knex does not tell a migration in which table it will be noted, but it has locked the table by now. */
 async function refuseApplicationTables(knex: Knex): Promise<void> {
-  for (const { schema, table } of applicationTables(configOf(knex))) {
-    const lock = await historyTable(knex, { schema, table: `${table}_lock` });
-    if (lock === undefined) continue;
-    const locked: { rows: readonly unknown[] } = await knex.raw(`SELECT 1 FROM ${lock} WHERE is_locked = 1`);
-    if (locked.rows.length === 0) continue;
+  // A process that was killed may have left the application's table locked.
+  if (await isLocked(knex, { schema: null, table: MIGRATIONS_TABLE })) return;
+  for (const history of applicationTables(configOf(knex))) {
+    if (!(await isLocked(knex, history))) continue;
     throw new ImproperlyConfigured(
-      `These migrations are not for ${table}, where knex keeps the application's own: each would find the other's ` +
-        'missing ("The migration directory is corrupt"). Call migrate(knex) of koa-django-session instead, or give ' +
-        `knex tableName: '${MIGRATIONS_TABLE}'.`,
+      `These migrations are not for ${history.table}, where knex keeps the application's own: each would find the ` +
+        'other\'s missing ("The migration directory is corrupt"). Call migrate(knex) of koa-django-session instead, or ' +
+        `give knex tableName: '${MIGRATIONS_TABLE}'.`,
     );
   }
+}
+
+async function isLocked(knex: Knex, { schema, table }: HistoryTable): Promise<boolean> {
+  const lock = await historyTable(knex, { schema, table: `${table}_lock` });
+  if (lock === undefined) return false;
+  const locked: { rows: readonly unknown[] } = await knex.raw(`SELECT 1 FROM ${lock} WHERE is_locked = 1`);
+  return locked.rows.length > 0;
 }

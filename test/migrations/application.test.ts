@@ -215,6 +215,14 @@ describe('our migrations beside an application’s own', function () {
       await whole(SESSIONS.only);
     });
 
+    it('run in a table of their own while a killed process has left the application’s locked', async () => {
+      await application.migrate.latest();
+      await database.knex('knex_migrations_lock').update({ is_locked: 1 });
+      const source = { migrationSource: new MigrationSource(SESSIONS), tableName: MIGRATIONS_TABLE };
+      await application.migrate.latest(source);
+      expect((await migrationStatus(application, SESSIONS)).pending).to.deep.equal([]);
+    });
+
     it('run in the application’s table when one source lists both', async () => {
       const ours = new MigrationSource({ ...SESSIONS, shared: true });
       const names = [...OWN, ...SESSIONS.only];
