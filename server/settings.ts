@@ -68,6 +68,11 @@ export interface Settings {
   readonly LANGUAGE_COOKIE_NAME: string;
   readonly DATA_UPLOAD_MAX_MEMORY_SIZE: number;
   readonly DATA_UPLOAD_MAX_NUMBER_FIELDS: number;
+  readonly DATA_UPLOAD_MAX_NUMBER_FILES: number;
+  readonly FILE_UPLOAD_MAX_MEMORY_SIZE: number;
+  readonly FILE_UPLOAD_MAX_BYTES: number;
+  readonly FILE_UPLOAD_MAX_TOTAL_BYTES: number;
+  readonly FILE_UPLOAD_TEMP_DIR: string | null;
 }
 
 /** One setting: its default and how a given value is read. */
@@ -271,8 +276,38 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     read: oneOf('always', 'after_failures', 'off'),
   },
   LANGUAGE_COOKIE_NAME: name('django_language', "The name of the cookie that holds the visitor's language."),
-  DATA_UPLOAD_MAX_MEMORY_SIZE: size(262_144, 1, 'The largest request body; 413 above it.', 'bytes'),
+  DATA_UPLOAD_MAX_MEMORY_SIZE: size(
+    2_621_440,
+    1,
+    'The largest request body, its files not counted; 413 above it.',
+    'bytes',
+  ),
   DATA_UPLOAD_MAX_NUMBER_FIELDS: size(1000, 1, 'The largest number of form fields; 400 above it.', 'fields'),
+  DATA_UPLOAD_MAX_NUMBER_FILES: size(100, 0, 'The largest number of files in a form; 400 above it.', 'files'),
+  FILE_UPLOAD_MAX_MEMORY_SIZE: size(
+    2_621_440,
+    0,
+    'The largest form whose files are kept in memory; those of a larger one are temporary files.',
+    'bytes',
+  ),
+  FILE_UPLOAD_MAX_BYTES: size(
+    26_214_400,
+    1,
+    'The largest form with its files, as it is sent; 413 above it. Django has no such bound.',
+    'bytes',
+  ),
+  FILE_UPLOAD_MAX_TOTAL_BYTES: size(
+    1_073_741_824,
+    1,
+    'What the files of all requests of a process may take at once, until each is answered; 503 above it. Django has no such bound.',
+    'bytes',
+  ),
+  FILE_UPLOAD_TEMP_DIR: {
+    default: null,
+    meaning: "The folder of temporary files; None for the system's temporary folder.",
+    allowed: 'a folder that exists, or None',
+    read: orNone(text(ANY)),
+  },
 };
 
 /** What each setting's `read` is made of; config/settings.ts describes the server's own settings with them. */

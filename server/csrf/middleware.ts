@@ -5,10 +5,13 @@ import { ImproperlyConfigured, PermissionDenied, ValueError } from '../errors.js
 import { type Application, memberInstaller } from '../http/application.js';
 import { type CookieSettings, cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import { afterErrorPage } from '../http/exceptions.js';
+import type { BodySettings } from '../http/form.js';
 import { beforeHead, headSent } from '../http/head.js';
+import { keepUntilAnswered } from '../http/kept_uploads.js';
 import { repr } from '../http/python_text.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Settings } from '../settings.js';
+import { csrfField } from './field.js';
 import { originRules } from './origin.js';
 import {
   check_token_format,
@@ -31,6 +34,7 @@ declare module 'koa' {
 
 /** The settings that CSRF protection depends on. */
 export type CsrfSettings = CookieSettings &
+  BodySettings &
   Pick<
     Settings,
     | 'CSRF_COOKIE_NAME'
@@ -152,24 +156,26 @@ function headerName(setting: string): string {
 }
 
 /** Why the token is not accepted, in Django's words, or null. */
-function tokenRefusal(ctx: Context, settings: CsrfSettings): string | null {
+async function tokenRefusal(ctx: Context, settings: CsrfSettings): Promise<string | null> {
   // Read anew: authentication may have called rotate_token by now, and the token was made with the old secret.
   const found = readSecret(ctx, settings);
   if ('malformed' in found) return `CSRF cookie ${found.malformed}.`;
   if (found.secret === null) return 'CSRF cookie not set.';
 
+  const { secret } = found;
   const header = headerName(settings.CSRF_HEADER_NAME);
+  const sent = ctx.req.headers[header.toLowerCase()];
+  const accepts = (text: string): boolean => check_token_format(text) === null && does_token_match(text, secret);
   let source = 'POST';
-  let token = ctx.method === 'POST' ? (ctx.request.POST?.get('csrfmiddlewaretoken') ?? '') : '';
+  let token = await csrfField(ctx, settings, () => sent !== undefined && accepts(String(sent)));
   if (token === '') {
-    const sent = ctx.req.headers[header.toLowerCase()];
     if (sent === undefined) return 'CSRF token missing.';
     source = `the ${repr(header)} HTTP header`;
     token = String(sent);
   }
   const malformed = check_token_format(token);
   if (malformed !== null) return `CSRF token from ${source} ${malformed}.`;
-  return does_token_match(token, found.secret) ? null : `CSRF token from ${source} incorrect.`;
+  return does_token_match(token, secret) ? null : `CSRF token from ${source} incorrect.`;
 }
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
@@ -178,8 +184,9 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  * Middleware that refuses unsafe requests without a valid token, or from another origin, with PermissionDenied (403)
  * and Django's reason, and that sends the CSRF cookie of whoever asked for a token.
  *
- * Mount it inside sessions and exceptions and after formBody. Rules of Django 6.0, and one more: a request that a browser
- * marks as `Sec-Fetch-Site: cross-site` is refused also where it has no Origin.
+ * Mount it inside sessions and exceptions, and before formBody: then a request of another site is refused before its
+ * form is read, as in Django. Another parser goes before it, or the token goes into the header. Rules of Django 6.0, and
+ * one more: a request that a browser marks as `Sec-Fetch-Site: cross-site` is refused also where it has no Origin.
  */
 export function csrf(app: Application, options: CsrfOptions): Middleware {
   const { settings, now = systemClock, new_csrf_secret: newSecret = new_csrf_secret } = options;
@@ -241,10 +248,10 @@ export function csrf(app: Application, options: CsrfOptions): Middleware {
     const state = enter(ctx);
     try {
       if (!SAFE_METHODS.has(ctx.method)) {
-        const reason = origins.refusal(ctx) ?? tokenRefusal(ctx, settings);
+        const reason = origins.refusal(ctx) ?? (await tokenRefusal(ctx, settings));
         if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);
       }
-      await next();
+      await keepUntilAnswered(ctx, next);
       sendSecret(ctx, state);
     } finally {
       if (outer?.keeper !== undefined) holder[STATE] = outer;
