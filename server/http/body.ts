@@ -100,10 +100,10 @@ async function read(
   put_back: (last: Buffer) => Buffer,
 ): Promise<void> {
   const length = Number(req.headers['content-length'] ?? Number.NaN);
-  // A 'readable' listener on an empty stream that is about to end would end it, and no parser could read it any more.
-  if (length === 0) return;
-  if (!req.complete && req.readableLength === 0) await nextTurn();
   const listened = req.listenerCount('data') + req.listenerCount('end') > 0;
+  // A 'readable' listener on an empty stream that is about to end would end it, and no parser could read it any more.
+  if (!listened && length === 0) return;
+  if (!listened && !req.complete && req.readableLength === 0) await nextTurn();
   let received = 0;
   let ended = req.readableEnded;
   let gone = req.destroyed && !ended;
@@ -124,7 +124,7 @@ async function read(
   req.on('readable', onReadable).on('end', onEnd).on('error', onGone).on('close', onGone);
   try {
     for (;;) {
-      const chunk = req.readableLength > 0 || (listened && req.complete) ? (req.read() as Buffer | null) : null;
+      const chunk = req.readableLength > 0 || (listened && isLast()) ? (req.read() as Buffer | null) : null;
       received += chunk?.length ?? 0;
       if (received > limit.bytes) throw tooBig(limit);
       const last = !listened && !ended && !gone && isLast();

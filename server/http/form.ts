@@ -129,6 +129,7 @@ async function multipartForm(ctx: Context, settings: BodySettings): Promise<Mult
     else await eachChunk(ctx, limit, (chunk) => reader.write(chunk), nothingLeft);
     const form = await reader.end();
     holdUploads(ctx, uploads);
+    if (left === null) warnOfSecondReader(ctx);
     return form;
   } catch (error) {
     await uploads.remove();
@@ -141,6 +142,24 @@ async function multipartForm(ctx: Context, settings: BodySettings): Promise<Mult
  * form: busboy (multer) would fail anyway, but formidable (koa-body) waits for ever for the end of an ended stream.
  */
 const nothingLeft = (): Buffer => Buffer.from('\r\n');
+
+const warned = new WeakSet<object>();
+
+/** Once an application: such a parser's own error ("Unexpected end of form") does not say why. */
+function warnOfSecondReader({ app, req }: Context): void {
+  if (warned.has(app)) return;
+  const onListener = (event: string | symbol): void => {
+    if (event !== 'data' && event !== 'readable') return;
+    req.off('newListener', onListener);
+    if (warned.has(app)) return;
+    warned.add(app);
+    process.emitWarning(
+      'A parser reads a multipart/form-data body that formBody or csrf has read already, and finds nothing. Mount it before them, or send the token in a header and give formBody the option { multipart: false }.',
+      { code: 'KOA_DJANGO_SESSION_BODY_WAS_READ' },
+    );
+  };
+  req.on('newListener', onListener);
+}
 
 /**
  * The value of a JSON body, read as Python's json.loads reads it: NaN is a number, large integers are bigint. Where

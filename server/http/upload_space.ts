@@ -28,7 +28,7 @@ export function giveSpace(bytes: number): void {
   taken -= bytes;
 }
 
-/** For tests: what is held now. */
+/** What is held now. */
 export const heldSpace = (): { readonly bytes: number; readonly files: number } => ({
   bytes: taken,
   files: paths.size,
