@@ -80,9 +80,9 @@ export function createApp(options: AppOptions): Koa {
   );
   // 5. The inner of the two places where errors become pages.
   app.use(onError);
-  // 6. Forms, CSRF, the user.
-  app.use(formBody({ settings: django }));
+  // 6. CSRF, which refuses another site's form before it is read; forms; the user.
   app.use(csrf(app, { settings: django, now }));
+  app.use(formBody({ settings: django }));
   app.use(
     authentication(app, {
       settings: django,

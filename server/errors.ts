@@ -109,7 +109,7 @@ export class SuspiciousOperation extends DjangoError {
   override readonly expose: boolean = true;
 }
 
-/** A body or field is larger than DATA_UPLOAD_MAX_MEMORY_SIZE. 413, where Django says 400: RFC 9110 section 15.5.14. */
+/** A body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE or FILE_UPLOAD_MAX_BYTES. 413, where Django says 400: RFC 9110 section 15.5.14. */
 export class RequestDataTooBig extends DjangoError {
   readonly code: ErrorCode = 'REQUEST_DATA_TOO_BIG';
   override readonly status: number = 413;

@@ -1,6 +1,6 @@
 /** Where the token field of a form is found: in POST, or in what another parser has left. */
 import type { Context } from 'koa';
-import { parsedBody } from '../http/body.js';
+import { mediaType, parsedBody } from '../http/body.js';
 import { type BodySettings, readForm } from '../http/form.js';
 import { CSRF_TOKEN_LENGTH } from './token.js';
 
@@ -10,13 +10,13 @@ const FIELD = 'csrfmiddlewaretoken';
  * The token that the form holds, '' where there is none. As in Django only POST has a form, and of several values the
  * last counts.
  *
- * A form that nobody has read yet is read now, unless the header's token is good: a page's script may send what is meant
- * for a parser further in, and a large upload is not read twice. Rejects as formBody does.
+ * A form that nobody has read yet is read now. One in multipart is not where the header's token is good: it cannot be put
+ * back for a parser further in, for which a page's script may have sent it. Rejects as formBody does.
  */
 export async function csrfField(ctx: Context, settings: BodySettings, header_is_good: () => boolean): Promise<string> {
   if (ctx.method !== 'POST') return '';
   const there = bounded(fieldThere(ctx));
-  if (there !== '' || header_is_good()) return there;
+  if (there !== '' || (mediaType(ctx) === 'multipart/form-data' && header_is_good())) return there;
   await readForm(ctx, settings);
   return bounded(fieldThere(ctx));
 }

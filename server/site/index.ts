@@ -29,8 +29,8 @@ export interface SiteOptions {
  * app.use(site.views);                             // gives ctx.render; before exceptions, which renders too
  * app.use(sessions(app, { settings, store }));
  * app.use(exceptions({ render: site.renderError }));
- * app.use(formBody({ settings }));
  * app.use(csrf(app, { settings }));
+ * app.use(formBody({ settings }));
  * app.use(authentication(app, { settings, backends }));
  * for (const middleware of site.routes) app.use(middleware);
  * ```

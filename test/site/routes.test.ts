@@ -124,7 +124,7 @@ describe('addresses', () => {
     });
 
     it('for a body over the limit have one too', async () => {
-      const answer = await visitor.postRaw('/login/', { username: 'a'.repeat(3_000_000) });
+      const answer = await visitor.post('/login/', { username: 'a'.repeat(3_000_000) });
       expect(answer.status).to.equal(413);
       expect(answer.text).to.include('<h1>Too large</h1>');
     });

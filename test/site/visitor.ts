@@ -55,8 +55,8 @@ export async function startSite(
   app.use(site.views);
   app.use(sessions(app, { settings, store: new DatabaseStore(knex, { now }), now }));
   app.use(exceptions({ render: site.renderError }));
-  app.use(formBody({ settings }));
   app.use(csrf(app, { settings, now }));
+  app.use(formBody({ settings }));
   app.use(authentication(app, { settings, backends: [new ModelBackend(users)], now }));
   for (const middleware of site.routes) app.use(middleware);
   return { ...(await serve(app)), knex, settings, codec: new SessionCodec(settings, { now }), clock };
