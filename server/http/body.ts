@@ -148,15 +148,19 @@ async function read(
 /** The whole body in memory. It is put back as it was. */
 export async function readBody(ctx: Context, limit: Limit): Promise<Buffer> {
   const chunks: Buffer[] = [];
+  let whole: Buffer | null = null;
   await eachChunk(
     ctx,
     limit,
     (chunk) => {
       chunks.push(chunk);
     },
-    (last) => Buffer.concat([...chunks, last]),
+    (last) => {
+      whole = Buffer.concat([...chunks, last]);
+      return whole;
+    },
   );
-  return Buffer.concat(chunks);
+  return whole ?? Buffer.concat(chunks);
 }
 
 /** How much of a body that is refused is read and thrown away, and for how long, before the answer. */
