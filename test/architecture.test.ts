@@ -27,6 +27,8 @@ const PLACES: readonly { readonly what: RegExp; readonly where: readonly string[
   { what: /from 'redis'|import\('redis'\)/, where: ['server/session/stores'] },
   { what: /'(svg-captcha|@resvg\/resvg-js)'/, where: ['server/captcha'] },
   { what: /from '(nunjucks|koa-views)'/, where: ['server/site/views'] },
+  { what: /from '@fastify\/busboy'/, where: ['server/http/multipart'] },
+  { what: /from 'entities'/, where: ['server/http/file_name'] },
   { what: /from 'koa-static'/, where: ['server/site/static_files'] },
   { what: /'@node-rs\/(argon2|bcrypt)'/, where: ['server/auth/hashers'] },
   { what: /from '(pino|prom-client)'/, where: ['server/ops'] },

@@ -18,7 +18,6 @@ export function holdUploads(ctx: Context, uploads: Uploads): void {
   const { res, req } = ctx;
   const kept: Kept = { uploads, answered: false, running: false };
   (ctx as unknown as Keeper)[KEPT] = kept;
-  // A response that waits behind another one on its connection (pipelining) hears nothing when that is closed.
   const { socket } = req;
   const onAnswered = (): void => {
     res.off('close', onAnswered);
@@ -27,7 +26,8 @@ export function holdUploads(ctx: Context, uploads: Uploads): void {
     removeIfDone(kept);
   };
   res.on('close', onAnswered);
-  socket.on('close', onAnswered);
+  // A response that waits behind another one on its connection (pipelining) hears nothing when that is closed.
+  if (res.socket === null) socket.on('close', onAnswered);
   if (res.closed || socket.destroyed) onAnswered();
 }
 

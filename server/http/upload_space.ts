@@ -94,7 +94,11 @@ export class TemporaryFile {
   async close(): Promise<void> {
     const handle = this.#handle;
     this.#handle = null;
-    await handle?.close();
+    try {
+      await handle?.close();
+    } catch (error) {
+      throw notKept(error);
+    }
   }
 
   /** Twice is once. Never rejects: the application may have moved the file. */

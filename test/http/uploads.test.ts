@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
+import { createRequire } from 'node:module';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -17,6 +19,9 @@ import { formBody } from '../../server/http/form.js';
 import { heldSpace } from '../../server/http/upload_space.js';
 import { InMemoryUploadedFile, TemporaryUploadedFile, type UploadedFile } from '../../server/http/uploaded_file.js';
 import { type Ask, appWith, closeServers, type Server, serve, settings } from './serve.js';
+
+// Without its types, which would add `body` to everybody's Koa.
+const { bodyParser } = createRequire(import.meta.url)('@koa/bodyparser') as { bodyParser(): Koa.Middleware };
 
 const TYPE = { 'content-type': 'multipart/form-data; boundary=X' };
 const field = (name: string, value: string): string =>
@@ -422,6 +427,35 @@ describe('uploaded files', () => {
         expect((await server.ask(upload(piece.repeat(100_000) + END))).status, piece).to.equal(400);
       }
     });
+  });
+
+  it('come by HTTP/2 as well, and other parsers find the forms after formBody', async () => {
+    const app = appWith(exceptions(), formBody({ settings: onDisk() }), bodyParser(), async (ctx) => {
+      const { body } = ctx.request as { body?: unknown };
+      ctx.body = [[...ctx.request.POST.lists()], (await ctx.request.FILES.get('f')?.read())?.toString() ?? null, body];
+    });
+    const server = createHttp2Server(app.callback()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const post = async (headers: Readonly<Record<string, string | number>>, body: string): Promise<unknown> => {
+      const request = session.request({ ':method': 'POST', ...headers });
+      request.end(body);
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      return JSON.parse(Buffer.concat(chunks).toString());
+    };
+    try {
+      const form = field('a', '1') + file('x', 'hello') + END;
+      expect(await post(TYPE, form)).to.deep.equal([[['a', ['1']]], 'hello', {}]);
+      expect(await post({ ...TYPE, 'content-length': form.length }, form)).to.deep.equal([[['a', ['1']]], 'hello', {}]);
+      const type = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': 6 };
+      expect(await post(type, 'b[c]=1')).to.deep.equal([[['b[c]', ['1']]], null, { b: { c: '1' } }]);
+      await nothingLeft();
+    } finally {
+      session.close();
+      server.close();
+      await once(server, 'close');
+    }
   });
 
   it('that cannot be kept are 503, and nothing of them is left', async () => {
