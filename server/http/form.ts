@@ -5,10 +5,11 @@ import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../errors
 import type { Settings } from '../settings.js';
 import { parse_json } from '../signing/python_json.js';
 import { eachChunk, type Left, type Limit, leftBehind, mediaType, readBody } from './body.js';
+import { boundaryOf } from './boundary.js';
 import { Uploads } from './incoming_file.js';
 import { holdUploads, keepUntilAnswered } from './kept_uploads.js';
 import { MultiValueDict } from './multi_value_dict.js';
-import { boundaryOf, type Multipart, MultipartReader } from './multipart.js';
+import { type Multipart, MultipartReader } from './multipart.js';
 import { mirroredFields, NO_FIELDS, parse_form, type QueryDict } from './query_dict.js';
 import type { UploadedFile } from './uploaded_file.js';
 

@@ -3,7 +3,7 @@ import { Dicer } from '@fastify/busboy';
 import { RequestDataTooBig, SuspiciousOperation } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { Base64Decoder, b64decode } from './base64.js';
-import { parse_header_parameters } from './header_parameters.js';
+import { DelimiterCheck } from './boundary.js';
 import type { Uploads } from './incoming_file.js';
 import { appendlist, MultiValueDict } from './multi_value_dict.js';
 import { type PartHead, type RawHeaders, readPartHead } from './part_head.js';
@@ -22,19 +22,6 @@ export interface Multipart {
 
 /** The largest block of headers of one part. Django takes 1024 bytes, which a long name of a file may exceed. */
 const MAX_HEADER_BYTES = 8192;
-
-// RFC 2046 section 5.1.1, but up to 200 characters and any that are printable, as Django.
-const BOUNDARY = /^[ -~]{0,200}[!-~]$/;
-
-/**
- * The boundary that a Content-Type names.
- * @throws SuspiciousOperation (400) where there is none, or none that can be one
- */
-export function boundaryOf(content_type: string): string {
-  const boundary = parse_header_parameters(content_type).parameters.get('boundary') ?? '';
-  if (!BOUNDARY.test(boundary)) throw new SuspiciousOperation('The form names no boundary, or none that can be one.');
-  return boundary;
-}
 
 const malformed = (cause?: Error): SuspiciousOperation =>
   new SuspiciousOperation(
@@ -64,6 +51,7 @@ interface OpenPart {
 export class MultipartReader {
   readonly #settings: MultipartSettings;
   readonly #uploads: Uploads;
+  readonly #delimiters: DelimiterCheck;
   readonly #dicer: Dicer;
   readonly #finished: Promise<void>;
   readonly #fields = new Map<string, string[]>();
@@ -79,6 +67,7 @@ export class MultipartReader {
   constructor(boundary: string, settings: MultipartSettings, uploads: Uploads) {
     this.#settings = settings;
     this.#uploads = uploads;
+    this.#delimiters = new DelimiterCheck(boundary);
     const options = {
       boundary,
       // What does not fit is cut off there; a block between both sizes is seen as too large.
@@ -99,6 +88,7 @@ export class MultipartReader {
 
   async write(chunk: Buffer): Promise<void> {
     this.#received += chunk.length;
+    this.#delimiters.push(chunk);
     this.#dicer.write(chunk);
     for (;;) {
       if (this.#failure !== null) throw this.#failure;
