@@ -202,6 +202,17 @@ describe('formBody beside', () => {
     });
   }
 
+  it('koa-body, which goes on before the stream has ended: its fields are taken and nothing is waited for', async () => {
+    const parser = koaBody({ multipart: true });
+    const server = await serve(appWith(exceptions(), parser, ours(), show));
+    const head = `POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: ${MULTIPART['content-type']}\r\n`;
+    // The chunk that says that the body is over is never sent.
+    const text = await server.raw(
+      `${head}Transfer-Encoding: chunked\r\n\r\n${UPLOAD.length.toString(16)}\r\n${UPLOAD}\r\n`,
+    );
+    expect(text).to.contain('"POST":[["a",["1","2"]]]');
+  });
+
   it('nothing at all, but a body that somebody has read to its end: an empty form', async () => {
     const drain: Koa.Middleware = async (ctx, next) => {
       ctx.req.resume();
