@@ -73,10 +73,15 @@ const notKept = (error: unknown): StoreUnavailable =>
     cause: error,
   });
 
-/** A file being written, then closed, then removed. */
+/** Bytes that are gathered before they are written: a body may come in very small pieces. */
+const WRITE_BYTES = 64 * 1024;
+
+/** A file being written, then closed, then removed. Only a closed one is whole. */
 export class TemporaryFile {
   readonly path: string;
   #handle: FileHandle | null;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
 
   constructor(file: string, handle: FileHandle) {
     this.path = file;
@@ -84,14 +89,24 @@ export class TemporaryFile {
   }
 
   async write(chunk: Buffer): Promise<void> {
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    if (this.#waitingBytes >= WRITE_BYTES) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#waiting, this.#waitingBytes);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
     try {
-      await this.#handle?.appendFile(chunk);
+      await this.#handle?.appendFile(bytes);
     } catch (error) {
       throw notKept(error);
     }
   }
 
   async close(): Promise<void> {
+    await this.#flush();
     const handle = this.#handle;
     this.#handle = null;
     try {
@@ -103,7 +118,11 @@ export class TemporaryFile {
 
   /** Twice is once. Never rejects: the application may have moved the file. */
   async remove(): Promise<void> {
-    await this.close().catch(() => {});
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    const handle = this.#handle;
+    this.#handle = null;
+    await handle?.close().catch(() => {});
     await unlink(this.path).catch(() => {});
     paths.delete(this.path);
   }

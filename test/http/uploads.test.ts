@@ -173,6 +173,32 @@ describe('uploaded files', () => {
       expect(Buffer.concat(chunks).toString()).to.match(/same$/);
     });
 
+    it('come from FormData with their names and types', async () => {
+      const app = site(async (ctx) => {
+        const files = ctx.request.FILES.getlist('f');
+        const contents = await Promise.all(files.map(async (each) => (await each.read()).toString()));
+        ctx.body = [
+          ctx.request.POST.getlist('a'),
+          files.map(({ name, content_type }) => [name, content_type]),
+          contents,
+        ];
+      });
+      const form = new FormData();
+      form.append('a', '清\r\n"');
+      form.append('f', new File(['one'], '清"单\n.txt', { type: 'text/plain' }));
+      form.append('f', new Blob(['two']));
+      const server = await serve(app);
+      const answer = await fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body: form });
+      expect(await answer.json()).to.deep.equal([
+        ['清\r\n"'],
+        [
+          ['清%22单%0A.txt', 'text/plain'],
+          ['blob', 'application/octet-stream'],
+        ],
+        ['one', 'two'],
+      ]);
+    });
+
     it('are none for other methods and other types', async () => {
       const app = site((ctx) => {
         ctx.body = [ctx.request.POST.size, ctx.request.FILES.size, ctx.request.FILES.get('f') === undefined];
