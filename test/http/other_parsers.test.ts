@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { expect } from 'chai';
 import type Koa from 'koa';
+import mount from 'koa-mount';
 import { exceptions } from '../../server/http/exceptions.js';
 import { formBody, jsonBody } from '../../server/http/form.js';
 import { type Answer, type Ask, appWith, closeServers, serve, settings } from './serve.js';
@@ -277,6 +278,17 @@ describe('formBody beside', () => {
   it('itself: the form is read once', async () => {
     const both = shown(await post([ours(), ours()], { headers: MULTIPART, body: UPLOAD }));
     expect([both.POST, both.files]).to.deep.equal([[['a', ['1', '2']]], [['f', ['x.txt']]]]);
+  });
+
+  it('itself in a mounted application: the form is read once, and its files are there in both', async () => {
+    const sub = appWith(ours(), async (ctx, next) => {
+      expect((await ctx.request.FILES.get('f')?.read())?.toString()).to.equal('hello');
+      await next();
+    });
+    const both = shown(await post([ours(), mount('/sub', sub)], { path: '/sub', headers: MULTIPART, body: UPLOAD }));
+    expect([both.POST, both.files]).to.deep.equal([[['a', ['1', '2']]], [['f', ['x.txt']]]]);
+    const inner = shown(await post([mount('/sub', sub)], { path: '/sub', headers: MULTIPART, body: UPLOAD }));
+    expect([inner.POST, inner.files]).to.deep.equal([[['a', ['1', '2']]], [['f', ['x.txt']]]]);
   });
 
   it('ctx.disableBodyParser: reads nothing', async () => {
