@@ -1,4 +1,5 @@
 /** `koa-django-session/session`: the session, its middleware and its formats. */
+export type { SavedExpiry } from './change.js';
 export { SessionCodec } from './codec.js';
 export { type Mapping, SessionDictionary } from './dictionary.js';
 export type { SessionEvent } from './events.js';
@@ -7,5 +8,5 @@ export { withItemAccess } from './item_access.js';
 export { new_session_key, valid_session_key } from './key.js';
 export { type SessionsOptions, sessions } from './middleware.js';
 export { commitSession } from './response.js';
-export { type SavedExpiry, Session, type SessionOptions } from './session.js';
+export { Session, type SessionOptions } from './session.js';
 export type { SessionChange, SessionRecord, SessionStore } from './store.js';

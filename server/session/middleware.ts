@@ -36,7 +36,7 @@ export interface SessionsOptions {
   readonly store: SessionStore;
   readonly now?: Clock;
   readonly new_session_key?: () => string;
-  /** Hears of rows whose signature is wrong; never gets a key or a value. */
+  /** Hears of rows whose signature is wrong or that cannot be read; never gets a key or a value. */
   readonly logger?: Pick<Logger, 'warn'>;
   /** A name for a session's key that `logger` may have: a keyed hash of it. */
   readonly session_hash?: (session_key: string) => string;

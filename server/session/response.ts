@@ -8,7 +8,8 @@ import { beforeHead, type HeadWork, headSent } from '../http/head.js';
 import { http_date } from '../http/http_date.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Settings } from '../settings.js';
-import { type SavedExpiry, Session, type SessionOptions } from './session.js';
+import type { SavedExpiry } from './change.js';
+import { Session, type SessionOptions } from './session.js';
 import type { SessionStore } from './store.js';
 
 const NOT_KEPT =
@@ -120,6 +121,7 @@ export class SessionResponse implements HeadWork {
     const { SESSION_SAVE_EVERY_REQUEST, SESSION_SAVE_UNCHANGED_AFTER } = this.options.settings;
     const wanted = session.modified || (SESSION_SAVE_EVERY_REQUEST && !this.#committed);
     if (!wanted || session.is_empty() || status >= 500) return false;
+    if (!session.modified && session.has_unreadable_row) return false;
     return SESSION_SAVE_UNCHANGED_AFTER === 0 || !session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER);
   }
 
@@ -127,7 +129,8 @@ export class SessionResponse implements HeadWork {
   #hasRow(): boolean {
     // The first look drops the key of a row that is not there.
     this.session.has_key('');
-    return this.session.session_key !== null && this.options.store.text_is_key !== true;
+    const { session_key, has_unreadable_row } = this.session;
+    return session_key !== null && !has_unreadable_row && this.options.store.text_is_key !== true;
   }
 
   async #keep(status: number): Promise<void> {

@@ -2,14 +2,15 @@
 import { type Clock, systemClock } from '../clock.js';
 import { CreateError, UpdateError, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
-import { join_members, print_json } from '../signing/python_json.js';
-import type { SessionCodec } from './codec.js';
+import { print_json } from '../signing/python_json.js';
+import { type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
+import { type SessionCodec, Unreadable } from './codec.js';
 import { type DictionarySettings, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
 import type { SessionEvent } from './events.js';
 import { new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
-import type { SessionChange, SessionStore } from './store.js';
+import type { SessionStore } from './store.js';
 import type { VerifiedTexts } from './verified.js';
 
 export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
@@ -28,24 +29,12 @@ export interface SessionOptions {
   readonly observe?: ((event: SessionEvent) => void) | undefined;
 }
 
-/** What a save wrote, so that row and cookie agree. */
-export interface SavedExpiry {
-  readonly expire_date: Date;
-  /** The cookie's Max-Age in seconds; null for a cookie that ends with the browser. */
-  readonly max_age: number | null;
-}
-
 /** What the store had when this session last read or wrote its row. */
 interface Baseline {
   readonly session_data: string;
   readonly texts: MemberTexts;
   /** Whether this session wrote it; otherwise it was read. */
   readonly written: boolean;
-}
-
-/** What is about to be written, with the members' texts that it holds. */
-interface Change extends SessionChange, SavedExpiry {
-  readonly texts: MemberTexts;
 }
 
 /** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
@@ -70,6 +59,8 @@ export class Session extends SessionDictionary {
   #document: Document | undefined;
   /** Absent while no row of this session is known. */
   #baseline: Baseline | undefined;
+  /** Whether the row has a good signature and cannot be read here: it stays as it is, and is no row of this session. */
+  #isUnreadable = false;
 
   /** @param session_key the cookie's value, apart from the options where many sessions share those */
   constructor(options: SessionOptions, session_key: string | null | undefined = options.session_key) {
@@ -82,6 +73,15 @@ export class Session extends SessionDictionary {
   /** The key in cookie and row; null while there is none. Shows the cookie's value until the first access. */
   get session_key(): string | null {
     return this.#session_key;
+  }
+
+  /**
+   * Whether the row under this key is Django's alone: signed with our key, and larger, deeper or of another kind than we
+   * read. The session is empty then, and whatever is written goes into a row of its own under a new key.
+   */
+  get has_unreadable_row(): boolean {
+    this.#document ??= this.#open();
+    return this.#isUnreadable;
   }
 
   /** Whether there is neither a key nor a value. */
@@ -109,7 +109,10 @@ export class Session extends SessionDictionary {
     return this.#document;
   }
 
-  /** First access: a missing or expired row drops the key; a broken one is empty and keeps it. */
+  /**
+   * First access: a missing or expired row drops the key; one with a wrong signature is empty and keeps it, as in Django.
+   * One that cannot be read keeps it until something is written, so that looking alone takes no cookie of Django's away.
+   */
   #open(): Document {
     if (this.#session_key === null) return Document.empty();
     if (this.#loaded === undefined) throw new ValueError('Call `await session.load()` before using the session.');
@@ -124,6 +127,10 @@ export class Session extends SessionDictionary {
 
   #adopt(session_data: string): Document {
     const texts = this.#read(session_data);
+    if (texts instanceof Unreadable) {
+      this.#isUnreadable = true;
+      return Document.empty();
+    }
     this.#baseline = { session_data, texts, written: false };
     return Document.fromTexts(texts);
   }
@@ -150,17 +157,18 @@ export class Session extends SessionDictionary {
   }
 
   /**
-   * Write the row and return the expiry written. Without a key, creates one.
+   * Write the row and return the expiry written. Without a key, or with one whose row cannot be read, creates one.
    *
    * @param must_create add the row under this session's key, and fail if there is one
-   * @throws UpdateError when the row is gone (a logout, an expiry): it is not brought back
+   * @throws UpdateError when the row is gone (a logout, an expiry): it is not brought back; also when somebody else wrote
+   *   meanwhile what cannot be read here: there is nothing to join, and a copy could bring back a login that they ended
    * @throws CreateError when `must_create` is set and the key is taken
    */
   async save(must_create = false): Promise<SavedExpiry> {
     if (must_create) this.#document ??= Document.empty();
     const { document } = this;
     const session_key = this.#session_key;
-    if (session_key === null) return this.create();
+    if (session_key === null || (this.#isUnreadable && !must_create)) return this.create();
     const base = this.#baseline;
     if (must_create || base === undefined) return this.#insert(session_key);
 
@@ -244,7 +252,7 @@ export class Session extends SessionDictionary {
       let written: Change | undefined;
       const cycled = this.#options.store.cycle(old_key, async (session_data) => {
         const same = session_data === base.session_data;
-        written = this.#change(same ? mine : mergeMembers(base.texts, mine, this.#read(session_data)));
+        written = this.#change(same ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
         return { session_key, ...written };
       });
       await this.#noted(cycled);
@@ -255,7 +263,10 @@ export class Session extends SessionDictionary {
     this.modified = true;
   }
 
-  /** Forget everything: the data, the row and the key. Done at logout. */
+  /**
+   * Forget everything: the data, the row and the key. Done at logout, which is final: so the row goes also when it cannot
+   * be read here, or a copy of the cookie would still be logged in at Django.
+   */
   async flush(): Promise<void> {
     const session_key = this.#session_key;
     this.#document = Document.empty();
@@ -264,6 +275,7 @@ export class Session extends SessionDictionary {
     if (session_key !== null) await this.#options.store.delete(session_key);
     this.#session_key = null;
     this.#baseline = undefined;
+    this.#isUnreadable = false;
   }
 
   /** Remove a row, this session's own without an argument; the dictionary stays as it is. */
@@ -283,17 +295,28 @@ export class Session extends SessionDictionary {
     return this.#options.codec.encode(print_json(new Map(pairsOf(session_dict))));
   }
 
-  /** `session_data` → its dictionary; empty when the signature is wrong or the payload is no dictionary. */
+  /** `session_data` → its dictionary; empty when the signature is wrong or the payload cannot be read. */
   decode(session_data: string): Map<string, unknown> {
-    const document = Document.fromTexts(this.#read(session_data));
+    const texts = this.#read(session_data);
+    const document = texts instanceof Unreadable ? Document.empty() : Document.fromTexts(texts);
     return new Map(document.keys().map((key) => [key, document.get(key)]));
   }
 
-  #read(session_data: string): MemberTexts {
+  #read(session_data: string): MemberTexts | Unreadable {
     const { verified, codec } = this.#options;
-    return (
-      verified?.read(session_data, this.#session_key) ?? codec.members(session_data, this.#session_key) ?? new Map()
-    );
+    const key = this.#session_key;
+    const texts = verified?.read(session_data, key) ?? codec.members(session_data, key) ?? new Map<string, string>();
+    if (texts instanceof Unreadable) {
+      codec.report(`Session data cannot be read here, and its row is left as it is. ${texts.reason}`, key);
+    }
+    return texts;
+  }
+
+  /** What somebody else wrote into this session's row meanwhile. */
+  #theirs(session_data: string): MemberTexts {
+    const texts = this.#read(session_data);
+    if (!(texts instanceof Unreadable)) return texts;
+    throw new UpdateError(`Somebody else changed the session to what cannot be read here. ${texts.reason}`);
   }
 
   async #insert(session_key: string): Promise<SavedExpiry> {
@@ -306,7 +329,7 @@ export class Session extends SessionDictionary {
   async #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>): Promise<Change> {
     let written: Change | undefined;
     const modified = this.#options.store.modify(session_key, async (session_data) => {
-      written = await change(this.#read(session_data));
+      written = await change(this.#theirs(session_data));
       return written;
     });
     await this.#noted(modified);
@@ -336,40 +359,16 @@ export class Session extends SessionDictionary {
   }
 
   #change(texts: MemberTexts): Change {
-    const view = new FreshDictionary(Document.fromTexts(texts), this.#options.settings, this.#now);
-    const modification = this.#now();
-    return {
-      texts,
-      session_data: this.#options.codec.encode(join_members(texts)),
-      expire_date: view.get_expiry_date({ modification }),
-      max_age: view.get_expire_at_browser_close() ? null : view.get_expiry_age({ modification }),
-    };
+    const { codec, settings } = this.#options;
+    return changeOf(texts, codec, settings, this.#now);
   }
 
   #wrote(session_key: string, { session_data, texts, expire_date, max_age }: Change): SavedExpiry {
     this.#session_key = this.#options.store.text_is_key === true ? session_data : session_key;
     this.#baseline = { session_data, texts, written: true };
+    this.#isUnreadable = false;
     this.#options.observe?.('save');
     return { expire_date, max_age };
-  }
-}
-
-/** A dictionary on its own: what `atomic` hands out, and what a row's expiry is computed from. */
-class FreshDictionary extends SessionDictionary {
-  readonly #document: Document;
-
-  constructor(document: Document, settings: SessionSettings, now: Clock) {
-    super(settings, now);
-    this.#document = document;
-  }
-
-  protected override get document(): Document {
-    this.accessed = true;
-    return this.#document;
-  }
-
-  texts(): MemberTexts {
-    return this.#document.texts();
   }
 }
 

@@ -7,6 +7,7 @@ import { CachedDatabaseStore } from '../../server/session/stores/cached_db.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
+import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { type RedisServer, startRedis } from './redis_server.js';
 
@@ -36,6 +37,7 @@ describe('CachedDatabaseStore', () => {
     await database.knex('django_session').delete();
     return { store: new CachedDatabaseStore(new DatabaseStore(database.knex, { now }), redis, SETTINGS) };
   });
+  keepsUnreadableRows(async () => new CachedDatabaseStore(new DatabaseStore(database.knex), redis, SETTINGS));
 
   const entry = (session_key: string): string => `:1:django.contrib.sessions.cached_db${session_key}`;
   const djangoCached = (session_key: string): Promise<unknown> =>

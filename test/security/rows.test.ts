@@ -115,6 +115,7 @@ describe('security: hostile rows', function () {
     '100,000 lists in each other': () => signed(`{"a":${deep('[', ']')}}`, { compress: true }),
     '100,000 objects in each other': () => signed(deep('{"a":', '}').replace('}', '1}'), { compress: true }),
     '100,000 open brackets': () => signed('['.repeat(100_000)),
+    '5,000 lists in each other': () => signed(`{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`, { compress: true }),
     'a million keys': million,
     'a 200 MB bomb': large,
     'wrong types where a login stands': () =>

@@ -1,0 +1,50 @@
+/** What a save is about to write: a row's text and end, and the end that its cookie prints. */
+import type { Clock } from '../clock.js';
+import { join_members } from '../signing/python_json.js';
+import type { SessionCodec } from './codec.js';
+import { type DictionarySettings, SessionDictionary } from './dictionary.js';
+import { Document, type MemberTexts } from './document.js';
+import type { SessionChange } from './store.js';
+
+/** What a save wrote, so that row and cookie agree. */
+export interface SavedExpiry {
+  readonly expire_date: Date;
+  /** The cookie's Max-Age in seconds; null for a cookie that ends with the browser. */
+  readonly max_age: number | null;
+}
+
+/** What is about to be written, with the members' texts that it holds. */
+export interface Change extends SessionChange, SavedExpiry {
+  readonly texts: MemberTexts;
+}
+
+/** These members as a row that is written now. */
+export function changeOf(texts: MemberTexts, codec: SessionCodec, settings: DictionarySettings, now: Clock): Change {
+  const view = new FreshDictionary(Document.fromTexts(texts), settings, now);
+  const modification = now();
+  return {
+    texts,
+    session_data: codec.encode(join_members(texts)),
+    expire_date: view.get_expiry_date({ modification }),
+    max_age: view.get_expire_at_browser_close() ? null : view.get_expiry_age({ modification }),
+  };
+}
+
+/** A dictionary on its own: what `atomic` hands out, and what the expiry of a row is computed from. */
+export class FreshDictionary extends SessionDictionary {
+  readonly #document: Document;
+
+  constructor(document: Document, settings: DictionarySettings, now: Clock) {
+    super(settings, now);
+    this.#document = document;
+  }
+
+  protected override get document(): Document {
+    this.accessed = true;
+    return this.#document;
+  }
+
+  texts(): MemberTexts {
+    return this.#document.texts();
+  }
+}
