@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.js';
 import { join_members } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
-import { type DictionarySettings, SessionDictionary } from './dictionary.js';
+import { type DictionarySettings, EXPIRY, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts } from './document.js';
 import type { SessionChange } from './store.js';
 
@@ -16,17 +16,22 @@ export interface SavedExpiry {
 /** What is about to be written, with the members' texts that it holds. */
 export interface Change extends SessionChange, SavedExpiry {
   readonly texts: MemberTexts;
+  /** Whether `_session_expiry` says something else than an end, so that this one is the settings'. */
+  readonly has_bad_expiry: boolean;
 }
 
 /** These members as a row that is written now. */
 export function changeOf(texts: MemberTexts, codec: SessionCodec, settings: DictionarySettings, now: Clock): Change {
   const view = new FreshDictionary(Document.fromTexts(texts), settings, now);
   const modification = now();
+  const stored = view.get(EXPIRY);
+  const ends_with_browser = view.get_expire_at_browser_close();
   return {
     texts,
     session_data: codec.encode(join_members(texts)),
     expire_date: view.get_expiry_date({ modification }),
-    max_age: view.get_expire_at_browser_close() ? null : view.get_expiry_age({ modification }),
+    has_bad_expiry: ends_with_browser && stored !== null && stored !== 0 && stored !== false,
+    max_age: ends_with_browser ? null : view.get_expiry_age({ modification }),
   };
 }
 

@@ -15,7 +15,7 @@ import {
 
 export const TEST_COOKIE_NAME = 'testcookie';
 export const TEST_COOKIE_VALUE = 'worked';
-const EXPIRY = '_session_expiry';
+export const EXPIRY = '_session_expiry';
 
 export type DictionarySettings = Pick<Settings, 'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE'> &
   Partial<Pick<Settings, 'USE_TZ' | 'TIME_ZONE'>>;
@@ -163,14 +163,15 @@ export abstract class SessionDictionary {
   }
 
   get_expire_at_browser_close(): boolean {
-    return get_expire_at_browser_close(this.get(EXPIRY), this.#settings.SESSION_EXPIRE_AT_BROWSER_CLOSE);
+    const { SESSION_EXPIRE_AT_BROWSER_CLOSE } = this.#settings;
+    return get_expire_at_browser_close(this.get(EXPIRY), SESSION_EXPIRE_AT_BROWSER_CLOSE, this.#expiryContext());
   }
 
   #expiry(options: ExpiryOptions): unknown {
     return 'expiry' in options ? options.expiry : this.get(EXPIRY);
   }
 
-  #expiryContext(options: ExpiryOptions): ExpiryContext {
+  #expiryContext(options: ExpiryOptions = {}): ExpiryContext {
     const modification = options.modification ?? this.#now();
     return { cookie_age: this.get_session_cookie_age(), modification, time_zone: this.#timeZone() };
   }

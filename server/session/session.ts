@@ -40,6 +40,9 @@ interface Baseline {
 /** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
 type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
 
+const BAD_EXPIRY =
+  'Session expiry cannot be read: what lies under _session_expiry is no expiry, so the session ends with the browser.';
+
 /** How often `create` tries another key. 36^32 keys: a second try means a broken random source. */
 const CREATE_TRIES = 10;
 
@@ -363,7 +366,8 @@ export class Session extends SessionDictionary {
     return changeOf(texts, codec, settings, this.#now);
   }
 
-  #wrote(session_key: string, { session_data, texts, expire_date, max_age }: Change): SavedExpiry {
+  #wrote(session_key: string, { session_data, texts, expire_date, max_age, has_bad_expiry }: Change): SavedExpiry {
+    if (has_bad_expiry) this.#options.codec.report(BAD_EXPIRY, session_key);
     this.#session_key = this.#options.store.text_is_key === true ? session_data : session_key;
     this.#baseline = { session_data, texts, written: true };
     this.#isUnreadable = false;

@@ -256,6 +256,50 @@ describe('Session', () => {
     }
   });
 
+  describe('with an expiry that nobody can read', () => {
+    let heard: [string, string | null][];
+    beforeEach(() => {
+      heard = [];
+      codec = new SessionCodec(settings, { now: () => now, onSuspicious: (...line) => heard.push(line) });
+    });
+
+    for (const stored of ['"soon"', '"2026-02-30"', '[1]', '{"a":1}', '1e300', '9'.repeat(400), 'NaN', '""']) {
+      it(`ends with the browser, the row after SESSION_COOKIE_AGE, and is reported at each save: ${stored.slice(0, 20)}`, async () => {
+        const key = await row(`{"_session_expiry":${stored}}`);
+        const session = await open(key);
+        expect(session.get_expire_at_browser_close()).to.equal(true);
+        expect(heard).to.deep.equal([]);
+        session.set('a', 1);
+        expect(await session.save()).to.deep.equal({
+          max_age: null,
+          expire_date: new Date((now + settings.SESSION_COOKIE_AGE) * 1000),
+        });
+        expect(heard).to.deep.equal([
+          [
+            'Session expiry cannot be read: what lies under _session_expiry is no expiry, so the session ends with the browser.',
+            key,
+          ],
+        ]);
+        session.set_expiry(60);
+        expect((await session.save()).max_age).to.equal(60);
+        expect(heard).to.have.length(1);
+      });
+    }
+
+    it('is none of what Python 3.11 reads', async () => {
+      for (const text of ['2091-02-03T09:35:06+0530', '20910203T040506Z', '2091-W05-6T04:05:06Z']) {
+        const session = await open(await row(`{"_session_expiry":"${text}"}`));
+        session.set('a', 1);
+        const { max_age, expire_date } = await session.save();
+        expect([expire_date.toISOString(), max_age]).to.deep.equal([
+          '2091-02-03T04:05:06.000Z',
+          Date.parse('2091-02-03T04:05:06Z') / 1000 - now,
+        ]);
+      }
+      expect(heard).to.deep.equal([]);
+    });
+  });
+
   describe('keys', () => {
     it('are tried anew when one is taken', async () => {
       const taken = await row('{"theirs":1}');
