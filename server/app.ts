@@ -75,6 +75,7 @@ export function createApp(options: AppOptions): Koa {
       now,
       logger: log,
       session_hash: sessionHash,
+      warn_unsaved: !production,
       ...(metrics && { observe: metrics.session }),
     }),
   );

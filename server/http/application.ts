@@ -5,6 +5,8 @@ export interface Application {
   readonly context: object;
   readonly request: object;
   readonly response: object;
+  /** NODE_ENV as Koa takes it. */
+  readonly env?: string;
 }
 
 export interface Members {

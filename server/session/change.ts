@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.js';
 import { join_members } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
-import { type DictionarySettings, EXPIRY, SessionDictionary } from './dictionary.js';
+import { type DictionarySettings, DOCUMENT, EXPIRY, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts } from './document.js';
 import type { SessionChange } from './store.js';
 
@@ -17,21 +17,24 @@ export interface SavedExpiry {
 export interface Change extends SessionChange, SavedExpiry {
   readonly texts: MemberTexts;
   /** Whether `_session_expiry` says something else than an end, so that this one is the settings'. */
-  readonly has_bad_expiry: boolean;
+  readonly hasBadExpiry: boolean;
 }
+
+export const BAD_EXPIRY =
+  'Session expiry cannot be read: what lies under _session_expiry is no expiry, so the session ends with the browser.';
 
 /** These members as a row that is written now. */
 export function changeOf(texts: MemberTexts, codec: SessionCodec, settings: DictionarySettings, now: Clock): Change {
   const view = new FreshDictionary(Document.fromTexts(texts), settings, now);
   const modification = now();
   const stored = view.get(EXPIRY);
-  const ends_with_browser = view.get_expire_at_browser_close();
+  const endsWithBrowser = view.get_expire_at_browser_close();
   return {
     texts,
     session_data: codec.encode(join_members(texts)),
     expire_date: view.get_expiry_date({ modification }),
-    has_bad_expiry: ends_with_browser && stored !== null && stored !== 0 && stored !== false,
-    max_age: ends_with_browser ? null : view.get_expiry_age({ modification }),
+    hasBadExpiry: endsWithBrowser && stored !== null && stored !== 0 && stored !== false,
+    max_age: endsWithBrowser ? null : view.get_expiry_age({ modification }),
   };
 }
 
@@ -44,7 +47,7 @@ export class FreshDictionary extends SessionDictionary {
     this.#document = document;
   }
 
-  protected override get document(): Document {
+  protected override get [DOCUMENT](): Document {
     this.accessed = true;
     return this.#document;
   }

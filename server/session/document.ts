@@ -97,6 +97,14 @@ export class Document {
     return [...(this.#members ?? this.#texts).keys()];
   }
 
+  /** The keys of lists and dictionaries that somebody changed inside, so that they are no longer what `base` holds. */
+  changedInside(base: MemberTexts): string[] {
+    const looked = [...(this.#members ?? this.#looked ?? [])];
+    return looked
+      .filter(([key, member]) => isMutable(member.value) && memberText(member) !== base.get(key))
+      .map(([key]) => key);
+  }
+
   /** Every member's JSON text: as it was read, or printed anew if it was set or changed inside. Not to be changed. */
   texts(): MemberTexts {
     const members = this.#members ?? this.#looked ?? [];

@@ -11,7 +11,7 @@
  */
 import { ValueError } from '../errors.js';
 import { type TimeDelta, total_seconds } from '../http/http_date.js';
-import { read_iso_date } from './iso_date.js';
+import { readIsoDate } from './iso_date.js';
 import { momentOfWallClock, wallClock } from './time_zone.js';
 
 /** Seconds, 0 for the browser's end, a moment as Date or ISO text, a span from now, or null for the settings' rule. */
@@ -61,7 +61,7 @@ const isRepresentable = (time: number): boolean => time >= FIRST_MOMENT && time 
  * USE_TZ = False: local time in its TIME_ZONE, or UTC where that is not given.
  */
 function parseIsoDate(text: string, time_zone: string | undefined): Moment | undefined {
-  const date = read_iso_date(text);
+  const date = readIsoDate(text);
   if (date === undefined) return undefined;
   const { wall, microseconds, offset } = date;
   if (offset === undefined) {

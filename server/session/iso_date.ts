@@ -159,7 +159,7 @@ function characterLength(code: number): number {
  * The date that the text is; undefined where Python raises ValueError. 24:00 is the midnight after, as from Python 3.14
  * on. What it means for a date without an offset to be some moment is the caller's.
  */
-export function read_iso_date(text: string): IsoDate | undefined {
+export function readIsoDate(text: string): IsoDate | undefined {
   const bytes = Buffer.from(text);
   if (bytes.length < 7) return undefined;
   const end = dateEnd(bytes);

@@ -19,6 +19,7 @@ import {
 } from './response.js';
 import type { Session } from './session.js';
 import type { SessionStore } from './store.js';
+import { warnUnsaved } from './unsaved.js';
 import { VerifiedTexts } from './verified.js';
 
 declare module 'koa' {
@@ -40,6 +41,11 @@ export interface SessionsOptions {
   readonly logger?: Pick<Logger, 'warn'>;
   /** A name for a session's key that `logger` may have: a keyed hash of it. */
   readonly session_hash?: (session_key: string) => string;
+  /**
+   * Tell `logger` when a list or dictionary in the session was changed in place and nothing saved it. True unless the
+   * application's `env` is production (NODE_ENV, where Koa looks).
+   */
+  readonly warn_unsaved?: boolean;
   /** Told what happens to sessions, for counters. */
   readonly observe?: (event: SessionEvent) => void;
 }
@@ -54,6 +60,7 @@ export interface SessionsOptions {
  */
 export function sessions(app: Application, options: SessionsOptions): Koa.Middleware {
   const { settings, store, logger, session_hash, observe, now = systemClock } = options;
+  const { warn_unsaved = app.env !== 'production' } = options;
   const cookies = { settings, now };
   installCookies(app, cookies);
   installDelegate(app.context);
@@ -86,6 +93,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
     }
     const finishing = response.finish();
     if (finishing !== undefined) await finishing;
+    if (warn_unsaved && ctx.res !== undefined && ctx.res.statusCode < 500) warnUnsaved(session, logger);
   }
 
   return function sessions(ctx, next) {

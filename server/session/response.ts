@@ -121,7 +121,7 @@ export class SessionResponse implements HeadWork {
     const { SESSION_SAVE_EVERY_REQUEST, SESSION_SAVE_UNCHANGED_AFTER } = this.options.settings;
     const wanted = session.modified || (SESSION_SAVE_EVERY_REQUEST && !this.#committed);
     if (!wanted || session.is_empty() || status >= 500) return false;
-    if (!session.modified && session.has_unreadable_row) return false;
+    if (!session.modified && session.hasUnreadableRow) return false;
     return SESSION_SAVE_UNCHANGED_AFTER === 0 || !session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER);
   }
 
@@ -129,8 +129,8 @@ export class SessionResponse implements HeadWork {
   #hasRow(): boolean {
     // The first look drops the key of a row that is not there.
     this.session.has_key('');
-    const { session_key, has_unreadable_row } = this.session;
-    return session_key !== null && !has_unreadable_row && this.options.store.text_is_key !== true;
+    const { session_key, hasUnreadableRow } = this.session;
+    return session_key !== null && !hasUnreadableRow && this.options.store.text_is_key !== true;
   }
 
   async #keep(status: number): Promise<void> {

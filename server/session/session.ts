@@ -3,14 +3,17 @@ import { type Clock, systemClock } from '../clock.js';
 import { CreateError, UpdateError, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { print_json } from '../signing/python_json.js';
-import { type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
+import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
 import { type SessionCodec, Unreadable } from './codec.js';
-import { type DictionarySettings, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
+import { type DictionarySettings, DOCUMENT, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
 import type { SessionEvent } from './events.js';
 import { new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
+import type { Misspelling } from './misspelling.js';
+import { readRow, theirsOf } from './row.js';
 import type { SessionStore } from './store.js';
+import { CHANGED_INSIDE } from './unsaved.js';
 import type { VerifiedTexts } from './verified.js';
 
 export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
@@ -40,9 +43,6 @@ interface Baseline {
 /** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
 type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
 
-const BAD_EXPIRY =
-  'Session expiry cannot be read: what lies under _session_expiry is no expiry, so the session ends with the browser.';
-
 /** How often `create` tries another key. 36^32 keys: a second try means a broken random source. */
 const CREATE_TRIES = 10;
 
@@ -54,6 +54,7 @@ const CREATE_TRIES = 10;
 export class Session extends SessionDictionary {
   /** Item access, where item_access.ts wraps the session as the middleware does. */
   [key: string]: unknown;
+  [misspelling: Misspelling]: never;
   readonly #options: SessionOptions;
   readonly #now: Clock;
   #session_key: string | null;
@@ -82,7 +83,7 @@ export class Session extends SessionDictionary {
    * Whether the row under this key is Django's alone: signed with our key, and larger, deeper or of another kind than we
    * read. The session is empty then, and whatever is written goes into a row of its own under a new key.
    */
-  get has_unreadable_row(): boolean {
+  get hasUnreadableRow(): boolean {
     this.#document ??= this.#open();
     return this.#isUnreadable;
   }
@@ -106,7 +107,7 @@ export class Session extends SessionDictionary {
     }
   }
 
-  protected override get document(): Document {
+  protected override get [DOCUMENT](): Document {
     this.accessed = true;
     this.#document ??= this.#open();
     return this.#document;
@@ -141,13 +142,15 @@ export class Session extends SessionDictionary {
   /** Remove everything at once. The row stays; the empty dictionary is saved into it. */
   clear(): void {
     // Opened first, so that a save knows which text it replaces.
-    this.#document = this.document.size > 0 ? Document.empty() : this.document;
+    this.#document = this[DOCUMENT].size > 0 ? Document.empty() : this[DOCUMENT];
     this.modified = true;
   }
 
-  /** Whether a row has this key, expired or not. */
-  async exists(session_key: string): Promise<boolean> {
-    return isStorable(session_key) && (await this.#options.store.exists(session_key));
+  /** Whether a row has this key, expired or not; null and undefined are no key. */
+  async exists(session_key: string | null | undefined): Promise<boolean> {
+    return (
+      typeof session_key === 'string' && isStorable(session_key) && (await this.#options.store.exists(session_key))
+    );
   }
 
   /** Take a new key and add its row, with what the dictionary holds if it was in use. A former row stays. */
@@ -169,7 +172,7 @@ export class Session extends SessionDictionary {
    */
   async save(must_create = false): Promise<SavedExpiry> {
     if (must_create) this.#document ??= Document.empty();
-    const { document } = this;
+    const document = this[DOCUMENT];
     const session_key = this.#session_key;
     if (session_key === null || (this.#isUnreadable && !must_create)) return this.create();
     const base = this.#baseline;
@@ -195,7 +198,7 @@ export class Session extends SessionDictionary {
    * written itself, since the visitor is to get that row's cookie.
    */
   was_saved_within(seconds: number): boolean {
-    const { document } = this;
+    const document = this[DOCUMENT];
     const base = this.#baseline;
     // An empty one may be a text that could not be verified: nothing in it is to be believed.
     if (base === undefined || base.written || base.texts.size === 0) return false;
@@ -217,7 +220,7 @@ export class Session extends SessionDictionary {
    * @throws StoreUnavailable when `change` keeps others waiting for more than 4 seconds (engine db)
    */
   async atomic<T>(change: (fresh: SessionDictionary) => T | Promise<T>): Promise<T> {
-    const mine = this.document.texts();
+    const mine = this[DOCUMENT].texts();
     const session_key = this.#session_key;
     const base = this.#baseline;
     if (session_key === null || base === undefined) {
@@ -244,7 +247,7 @@ export class Session extends SessionDictionary {
    * @throws UpdateError when the old row is gone: a logout elsewhere is final
    */
   async cycle_key(): Promise<void> {
-    const mine = this.document.texts();
+    const mine = this[DOCUMENT].texts();
     const old_key = this.#session_key;
     const base = this.#baseline;
     if (old_key === null || base === undefined) {
@@ -306,24 +309,20 @@ export class Session extends SessionDictionary {
   }
 
   #read(session_data: string): MemberTexts | Unreadable {
-    const { verified, codec } = this.#options;
-    const key = this.#session_key;
-    const texts = verified?.read(session_data, key) ?? codec.members(session_data, key) ?? new Map<string, string>();
-    if (texts instanceof Unreadable) {
-      codec.report(`Session data cannot be read here, and its row is left as it is. ${texts.reason}`, key);
-    }
-    return texts;
+    return readRow(session_data, this.#session_key, this.#options);
   }
 
-  /** What somebody else wrote into this session's row meanwhile. */
   #theirs(session_data: string): MemberTexts {
-    const texts = this.#read(session_data);
-    if (!(texts instanceof Unreadable)) return texts;
-    throw new UpdateError(`Somebody else changed the session to what cannot be read here. ${texts.reason}`);
+    return theirsOf(this.#read(session_data));
+  }
+
+  /** The keys of lists and dictionaries that were changed inside since the row was last read or written. */
+  [CHANGED_INSIDE](): string[] {
+    return this.#baseline === undefined ? [] : (this.#document?.changedInside(this.#baseline.texts) ?? []);
   }
 
   async #insert(session_key: string): Promise<SavedExpiry> {
-    const change = this.#change(this.document.texts());
+    const change = this.#change(this[DOCUMENT].texts());
     await this.#options.store.create({ session_key, ...change });
     return this.#wrote(session_key, change);
   }
@@ -366,8 +365,8 @@ export class Session extends SessionDictionary {
     return changeOf(texts, codec, settings, this.#now);
   }
 
-  #wrote(session_key: string, { session_data, texts, expire_date, max_age, has_bad_expiry }: Change): SavedExpiry {
-    if (has_bad_expiry) this.#options.codec.report(BAD_EXPIRY, session_key);
+  #wrote(session_key: string, { session_data, texts, expire_date, max_age, hasBadExpiry }: Change): SavedExpiry {
+    if (hasBadExpiry) this.#options.codec.report(BAD_EXPIRY, session_key);
     this.#session_key = this.#options.store.text_is_key === true ? session_data : session_key;
     this.#baseline = { session_data, texts, written: true };
     this.#isUnreadable = false;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { read_iso_date } from '../../server/session/iso_date.js';
+import { readIsoDate } from '../../server/session/iso_date.js';
 
 type Entry = readonly [text: string, seconds: number | null, microseconds: number, hasOffset: boolean];
 
@@ -13,7 +13,7 @@ const { python, entries } = JSON.parse(readFileSync(path.join(import.meta.dirnam
 
 /** As an entry of the file has it; null for no date. */
 function reading(text: string): readonly unknown[] | null {
-  const date = read_iso_date(text);
+  const date = readIsoDate(text);
   if (date === undefined) return null;
   const { wall, microseconds, offset = { seconds: 0, microseconds: 0 } } = date;
   const left = microseconds - offset.microseconds;
@@ -21,7 +21,7 @@ function reading(text: string): readonly unknown[] | null {
   return [wall - offset.seconds + carried, left - carried * 1_000_000, date.offset !== undefined];
 }
 
-describe('read_iso_date', () => {
+describe('readIsoDate', () => {
   it(`reads and refuses what Python ${python} does, to the microsecond`, () => {
     const wrong: string[] = [];
     for (const [text, ...expected] of entries) {
