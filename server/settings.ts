@@ -194,7 +194,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_MAX_BYTES: size(
     4_194_304,
     1024,
-    'The largest session that is read or written, uncompressed. A larger one reads as empty.',
+    'The largest session that is read or written, uncompressed. A larger one that Django wrote reads as empty; its row is never overwritten.',
     'bytes',
   ),
   SESSION_FILE_PATH: {

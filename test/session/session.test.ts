@@ -1,6 +1,13 @@
 import { format, inspect } from 'node:util';
 import { AssertionError, expect } from 'chai';
-import { CreateError, KeyError, StoreUnavailable, SuspiciousOperation, UpdateError } from '../../server/errors.js';
+import {
+  CreateError,
+  KeyError,
+  StoreUnavailable,
+  SuspiciousOperation,
+  UpdateError,
+  ValueError,
+} from '../../server/errors.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { withItemAccess } from '../../server/session/item_access.js';
 import { new_session_key } from '../../server/session/key.js';
@@ -89,6 +96,15 @@ describe('Session', () => {
       }
       expect(() => session.update({ a: 2, b: undefined })).to.throw(TypeError);
       expect(session.items()).to.deep.equal([['a', 1]]);
+    });
+
+    it('refuses at once a value that lies deeper than every Django can read', async () => {
+      const nest = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+      const session = await open();
+      session.set('a', nest(900));
+      expect(() => session.set('a', nest(901))).to.throw(ValueError, /more than 900 deep/);
+      await session.save();
+      expect(await json(session.session_key)).to.have.length('{"a":}'.length + 1800);
     });
 
     it('lets setdefault keep what is there', async () => {
