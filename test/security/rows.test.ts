@@ -53,6 +53,9 @@ describe('security: hostile rows', function () {
   let user_id: number;
 
   before(async () => {
+    // Made before the server runs: while the process is busy with it, connections that are kept would time out.
+    large();
+    million();
     database = await testDatabase();
     planted = new Planted(database.knex);
     server = await startServer({ DATABASE_URL: database.url, SESSION_COOKIE_AGE: '3600' });
