@@ -26,6 +26,12 @@ export const DOCUMENT = Symbol('koa-django-session.document');
 /** The pairs that may be shown to anybody. */
 export const SHOWN = Symbol('koa-django-session.shown');
 
+/** Whether the row is known to be gone while nobody has looked: the first access would drop the key. */
+export const IS_GONE = Symbol('koa-django-session.isGone');
+
+/** What util.inspect asks of what it is to show (node:util, util.inspect.custom). */
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
+
 /** util.inspect, as it is handed to what inspects itself. */
 type Inspect = (value: unknown, options: object) => string;
 
@@ -142,7 +148,9 @@ export abstract class SessionDictionary {
   }
 
   /** For console.log and util.inspect: as toJSON. It is no access, so that looking at a session changes no answer. */
-  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
+  [INSPECT](_depth: number, options: object, inspect: Inspect): string {
+    // Called on the proxy, so that it reaches what is private through methods alone.
+    if (this[IS_GONE]()) return 'Session {}';
     const { accessed } = this;
     try {
       return `Session ${inspect(Object.fromEntries(this[SHOWN]()), options)}`;
@@ -151,6 +159,10 @@ export abstract class SessionDictionary {
     } finally {
       this.accessed = accessed;
     }
+  }
+
+  protected [IS_GONE](): boolean {
+    return false;
   }
 
   /** What a text or a number is made of; no key is ever asked for it. */

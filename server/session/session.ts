@@ -5,7 +5,7 @@ import type { Settings } from '../settings.js';
 import { print_json } from '../signing/python_json.js';
 import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
 import { type SessionCodec, Unreadable } from './codec.js';
-import { type DictionarySettings, DOCUMENT, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
+import { type DictionarySettings, DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
 import type { SessionEvent } from './events.js';
 import { new_session_key, valid_session_key } from './key.js';
@@ -111,6 +111,11 @@ export class Session extends SessionDictionary {
     this.accessed = true;
     this.#document ??= this.#open();
     return this.#document;
+  }
+
+  protected override [IS_GONE](): boolean {
+    const row = this.#document === undefined ? this.#loaded : undefined;
+    return row !== undefined && 'session_data' in row && row.session_data === null;
   }
 
   /**

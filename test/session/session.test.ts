@@ -282,11 +282,16 @@ describe('Session', () => {
         expect('_auth_user_hash' in session).to.equal(true);
       });
 
-      it('and neither is it changed by that, nor is being printed an access', () => {
+      it('and neither is it changed by that, nor is being printed an access', async () => {
         inspect(session);
         expect([session.accessed, session.modified]).to.deep.equal([false, false]);
         JSON.stringify(session);
         expect([session.accessed, session.modified]).to.deep.equal([true, false]);
+        // A cookie whose row is gone is deleted at the first access, and not by a look.
+        const gone = new_session_key();
+        const stale = await open(gone);
+        expect(inspect(stale)).to.equal('Session {}');
+        expect([stale.session_key, stale.is_empty()]).to.deep.equal([gone, false]);
       });
 
       it('also with integers that only a bigint holds', async () => {
