@@ -12,8 +12,8 @@ import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured } from '../../server/errors.js';
 import { ServerProcess } from '../fire/processes.js';
 import { until } from '../fire/until.js';
-import { NASTY_PASSWORDS, partOf } from '../support/passwords.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { NASTY_PASSWORDS, partOf } from '../support/passwords.js';
 import { reasonOf } from '../support/reason.js';
 
 /** The refusal; undefined when there is none. */

@@ -6,7 +6,7 @@ import { boundaryOf } from '../../server/http/boundary.js';
 import { Uploads } from '../../server/http/incoming_file.js';
 import type { MultiValueDict } from '../../server/http/multi_value_dict.js';
 import { MultipartReader } from '../../server/http/multipart.js';
-import { type UploadedFile, TemporaryUploadedFile } from '../../server/http/uploaded_file.js';
+import { TemporaryUploadedFile, type UploadedFile } from '../../server/http/uploaded_file.js';
 import { settings } from './serve.js';
 
 interface Read {
