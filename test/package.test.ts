@@ -44,6 +44,15 @@ describe('the package', () => {
     expect(stdout).to.contain('clearsessions');
   });
 
+  it('has the engine for Django in it, which the command prints from the build', async function () {
+    this.timeout(30_000);
+    const command = manifest.bin['koa-django-session'] ?? '';
+    const { stdout } = await run(process.execPath, [path.join(root, command), 'django-engine']);
+    expect(stdout).to.equal(readFileSync(path.join(root, 'server/django/sessions.py'), 'utf8'));
+    const packed = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
+    expect(packed.stdout).to.contain('"server/django/sessions.py"');
+  });
+
   it('loads none of its optional parts before they are used', () => {
     const loaded = staticImports(path.join(root, 'dist/server/index.js'));
     const heavy = /^(svg-captcha|@resvg|@node-rs|redis|nunjucks|koa-views|koa-static|pino|prom-client|@koa\/router)/;

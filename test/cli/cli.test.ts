@@ -15,7 +15,16 @@ import { emptyDatabase, type TestDatabase, testDatabase } from '../support/datab
 import { partOf } from '../support/passwords.js';
 
 const KEY = 'a key that only the tests of the command line use';
-const COMMANDS = ['migrate', 'migrate:status', 'migrate:rollback', 'createuser', 'clearsessions', 'inspect', 'doctor'];
+const COMMANDS = [
+  'migrate',
+  'migrate:status',
+  'migrate:rollback',
+  'createuser',
+  'clearsessions',
+  'inspect',
+  'doctor',
+  'django-engine',
+];
 
 interface Ended {
   readonly code: number | null;

@@ -111,7 +111,8 @@ export async function stopServers(): Promise<void> {
   await Promise.all([...running].map((server) => server.stop()));
 }
 
-function pythonEnv(values: Values): NodeJS.ProcessEnv {
+/** The environment of a Python process that tests start. */
+export function pythonEnv(values: Values): NodeJS.ProcessEnv {
   // Byte code stays out of the repository's folders.
   return { ...process.env, ...values, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' };
 }

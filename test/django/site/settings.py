@@ -27,7 +27,12 @@ DATABASES = {
         "CONN_MAX_AGE": None,
     }
 }
-SESSION_ENGINE = os.environ.get("SESSION_ENGINE", "django.contrib.sessions.backends.db")
+# DJANGO_SESSION_ENGINE where it is another than the Koa half's.
+SESSION_ENGINE = (
+    os.environ.get("DJANGO_SESSION_ENGINE")
+    or os.environ.get("SESSION_ENGINE")
+    or "django.contrib.sessions.backends.db"
+)
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 USE_TZ = os.environ.get("USE_TZ", "1") == "1"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.contrib import messages
 from django.contrib.auth import get_user_model, hashers, update_session_auth_hash
 from django.core.signing import BadSignature
+from django.db import connection
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.views.decorators.csrf import csrf_exempt
@@ -49,12 +50,21 @@ def perform(request, name, *arguments):
         del session[arguments[0]]
     elif name in ("keys", "values", "items"):
         return list(getattr(session, name)())
+    elif name == "wait_for":
+        wait_for(arguments[0])
     elif name == "set_expiry":
         session.set_expiry(expiry(arguments[0]))
     elif name in SESSION_METHODS:
         return getattr(session, name)(*arguments)
     else:
         raise NotImplementedError(name)
+
+
+def wait_for(number):
+    """Wait until nobody holds this advisory lock, which a test takes to let other requests pass."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [number])
+        cursor.execute("SELECT pg_advisory_unlock_shared(%s)", [number])
 
 
 SESSION_METHODS = (
