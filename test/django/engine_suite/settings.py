@@ -10,14 +10,9 @@ USE_TZ = True
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "engine_suite.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-INSTALLED_APPS = [
-    "django.contrib.contenttypes",
-    "django.contrib.auth",
-    "django.contrib.sessions",
-    "engine_suite",
-]
+INSTALLED_APPS = ["django.contrib.sessions", "engine_suite"]
 # Tables straight from the models: one of ours inherits from Django's, which has migrations.
-MIGRATION_MODULES = {"contenttypes": None, "auth": None, "sessions": None}
+MIGRATION_MODULES = {"sessions": None}
 MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
 
 

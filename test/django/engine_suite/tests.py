@@ -53,11 +53,7 @@ def read(session_key, store=SessionStore):
     return dict(store(session_key).items())
 
 
-class EngineTestCase(TransactionTestCase):
-    databases = {"default", "other"}
-
-
-class FormatTests(EngineTestCase):
+class FormatTests(TransactionTestCase):
     def test_signs_with_the_salt_of_django(self):
         self.assertEqual(SessionStore().key_salt, DjangoStore().key_salt)
 
@@ -67,7 +63,7 @@ class FormatTests(EngineTestCase):
         self.assertEqual(read(session_key, DjangoStore), {"a": 1, "b": 2})
 
 
-class JoinTests(EngineTestCase):
+class JoinTests(TransactionTestCase):
     def test_keeps_the_keys_that_two_requests_add(self):
         session_key = stored({"a": 0})
         mine = opened(session_key)
@@ -198,7 +194,7 @@ class JoinTests(EngineTestCase):
         self.assertEqual(read(session_key), {"a": 0, "b": 1, "c": 2})
 
 
-class LoginTests(EngineTestCase):
+class LoginTests(TransactionTestCase):
     def test_refuses_to_join_two_logins(self):
         session_key = stored({"a": 0})
         mine = opened(session_key)
@@ -236,7 +232,7 @@ class LoginTests(EngineTestCase):
         self.assertEqual(read(session_key), {"a": 1, **LOGIN})
 
 
-class DeletedTests(EngineTestCase):
+class DeletedTests(TransactionTestCase):
     def setUp(self):
         session_key = stored({"a": 0})
         self.mine = opened(session_key)
@@ -276,7 +272,7 @@ class DeletedTests(EngineTestCase):
         self.assertEqual(read(late.session_key), {"b": 1})
 
 
-class CycleKeyTests(EngineTestCase):
+class CycleKeyTests(TransactionTestCase):
     def test_moves_what_others_wrote_meanwhile(self):
         session_key = stored({"a": 0})
         mine = opened(session_key)
@@ -322,7 +318,7 @@ class CycleKeyTests(EngineTestCase):
         self.assertEqual(read(mine.session_key), {"a": 1})
 
 
-class AtomicTests(EngineTestCase):
+class AtomicTests(TransactionTestCase):
     def test_changes_the_values_as_they_are_now(self):
         session_key = stored({"n": 0})
         mine = opened(session_key)
@@ -375,7 +371,7 @@ class AtomicTests(EngineTestCase):
         self.assertEqual(read(mine.session_key), {"n": 1})
 
 
-class ThreadTests(EngineTestCase):
+class ThreadTests(TransactionTestCase):
     WRITERS = 12
 
     def run_together(self, work):
@@ -441,7 +437,7 @@ class ThreadTests(EngineTestCase):
         self.assertEqual(list(Session.objects.values_list("session_key", flat=True)), [new_key])
 
 
-class TransactionTests(EngineTestCase):
+class TransactionTests(TransactionTestCase):
     def test_saves_again_what_a_rollback_took_back(self):
         session_key = stored({"a": 0})
         mine = opened(session_key)
@@ -480,7 +476,7 @@ class TransactionTests(EngineTestCase):
         self.assertEqual(read(session_key), {"a": 0, "c": 2, "d": 3})
 
 
-class SignalTests(EngineTestCase):
+class SignalTests(TransactionTestCase):
     def test_sends_the_signals_of_a_model_that_is_saved(self):
         session_key = stored({"a": 0})
         heard = []
@@ -502,7 +498,7 @@ class SignalTests(EngineTestCase):
         self.assertEqual(heard[-1], (False, {"a": 0, "b": 3, "c": 2}))
 
 
-class ModelTests(EngineTestCase):
+class ModelTests(TransactionTestCase):
     def test_fills_a_column_from_the_joined_values(self):
         session_key = stored({"a": 0}, AccountStore)
         mine, theirs = opened(session_key, AccountStore), opened(session_key, AccountStore)
@@ -570,7 +566,9 @@ class Other:
 
 
 @override_settings(DATABASE_ROUTERS=["engine_suite.tests.Other"])
-class RouterTests(EngineTestCase):
+class RouterTests(TransactionTestCase):
+    databases = {"default", "other"}
+
     def test_writes_where_the_router_says(self):
         session_key = stored({"a": 0})
         mine = opened(session_key)
@@ -583,7 +581,7 @@ class RouterTests(EngineTestCase):
         self.assertEqual(read(mine.session_key), {"a": 0, "b": 1, "c": 2, "d": 3})
 
 
-class MiddlewareTests(EngineTestCase):
+class MiddlewareTests(TransactionTestCase):
     def setUp(self):
         self.session_key = stored({"a": 0})
         self.client = Client()
@@ -607,7 +605,7 @@ class MiddlewareTests(EngineTestCase):
 
 
 @unittest.skipIf(django.VERSION < (5, 1), "Django has no asynchronous sessions before 5.1")
-class AsyncTests(EngineTestCase):
+class AsyncTests(TransactionTestCase):
     async def astored(self, values, store=SessionStore):
         session = store()
         await session.aupdate(values)

@@ -8,8 +8,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { print_json } from '../../../server/signing/python_json.js';
 import { Browser } from '../browser.js';
+import { engineProject } from '../engine.js';
 import { since } from '../environments.js';
-import { eachDjango, type Op, type Outcome, type Pair, SIDES, type Side, tryOps } from '../pairs.js';
+import { eachDjango, type Op, type Outcome, type Pair, pairOf, SIDES, type Side, tryOps } from '../pairs.js';
 
 const SEQUENCES = Number(process.env['DJANGO_SEQUENCES'] ?? 300);
 const SEED = process.env['DJANGO_SEED'];
@@ -145,10 +146,23 @@ async function play(pair: Pair, steps: readonly Step[]): Promise<void> {
 }
 
 await eachDjango((django, pair) => {
+  const compare = async (both: Pair, numRuns: number): Promise<void> => {
+    const property = fc.asyncProperty(sequences(since(django, 4, 1)), (steps) => play(both, steps));
+    await fc.assert(property, { numRuns, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
+  };
+
   it(`${SEQUENCES} sequences of operations by two sides`, async function () {
     this.timeout(60_000 + SEQUENCES * 2_000);
-    const both = await pair();
-    const property = fc.asyncProperty(sequences(since(django, 4, 1)), (steps) => play(both, steps));
-    await fc.assert(property, { numRuns: SEQUENCES, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
+    await compare(await pair(), SEQUENCES);
+  });
+
+  it('a third as many with the session engine of django-engine at Django', async function () {
+    this.timeout(60_000 + SEQUENCES * 2_000);
+    const project = await engineProject();
+    try {
+      await compare(await pairOf(django, project.values), Math.ceil(SEQUENCES / 3));
+    } finally {
+      await project.remove();
+    }
   });
 });

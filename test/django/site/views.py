@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model, hashers, update_session_auth_hash
+from django.contrib.sessions.backends.base import UpdateError
 from django.core.signing import BadSignature
 from django.db import connection
 from django.http import HttpResponse
@@ -33,6 +34,8 @@ def ops(request):
     for name, *arguments in json.loads(request.body)["ops"]:
         try:
             results.append(perform(request, name, *arguments))
+        except UpdateError:
+            results.append({"raises": "UpdateError"})
         except Exception as error:
             results.append({"raises": type(error).__name__})
     session = request.session
