@@ -16,7 +16,8 @@ export type ErrorCode =
   | 'SUSPICIOUS_OPERATION'
   | 'REQUEST_DATA_TOO_BIG'
   | 'SCHEMA_MISMATCH'
-  | 'ROWS_AT_STAKE';
+  | 'ROWS_AT_STAKE'
+  | 'MESSAGE_FAILURE';
 
 interface DjangoErrorOptions {
   readonly cause?: unknown;
@@ -140,4 +141,9 @@ export class RowsAtStake extends DjangoError {
 export interface TableRows {
   readonly table: string;
   readonly rows: number;
+}
+
+/** A message was added where nothing keeps it (django.contrib.messages.api.MessageFailure). */
+export class MessageFailure extends DjangoError {
+  readonly code: ErrorCode = 'MESSAGE_FAILURE';
 }

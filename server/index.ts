@@ -18,6 +18,7 @@ export {
 } from './db/migrate.js';
 export * from './errors.js';
 export * from './http/index.js';
+export * from './messages/public.js';
 export type { Logger } from './ops/logger.js';
 export * from './session/index.js';
 export { openStore } from './session/stores/index.js';

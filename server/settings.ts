@@ -7,12 +7,14 @@ import {
   ANY,
   ATTRIBUTE,
   boolean,
+  dottedPath,
   integer,
   list,
   oneOf,
   orNone,
   sameSite,
   TOKEN,
+  tags,
   text,
   timeZone,
 } from './settings/readers.js';
@@ -61,6 +63,10 @@ export interface Settings {
   readonly CSRF_HEADER_NAME: string;
   readonly CSRF_TRUSTED_ORIGINS: readonly string[];
   readonly CSRF_USE_SESSIONS: boolean;
+
+  readonly MESSAGE_STORAGE: string;
+  readonly MESSAGE_LEVEL: number;
+  readonly MESSAGE_TAGS: Readonly<Record<number, string>>;
 
   readonly LOGIN_URL: string;
   readonly LOGIN_REDIRECT_URL: string;
@@ -137,6 +143,13 @@ function engine(value: unknown): string | undefined {
 export function engineName(settings: Pick<Settings, 'SESSION_ENGINE'>): SessionEngine {
   return settings.SESSION_ENGINE.slice(ENGINE_PREFIX.length) as SessionEngine;
 }
+
+export const MESSAGE_STORAGES = ['fallback', 'cookie', 'session'] as const;
+export type MessageStorage = (typeof MESSAGE_STORAGES)[number];
+
+/** The short name of a checked MESSAGE_STORAGE. */
+export const messageStorage = (settings: Pick<Settings, 'MESSAGE_STORAGE'>): MessageStorage =>
+  settings.MESSAGE_STORAGE.split('.').at(-2) as MessageStorage;
 
 /** All settings, in the order in which the README lists them. */
 export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[Name]> } = {
@@ -267,6 +280,25 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     },
   },
   CSRF_USE_SESSIONS: flag(false, 'Keep the CSRF secret in the session instead of a cookie.'),
+  MESSAGE_STORAGE: {
+    default: 'django.contrib.messages.storage.fallback.FallbackStorage',
+    meaning:
+      'Where messages wait for the next page: in a cookie, in the session, or there what does not fit into the cookie.',
+    allowed: `one of ${MESSAGE_STORAGES.join(', ')}, or Django's dotted path of one of them`,
+    read: dottedPath('django.contrib.messages.storage', MESSAGE_STORAGES, 'Storage'),
+  },
+  MESSAGE_LEVEL: {
+    default: 20,
+    meaning: 'Messages of a lower level are not kept: 10 is debug, 20 info, 25 success, 30 warning, 40 error.',
+    allowed: 'a whole number, 0 or more',
+    read: integer(0),
+  },
+  MESSAGE_TAGS: {
+    default: {},
+    meaning: 'Tags of levels, beside those of Django.',
+    allowed: 'an object from level to tag, such as {"50": "critical"}',
+    read: tags,
+  },
   LOGIN_URL: path('/login/', 'Where login_required sends a visitor.'),
   LOGIN_REDIRECT_URL: path('/index1/', 'Where a login goes that has no `next`.'),
   LOGIN_CAPTCHA: {

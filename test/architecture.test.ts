@@ -12,7 +12,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['server/db', 'server/ops'],
   ['server/http', 'config'],
   ['server/session'],
-  ['server/session/stores', 'server/csrf'],
+  ['server/session/stores', 'server/csrf', 'server/messages'],
   ['server/auth', 'server/captcha'],
   ['server/index'],
   ['server/site'],
