@@ -14,6 +14,7 @@ import {
   formBody,
   LoginThrottle,
   ModelBackend,
+  messages,
   refuse_trace,
   type SessionStore,
   security_headers,
@@ -81,7 +82,7 @@ export function createApp(options: AppOptions): Koa {
   );
   // 5. The inner of the two places where errors become pages.
   app.use(onError);
-  // 6. CSRF, which refuses another site's form before it is read; forms; the user.
+  // 6. CSRF, which refuses another site's form before it is read; forms; the user; messages.
   app.use(csrf(app, { settings: django, now }));
   app.use(formBody({ settings: django }));
   app.use(
@@ -94,6 +95,7 @@ export function createApp(options: AppOptions): Koa {
       user_login_failed: (ctx) => log.warn(who(ctx), 'user_login_failed'),
     }),
   );
+  app.use(messages(app, { settings: django, now, debug: !production }));
   // 7. The pages.
   for (const middleware of site.routes) app.use(middleware);
   return app;

@@ -32,6 +32,7 @@ export interface SiteOptions {
  * app.use(csrf(app, { settings }));
  * app.use(formBody({ settings }));
  * app.use(authentication(app, { settings, backends }));
+ * app.use(messages(app, { settings }));
  * for (const middleware of site.routes) app.use(middleware);
  * ```
  */

@@ -4,6 +4,7 @@ import { acceptCaptcha, authenticate, login } from '../index.js';
 import { ANONYMOUS_SESSION_AGE } from './captcha_picture.js';
 import { type Messages, messages } from './i18n.js';
 import { queryField, safeNext } from './next.js';
+import { notice } from './notices.js';
 import { loginWithReport, SECOND_LOGIN_PATH } from './second_login.js';
 import type { Handler, Site } from './site.js';
 
@@ -57,6 +58,7 @@ export function loginAction(site: Site): Handler {
     forgetFormState(ctx);
     if (next === SECOND_LOGIN_PATH) await loginWithReport(ctx, user);
     else await login(ctx, user);
+    notice(ctx, m.notice_logged_in(user.username));
     ctx.set('Cache-Control', 'no-store');
     ctx.redirect(next);
   };

@@ -24,7 +24,7 @@ export function routes(site: Site): Middleware[] {
   get('/index2/', index2(site));
   get('/login/', loginForm(site));
   post('/login/', loginAction(site));
-  post('/logout/', logoutAction());
+  post('/logout/', logoutAction(site));
   get('/captcha/', captchaPicture(site));
   get('/last-visit/', lastVisit(site));
   get('/goods/', goodsList(site));

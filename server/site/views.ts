@@ -6,6 +6,7 @@ import nunjucks from 'nunjucks';
 import { patch_vary_headers } from '../index.js';
 import { pathOf } from '../ops/target.js';
 import { LANGUAGES, type Language, languageOf, languageTag, messages } from './i18n.js';
+import { type Notice, takeNotices } from './notices.js';
 import { staticAddress } from './static_files.js';
 import { VIEWS } from './views_folder.js';
 
@@ -35,6 +36,8 @@ function createEnvironment(): nunjucks.Environment {
 export function markup(html: string): object {
   return new nunjucks.runtime.SafeString(html);
 }
+
+const printable = ({ text, safe, bad }: Notice): object => ({ text: safe ? markup(text) : text, bad });
 
 /** What is said of a user on a page. */
 interface Visitor {
@@ -114,6 +117,8 @@ export class Pages {
       stylesheet: STYLESHEET,
       icon: ICON,
       lab: this.#options.lab,
+      // The page of an error leaves them to the next page: it may be shown outside of the session.
+      notices: visitor === undefined ? [] : takeNotices(ctx).map(printable),
       // null: nobody. undefined: not asked, because the page must not need to know.
       visitor: visitor ?? null,
       asked: visitor !== undefined,

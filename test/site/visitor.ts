@@ -12,6 +12,7 @@ import {
 import { captchaHash } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
 import { exceptions, formBody } from '../../server/http/index.js';
+import { messages } from '../../server/messages/index.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
@@ -58,6 +59,7 @@ export async function startSite(
   app.use(csrf(app, { settings, now }));
   app.use(formBody({ settings }));
   app.use(authentication(app, { settings, backends: [new ModelBackend(users)], now }));
+  app.use(messages(app, { settings, now }));
   for (const middleware of site.routes) app.use(middleware);
   return { ...(await serve(app)), knex, settings, codec: new SessionCodec(settings, { now }), clock };
 }

@@ -15,6 +15,9 @@ export const EN = {
   languages_label: 'Language',
   footer: 'The pages work without scripts. They keep what they know about you in one session row and a few cookies.',
 
+  notice_logged_in: (username: string): string => `You are logged in as ${username} now.`,
+  notice_logged_out: 'You are logged out.',
+
   not_logged_in: 'You are not logged in yet',
   not_logged_in_why: 'No session row in the database belongs to a user in this browser.',
   hello: 'Hello,',

@@ -17,6 +17,9 @@ export const ZH_HANS: Messages = {
   languages_label: '语言',
   footer: '所有页面不用脚本也能使用。关于您的信息只保存在一行会话记录和几个 Cookie 里。',
 
+  notice_logged_in: (username) => `您已登录为 ${username}。`,
+  notice_logged_out: '您已退出登录。',
+
   not_logged_in: '您还没登录',
   not_logged_in_why: '数据库里没有哪一行会话把这个浏览器和某个用户联系起来。',
   hello: '您好，',

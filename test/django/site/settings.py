@@ -33,7 +33,8 @@ SESSION_ENGINE = (
     or os.environ.get("SESSION_ENGINE")
     or "django.contrib.sessions.backends.db"
 )
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+_storage = os.environ.get("MESSAGE_STORAGE", "session")
+MESSAGE_STORAGE = f"django.contrib.messages.storage.{_storage}.{_storage.title()}Storage"
 
 USE_TZ = os.environ.get("USE_TZ", "1") == "1"
 TIME_ZONE = os.environ.get("TIME_ZONE", "Asia/Shanghai")

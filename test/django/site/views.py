@@ -10,6 +10,7 @@ from django.core.signing import BadSignature
 from django.db import connection
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
+from django.utils.safestring import SafeData, mark_safe
 from django.views.decorators.csrf import csrf_exempt
 
 
@@ -107,6 +108,21 @@ def show_messages(request):
         messages.success(request, request.GET["add"], extra_tags="kept")
         return answer({})
     return answer([[message.level, message.message, message.extra_tags] for message in messages.get_messages(request)])
+
+
+@csrf_exempt
+def told(request):
+    """POST [[level, text, extra_tags, safe], ...] leaves messages; GET shows those that wait, which uses them up."""
+    if request.method == "POST":
+        for level, text, extra_tags, safe in json.loads(request.body):
+            messages.add_message(request, level, mark_safe(text) if safe else text, extra_tags)
+        return answer({})
+    return answer(
+        [
+            [message.level, message.message, message.extra_tags, isinstance(message.message, SafeData), message.tags]
+            for message in messages.get_messages(request)
+        ]
+    )
 
 
 def cookies(request):
