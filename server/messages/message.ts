@@ -101,7 +101,7 @@ export function parse_messages(text: string, level_tags: Readonly<Record<number,
 function decode_message(item: unknown, level_tags: Readonly<Record<number, string>>): Message | null {
   if (!Array.isArray(item) || item[0] !== MESSAGE_KEY) return null;
   const [, safe, level, text, extra_tags = null] = item as unknown[];
-  if (typeof level !== 'number' || typeof text !== 'string') return null;
+  if (typeof level !== 'number' || !Number.isFinite(level) || typeof text !== 'string') return null;
   if (extra_tags !== null && typeof extra_tags !== 'string') return null;
   return new Message(Math.trunc(level), safe ? mark_safe(text) : text, extra_tags, level_tags);
 }

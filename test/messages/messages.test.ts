@@ -177,7 +177,7 @@ describe('messages', () => {
         '{',
         '{}',
         '7',
-        '["a", 1, ["__json_message"], ["__json_message", 0, "x", "y"]]',
+        '["a", 1, ["__json_message"], ["__json_message", 0, "x", "y"], ["__json_message", 0, NaN, "y"]]',
         5,
         null,
         [],
