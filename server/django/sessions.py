@@ -21,8 +21,8 @@ earlier one wrote. This engine
 - adds `atomic` (and `aatomic`), for counters and for values that count once.
 
 Write a subclass as Django's manual says under "Extending database-backed session
-engines". Works with Django 3.2 and newer, with each of its databases. As in Django,
-the asynchronous methods need Django 5.1.
+engines". Made for Django 3.2 and newer, tested on PostgreSQL and SQLite. As in
+Django, the asynchronous methods need Django 5.1.
 """
 
 import inspect
