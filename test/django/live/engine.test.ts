@@ -12,7 +12,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { connectKnex } from '../../../server/db/knex.js';
 import { SessionCodec } from '../../../server/session/codec.js';
+import { Session } from '../../../server/session/session.js';
+import { DatabaseStore } from '../../../server/session/stores/db.js';
 import { defineSettings } from '../../../server/settings.js';
 import { parse_json, split_members } from '../../../server/signing/python_json.js';
 import { until } from '../../fire/until.js';
@@ -291,6 +294,31 @@ await eachDjango((django) => {
     expect([...statuses]).to.deep.equal([200]);
     // Those of ours that came before the first of Django's saves are all lost, and all but one of Django's.
     expect(kept.length).to.be.at.most(13);
+  });
+
+  it('atomic of both sides gives each number once', async () => {
+    const pair = await pairOf(django, project.values);
+    const browser = new Browser();
+    await ops(pair, 'django', browser, ['set', 'count', 0]);
+    const settings = defineSettings({ SECRET_KEY });
+    const knex = connectKnex(pair.values.DATABASE_URL, { statement_timeout: 0 });
+    const options = { store: new DatabaseStore(knex), codec, settings, session_key: keyOf(browser) };
+    const ours = async (): Promise<unknown> => {
+      const session = new Session(options);
+      await session.load();
+      return session.atomic((fresh) => {
+        const next = Number(fresh.get('count')) + 1;
+        fresh.set('count', next);
+        return next;
+      });
+    };
+    const theirs = async (): Promise<unknown> => (await ops(pair, 'django', tab(browser), ['count'])).results[0];
+    try {
+      const given = await Promise.all(Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? ours() : theirs())));
+      expect(given.map(Number).sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 20 }, (_, n) => n + 1));
+    } finally {
+      await knex.destroy();
+    }
   });
 
   it(`in ${ROUNDS} random rounds, what was acknowledged is there, and no session comes back`, async function () {

@@ -54,6 +54,8 @@ def perform(request, name, *arguments):
         del session[arguments[0]]
     elif name in ("keys", "values", "items"):
         return list(getattr(session, name)())
+    elif name == "count":
+        return session.atomic(count)  # of the engine that koa-django-session prints
     elif name == "wait_for":
         wait_for(arguments[0])
     elif name == "set_expiry":
@@ -62,6 +64,11 @@ def perform(request, name, *arguments):
         return getattr(session, name)(*arguments)
     else:
         raise NotImplementedError(name)
+
+
+def count(session):
+    session["count"] = session.get("count", 0) + 1
+    return session["count"]
 
 
 def wait_for(number):
