@@ -1,10 +1,11 @@
 /** Django's MessageMiddleware: messages from before are there for the handler, and those not shown are kept after it. */
-import type Koa from 'koa';
 import type { Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
-import { installCookies } from '../http/cookies.js';
+import type { Application } from '../http/application.js';
+import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import { afterErrorPage } from '../http/exceptions.js';
+import { beforeHead, headSent } from '../http/head.js';
 import { messageStorage } from '../settings.js';
 import * as api from './api.js';
 import { DEFAULT_TAGS } from './constants.js';
@@ -30,22 +31,26 @@ const STORAGES = {
  * Give every request its messages (django.contrib.messages.middleware.MessageMiddleware). Mount it inside sessions,
  * unless MESSAGE_STORAGE is `cookie`, and inside exceptions, so that messages outlive an error's page as in Django.
  */
-function middleware(app: Koa, { settings, now = systemClock, debug = false }: MessagesOptions): Middleware {
-  installCookies(app, { settings, now });
+function middleware(app: Application, { settings, now = systemClock, debug = false }: MessagesOptions): Middleware {
+  const cookies = { settings, now };
+  installCookies(app, cookies);
   const Storage = STORAGES[messageStorage(settings)];
   const level_tags = { ...DEFAULT_TAGS, ...settings.MESSAGE_TAGS };
 
   return async function messages(ctx, next) {
+    enterCookieScope(ctx, cookieScope(ctx) ?? cookies);
     const storage = new Storage({ ctx, settings, level_tags, now });
     api.setStorage(ctx, storage);
     let kept = false;
     const keep = (): void => {
-      if (kept || ctx.headerSent) return;
+      if (kept || headSent(ctx)) return;
       kept = true;
       const left_out = storage.update();
       if (debug && left_out.length > 0) throw new ValueError('Not all temporary messages could be stored.');
     };
     afterErrorPage(ctx, keep);
+    // For answers that begin before this middleware is back.
+    beforeHead(ctx, { atHead: keep });
     await next();
     keep();
   };

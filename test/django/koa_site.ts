@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import Koa from 'koa';
-import { BadSignature, KeyError } from '../../server/errors.js';
 import { connectKnex } from '../../server/db/knex.js';
+import { BadSignature, KeyError } from '../../server/errors.js';
 import { installCookies } from '../../server/http/cookies.js';
 import { mark_safe, messages } from '../../server/messages/index.js';
 import { sessions } from '../../server/session/middleware.js';
