@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
 import { nobody } from '../../server/db/embedded/account.js';
-import { processInfo } from '../../server/db/embedded/processes.js';
+import { processInfo, readPs } from '../../server/db/embedded/processes.js';
 import { type EmbeddedPostgres, runningEmbeddedUrl, startEmbeddedPostgres } from '../../server/db/embedded.js';
 import { ImproperlyConfigured } from '../../server/errors.js';
 
@@ -482,3 +482,18 @@ function childrenOf(parent: number): number[] {
       }
     });
 }
+
+describe('a process, as ps prints it where there is no /proc', () => {
+  it('is read with when it began and its command', () => {
+    expect(readPs(7, 'Ss   Mon Nov  2 10:11:12 2026     /path to/postgres -D /data\n')).to.deep.equal({
+      pid: 7,
+      began: 'Mon-Nov-2-10-11-12-2026',
+      command: '/path to/postgres -D /data',
+    });
+  });
+
+  it('is none when it is a zombie, or when nothing was printed', () => {
+    expect(readPs(7, 'Z    Mon Nov 22 10:11:12 2026     (postgres)\n')).to.equal(undefined);
+    expect(readPs(7, '')).to.equal(undefined);
+  });
+});
