@@ -24,11 +24,11 @@ export {
   type ThrottleLimit,
   type ThrottleLimits,
 } from './throttle.js';
+export { normalize_username } from './username.js';
 export {
   AnonymousUser,
   type NewUser,
   normalize_email,
-  normalize_username,
   parse_user_id,
   User,
   type UserRow,

@@ -6,6 +6,7 @@ import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { make_password } from './hashers.js';
+import { MAX_NAME_LENGTH, normalize_username } from './username.js';
 
 /** A row of auth_user. */
 export interface UserRow {
@@ -104,9 +105,6 @@ export function parse_user_id(value: unknown): number | null {
   return Number.isInteger(id) && Math.abs(id) <= INT4_MAX ? id : null;
 }
 
-/** Unicode's NFKC, so that names which look alike are one (AbstractBaseUser.normalize_username). */
-export const normalize_username = (username: string): string => username.normalize('NFKC');
-
 /** The domain in lower case; the part before the last @ may tell case (BaseUserManager.normalize_email). */
 export function normalize_email(email: string): string {
   const text = email.trim();
@@ -165,7 +163,8 @@ export class UserTable {
 
   /** By the exact name, as stored; null when there is none, also for a name that no row can have. */
   async get_by_natural_key(username: string): Promise<User | null> {
-    return isStorable(username) ? this.#one('get_by_natural_key', [username]) : null;
+    const possible = username.length <= MAX_NAME_LENGTH && isStorable(username);
+    return possible ? this.#one('get_by_natural_key', [username]) : null;
   }
 
   /**
