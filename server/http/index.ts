@@ -29,6 +29,7 @@ export {
 export { type BodySettings, type FormOptions, formBody, jsonBody } from './form.js';
 export { http_date, type TimeDelta } from './http_date.js';
 export { MultiValueDict } from './multi_value_dict.js';
+export { installProxies } from './proxies.js';
 export { QueryDict } from './query_dict.js';
 export { is_same_domain, url_has_allowed_host_and_scheme } from './safe_url.js';
 export { CONTENT_SECURITY_POLICY, type SecurityHeaderOptions, security_headers } from './security_headers.js';
