@@ -4,8 +4,8 @@ import type Koa from 'koa';
 import { ImproperlyConfigured } from '../errors.js';
 import { repr } from './python_text.js';
 
-/** Proxies in a row that are looked at, and the longest text that can be an address with port, zone and quotes. */
-const MOST_HOPS = 50;
+/** Elements of X-Forwarded-For that are looked at, and the longest text that is an address with port, zone and quotes. */
+const MOST_ELEMENTS = 50;
 const LONGEST = 100;
 
 const IP = Symbol('koa-django-session.ip');
@@ -34,7 +34,7 @@ export function installProxies(app: Koa, networks: readonly string[]): void {
     let address = remote(request);
     const chain = request.get('X-Forwarded-For');
     let end = chain.length;
-    for (let hops = 0; hops < MOST_HOPS && end > 0 && isTrusted(address); ) {
+    for (let seen = 0; seen < MOST_ELEMENTS && end > 0 && isTrusted(address); seen += 1) {
       const comma = chain.lastIndexOf(',', end - 1);
       const element = chain.slice(comma + 1, end).trim();
       end = comma;
@@ -46,7 +46,6 @@ export function installProxies(app: Koa, networks: readonly string[]): void {
         break;
       }
       address = next;
-      hops += 1;
     }
     return address;
   }

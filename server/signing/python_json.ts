@@ -182,7 +182,7 @@ const NEVER_TOO_DEEP = 2 * MAX_DEPTH;
  *
  * NaN and the infinities are read, ints beyond 2^53 - 1 come as bigint, of equal keys the last counts. Objects are
  * plain ones in which `__proto__` is a key as any other; keys that look like array indices come first in them, as in
- * every JavaScript object. Ints of more than 4300 digits, which Python refuses, are read.
+ * every JavaScript object. An int of more than 4300 digits is refused, as by Python: reading it takes quadratic time.
  *
  * @throws ValueError when the text is no JSON, or lies deeper than MAX_DEPTH levels
  */

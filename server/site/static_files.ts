@@ -8,6 +8,7 @@ import { VIEWS } from './views_folder.js';
 
 const FOLDER = join(VIEWS, 'static');
 const PREFIX = '/static';
+const LONGEST_PATH = 255;
 const YEAR = 365 * 24 * 60 * 60;
 
 /** Address of a file in views/static/ that changes when its bytes do, so that browsers may keep it. */
@@ -22,6 +23,8 @@ export function staticFiles(): Middleware {
   return async function staticFiles(ctx, next) {
     if (!ctx.path.startsWith(`${PREFIX}/`)) return next();
     const { path } = ctx;
+    // No file has such a name, and path.normalize takes quadratic time over `../../…`.
+    if (path.length > LONGEST_PATH) return;
     // koa-static knows no prefix; with the folder above as its root it would serve the templates too.
     ctx.path = path.slice(PREFIX.length);
     try {
