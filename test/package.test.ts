@@ -23,7 +23,7 @@ const fill = (text: string): string => text.replace('*', 'db');
 
 describe('the package', () => {
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(180_000);
     await run('npm', ['run', '--silent', 'build'], { cwd: root });
   });
 

@@ -44,7 +44,7 @@ async function cli(args: readonly string[], environment: NodeJS.ProcessEnv, inpu
 }
 
 describe('koa-django-session', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let environment: NodeJS.ProcessEnv;
 

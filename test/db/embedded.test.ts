@@ -95,16 +95,17 @@ class Child {
 }
 
 describe('the embedded PostgreSQL', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let folder: string;
   let log: string[];
-  const opened: EmbeddedPostgres[] = [];
+  const opened: Promise<EmbeddedPostgres>[] = [];
   const children: Child[] = [];
 
-  const start = async (where = folder): Promise<EmbeddedPostgres> => {
-    const postgres = await startEmbeddedPostgres({ folder: where, log: (line) => log.push(line) });
-    opened.push(postgres);
-    return postgres;
+  // Remembered at once, so that a start whose test was given up is stopped before the next test.
+  const start = (where = folder): Promise<EmbeddedPostgres> => {
+    const starting = startEmbeddedPostgres({ folder: where, log: (line) => log.push(line) });
+    opened.push(starting);
+    return starting;
   };
   const child = (...more: string[]): Child => {
     const started = new Child(folder, ...more);
@@ -120,7 +121,9 @@ describe('the embedded PostgreSQL', function () {
     log = [];
   };
   const clear = async (): Promise<void> => {
-    await Promise.all(opened.splice(0).map((postgres) => postgres.stop()));
+    for (const result of await Promise.allSettled(opened.splice(0))) {
+      if (result.status === 'fulfilled') await result.value.stop();
+    }
     for (const { process: running, exit } of children.splice(0)) {
       if (running.exitCode === null && running.signalCode === null) {
         running.kill('SIGTERM');

@@ -19,7 +19,7 @@ const STATEMENTS: Readonly<Record<string, RegExp>> = {
 };
 
 describe('under fire: the connection is cut at a statement', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let proxy: FaultProxy;
   let planted: Planted;

@@ -20,7 +20,7 @@ const fields = ({ username }: { readonly username: string }): Record<string, str
 const FIFTY = Array.from({ length: 50 }, (_, i) => i);
 
 describe('under fire: races', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let planted: Planted;
   /** Before the first server's database. */

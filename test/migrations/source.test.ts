@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const KNEX = path.resolve('node_modules/knex/bin/cli.js');
 
 describe('MigrationSource', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
 
   it('lists every file of migrations/, without extension, in order', async () => {
     const files = readdirSync('migrations').sort();

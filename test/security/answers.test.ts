@@ -39,7 +39,7 @@ const PROTOTYPE = [
 ];
 
 describe('security: answers', function () {
-  this.timeout(30_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let planted: Planted;
   let server: TestServer;

@@ -22,7 +22,7 @@ interface Line {
 }
 
 describe('security: logs', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let planted: Planted;
   let server: ServerProcess;

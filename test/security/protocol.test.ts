@@ -21,7 +21,7 @@ const ALWAYS = [
 ];
 
 describe('security: the protocol', function () {
-  this.timeout(40_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let server: ServerProcess;
   const open: Socket[] = [];

@@ -122,7 +122,7 @@ interface Sent {
 }
 
 describe('security: one request is never expensive', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let server: TestServer;
 

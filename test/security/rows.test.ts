@@ -45,7 +45,7 @@ const many = (): string => `{${Array.from({ length: 400_000 }, (_, i) => `"${i.t
 const deep = (open: string, close: string): string => open.repeat(100_000) + close.repeat(100_000);
 
 describe('security: hostile rows', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let planted: Planted;
   let server: TestServer;

@@ -298,7 +298,7 @@ describe('split_members', () => {
     expect(split_members(`{"a":"${'\\"'.repeat(500_000)}"}`)?.size).to.equal(1);
     expect(() => split_members(`{"a":"${'\\"'.repeat(500_000)}`)).to.throw(ValueError);
     expect(() => split_members(`{${'"a":1,'.repeat(200_000)}`)).to.throw(ValueError);
-  }).timeout(5000);
+  });
 });
 
 describe('JSON of any value', () => {

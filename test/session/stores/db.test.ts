@@ -42,6 +42,6 @@ describe('DatabaseStore', () => {
       for (const error of await Promise.all(stuck)) expect(error).to.be.instanceOf(StoreUnavailable);
       await store.delete(KEY);
       expect(await store.load(KEY)).to.equal(null);
-    }).timeout(15_000);
+    });
   });
 });
