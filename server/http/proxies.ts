@@ -2,6 +2,7 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type Koa from 'koa';
 import { ImproperlyConfigured } from '../errors.js';
+import type { Application } from './application.js';
 import { repr } from './python_text.js';
 
 /** Elements of X-Forwarded-For that are looked at, and the longest text that is an address with port, zone and quotes. */
@@ -23,7 +24,7 @@ type IpHolder = { [IP]?: string };
  * @param networks addresses and networks, for example `127.0.0.1` or `10.0.0.0/8`
  * @throws ImproperlyConfigured for what is neither
  */
-export function installProxies(app: Koa, networks: readonly string[]): void {
+export function installProxies(app: Application, networks: readonly string[]): void {
   const trusted = blockListOf(networks);
   const isTrusted = (address: string): boolean =>
     isIP(address) !== 0 && trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
@@ -51,13 +52,13 @@ export function installProxies(app: Koa, networks: readonly string[]): void {
   }
 
   function tell({ ctx }: Koa.Request, proxy: string, element: string): void {
-    if (told || app.listenerCount('error') === 0) return;
+    if (told || ctx.app.listenerCount('error') === 0) return;
     told = true;
     const shown = repr(element.length > LONGEST ? `${element.slice(0, LONGEST)}…` : element);
     const error = new ImproperlyConfigured(
       `The trusted proxy ${proxy} sent X-Forwarded-For with ${shown}, which is no address: all such visitors count as one. Set the proxy up to send addresses, with or without a port. This is told once.`,
     );
-    app.emit('error', error, ctx);
+    ctx.app.emit('error', error, ctx);
   }
 
   Object.defineProperties(app.request, {
