@@ -5,7 +5,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { emptyDatabase, mochaGlobalTeardown } from '../support/database.js';
@@ -62,15 +62,16 @@ async function install(project: string, peers: string): Promise<void> {
  */
 function checkTypes(project: string, peers: string): void {
   const tsc = path.join(project, 'node_modules', 'typescript', 'bin', 'tsc');
-  const { stdout, status } = spawnSync(process.execPath, [tsc, '--pretty', 'false'], {
-    cwd: project,
-    encoding: 'utf8',
-  });
-  const faults = stdout.split(/\n(?=\S)/).filter((fault) => fault.trim() !== '');
-  const others = /^node_modules\/(?!koa-django-session\/)/;
-  const ours = faults.filter((fault) => peers === 'newest' || !others.test(fault));
-  if (ours.length > 0) throw new Error(`The applications' types:\n${ours.join('\n')}`);
-  if (faults.length === 0 && status !== 0) throw new Error(`tsc ended with code ${status}.`);
+  const parts = readdirSync(project).filter((name) => existsSync(path.join(project, name, 'tsconfig.json')));
+  for (const part of ['.', ...parts]) {
+    const args = [tsc, '--pretty', 'false', '--project', part];
+    const { stdout, status } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' });
+    const faults = stdout.split(/\n(?=\S)/).filter((fault) => fault.trim() !== '');
+    const others = /^node_modules\/(?!koa-django-session\/)/;
+    const ours = faults.filter((fault) => peers === 'newest' || !others.test(fault));
+    if (ours.length > 0) throw new Error(`The applications' types:\n${ours.join('\n')}`);
+    if (faults.length === 0 && status !== 0) throw new Error(`tsc ended with code ${status}.`);
+  }
 }
 
 async function runSuites(project: string): Promise<void> {
