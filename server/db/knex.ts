@@ -67,7 +67,6 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
   const connect = milliseconds(options.connect_timeout ?? 3);
   const standing = new Map<string, Connection>();
-  const suspects = new WeakSet<Connection>();
   const knex = makeKnex({
     client: 'pg',
     log: SILENT,
@@ -81,7 +80,6 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
         connection.once('end', () => standing.delete(connection.__knexUid));
         done(null, connection);
       },
-      validate: (connection: Connection) => !suspects.has(connection),
     },
     acquireConnectionTimeout: connect === 0 ? 60_000 : connect,
     // The text of an error is the statement's with $1 in it, not with the values: those are sessions.
@@ -92,7 +90,8 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
   // led: each is replaced before somebody else is given it.
   knex.on('query-error', (error: unknown, { __knexUid }: Pick<Connection, '__knexUid'>) => {
     if (!isSilence(error)) return;
-    for (const connection of standing.values()) suspects.add(connection);
+    // Knex's own mark, which each of its releases looks at; `pool.validate` is asked by the newest alone.
+    for (const connection of standing.values()) Object.assign(connection, { __knex__disposed: error });
     void standing.get(__knexUid)?.end();
   });
   return knex;
