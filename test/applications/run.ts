@@ -60,7 +60,7 @@ async function install(project: string, peers: string): Promise<void> {
  * As the strictest of users checks them, with `skipLibCheck: false`. Types of other packages that were written for an
  * older TypeScript are not ours to mend, so that the oldest ones may have faults of their own.
  */
-function checkTypes(project: string, peers: string): void {
+async function checkTypes(project: string, peers: string): Promise<void> {
   const tsc = path.join(project, 'node_modules', 'typescript', 'bin', 'tsc');
   const parts = readdirSync(project).filter((name) => existsSync(path.join(project, name, 'tsconfig.json')));
   for (const part of ['.', ...parts]) {
@@ -85,17 +85,22 @@ async function runSuites(project: string): Promise<void> {
   }
 }
 
+function report(error: unknown): void {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+
 const peers = chosenPeers();
 const kept = process.env['APPLICATIONS_FOLDER'];
 const project = kept ?? mkdtempSync(path.join(tmpdir(), 'koa-django-session-applications-'));
 try {
   mkdirSync(project, { recursive: true });
   await install(project, peers);
-  checkTypes(project, peers);
-  await runSuites(project);
+  // Both, whatever the first one finds.
+  const checks = [() => checkTypes(project, peers), () => runSuites(project)];
+  for (const check of checks) await check().catch(report);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  report(error);
 } finally {
   await mochaGlobalTeardown();
   if (kept === undefined) rmSync(project, { recursive: true, force: true });
