@@ -1,4 +1,5 @@
 /** `koa-django-session/auth`: users, passwords, login and logout as in django.contrib.auth. */
+export { type AddressLimit, AddressThrottle, type AddressThrottleOptions } from './address_throttle.js';
 export { type AuthenticationBackend, type Credentials, ModelBackend } from './backend.js';
 export * from './hashers.js';
 export {
