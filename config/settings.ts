@@ -236,7 +236,11 @@ export function serverSettings(developmentKey: () => string, environment: Enviro
   const own = ownSettings(environment);
   const production = own.NODE_ENV === 'production';
   const given: Record<string, unknown> = { ...pick(SETTINGS, environment) };
-  if (!production) given['SECRET_KEY'] ??= developmentKey();
+  if (!production) {
+    given['SECRET_KEY'] ??= developmentKey();
+    // There the captcha is to be seen; a public server spares its visitors.
+    given['LOGIN_CAPTCHA'] ??= 'always';
+  }
   const django = defineSettings(given);
   if (production) checkProduction(own, django);
   return { ...own, django, production, lab: !production && own.LAB !== false };

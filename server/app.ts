@@ -7,6 +7,7 @@ import { type Clock, systemClock } from './clock.js';
 import { StoreUnavailable } from './errors.js';
 import { installProxies } from './http/proxies.js';
 import {
+  AddressThrottle,
   allowed_hosts,
   authentication,
   csrf,
@@ -24,7 +25,7 @@ import {
 import { health, type Phase } from './ops/health.js';
 import { isBrokenConnection, requestLog, sessionHasher } from './ops/log.js';
 import type { Metrics } from './ops/metrics.js';
-import { createSite } from './site/index.js';
+import { CAPTCHA_LIMITS, createSite } from './site/index.js';
 
 export interface AppOptions {
   readonly settings: ServerSettings;
@@ -48,7 +49,15 @@ export function createApp(options: AppOptions): Koa {
       metrics?.throttled();
     },
   });
-  const site = createSite({ settings: django, knex, throttle, lab, now });
+  const captchas = {
+    new_session: new AddressThrottle(knex, {
+      settings: django,
+      name: 'captcha_new',
+      limit: CAPTCHA_LIMITS.new_session,
+    }),
+    session: new AddressThrottle(knex, { settings: django, name: 'captcha', limit: CAPTCHA_LIMITS.session }),
+  };
+  const site = createSite({ settings: django, knex, throttle, captchas, lab, now });
   const onError = exceptions({ render: site.renderError, debug: !production, logger: log });
   installProxies(app, TRUSTED_PROXIES);
   app.on('error', (error: unknown) => {

@@ -302,8 +302,8 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   LOGIN_URL: path('/login/', 'Where login_required sends a visitor.'),
   LOGIN_REDIRECT_URL: path('/index1/', 'Where a login goes that has no `next`.'),
   LOGIN_CAPTCHA: {
-    default: 'always',
-    meaning: 'When the login form asks for a captcha.',
+    default: 'after_failures',
+    meaning: 'When the login form asks for a captcha. Unset in development, the server asks always.',
     allowed: 'always, after_failures or off',
     read: oneOf('always', 'after_failures', 'off'),
   },

@@ -19,7 +19,8 @@ declare module 'koa' {
 
 export interface PageOptions {
   readonly LANGUAGE_COOKIE_NAME: string;
-  /** Whether the lab is there to be linked to, and errors may say more. */
+  readonly SESSION_COOKIE_NAME: string;
+  /** Whether lab and second login are there to be linked to, and errors may say more. */
   readonly lab: boolean;
 }
 
@@ -87,7 +88,11 @@ export class Pages {
   readonly error = async (ctx: Context, status: number, message: string): Promise<string> => {
     const texts: Readonly<Record<string, unknown>> = messages(this.language(ctx));
     const title = texts[`error_${status}`];
-    const text = texts[`error_${status}_text`];
+    // Whether a cookie leads to a user is not known here. Who sent none was not logged in.
+    const text =
+      (ctx.request.COOKIES.has(this.#options.SESSION_COOKIE_NAME)
+        ? texts[`error_${status}_text_session`]
+        : undefined) ?? texts[`error_${status}_text`];
     const known = typeof title === 'string' && typeof text === 'string';
     return this.#fill(ctx, 'error', undefined, {
       status,
