@@ -159,8 +159,8 @@ async function captchaLocals(site: Site, ctx: Context): Promise<object> {
     picture: `/captcha/?${site.now().toString(36)}`,
     width: PICTURE_WIDTH,
     height: PICTURE_HEIGHT,
-    // Who sent a task goes on with one.
-    start: solutionIn(ctx) !== '',
+    // Who sent a task goes on with one, unless a new picture was asked for.
+    start: solutionIn(ctx) !== '' && !ctx.request.POST.has('refresh'),
     script: SCRIPT,
     worker: WORKER,
   };

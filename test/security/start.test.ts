@@ -134,6 +134,24 @@ describe('security: a start in production', () => {
     }
   });
 
+  describe('asks for a captcha', () => {
+    const when = (changes: Environment, base: Environment = GOOD): string =>
+      serverSettings(() => SECRET_KEY, { ...base, ...changes }).django.LOGIN_CAPTCHA;
+
+    it('after failures in production, and always in development, where it is to be seen', () => {
+      expect(when({})).to.equal('after_failures');
+      expect(when({}, { NODE_ENV: 'development' })).to.equal('always');
+      expect(when({}, {})).to.equal('always');
+    });
+
+    it('as LOGIN_CAPTCHA says, in both', () => {
+      for (const LOGIN_CAPTCHA of ['always', 'after_failures', 'off']) {
+        expect(when({ LOGIN_CAPTCHA })).to.equal(LOGIN_CAPTCHA);
+        expect(when({ LOGIN_CAPTCHA }, { NODE_ENV: 'development' })).to.equal(LOGIN_CAPTCHA);
+      }
+    });
+  });
+
   describe('with secrets in files', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-secrets-'));
     after(() => rmSync(folder, { recursive: true, force: true }));

@@ -288,7 +288,7 @@ describe('the login page', () => {
       const { text, headers } = await visitor.get('/login/');
       expect(text)
         .to.match(/<div[^>]* id="task" hidden/)
-        .and.include('<noscript>');
+        .and.include('with scripts allowed on this page');
       expect(headers['content-security-policy'])
         .to.include("default-src 'none'")
         .and.include("script-src 'self'")

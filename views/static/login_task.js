@@ -82,5 +82,6 @@ form.addEventListener('submit', (event) => {
   say(task.dataset.sending);
 });
 
+document.getElementById('task-note').hidden = true;
 task.hidden = false;
 if ('start' in task.dataset) start();
