@@ -45,7 +45,7 @@ function captchaSvg(text: string): string {
 function letterShape(letter: Outline, ink: string): string {
   const edge = `<path fill="${ink}" stroke="${ink}" stroke-width="${fixed(between(0.5, 1.1))}" d="${pathData(letter)}"/>`;
   const filling = `<path fill="${ink}" fill-rule="evenodd" fill-opacity="${between(0.25, 0.9).toFixed(2)}" d="${pathData(solid(letter))}"/>`;
-  return chance() < 0.25 ? edge : filling + edge;
+  return chance() < 0.2 ? edge : filling + edge;
 }
 
 function fixed(number: number): string {
@@ -64,24 +64,25 @@ function acrossPath(): string {
   return `M${fixed(between(-4, 20))} ${y()}C${middle(1)} ${y()} ${middle(2)} ${y()} ${fixed(PICTURE_WIDTH - between(-4, 20))} ${y()}`;
 }
 
-/** A curve from the top edge to the bottom one, between letters as often as through them. */
-function downPath(): string {
-  const top = between(0, PICTURE_WIDTH);
-  const x = (): string => fixed(top + between(-60, 60));
+/** A curve from the top edge to the bottom one, between letters as often as through them, in a part of the width. */
+function downPath(part: number): string {
+  const top = ((part + chance()) / DOWN) * PICTURE_WIDTH;
+  const x = (): string => fixed(top + between(-45, 45));
   return `M${fixed(top)} ${fixed(between(0, 8))}C${x()} ${fixed(PICTURE_HEIGHT / 3)} ${x()} ${fixed((PICTURE_HEIGHT / 3) * 2)} ${x()} ${fixed(PICTURE_HEIGHT - between(0, 8))}`;
 }
 
+/** How many curves go down. Each has a part of the width, so that no letter lies below many of them. */
+const DOWN = 5;
+
 /** Curves in the letters' ink and in the ground's, all much thinner than a stroke of a letter: people look past them. */
 function crossings(ink: string, ground: string): string {
-  const curve = (colour: string, path: string): string =>
-    `<path fill="none" stroke="${colour}" stroke-width="${fixed(between(1.1, 1.9))}" stroke-linecap="round" d="${path}"/>`;
+  const curve = (colour: string, path: string, width: number): string =>
+    `<path fill="none" stroke="${colour}" stroke-width="${fixed(width)}" stroke-linecap="round" d="${path}"/>`;
   return [
-    curve(ink, acrossPath()),
-    curve(ink, acrossPath()),
-    ...Array.from({ length: 5 }, () => curve(ink, downPath())),
-    curve(ground, acrossPath()),
-    curve(ground, downPath()),
-    curve(ground, downPath()),
+    ...[0, 1].map(() => curve(ink, acrossPath(), between(1.4, 2.6))),
+    ...Array.from({ length: DOWN }, (_, part) => curve(ink, downPath(part), between(1.4, 3))),
+    curve(ground, acrossPath(), between(1.1, 2)),
+    ...[0, 3].map((part) => curve(ground, downPath(part + chance()), between(1.1, 2))),
   ].join('');
 }
 
