@@ -16,6 +16,9 @@ export const CAPTCHA_LENGTH = 6;
  */
 export const CAPTCHA_ALPHABET = 'ACEHLMPTU23569';
 
+/** What people take these for who do not know the alphabet. None of the keys is in it, so that no guess is gained. */
+const READ_AS: Readonly<Record<string, string>> = { s: '5', z: '2', g: '6', '7': 't', v: 'u', '1': 'l', i: 'l' };
+
 const KEY_SALT = 'koa_django_session.captcha';
 // What is compared at all: a full-width A is no A, and an empty answer is no answer.
 const TYPED = /^[0-9A-Za-z]{1,32}$/;
@@ -45,7 +48,8 @@ export function keepCaptcha(
 
 /**
  * Whether `typed` is what this session's picture shows. Either way the answer is used up: it is taken out under the
- * row's lock, so that of fifty copies of one request one is accepted. Letter case and blanks around do not count.
+ * row's lock, so that of fifty copies of one request one is accepted. Letter case and blanks around do not count, and
+ * neither does S for 5, Z for 2, G for 6, 7 for T, V for U, 1 or I for L.
  *
  * A session without a picture, one that is gone, an old answer, a malformed one: false, never an error. Rejects with
  * StoreUnavailable when the store is away.
@@ -58,7 +62,9 @@ export async function acceptCaptcha(
   const kept = await takeOut(session, CAPTCHA_SESSION_KEY);
   const answer = typed.trim();
   if (!TYPED.test(answer) || !isKept(kept) || kept.expires <= now) return false;
-  return constant_time_compare(kept.hash, captchaHash(answer, settings));
+  const plain = answer.toLowerCase().replace(/[szg7v1i]/g, (character) => READ_AS[character] ?? character);
+  // As it is, too: an application may keep answers of another alphabet.
+  return [answer, plain].some((text) => constant_time_compare(kept.hash, captchaHash(text, settings)));
 }
 
 /** Rows come from outside: whoever has the key may have written anything there. */

@@ -1,4 +1,8 @@
-/** A task that a device does instead of reading a picture: SHA-256 sums with leading zero bits, accepted once. */
+/**
+ * A task that a device does instead of reading a picture: SHA-256 sums with leading zero bits, accepted once. It needs
+ * neither eyes nor ears (WCAG 2.2, 1.1.1 and 3.3.8). Rejected: spoken characters, which leave out who is deaf-blind, and
+ * which in noise are understood by programs sooner than by people.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { CAPTCHA_AGE } from './answer.js';
 import { type CaptchaSession, takeOut } from './once.js';

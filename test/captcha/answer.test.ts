@@ -59,6 +59,32 @@ describe('captcha answer', () => {
     });
   }
 
+  for (const [shown, typed] of [
+    ['5U2TL6', 'SVZ71G'],
+    ['5U2TL6', 'svztig'],
+    ['5U2TL6', '5u27l6'],
+    // An application's own alphabet.
+    ['SVZ71G', 'svz71g'],
+  ] as const) {
+    it(`that shows ${shown} is accepted as ${typed}, which looks the same`, async () => {
+      const session = await open();
+      keepCaptcha(session, shown, at());
+      await session.save();
+      expect(await acceptCaptcha(session, typed, at())).to.equal(true);
+    });
+  }
+
+  it('has no character in its alphabet for which another one counts', async () => {
+    for (const shown of CAPTCHA_ALPHABET) {
+      for (const typed of CAPTCHA_ALPHABET) {
+        const session = await open();
+        keepCaptcha(session, shown, at());
+        await session.save();
+        expect(await acceptCaptcha(session, typed, at()), `${shown} as ${typed}`).to.equal(shown === typed);
+      }
+    }
+  });
+
   const wrong = [
     '',
     ' ',
