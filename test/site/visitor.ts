@@ -11,8 +11,8 @@ import {
 } from '../../server/auth/index.js';
 import { captchaHash } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
-import { messages } from '../../server/messages/index.js';
 import { exceptions, formBody, security_headers } from '../../server/http/index.js';
+import { messages } from '../../server/messages/index.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { connectKnex, make_password, UserTable } from 'koa-django-session';
 import type { Knex } from 'knex';
 import type Koa from 'koa';
+import { connectKnex, make_password, UserTable } from 'koa-django-session';
 import { type ApplicationDatabase, applicationDatabase } from '../support/database.js';
 import { type Listening, listen } from '../support/server.js';
 import { type Page, Visitor } from '../support/visitor.js';

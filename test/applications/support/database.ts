@@ -1,7 +1,7 @@
 /** A database a suite, made in the PostgreSQL of DATABASE_URL and migrated by the package's own `migrate`. */
 import { randomBytes } from 'node:crypto';
-import { connectKnex, migrate } from 'koa-django-session';
 import type { Knex } from 'knex';
+import { connectKnex, migrate } from 'koa-django-session';
 import { makeKnex } from './knex.js';
 
 export interface ApplicationDatabase {

@@ -6,9 +6,9 @@ import {
   allowed_hosts,
   authenticate,
   authentication,
+  type CurrentUser,
   commitSession,
   csrf,
-  type CurrentUser,
   defineSettings,
   exceptions,
   formBody,
@@ -25,8 +25,8 @@ import {
   type Session,
   security_headers,
   sessions,
-  update_session_auth_hash,
   UserTable,
+  update_session_auth_hash,
 } from 'koa-django-session';
 import { DatabaseStore } from 'koa-django-session/stores/db';
 
