@@ -140,34 +140,53 @@ export async function logout(ctx: Context): Promise<void> {
  * one of SECRET_KEY_FALLBACKS is written anew; unlike Django's, the session keeps its key.
  */
 export async function get_user(ctx: Context): Promise<CurrentUser> {
+  const { user, isStale } = await lookUp(ctx);
+  if (isStale) await sessionOf(ctx).flush({ quietly: true });
+  return user;
+}
+
+/** @returns also whether the session has to be forgotten */
+async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser; readonly isStale?: boolean }> {
   const { settings, backends } = optionsOf(ctx);
   const session = sessionOf(ctx);
   const user_id = userIdText(session.get(SESSION_KEY));
   const path = session.get(BACKEND_SESSION_KEY);
   const backend = backends.find((known) => known.path === path);
-  if (user_id === null || backend === undefined) return new AnonymousUser();
+  if (user_id === null || backend === undefined) return { user: new AnonymousUser() };
 
   const user = await backend.get_user(user_id);
-  if (user === null) return new AnonymousUser();
+  if (user === null) return { user: new AnonymousUser() };
   const hash = session.get(HASH_SESSION_KEY);
   switch (verify_session_auth_hash(hash, user.password, settings)) {
     case null:
-      await session.flush();
-      return new AnonymousUser();
+      return { user: new AnonymousUser(), isStale: true };
     case 'fallback':
       await rewriteHash(session, String(hash), get_session_auth_hash(user.password, settings.SECRET_KEY));
-      return user;
+      return { user };
     case 'current':
-      return user;
+      return { user };
   }
 }
 
 /** The user of the request, looked up once. */
 export async function currentUser(ctx: Context): Promise<CurrentUser> {
+  const user = await lookAhead(ctx);
+  await forgetStale(ctx);
+  return user;
+}
+
+/** The same before anybody has asked: a session that has to be forgotten is left to `forgetStale`. */
+export async function lookAhead(ctx: Context): Promise<CurrentUser> {
   const state = stateOf(ctx);
-  state.asked ??= get_user(ctx);
+  if (state.asked === undefined) {
+    const asked: Promise<CurrentUser> = lookUp(ctx).then(({ user, isStale = false }) => {
+      if (state.asked === asked) state.isStale = isStale;
+      return user;
+    });
+    state.asked = asked;
+  }
   try {
-    const asked = state.asked;
+    const { asked } = state;
     const user = await asked;
     // A login or logout meanwhile has the last word.
     if (state.asked === asked) state.user = user;
@@ -176,6 +195,20 @@ export async function currentUser(ctx: Context): Promise<CurrentUser> {
     state.error = error;
     throw error;
   }
+}
+
+/** Forget a session that was opened with another password, once: its data at once, its row when this resolves. */
+export async function forgetStale(ctx: Context): Promise<void> {
+  const state = stateOf(ctx);
+  const session = sessionOf(ctx);
+  // Not what the request has put in place of it.
+  if (state.isStale === true && session.has_key(SESSION_KEY)) {
+    state.forgetting = session.flush({ quietly: true });
+    // Whoever awaits it hears of it.
+    state.forgetting.catch(() => {});
+  }
+  state.isStale = false;
+  await state.forgetting;
 }
 
 /**

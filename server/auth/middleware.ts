@@ -2,7 +2,7 @@
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
-import { currentUser } from './login.js';
+import { currentUser, forgetStale, lookAhead } from './login.js';
 import { SESSION_KEY } from './session_keys.js';
 import { type AuthenticationOptions, type CurrentUser, sessionOf, setOptions, setUser, stateOf } from './state.js';
 import { AnonymousUser } from './users.js';
@@ -49,13 +49,15 @@ export function authentication(app: Koa, options: AuthenticationOptions): Middle
     }
     const { accessed } = session;
     try {
-      await currentUser(ctx);
+      await lookAhead(ctx);
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
     }
     // Looking ahead is no access by the page, unless the session changed by it.
     if (!session.modified) session.accessed = accessed;
     await next();
+    // Begun by a look at `ctx.user`.
+    await stateOf(ctx).forgetting;
   };
 }
 
@@ -97,7 +99,11 @@ function userNow(ctx: Context): CurrentUser {
   return user;
 }
 
-/** Whoever asks for the user looks at the session; one whose row is gone loses its key by that. */
+/**
+ * Whoever asks for the user looks at the session: one whose row is gone loses its key by that, one that was opened with
+ * another password is forgotten.
+ */
 function lookAtSession(ctx: Context): void {
   sessionOf(ctx).has_key(SESSION_KEY);
+  forgetStale(ctx).catch(() => {});
 }

@@ -1,35 +1,16 @@
 /** `request.session`: a dictionary with a row behind it (django.contrib.sessions.backends.base and .db). */
 import { type Clock, systemClock } from '../clock.js';
 import { UpdateError, ValueError } from '../errors.js';
-import type { Settings } from '../settings.js';
 import { print_json } from '../signing/python_json.js';
 import { type Change, changeTo, type SavedExpiry } from './change.js';
-import type { SessionCodec } from './codec.js';
-import { type DictionarySettings, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
+import { type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
-import type { SessionEvent } from './events.js';
 import { FreshDictionary } from './fresh_dictionary.js';
 import { new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
-import type { Companion, SessionRecord, SessionStore } from './store.js';
-import type { VerifiedTexts } from './verified.js';
-
-export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
-
-export interface SessionOptions {
-  readonly store: SessionStore;
-  readonly codec: SessionCodec;
-  /** Texts that were verified before, shared by all sessions of the codec. */
-  readonly verified?: VerifiedTexts;
-  readonly settings: SessionSettings;
-  /** The cookie's value; fewer than 8 characters, or what no row can have as its key, counts as none. */
-  readonly session_key?: string | null | undefined;
-  readonly now?: Clock;
-  readonly new_session_key?: () => string;
-  /** Told what happens to the session. */
-  readonly observe?: ((event: SessionEvent) => void) | undefined;
-}
+import type { SessionOptions } from './options.js';
+import type { Companion, SessionRecord } from './store.js';
 
 /** What the store had when this session last read or wrote its row. */
 interface Baseline {
@@ -285,16 +266,25 @@ export class Session extends SessionDictionary {
     return isMerged;
   }
 
-  /** Forget everything: the data, the row and the key. Done at logout. */
-  async flush(): Promise<void> {
-    const session_key = this.#session_key;
+  /**
+   * Forget everything: the data, the row and the key. Done at logout. Data and key are gone at once, the row when this
+   * resolves; when it rejects, the key is there again.
+   * @param quietly as if the row had been gone already, see dead_cookie.ts
+   */
+  async flush({ quietly = false }: { readonly quietly?: boolean } = {}): Promise<void> {
+    const [session_key, base] = [this.#session_key, this.#baseline];
     this.#document = Document.empty();
     this.accessed = true;
     this.modified = true;
-    if (session_key !== null) await this.#options.store.delete(session_key);
     this.#session_key = null;
     this.#baseline = undefined;
-    this.#loaded = undefined;
+    this.#loaded = quietly ? { session_data: null } : undefined;
+    try {
+      if (session_key !== null) await this.#options.store.delete(session_key);
+    } catch (error) {
+      [this.#session_key, this.#baseline] = [session_key, base];
+      throw error;
+    }
   }
 
   /** Remove a row, this session's own without an argument; the dictionary stays as it is. */

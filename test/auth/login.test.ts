@@ -580,6 +580,70 @@ describe('login', () => {
         });
       }
 
+      for (const [name, look] of Object.entries<Handler>({
+        'ctx.user': async (ctx) => ctx.user,
+        'auser()': (ctx) => ctx.request.auser(),
+      })) {
+        it(`when a page asks for it by ${name}, and not before, as at Django`, async () => {
+          const planted = { ...sessionOf(alice), _auth_user_hash: '0'.repeat(64), cart: 1 };
+          const browser = await site();
+          await browser.plant(planted);
+          const unasked = await browser.run(async (ctx) => ctx.session.get('cart'));
+          expect([unasked.result, unasked.answer.set_cookie]).to.deep.equal([1, []]);
+          expect((await browser.run(async () => undefined)).answer.set_cookie).to.deep.equal([]);
+          expect(await browser.row(KEY)).to.deep.equal(planted);
+          const { result } = await browser.run(async (ctx) => {
+            await look(ctx);
+            return [ctx.session.get('cart'), ctx.session.session_key];
+          });
+          expect(result).to.deep.equal([null, null]);
+          expect(browser.cookie).to.equal(null);
+          expect(await browser.row(KEY)).to.equal(null);
+        });
+      }
+
+      it('and its cookie left to the next page, when a page’s own request asks: a new key may be on its way', async () => {
+        const browser = await site();
+        await browser.plant({ ...sessionOf(alice), _auth_user_hash: '0'.repeat(64) });
+        const { answer } = await browser.run(nameOf, { 'sec-fetch-mode': 'cors' });
+        expect(answer.set_cookie).to.deep.equal([]);
+        expect(await browser.row(KEY)).to.equal(null);
+        expect((await browser.run(nameOf, { 'sec-fetch-mode': 'navigate' })).result).to.equal(null);
+        expect(browser.cookie).to.equal(null);
+      });
+
+      it('but not what the request put in its place before it asked', async () => {
+        const browser = await site();
+        await browser.plant({ ...sessionOf(alice), _auth_user_hash: '0'.repeat(64) });
+        await browser.run(async (ctx) => {
+          await ctx.session.flush();
+          ctx.session.set('new', 1);
+          expect(ctx.user.is_authenticated).to.equal(false);
+        });
+        expect(await browser.row(browser.cookie)).to.deep.equal({ new: 1 });
+      });
+
+      it('unless the store is away: that is 503, and the cookie stays', async () => {
+        const store = new DatabaseStore(database.knex, { now: () => NOW });
+        const browser = await site({ store });
+        await browser.plant({ ...sessionOf(alice), _auth_user_hash: '0'.repeat(64) });
+        await database.knex.raw(`
+          CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE 'terminating' USING ERRCODE = '57P01'; END $$;
+          CREATE TRIGGER away BEFORE DELETE ON django_session FOR EACH ROW EXECUTE FUNCTION away()`);
+        try {
+          for (const look of [async (ctx: Koa.Context) => ctx.user.username, nameOf]) {
+            const asked = await browser.run(look).catch((error: unknown) => error);
+            if (look === nameOf) expect(asked).to.be.instanceOf(StoreUnavailable);
+            else expect(asked).to.have.nested.property('answer.status', 503);
+            expect(browser.cookie).to.equal(KEY);
+          }
+        } finally {
+          await database.knex.raw('DROP FUNCTION away CASCADE');
+        }
+        await store.delete(KEY);
+      });
+
       it('after the password was changed elsewhere', async () => {
         const changes = await users.create_user({ username: 'changes', password: 'old' });
         const browser = await site();
