@@ -70,6 +70,21 @@ describe('CachedDatabaseStore', () => {
     });
   }
 
+  it('has the database of the table, and writes a companion in the commit of the row', async () => {
+    expect(store.database).to.equal(database.knex);
+    await store.create(row);
+    const next = { ...row, session_key: new_session_key(), session_data: '2' };
+    const failing = async (): Promise<void> => {
+      throw new RangeError('no');
+    };
+    await rejects(
+      store.cycle(row.session_key, async () => next, failing),
+      RangeError,
+    );
+    await rejects(store.create(next, failing), RangeError);
+    expect([await store.load(row.session_key), await store.load(next.session_key)]).to.deep.equal(['1', null]);
+  });
+
   it('takes the session out after the change, when a Django read it while the change was under way', async () => {
     await store.create(row);
     await store.modify(row.session_key, async () => {
