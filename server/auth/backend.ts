@@ -21,7 +21,10 @@ export interface AuthenticationBackend {
    * @returns the user as stored now
    */
   update_last_login?(user: User, at: Date, transaction?: object): Promise<User | null>;
-  /** What the users are kept in: UserTable's knex instance. Where sessions have the same, a login is one commit. */
+  /**
+   * What the users are kept in: UserTable's knex instance. Where sessions have the same, a login is one commit. A backend
+   * whose `update_last_login` does not write on the `transaction` that it is given leaves this undefined.
+   */
   readonly database?: object | undefined;
 }
 
