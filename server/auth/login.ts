@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import { systemClock } from '../clock.js';
 import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/middleware.js';
 import { PermissionDenied, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
+import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite, NewKeyOptions } from '../session/new_key.js';
 import type { Session } from '../session/session.js';
 import { constant_time_compare } from '../signing/crypto.js';
@@ -141,9 +142,15 @@ export async function logout(ctx: Context): Promise<void> {
  */
 export async function get_user(ctx: Context): Promise<CurrentUser> {
   const { user, isStale } = await lookUp(ctx);
-  if (isStale) await sessionOf(ctx).flush({ quietly: true });
+  if (isStale) await forget(ctx);
   return user;
 }
+
+/**
+ * A page's own request leaves row and cookie to the next page: the user may be changing the own password at this moment,
+ * which goes on with the row under a new key (update_session_auth_hash).
+ */
+const forget = (ctx: Context): Promise<void> => sessionOf(ctx).flush({ keep_row: !mayDeleteDeadCookie(ctx) });
 
 /** @returns also whether the session has to be forgotten */
 async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser; readonly isStale?: boolean }> {
@@ -200,10 +207,9 @@ export async function lookAhead(ctx: Context): Promise<CurrentUser> {
 /** Forget a session that was opened with another password, once: its data at once, its row when this resolves. */
 export async function forgetStale(ctx: Context): Promise<void> {
   const state = stateOf(ctx);
-  const session = sessionOf(ctx);
   // Not what the request has put in place of it.
-  if (state.isStale === true && session.has_key(SESSION_KEY)) {
-    state.forgetting = session.flush({ quietly: true });
+  if (state.isStale === true && sessionOf(ctx).has_key(SESSION_KEY)) {
+    state.forgetting = forget(ctx);
     // Whoever awaits it hears of it.
     state.forgetting.catch(() => {});
   }

@@ -269,18 +269,18 @@ export class Session extends SessionDictionary {
   /**
    * Forget everything: the data, the row and the key. Done at logout. Data and key are gone at once, the row when this
    * resolves; when it rejects, the key is there again.
-   * @param quietly as if the row had been gone already, see dead_cookie.ts
+   * @param keep_row as if the row had been gone already: it stays, and a page's own request leaves the cookie
    */
-  async flush({ quietly = false }: { readonly quietly?: boolean } = {}): Promise<void> {
+  async flush({ keep_row = false }: { readonly keep_row?: boolean } = {}): Promise<void> {
     const [session_key, base] = [this.#session_key, this.#baseline];
     this.#document = Document.empty();
     this.accessed = true;
     this.modified = true;
     this.#session_key = null;
     this.#baseline = undefined;
-    this.#loaded = quietly ? { session_data: null } : undefined;
+    this.#loaded = keep_row ? { session_data: null } : undefined;
     try {
-      if (session_key !== null) await this.#options.store.delete(session_key);
+      if (session_key !== null && !keep_row) await this.#options.store.delete(session_key);
     } catch (error) {
       [this.#session_key, this.#baseline] = [session_key, base];
       throw error;

@@ -602,14 +602,20 @@ describe('login', () => {
         });
       }
 
-      it('and its cookie left to the next page, when a page’s own request asks: a new key may be on its way', async () => {
+      it('by the next page, when a page’s own request asks: a new key may be on its way', async () => {
+        const planted = { ...sessionOf(alice), _auth_user_hash: '0'.repeat(64), cart: 1 };
         const browser = await site();
-        await browser.plant({ ...sessionOf(alice), _auth_user_hash: '0'.repeat(64) });
-        const { answer } = await browser.run(nameOf, { 'sec-fetch-mode': 'cors' });
+        await browser.plant(planted);
+        const { answer, result } = await browser.run(
+          async (ctx) => [await nameOf(ctx), ctx.session.get('cart'), ctx.session.session_key],
+          { 'sec-fetch-mode': 'cors' },
+        );
+        expect(result).to.deep.equal([null, null, null]);
         expect(answer.set_cookie).to.deep.equal([]);
-        expect(await browser.row(KEY)).to.equal(null);
+        expect(await browser.row(KEY)).to.deep.equal(planted);
         expect((await browser.run(nameOf, { 'sec-fetch-mode': 'navigate' })).result).to.equal(null);
         expect(browser.cookie).to.equal(null);
+        expect(await browser.row(KEY)).to.equal(null);
       });
 
       it('but not what the request put in its place before it asked', async () => {
@@ -849,6 +855,42 @@ describe('login', () => {
       expect(await browser.row(KEY)).to.equal(null);
       browser.cookie = 'elsewhere0elsewhere0elsewhere000';
       expect((await browser.run(nameOf)).result).to.equal(null);
+    });
+
+    it('goes on when a request of the same page comes between the new password and it', async () => {
+      const user = await users.create_user({ username: 'polled', password: 'old' });
+      const store = new MemoryStore({ now: () => NOW });
+      const [browser, page] = [await site({ store }), await site({ store })];
+      await browser.plant({ ...sessionOf(user), cart: 1 });
+      page.cookie = KEY;
+      await browser.run(async (ctx) => {
+        const changed = await users.set_password(user.id, 'new');
+        if (changed === null) throw new Error('gone');
+        const { answer, result } = await page.run(nameOf, { 'sec-fetch-mode': 'cors' });
+        expect([result, answer.set_cookie]).to.deep.equal([null, []]);
+        await update_session_auth_hash(ctx, changed);
+      });
+      expect((await browser.run(nameOf)).result).to.equal('polled');
+      expect(await browser.row(browser.cookie)).to.include({ cart: 1 });
+    });
+
+    it('is one write of the row, with the hash of the new password', async () => {
+      const user = await users.create_user({ username: 'once', password: 'old' });
+      const store = new DatabaseStore(database.knex, { now: () => NOW });
+      const browser = await site({ store });
+      await browser.plant(sessionOf(user));
+      const heard: string[] = [];
+      const hear = ({ sql }: { readonly sql: string }): void => {
+        if (/django_session/.test(sql) && !/^\s*SELECT/.test(sql)) heard.push(sql.trim().slice(0, 6));
+      };
+      database.knex.on('query', hear);
+      await browser.run(async (ctx) => {
+        const changed = await users.set_password(user.id, 'new');
+        if (changed !== null) await update_session_auth_hash(ctx, changed);
+      });
+      database.knex.removeListener('query', hear);
+      expect(heard).to.deep.equal(['INSERT', 'DELETE']);
+      await store.delete(browser.cookie ?? '');
     });
 
     it('gives no session to the user whose password somebody else changed', async () => {
