@@ -56,8 +56,9 @@ export function authentication(app: Koa, options: AuthenticationOptions): Middle
     // Looking ahead is no access by the page, unless the session changed by it.
     if (!session.modified) session.accessed = accessed;
     await next();
-    // Begun by a look at `ctx.user`.
-    await stateOf(ctx).forgetting;
+    // Begun by a look at `ctx.user`; most requests have nothing to wait for.
+    const { forgetting } = stateOf(ctx);
+    if (forgetting !== undefined) await forgetting;
   };
 }
 
@@ -105,5 +106,5 @@ function userNow(ctx: Context): CurrentUser {
  */
 function lookAtSession(ctx: Context): void {
   sessionOf(ctx).has_key(SESSION_KEY);
-  forgetStale(ctx).catch(() => {});
+  if (stateOf(ctx).isStale === true) forgetStale(ctx).catch(() => {});
 }
