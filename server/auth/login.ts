@@ -6,7 +6,6 @@ import { PermissionDenied, SessionInterrupted, UpdateError, ValueError } from '.
 import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite, NewKeyOptions } from '../session/new_key.js';
 import type { Session } from '../session/session.js';
-import { constant_time_compare } from '../signing/crypto.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
 import { rewriteHash } from './rotation.js';
 import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
@@ -78,7 +77,7 @@ export async function login(ctx: Context, user: User, options: { readonly backen
   };
   if (!session.has_key(SESSION_KEY)) {
     await cycle(session, { values, joined });
-  } else if (!isSessionOf(session, user, session_auth_hash)) {
+  } else if (!isSessionOf(session, user, settings)) {
     await session.cycle_key({ values, joined, forget: true });
   } else if (cycle_key_on_same_user_login) {
     await cycle(session, { values, joined });
@@ -94,10 +93,10 @@ export async function login(ctx: Context, user: User, options: { readonly backen
   return current;
 }
 
-function isSessionOf(session: Session, user: User, session_auth_hash: string): boolean {
+/** Also with a hash under an older SECRET_KEY: nobody's data goes because the key was rotated. */
+function isSessionOf(session: Session, user: User, settings: AuthenticationOptions['settings']): boolean {
   if (userIdText(session.get(SESSION_KEY)) !== String(user.id)) return false;
-  const session_hash = session.get(HASH_SESSION_KEY);
-  return typeof session_hash === 'string' && constant_time_compare(session_hash, session_auth_hash);
+  return verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings) !== null;
 }
 
 function onlyOne(backends: AuthenticationOptions['backends']): AuthenticationBackend {

@@ -708,6 +708,14 @@ describe('login', () => {
         expect(await browser.row(KEY)).to.equal(null);
       });
 
+      it('keeps the data at a login by the same user whom nobody has looked up before', async () => {
+        const browser = await site({ values, mount: false });
+        await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+        await browser.run(logIn(alice));
+        expect(await browser.row(browser.cookie)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1 });
+        expect(await browser.row(KEY)).to.equal(null);
+      });
+
       it('leaves a row alone that holds another login by now', async () => {
         const browser = await site({ values, mount: false });
         await browser.plant(sessionOf(alice, 'old'));
