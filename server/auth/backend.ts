@@ -15,8 +15,17 @@ export interface AuthenticationBackend {
   authenticate(credentials: Credentials): Promise<User | null>;
   /** The user of a session; null when there is none any more or they may not log in now. */
   get_user(user_id: string): Promise<User | null>;
-  /** Note the time of a login (Django does it on the signal user_logged_in). @returns the user as stored now */
-  update_last_login?(user: User, at: Date): Promise<User | null>;
+  /**
+   * Note the time of a login (Django does it on the signal user_logged_in).
+   * @param transaction that the session's row is written in, where the store of sessions has the same `database`
+   * @returns the user as stored now
+   */
+  update_last_login?(user: User, at: Date, transaction?: object): Promise<User | null>;
+  /**
+   * What the users are kept in: UserTable's knex instance. Where sessions have the same, a login is one commit. A backend
+   * whose `update_last_login` does not write on the `transaction` that it is given leaves this undefined.
+   */
+  readonly database?: object | undefined;
 }
 
 /** `django.contrib.auth.backends.ModelBackend`: name and password of auth_user. */
@@ -53,8 +62,12 @@ export class ModelBackend implements AuthenticationBackend {
     return user !== null && this.user_can_authenticate(user) ? user : null;
   }
 
-  update_last_login(user: User, at: Date): Promise<User | null> {
-    return this.#users.update_last_login(user.id, at);
+  update_last_login(user: User, at: Date, transaction?: object): Promise<User | null> {
+    return this.#users.update_last_login(user.id, at, transaction);
+  }
+
+  get database(): object {
+    return this.#users.database;
   }
 
   /** Override it to let inactive users in, as Django's AllowAllUsersModelBackend does. */

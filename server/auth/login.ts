@@ -1,19 +1,19 @@
 /** Logging in and out, and whose session this is (django.contrib.auth). */
 import type { Context } from 'koa';
 import { systemClock } from '../clock.js';
-import { rotate_token } from '../csrf/index.js';
+import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/middleware.js';
 import { PermissionDenied, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
+import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
+import type { JoinedWrite, NewKeyOptions } from '../session/new_key.js';
 import type { Session } from '../session/session.js';
-import { constant_time_compare } from '../signing/crypto.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
+import { rewriteHash } from './rotation.js';
 import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
+import { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
 import { type AuthenticationOptions, type CurrentUser, optionsOf, sessionOf, setUser, stateOf } from './state.js';
-import { AnonymousUser, parse_user_id, User } from './users.js';
+import { AnonymousUser, User } from './users.js';
 
-/** The keys under which a session says whose it is, in the order in which Django writes them. */
-export const SESSION_KEY = '_auth_user_id';
-export const BACKEND_SESSION_KEY = '_auth_user_backend';
-export const HASH_SESSION_KEY = '_auth_user_hash';
+export { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY };
 
 /**
  * The user whom the credentials prove, with `backend` set; null when no backend knows them. Logs nobody in.
@@ -43,41 +43,60 @@ async function ask(backend: AuthenticationBackend, credentials: Credentials): Pr
  * Make this session the user's. An anonymous session keeps its data and takes a new key; a session of another user, or
  * one opened with another password, is forgotten whole. A new CSRF secret, and last_login, come with it.
  *
+ * The new row, the end of the old one and last_login are one commit where users and sessions are in one database (the
+ * same knex instance, at engines db and cached_db); elsewhere last_login is noted first. When this resolves, the login
+ * is whole; when it rejects, the session is what it was.
+ *
  * Different from Django: a user who is logged in already takes a new key too, see `cycle_key_on_same_user_login`.
  *
  * @param options.backend path of the backend that vouches; needed only if there are several and `authenticate` was not used
  * @returns the user as stored now, which is `ctx.request.user` too
  * @throws ValueError when it cannot be told which backend vouches
+ * @throws SessionInterrupted (400) when the session ended while this request ran
  */
 export async function login(ctx: Context, user: User, options: { readonly backend?: string } = {}): Promise<User> {
   const { settings, backends, now = systemClock, cycle_key_on_same_user_login = true, user_logged_in } = optionsOf(ctx);
-  const backend = options.backend ?? user.backend ?? onlyOne(backends).path;
+  const path = options.backend ?? user.backend ?? onlyOne(backends).path;
+  const backend = backends.find((known) => known.path === path);
   const session = sessionOf(ctx);
   const session_auth_hash = get_session_auth_hash(user.password, settings.SECRET_KEY);
-  // Django notes the time last. When the user's row is locked or the database away, this fails while the session that
-  // the browser knows still is what it was; after it the old key would be gone and the new one sent to nobody.
-  const found = backends.find(({ path }) => path === backend);
-  const stored = await found?.update_last_login?.(user, new Date(now() * 1000));
+  const csrf_secret = secretForSession(ctx);
+  const values: [string, unknown][] = [
+    [SESSION_KEY, String(user.id)],
+    [BACKEND_SESSION_KEY, path],
+    [HASH_SESSION_KEY, session_auth_hash],
+  ];
+  if (csrf_secret !== null) values.push([CSRF_SESSION_KEY, csrf_secret]);
 
-  if (!session.has_key(SESSION_KEY)) await cycle(session);
-  else if (!isSessionOf(session, user, session_auth_hash)) await session.flush();
-  else if (cycle_key_on_same_user_login) await cycle(session);
+  let stored: User | null | undefined;
+  const joined: JoinedWrite = {
+    database: backend?.database,
+    write: async (transaction) => {
+      stored = await backend?.update_last_login?.(user, new Date(now() * 1000), transaction);
+    },
+  };
+  if (!session.has_key(SESSION_KEY)) {
+    await cycle(session, { values, joined });
+  } else if (!isSessionOf(session, user, settings)) {
+    await session.cycle_key({ values, joined, forget: true });
+  } else if (cycle_key_on_same_user_login) {
+    await cycle(session, { values, joined });
+  } else {
+    await joined.write(undefined);
+    session.update(values);
+  }
+  rotate_token(ctx, csrf_secret ?? undefined);
 
-  session.set(SESSION_KEY, String(user.id));
-  session.set(BACKEND_SESSION_KEY, backend);
-  session.set(HASH_SESSION_KEY, session_auth_hash);
-  rotate_token(ctx);
-
-  const current = stored === undefined || stored === null ? user : new User(stored, backend);
+  const current = stored === undefined || stored === null ? user : new User(stored, path);
   setUser(ctx, current);
   user_logged_in?.(ctx, current);
   return current;
 }
 
-function isSessionOf(session: Session, user: User, session_auth_hash: string): boolean {
-  if (parse_user_id(session.get(SESSION_KEY)) !== user.id) return false;
-  const session_hash = session.get(HASH_SESSION_KEY);
-  return typeof session_hash === 'string' && constant_time_compare(session_hash, session_auth_hash);
+/** Also with a hash under an older SECRET_KEY: nobody's data goes because the key was rotated. */
+function isSessionOf(session: Session, user: User, settings: AuthenticationOptions['settings']): boolean {
+  if (userIdText(session.get(SESSION_KEY)) !== String(user.id)) return false;
+  return verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings) !== null;
 }
 
 function onlyOne(backends: AuthenticationOptions['backends']): AuthenticationBackend {
@@ -91,9 +110,9 @@ function onlyOne(backends: AuthenticationOptions['backends']): AuthenticationBac
 }
 
 /** A row that is gone was logged out elsewhere, which is final: 400, as for a save. */
-async function cycle(session: Session): Promise<void> {
+async function cycle(session: Session, options: NewKeyOptions): Promise<void> {
   try {
-    await session.cycle_key();
+    await session.cycle_key(options);
   } catch (error) {
     if (!(error instanceof UpdateError)) throw error;
     throw new SessionInterrupted('The session ended while this request ran, for example by a logout. Try again.', {
@@ -118,37 +137,62 @@ export async function logout(ctx: Context): Promise<void> {
  *
  * Anonymous, with the session left alone: no id, an id that is none, an unknown backend, no such user, an inactive one.
  * Anonymous, with the session forgotten: a hash that is missing or does not belong to the user's password. A hash under
- * one of SECRET_KEY_FALLBACKS is written anew, under a new session key.
+ * one of SECRET_KEY_FALLBACKS is written anew; unlike Django's, the session keeps its key.
  */
 export async function get_user(ctx: Context): Promise<CurrentUser> {
+  const { user, isStale } = await lookUp(ctx);
+  if (isStale) await forget(ctx);
+  return user;
+}
+
+/**
+ * A page's own request leaves row and cookie to the next page: the user may be changing the own password at this moment,
+ * which goes on with the row under a new key (update_session_auth_hash).
+ */
+const forget = (ctx: Context): Promise<void> => sessionOf(ctx).flush({ keep_row: !mayDeleteDeadCookie(ctx) });
+
+/** @returns also whether the session has to be forgotten */
+async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser; readonly isStale?: boolean }> {
   const { settings, backends } = optionsOf(ctx);
   const session = sessionOf(ctx);
-  const user_id = parse_user_id(session.get(SESSION_KEY));
+  const user_id = userIdText(session.get(SESSION_KEY));
   const path = session.get(BACKEND_SESSION_KEY);
   const backend = backends.find((known) => known.path === path);
-  if (user_id === null || backend === undefined) return new AnonymousUser();
+  if (user_id === null || backend === undefined) return { user: new AnonymousUser() };
 
-  const user = await backend.get_user(String(user_id));
-  if (user === null) return new AnonymousUser();
-  switch (verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings)) {
+  const user = await backend.get_user(user_id);
+  if (user === null) return { user: new AnonymousUser() };
+  const hash = session.get(HASH_SESSION_KEY);
+  switch (verify_session_auth_hash(hash, user.password, settings)) {
     case null:
-      await session.flush();
-      return new AnonymousUser();
+      return { user: new AnonymousUser(), isStale: true };
     case 'fallback':
-      await cycle(session);
-      session.set(HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY));
-      return user;
+      await rewriteHash(session, String(hash), get_session_auth_hash(user.password, settings.SECRET_KEY));
+      return { user };
     case 'current':
-      return user;
+      return { user };
   }
 }
 
 /** The user of the request, looked up once. */
 export async function currentUser(ctx: Context): Promise<CurrentUser> {
+  const user = await lookAhead(ctx);
+  await forgetStale(ctx);
+  return user;
+}
+
+/** The same before anybody has asked: a session that has to be forgotten is left to `forgetStale`. */
+export async function lookAhead(ctx: Context): Promise<CurrentUser> {
   const state = stateOf(ctx);
-  state.asked ??= get_user(ctx);
+  if (state.asked === undefined) {
+    const asked: Promise<CurrentUser> = lookUp(ctx).then(({ user, isStale = false }) => {
+      if (state.asked === asked) state.isStale = isStale;
+      return user;
+    });
+    state.asked = asked;
+  }
   try {
-    const asked = state.asked;
+    const { asked } = state;
     const user = await asked;
     // A login or logout meanwhile has the last word.
     if (state.asked === asked) state.user = user;
@@ -157,6 +201,19 @@ export async function currentUser(ctx: Context): Promise<CurrentUser> {
     state.error = error;
     throw error;
   }
+}
+
+/** Forget a session that was opened with another password, once: its data at once, its row when this resolves. */
+export async function forgetStale(ctx: Context): Promise<void> {
+  const state = stateOf(ctx);
+  // Not what the request has put in place of it.
+  if (state.isStale === true && sessionOf(ctx).has_key(SESSION_KEY)) {
+    state.forgetting = forget(ctx);
+    // Whoever awaits it hears of it.
+    state.forgetting.catch(() => {});
+  }
+  state.isStale = false;
+  await state.forgetting;
 }
 
 /**
@@ -170,8 +227,8 @@ export async function update_session_auth_hash(ctx: Context, user: User): Promis
   const { settings } = optionsOf(ctx);
   const session = sessionOf(ctx);
   const current = await currentUser(ctx);
-  await cycle(session);
-  if (current.id !== user.id) return;
-  session.set(HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY));
+  if (current.id !== user.id) return cycle(session, {});
+  const values = [[HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY)]] as const;
+  await cycle(session, { values });
   setUser(ctx, user);
 }

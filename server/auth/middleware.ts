@@ -3,8 +3,18 @@ import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
 import { type Application, memberInstaller } from '../http/application.js';
-import { currentUser } from './login.js';
-import { type AuthenticationOptions, type CurrentUser, givenOptions, sessionOf, setOptions, stateOf } from './state.js';
+import { currentUser, forgetStale, lookAhead } from './login.js';
+import { SESSION_KEY } from './session_keys.js';
+import {
+  type AuthenticationOptions,
+  type CurrentUser,
+  givenOptions,
+  sessionOf,
+  setOptions,
+  setUser,
+  stateOf,
+} from './state.js';
+import { AnonymousUser } from './users.js';
 
 declare module 'koa' {
   interface Request {
@@ -43,8 +53,11 @@ export function authentication(app: Application, options: AuthenticationOptions)
     const outer = givenOptions(ctx);
     if (outer !== options) setOptions(ctx, options);
     try {
-      await lookAhead(ctx);
+      await userBefore(ctx);
       await next();
+      // Begun by a look at `ctx.user`; most requests have nothing to wait for.
+      const { forgetting } = stateOf(ctx);
+      if (forgetting !== undefined) await forgetting;
     } finally {
       if (outer !== undefined && outer !== options) setOptions(ctx, outer);
     }
@@ -52,11 +65,17 @@ export function authentication(app: Application, options: AuthenticationOptions)
 }
 
 /** Looking ahead is no access by the page, unless the session changed by it. */
-async function lookAhead(ctx: Context): Promise<void> {
+async function userBefore(ctx: Context): Promise<void> {
   const session = sessionOf(ctx);
+  // A cookie without a row is nobody's. The look at the session that finds this out, and deletes the cookie, is the
+  // page's, as in Django: a login may be taking a new key for this very cookie meanwhile.
+  if (session.is_missing()) {
+    setUser(ctx, new AnonymousUser());
+    return;
+  }
   const { accessed } = session;
   try {
-    await currentUser(ctx);
+    await lookAhead(ctx);
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
   }
@@ -76,7 +95,7 @@ const installUser = memberInstaller({
       writable: true,
       async value(this: Koa.Request): Promise<CurrentUser> {
         const user = await currentUser(this.ctx);
-        sessionOf(this.ctx).accessed = true;
+        lookAtSession(this.ctx);
         return user;
       },
     },
@@ -99,6 +118,15 @@ function userNow(ctx: Context): CurrentUser {
       'The user is not looked up yet: mount the authentication middleware before this, or `await ctx.request.auser()`.',
     );
   }
-  sessionOf(ctx).accessed = true;
+  lookAtSession(ctx);
   return user;
+}
+
+/**
+ * Whoever asks for the user looks at the session: one whose row is gone loses its key by that, one that was opened with
+ * another password is forgotten.
+ */
+function lookAtSession(ctx: Context): void {
+  sessionOf(ctx).has_key(SESSION_KEY);
+  if (stateOf(ctx).isStale === true) forgetStale(ctx).catch(() => {});
 }

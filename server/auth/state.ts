@@ -35,6 +35,10 @@ interface UserState {
   user?: CurrentUser;
   /** Why it could not be told, for whoever reads `user`. */
   error?: unknown;
+  /** Whether the session was opened with another password, and is to be forgotten when somebody asks for the user. */
+  isStale?: boolean;
+  /** Its row is being deleted. */
+  forgetting?: Promise<void>;
 }
 
 const OPTIONS = Symbol('koa-django-session.authentication');
@@ -78,6 +82,7 @@ export function setUser(ctx: Context, user: CurrentUser): void {
   state.user = user;
   state.asked = Promise.resolve(user);
   delete state.error;
+  delete state.isStale;
 }
 
 /** @throws ImproperlyConfigured when sessions() is not mounted outside */

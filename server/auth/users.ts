@@ -218,18 +218,26 @@ export class UserTable {
     return this.#one('set_password', [encoded, id]);
   }
 
-  async update_last_login(id: number, at: Date): Promise<User | null> {
-    return this.#one('update_last_login', [at, id]);
+  /** Where the table is, by identity: a store of sessions with the same one can write both in one commit. */
+  get database(): object {
+    return this.#knex;
+  }
+
+  /** @param transaction of `database`, to be part of; one of its own when absent */
+  async update_last_login(id: number, at: Date, transaction?: object): Promise<User | null> {
+    return this.#one('update_last_login', [at, id], transaction as Knex.Transaction | undefined);
   }
 
   async #one(
     statement: keyof typeof STATEMENTS,
     bindings: readonly (string | number | boolean | Date)[],
+    transaction?: Knex.Transaction,
   ): Promise<User | null> {
+    const ask = async (knex: Knex): Promise<{ rows: readonly UserRow[] }> =>
+      knex.raw(STATEMENTS[statement], [...bindings]);
     try {
-      const result = await this.#turns.run(
-        async (): Promise<{ rows: readonly UserRow[] }> => this.#knex.raw(STATEMENTS[statement], [...bindings]),
-      );
+      // A transaction has its connection already.
+      const result = await (transaction === undefined ? this.#turns.run(() => ask(this.#knex)) : ask(transaction));
       const row = result.rows[0];
       // pg gives a bigint column, which a Django project may have made of the id, as text.
       return row === undefined ? null : new User({ ...row, id: Number(row.id) });

@@ -69,6 +69,8 @@ interface CsrfState {
   readonly keeper?: unknown;
   /** Sends the secret; absent where csrf is not mounted. */
   readonly send?: () => void;
+  /** CSRF_USE_SESSIONS. */
+  readonly inSession?: boolean;
 }
 
 const STATE = Symbol('koa-django-session.csrf');
@@ -102,11 +104,20 @@ export function get_token(ctx: Context): string {
   return mask_secret(state.secret, state.newSecret());
 }
 
-/** Change the secret, as login does: tokens from before it are refused. Does nothing visible where csrf is not mounted. */
-export function rotate_token(ctx: Context): void {
+/**
+ * Change the secret, as login does: tokens from before it are refused. Does nothing visible where csrf is not mounted.
+ * @param secret one from `secretForSession`, which the session holds already
+ */
+export function rotate_token(ctx: Context, secret: string = stateOf(ctx).newSecret()): void {
   const state = stateOf(ctx);
-  state.secret = state.newSecret();
+  state.secret = secret;
   needsUpdate(ctx, state);
+}
+
+/** A secret that a login writes into the session together with everything else; null where a cookie holds it. */
+export function secretForSession(ctx: Context): string | null {
+  const state = stateOf(ctx);
+  return state.inSession === true ? state.newSecret() : null;
 }
 
 const installToken = memberInstaller({
@@ -232,7 +243,14 @@ export function csrf(app: Application, options: CsrfOptions): Middleware {
     const outer = holder[STATE];
     if (outer !== undefined && outer.keeper === keeper) return outer;
     const send = (): void => sendSecret(ctx, state);
-    const state: CsrfState = { secret: null, needsUpdate: false, newSecret, keeper, send };
+    const state: CsrfState = {
+      secret: null,
+      needsUpdate: false,
+      newSecret,
+      keeper,
+      inSession: settings.CSRF_USE_SESSIONS,
+      send,
+    };
     holder[STATE] = state;
     begin(ctx);
     // An error's page is made outside of this middleware, may show a token, and keeps the cookie as in Django.

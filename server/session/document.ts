@@ -45,6 +45,13 @@ export class Document {
     return new Document(texts);
   }
 
+  /** @throws TypeError when a value is nothing that JSON can hold */
+  static fromPairs(pairs: Iterable<readonly [string, unknown]>): Document {
+    const document = Document.empty();
+    for (const [key, value] of pairs) document.set(key, value);
+    return document;
+  }
+
   get size(): number {
     return (this.#members ?? this.#texts).size;
   }

@@ -9,7 +9,10 @@ import { http_date } from '../http/http_date.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Settings } from '../settings.js';
 import type { SavedExpiry } from './change.js';
-import { Session, type SessionOptions } from './session.js';
+import { mayDeleteDeadCookie } from './dead_cookie.js';
+import type { NewKeyOptions } from './new_key.js';
+import type { SessionOptions } from './options.js';
+import { Session } from './session.js';
 import type { SessionStore } from './store.js';
 
 const NOT_KEPT =
@@ -33,9 +36,9 @@ export class RequestSession extends Session {
   }
 
   /** @throws ValueError when the answer has begun; nothing was changed then */
-  override async cycle_key(): Promise<void> {
+  override async cycle_key(options: NewKeyOptions = {}): Promise<void> {
     this.#refuseWhenBegun();
-    await super.cycle_key();
+    await super.cycle_key(options);
   }
 
   #refuseWhenBegun(): void {
@@ -116,13 +119,20 @@ export class SessionResponse implements HeadWork {
     return this.session.is_empty() && this.#ctx.request.COOKIES.has(this.options.settings.SESSION_COOKIE_NAME);
   }
 
-  #wantsSave(status: number): boolean {
+  /** Whether the row and the browser's cookie are to be brought up to date. */
+  #wantsSave(): boolean {
     const { session } = this;
     const { SESSION_SAVE_EVERY_REQUEST, SESSION_SAVE_UNCHANGED_AFTER } = this.options.settings;
     const wanted = session.modified || (SESSION_SAVE_EVERY_REQUEST && !this.#committed);
-    if (!wanted || session.is_empty() || status >= 500) return false;
+    if (!wanted || session.is_empty()) return false;
     if (!session.modified && session.hasUnreadableRow) return false;
     return SESSION_SAVE_UNCHANGED_AFTER === 0 || !session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER);
+  }
+
+  /** Tell the browser that its session is gone; not in answers that may overtake a login. */
+  #forget(): void {
+    if (!this.session.is_missing() || mayDeleteDeadCookie(this.#ctx)) this.#cookie = DELETION;
+    else this.#varies = true;
   }
 
   /** Whether a save writes a row that the browser has the key of, or is about to be told. */
@@ -136,14 +146,18 @@ export class SessionResponse implements HeadWork {
   async #keep(status: number): Promise<void> {
     const { session } = this;
     if (this.#isDead()) {
-      this.#cookie = DELETION;
+      this.#forget();
       this.#setHeaders();
       return;
     }
     // Read before saving: a save is an access of its own, which says nothing about the answer.
     this.#varies ||= session.accessed;
     this.#setHeaders();
-    if (!this.#wantsSave(status)) return;
+    if (!this.#wantsSave()) return;
+    // A login has written the row already. Its new key is told also by an answer of 5xx, or nobody would have it.
+    const written = session.already_written(status < 500);
+    if (written !== null && !headSent(this.#ctx)) this.#tell(session.session_key, written);
+    if (written !== null || status >= 500) return;
     const { res, body } = this.#ctx;
     if (headSent(this.#ctx) && !this.#hasRow()) this.options.warn(NOT_KEPT);
     else await (res !== undefined && isStream(body) ? this.#saveBeside(body) : this.#save());
@@ -152,16 +166,19 @@ export class SessionResponse implements HeadWork {
   async #save(): Promise<void> {
     const { session } = this;
     const before = session.session_key;
-    const { max_age } = await save(session);
-    const { session_key } = session;
-    if (session_key !== null && !headSent(this.#ctx)) {
-      this.#cookie = this.#cookieOf(session_key, max_age);
-      this.#setHeaders();
-    } else if (session_key !== before) {
+    const saved = await save(session);
+    if (!headSent(this.#ctx)) this.#tell(session.session_key, saved);
+    else if (session.session_key !== before) {
       // The answer began while the row was made.
       await session.flush();
       this.options.warn(NOT_KEPT);
     }
+  }
+
+  #tell(session_key: string | null, { max_age }: SavedExpiry): void {
+    if (session_key === null) return;
+    this.#cookie = this.#cookieOf(session_key, max_age);
+    this.#setHeaders();
   }
 
   async #saveBeside(body: Readable): Promise<void> {
@@ -194,8 +211,8 @@ export class SessionResponse implements HeadWork {
     const { session } = this;
     if (!this.#isTouched()) return;
     this.#varies ||= session.accessed;
-    if (this.#isDead()) this.#cookie = DELETION;
-    else if (this.#wantsSave(statusOf(this.#ctx))) this.#cookie = this.#cookieBeforeSave() ?? this.#cookie;
+    if (this.#isDead()) this.#forget();
+    else if (this.#wantsSave()) this.#cookie = this.#cookieBeforeSave() ?? this.#cookie;
     this.#setHeaders();
   }
 
@@ -204,6 +221,7 @@ export class SessionResponse implements HeadWork {
     const { session } = this;
     try {
       if (!this.#hasRow() || session.session_key === null) return undefined;
+      if (statusOf(this.#ctx) >= 500 && session.already_written(false) === null) return undefined;
       return this.#cookieOf(
         session.session_key,
         session.get_expire_at_browser_close() ? null : session.get_expiry_age(),

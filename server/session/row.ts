@@ -1,8 +1,20 @@
 /** Reads the text of a row, and says what becomes of one that cannot be read. */
 import { UpdateError } from '../errors.js';
+import type { SavedExpiry } from './change.js';
 import { type SessionCodec, Unreadable } from './codec.js';
 import type { MemberTexts } from './document.js';
 import type { VerifiedTexts } from './verified.js';
+
+/** What the store had when this session last read or wrote its row. */
+export interface Baseline {
+  readonly session_data: string;
+  readonly texts: MemberTexts;
+  /** What this session wrote with it; undefined for what was read. */
+  readonly written: SavedExpiry | undefined;
+}
+
+/** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
+export type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
 
 export interface RowReading {
   readonly codec: SessionCodec;

@@ -1,50 +1,19 @@
 /** `request.session`: a dictionary with a row behind it (django.contrib.sessions.backends.base and .db). */
 import { type Clock, systemClock } from '../clock.js';
-import { CreateError, UpdateError, ValueError } from '../errors.js';
-import type { Settings } from '../settings.js';
+import { UpdateError, ValueError } from '../errors.js';
 import { print_json } from '../signing/python_json.js';
 import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
-import { type SessionCodec, Unreadable } from './codec.js';
-import { type DictionarySettings, DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
+import { Unreadable } from './codec.js';
+import { DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
-import type { SessionEvent } from './events.js';
-import { new_session_key, valid_session_key } from './key.js';
+import { isStorable, new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
 import type { Misspelling } from './misspelling.js';
-import { readRow, theirsOf } from './row.js';
-import type { SessionStore } from './store.js';
+import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
+import type { SessionOptions } from './options.js';
+import { type Baseline, type Loaded, readRow, theirsOf } from './row.js';
+import type { Companion, SessionRecord } from './store.js';
 import { CHANGED_INSIDE } from './unsaved.js';
-import type { VerifiedTexts } from './verified.js';
-
-export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
-
-export interface SessionOptions {
-  readonly store: SessionStore;
-  readonly codec: SessionCodec;
-  /** Texts that were verified before, shared by all sessions of the codec. */
-  readonly verified?: VerifiedTexts;
-  readonly settings: SessionSettings;
-  /** The cookie's value; fewer than 8 characters, or what no row can have as its key, counts as none. */
-  readonly session_key?: string | null | undefined;
-  readonly now?: Clock;
-  readonly new_session_key?: () => string;
-  /** Told what happens to the session. */
-  readonly observe?: ((event: SessionEvent) => void) | undefined;
-}
-
-/** What the store had when this session last read or wrote its row. */
-interface Baseline {
-  readonly session_data: string;
-  readonly texts: MemberTexts;
-  /** Whether this session wrote it; otherwise it was read. */
-  readonly written: boolean;
-}
-
-/** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
-type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
-
-/** How often `create` tries another key. 36^32 keys: a second try means a broken random source. */
-const CREATE_TRIES = 10;
 
 /**
  * One visitor's session. The dictionary's methods are synchronous once `load` has settled; what touches the store
@@ -65,6 +34,8 @@ export class Session extends SessionDictionary {
   #baseline: Baseline | undefined;
   /** Whether the row has a good signature and cannot be read here: it stays as it is, and is no row of this session. */
   #isUnreadable = false;
+  /** Whether this request drew the key, so that nobody knows it until the answer tells. */
+  #hasNewKey = false;
 
   /** @param session_key the cookie's value, apart from the options where many sessions share those */
   constructor(options: SessionOptions, session_key: string | null | undefined = options.session_key) {
@@ -113,9 +84,13 @@ export class Session extends SessionDictionary {
     return this.#document;
   }
 
+  /** Whether no row has the key that the cookie brought. Asking is no access. */
+  is_missing(): boolean {
+    return this.#loaded !== undefined && 'session_data' in this.#loaded && this.#loaded.session_data === null;
+  }
+
   protected override [IS_GONE](): boolean {
-    const row = this.#document === undefined ? this.#loaded : undefined;
-    return row !== undefined && 'session_data' in row && row.session_data === null;
+    return this.#document === undefined && this.is_missing();
   }
 
   /**
@@ -140,7 +115,7 @@ export class Session extends SessionDictionary {
       this.#isUnreadable = true;
       return Document.empty();
     }
-    this.#baseline = { session_data, texts, written: false };
+    this.#baseline = { session_data, texts, written: undefined };
     return Document.fromTexts(texts);
   }
 
@@ -206,13 +181,24 @@ export class Session extends SessionDictionary {
     const document = this[DOCUMENT];
     const base = this.#baseline;
     // An empty one may be a text that could not be verified: nothing in it is to be believed.
-    if (base === undefined || base.written || base.texts.size === 0) return false;
+    if (base === undefined || base.written !== undefined || base.texts.size === 0) return false;
     const signed_at = this.#options.codec.signed_at(base.session_data);
     if (signed_at === null) return false;
     const life = Math.min(this.get_expiry_age(), this.get_session_cookie_age());
     // A Django whose clock is ahead signs in the future.
     const age = Math.abs(this.#now() - signed_at);
     return age < Math.min(seconds, life / 2) && sameTexts(document.texts(), base.texts);
+  }
+
+  /**
+   * What this request has written itself, when the cookie can be sent without another save: nothing was changed since.
+   * For an answer that saves nothing (`saves` false): when the row has a key that the visitor is not told otherwise.
+   */
+  already_written(saves: boolean): SavedExpiry | null {
+    const base = this.#baseline;
+    if (base?.written === undefined) return null;
+    const isEnough = saves ? sameTexts(this[DOCUMENT].texts(), base.texts) : this.#hasNewKey;
+    return isEnough ? base.written : null;
   }
 
   /**
@@ -249,44 +235,76 @@ export class Session extends SessionDictionary {
 
   /**
    * Take a new key for the same data: the new row is there before the old one goes, or neither. Done at login.
+   * @param options what else is to be in the same commit
    * @throws UpdateError when the old row is gone: a logout elsewhere is final
    */
-  async cycle_key(): Promise<void> {
-    const mine = this[DOCUMENT].texts();
+  async cycle_key({ values = [], forget = false, joined }: NewKeyOptions = {}): Promise<void> {
+    const held = this[DOCUMENT].texts();
+    const added = Document.fromPairs(pairsOf(values));
+    const mine = new Map([...(forget ? [] : held), ...added.texts()]);
+    const companion = await companionOf(joined, this.#options.store);
+    const isMerged = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
+    // Only now, so that a failure leaves the dictionary as it was. Otherwise a later save would log the old key in.
+    if (forget) this.#document = added;
+    else if (!isMerged) for (const key of added.keys()) this[DOCUMENT].set(key, added.get(key));
+    this.modified = true;
+  }
+
+  /** Add a row that holds `mine`, and remove the one that there was. @returns whether others' changes were joined */
+  async #moveRow(
+    session_key: string,
+    mine: MemberTexts,
+    forget: boolean,
+    companion: Companion | undefined,
+  ): Promise<boolean> {
     const old_key = this.#session_key;
     const base = this.#baseline;
     if (old_key === null || base === undefined) {
-      await this.create();
-      return;
+      await this.#insert(session_key, mine, companion);
+      return false;
     }
-    await this.#withNewKey(async (session_key) => {
-      let written: Change | undefined;
-      const cycled = this.#options.store.cycle(old_key, async (session_data) => {
-        const same = session_data === base.session_data;
-        written = this.#change(same ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
-        return { session_key, ...written };
-      });
-      await this.#noted(cycled);
-      if (written === undefined) return;
-      if (written.texts !== mine) this.#document = Document.fromTexts(written.texts);
-      this.#wrote(session_key, written);
-    });
-    this.modified = true;
+    let written: Change | undefined;
+    const change = async (session_data: string): Promise<SessionRecord> => {
+      const isMine = forget || session_data === base.session_data;
+      written = this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
+      return { session_key, ...written };
+    };
+    const cycled = this.#options.store.cycle(old_key, change, companion);
+    try {
+      await (forget ? cycled : this.#noted(cycled));
+    } catch (error) {
+      if (!forget || !(error instanceof UpdateError)) throw error;
+      await this.#insert(session_key, mine, companion);
+      return false;
+    }
+    if (written === undefined) throw new UpdateError('The store moved a row without asking for the change.');
+    this.#wrote(session_key, written);
+    const isMerged = written.texts !== mine;
+    if (isMerged) this.#document = Document.fromTexts(written.texts);
+    return isMerged;
   }
 
   /**
    * Forget everything: the data, the row and the key. Done at logout, which is final: so the row goes also when it cannot
-   * be read here, or a copy of the cookie would still be logged in at Django.
+   * be read here, or a copy of the cookie would still be logged in at Django. Data and key are gone at once, the row when
+   * this resolves; when it rejects, the key is there again.
+   * @param keep_row as if the row had been gone already: it stays, and a page's own request leaves the cookie
    */
-  async flush(): Promise<void> {
-    const session_key = this.#session_key;
+  async flush({ keep_row = false }: { readonly keep_row?: boolean } = {}): Promise<void> {
+    const [session_key, base] = [this.#session_key, this.#baseline];
     this.#document = Document.empty();
     this.accessed = true;
     this.modified = true;
-    if (session_key !== null) await this.#options.store.delete(session_key);
     this.#session_key = null;
     this.#baseline = undefined;
     this.#isUnreadable = false;
+    this.#loaded = keep_row ? { session_data: null } : undefined;
+    try {
+      if (session_key !== null && !keep_row) await this.#options.store.delete(session_key);
+    } catch (error) {
+      [this.#session_key, this.#baseline] = [session_key, base];
+      throw error;
+    }
   }
 
   /** Remove a row, this session's own without an argument; the dictionary stays as it is. */
@@ -326,9 +344,9 @@ export class Session extends SessionDictionary {
     return this.#baseline === undefined ? [] : (this.#document?.changedInside(this.#baseline.texts) ?? []);
   }
 
-  async #insert(session_key: string): Promise<SavedExpiry> {
-    const change = this.#change(this[DOCUMENT].texts());
-    await this.#options.store.create({ session_key, ...change });
+  async #insert(session_key: string, texts = this[DOCUMENT].texts(), companion?: Companion): Promise<SavedExpiry> {
+    const change = this.#change(texts);
+    await this.#options.store.create({ session_key, ...change }, companion);
     return this.#wrote(session_key, change);
   }
 
@@ -345,24 +363,17 @@ export class Session extends SessionDictionary {
   }
 
   /** Tells of an interruption, wherever in a request it is met. */
-  async #noted(work: Promise<void>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
+  #noted(work: Promise<void>): Promise<void> {
+    return work.catch((error: unknown) => {
       if (error instanceof UpdateError) this.#options.observe?.('interrupted');
       throw error;
-    }
+    });
   }
 
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {
-    const next = this.#options.new_session_key ?? new_session_key;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await write(next());
-      } catch (error) {
-        if (!(error instanceof CreateError) || tries === CREATE_TRIES) throw error;
-      }
-    }
+    const written = await tryNewKeys(this.#options.new_session_key ?? new_session_key, write);
+    this.#hasNewKey = this.#options.store.text_is_key !== true;
+    return written;
   }
 
   #change(texts: MemberTexts): Change {
@@ -373,12 +384,10 @@ export class Session extends SessionDictionary {
   #wrote(session_key: string, { session_data, texts, expire_date, max_age, hasBadExpiry }: Change): SavedExpiry {
     if (hasBadExpiry) this.#options.codec.report(BAD_EXPIRY, session_key);
     this.#session_key = this.#options.store.text_is_key === true ? session_data : session_key;
-    this.#baseline = { session_data, texts, written: true };
+    const written = { expire_date, max_age };
+    this.#baseline = { session_data, texts, written };
     this.#isUnreadable = false;
     this.#options.observe?.('save');
-    return { expire_date, max_age };
+    return written;
   }
 }
-
-/** PostgreSQL's text holds every character but NUL, so no row can have such a key. */
-const isStorable = (session_key: string): boolean => !session_key.includes('\0');

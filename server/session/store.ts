@@ -17,6 +17,12 @@ export interface SessionRecord {
 /** What a change of a row writes back. */
 export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date'>;
 
+/**
+ * A write of somebody else's that is to be in one commit with a session's row, such as the user's `last_login` with a
+ * login. Run on the transaction of the store, which has the type that the two agreed on by having one `database`.
+ */
+export type Companion = (transaction: object) => Promise<void>;
+
 export interface SessionStore {
   /** The salt that signs what is kept here; SESSION_KEY_SALT when absent. */
   readonly key_salt?: string;
@@ -27,6 +33,12 @@ export interface SessionStore {
    */
   readonly text_is_key?: boolean;
 
+  /**
+   * What the rows are kept in, the same object for whoever keeps other rows there: the knex instance of engine db.
+   * Where it is absent the store has no transactions, and nobody gives it a companion.
+   */
+  readonly database?: object | undefined;
+
   /** The row's `session_data`; null when there is no such row or `expire_date` has come. */
   load(session_key: string): Promise<string | null>;
 
@@ -35,9 +47,10 @@ export interface SessionStore {
 
   /**
    * Add a row.
+   * @param companion in the same commit
    * @throws CreateError when the key is taken: the row that is there stays as it is
    */
-  create(record: SessionRecord): Promise<void>;
+  create(record: SessionRecord, companion?: Companion): Promise<void>;
 
   /**
    * Write the row if its text still is `loaded`: compare and set, so that no other request's change is lost.
@@ -53,10 +66,15 @@ export interface SessionStore {
 
   /**
    * Lock the row, hand its present text to `change`, add the record that gives under its new key, then delete the
-   * old row. Both or neither.
+   * old row. Both or neither, and what `change` throws is passed on.
+   * @param companion in the same commit
    * @throws UpdateError when the old row is gone, CreateError when the new key is taken
    */
-  cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void>;
+  cycle(
+    session_key: string,
+    change: (session_data: string) => Promise<SessionRecord>,
+    companion?: Companion,
+  ): Promise<void>;
 
   /** Remove the row; nothing happens when there is none. */
   delete(session_key: string): Promise<void>;

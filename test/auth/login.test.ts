@@ -22,6 +22,7 @@ import { exceptions } from '../../server/http/exceptions.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
 import type { SessionStore } from '../../server/session/store.js';
+import { DatabaseStore } from '../../server/session/stores/db.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import type { Settings } from '../../server/settings.js';
 import { type Answer, closeServers, NOW, serve, settings } from '../http/serve.js';
@@ -41,7 +42,12 @@ interface Site {
   row(session_key: string | null): Promise<unknown>;
   plant(values: Readonly<Record<string, unknown>>, session_key?: string): Promise<void>;
   /** Run a handler in one request; `result` is what it returned. */
-  run<T>(handler: (ctx: Koa.Context) => Promise<T>): Promise<{ answer: Answer; result: T }>;
+  run<T>(
+    handler: (ctx: Koa.Context) => Promise<T>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<{ answer: Answer; result: T }>;
+  /** Run it in so many requests at once, all with the cookie of now. */
+  atOnce(requests: number, handler: (ctx: Koa.Context, n: number) => Promise<unknown>): Promise<Answer[]>;
   /** The session key that the browser has now. */
   cookie: string | null;
   csrftoken: string | null;
@@ -110,10 +116,20 @@ describe('login', () => {
         await store.create({ session_key, session_data: codec.encode(JSON.stringify(planted)), expire_date });
         browser.cookie = session_key;
       },
-      async run<T>(next: (ctx: Koa.Context) => Promise<T>) {
+      atOnce(requests, next) {
+        let n = 0;
+        handler = async (ctx) => {
+          const mine = n;
+          n += 1;
+          return next(ctx, mine);
+        };
+        const headers = { cookie: `sessionid=${browser.cookie}` };
+        return Promise.all(Array.from({ length: requests }, () => server.ask({ headers })));
+      },
+      async run<T>(next: (ctx: Koa.Context) => Promise<T>, more: Readonly<Record<string, string>> = {}) {
         handler = next;
         outcome = {};
-        const headers = browser.cookie === null ? {} : { cookie: `sessionid=${browser.cookie}` };
+        const headers = { ...more, ...(browser.cookie === null ? {} : { cookie: `sessionid=${browser.cookie}` }) };
         const answer = await server.ask({ headers });
         for (const text of answer.set_cookie) {
           const [, name, value = ''] = /^(\w+)="?(\w*)"?/.exec(text) ?? [];
@@ -235,6 +251,175 @@ describe('login', () => {
         expect(await browser.row(browser.cookie)).to.deep.equal(sessionOf(alice));
       });
     }
+  });
+
+  describe('where users and sessions are in one database', () => {
+    const now = (): number => NOW;
+    const setUp = (values = {}): Promise<Site> =>
+      site({ values, store: new DatabaseStore(database.knex, { now }), options: { now } });
+
+    afterEach(async () => {
+      await database.knex.raw('DROP FUNCTION IF EXISTS fail CASCADE');
+      await database.knex('django_session').delete();
+    });
+
+    /** What changes something, and where transactions begin and end, while `work` runs. */
+    async function writesOf(work: () => Promise<unknown>): Promise<string[]> {
+      const heard: string[] = [];
+      const hear = ({ sql }: { readonly sql: string }): void => {
+        const [write] =
+          /BEGIN|COMMIT|ROLLBACK|(?:INSERT INTO|UPDATE|DELETE FROM) \w+_\w+|FOR UPDATE$/.exec(sql.trim()) ?? [];
+        if (write !== undefined) heard.push(write);
+      };
+      database.knex.on('query', hear);
+      try {
+        await work();
+      } finally {
+        database.knex.removeListener('query', hear);
+      }
+      return heard;
+    }
+    const INSERT = 'INSERT INTO django_session';
+    const DELETE = 'DELETE FROM django_session';
+    const LAST_LOGIN = 'UPDATE auth_user';
+    const CYCLED = ['BEGIN', 'FOR UPDATE', INSERT, DELETE, LAST_LOGIN, 'COMMIT'];
+
+    for (const [who, held, writes] of [
+      ['without a cookie', null, ['BEGIN', INSERT, LAST_LOGIN, 'COMMIT']],
+      ['with data', () => ({ cart: 1 }), CYCLED],
+      ['who is another user', () => sessionOf(bob), CYCLED],
+      ['who is the same user', () => sessionOf(alice), CYCLED],
+    ] as const) {
+      for (const CSRF_USE_SESSIONS of [false, true]) {
+        const where = CSRF_USE_SESSIONS ? ', with the CSRF secret in the session' : '';
+        it(`is one commit for a visitor ${who}${where}`, async () => {
+          const browser = await setUp({ CSRF_USE_SESSIONS });
+          if (held !== null) await browser.plant(held());
+          expect(await writesOf(() => browser.run(logIn(alice)))).to.deep.equal(writes);
+          expect(await browser.row(browser.cookie)).to.include(sessionOf(alice));
+          const { rows } = await database.knex.raw('SELECT count(*)::int FROM django_session');
+          expect(rows).to.deep.equal([{ count: 1 }]);
+        });
+      }
+    }
+
+    it('saves once more what the request changes after it, in the row of the new key', async () => {
+      const browser = await setUp();
+      await browser.plant({ cart: 1 });
+      const writes = await writesOf(() =>
+        browser.run(async (ctx) => {
+          await login(ctx, alice);
+          ctx.session.set('welcome', true);
+        }),
+      );
+      expect(writes).to.deep.equal([...CYCLED, 'UPDATE django_session']);
+      expect(await browser.row(browser.cookie)).to.deep.equal({ cart: 1, ...sessionOf(alice), welcome: true });
+    });
+
+    it('keeps what is changed inside a value that was read before', async () => {
+      const browser = await setUp();
+      await browser.plant({ cart: [1] });
+      await browser.run(async (ctx) => {
+        const cart = ctx.session.get('cart') as number[];
+        await login(ctx, alice);
+        cart.push(2);
+      });
+      expect(await browser.row(browser.cookie)).to.deep.equal({ cart: [1, 2], ...sessionOf(alice) });
+    });
+
+    for (const [who, held] of [
+      ['without a cookie', null],
+      ['with data', () => ({ cart: 1 })],
+      ['who is another user', () => ({ ...sessionOf(bob), cart: 1 })],
+      ['who is the same user', () => ({ ...sessionOf(alice), cart: 1 })],
+    ] as const) {
+      it(`that fails leaves a visitor ${who} as before, also when the request goes on and saves`, async () => {
+        const browser = await setUp();
+        if (held !== null) await browser.plant(held());
+        await database.knex.raw(`
+          CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE 'terminating' USING ERRCODE = '57P01'; END $$;
+          CREATE TRIGGER fail BEFORE UPDATE ON auth_user FOR EACH ROW EXECUTE FUNCTION fail()`);
+        const { answer } = await browser.run(async (ctx) => {
+          const before = [ctx.user, ctx.session.session_key];
+          expect(await login(ctx, alice).catch((error: unknown) => error)).to.be.instanceOf(StoreUnavailable);
+          expect([ctx.user, ctx.session.session_key]).to.deep.equal(before);
+          ctx.session.set('went on', 1);
+        });
+        expect(answer.set_cookie.filter((line) => line.startsWith('csrftoken='))).to.deep.equal([]);
+        expect(browser.cookie).to.match(held === null ? /^\w{32}$/ : /^k{32}$/);
+        expect(await browser.row(browser.cookie)).to.deep.equal({ ...held?.(), 'went on': 1 });
+        expect(await database.knex('django_session').count({ rows: '*' })).to.deep.equal([{ rows: '1' }]);
+      });
+    }
+
+    it('tells its key also in an answer of 500, as its row is there and the old one gone, where Django does not', async () => {
+      const browser = await setUp();
+      await browser.plant({ cart: 1 });
+      const { answer } = await browser.run(async (ctx) => {
+        await login(ctx, alice);
+        ctx.session.set('not kept', 1);
+        ctx.status = 500;
+      });
+      expect(answer.status).to.equal(500);
+      expect(browser.cookie).to.not.equal(KEY);
+      expect(await browser.row(browser.cookie)).to.deep.equal({ cart: 1, ...sessionOf(alice) });
+    });
+
+    it('of another user begins a session also when a logout came first', async () => {
+      const browser = await setUp();
+      await browser.plant({ ...sessionOf(bob), cart: 1 });
+      await browser.run(async (ctx) => {
+        await browser.store.delete(KEY);
+        await login(ctx, alice);
+      });
+      expect(await browser.row(browser.cookie)).to.deep.equal(sessionOf(alice));
+    });
+
+    it('is one of two at once in one session: the other is interrupted, and the data goes to one', async () => {
+      const browser = await setUp();
+      await browser.plant({ cart: 1 });
+      let ready = 0;
+      let go: () => void = () => {};
+      const both = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      const answers = await browser.atOnce(2, async (ctx, n) => {
+        ready += 1;
+        if (ready === 2) go();
+        await both;
+        await login(ctx, n === 0 ? alice : bob);
+      });
+      expect(answers.map(({ status }) => status).sort()).to.deep.equal([200, 400]);
+      const rows = await database.knex('django_session').select('session_key');
+      expect(rows).to.have.length(1);
+      const winner = answers.find(({ status }) => status === 200);
+      expect(winner?.set_cookie.join()).to.contain(`sessionid=${rows[0]?.session_key};`);
+      expect(await browser.row(rows[0]?.session_key)).to.include({ cart: 1 });
+      const loser = answers.find(({ status }) => status === 400);
+      expect(loser?.set_cookie.filter((line) => line.startsWith('sessionid'))).to.deep.equal([]);
+    });
+  });
+
+  describe('where the users are elsewhere', () => {
+    it('notes last_login first, so that nothing is changed when that fails', async () => {
+      class Elsewhere extends ModelBackend {
+        override get database(): object {
+          return {};
+        }
+        override update_last_login(_user: User, _at: Date, transaction?: object): Promise<User | null> {
+          expect(transaction).to.equal(undefined);
+          throw new StoreUnavailable('away');
+        }
+      }
+      const store = new DatabaseStore(database.knex, { now: () => NOW });
+      const browser = await site({ store, options: { backends: [new Elsewhere(users)] } });
+      await browser.plant({ cart: 1 });
+      expect((await browser.run((ctx) => login(ctx, alice).catch(() => 'failed'))).result).to.equal('failed');
+      expect(browser.cookie).to.equal(KEY);
+      expect(await browser.row(KEY)).to.deep.equal({ cart: 1 });
+      await store.delete(KEY);
+    });
   });
 
   it('gives a new CSRF secret each time', async () => {
@@ -395,6 +580,76 @@ describe('login', () => {
         });
       }
 
+      for (const [name, look] of Object.entries<Handler>({
+        'ctx.user': async (ctx) => ctx.user,
+        'auser()': (ctx) => ctx.request.auser(),
+      })) {
+        it(`when a page asks for it by ${name}, and not before, as at Django`, async () => {
+          const planted = { ...sessionOf(alice), _auth_user_hash: '0'.repeat(64), cart: 1 };
+          const browser = await site();
+          await browser.plant(planted);
+          const unasked = await browser.run(async (ctx) => ctx.session.get('cart'));
+          expect([unasked.result, unasked.answer.set_cookie]).to.deep.equal([1, []]);
+          expect((await browser.run(async () => undefined)).answer.set_cookie).to.deep.equal([]);
+          expect(await browser.row(KEY)).to.deep.equal(planted);
+          const { result } = await browser.run(async (ctx) => {
+            await look(ctx);
+            return [ctx.session.get('cart'), ctx.session.session_key];
+          });
+          expect(result).to.deep.equal([null, null]);
+          expect(browser.cookie).to.equal(null);
+          expect(await browser.row(KEY)).to.equal(null);
+        });
+      }
+
+      it('by the next page, when a page’s own request asks: a new key may be on its way', async () => {
+        const planted = { ...sessionOf(alice), _auth_user_hash: '0'.repeat(64), cart: 1 };
+        const browser = await site();
+        await browser.plant(planted);
+        const { answer, result } = await browser.run(
+          async (ctx) => [await nameOf(ctx), ctx.session.get('cart'), ctx.session.session_key],
+          { 'sec-fetch-mode': 'cors' },
+        );
+        expect(result).to.deep.equal([null, null, null]);
+        expect(answer.set_cookie).to.deep.equal([]);
+        expect(await browser.row(KEY)).to.deep.equal(planted);
+        expect((await browser.run(nameOf, { 'sec-fetch-mode': 'navigate' })).result).to.equal(null);
+        expect(browser.cookie).to.equal(null);
+        expect(await browser.row(KEY)).to.equal(null);
+      });
+
+      it('but not what the request put in its place before it asked', async () => {
+        const browser = await site();
+        await browser.plant({ ...sessionOf(alice), _auth_user_hash: '0'.repeat(64) });
+        await browser.run(async (ctx) => {
+          await ctx.session.flush();
+          ctx.session.set('new', 1);
+          expect(ctx.user.is_authenticated).to.equal(false);
+        });
+        expect(await browser.row(browser.cookie)).to.deep.equal({ new: 1 });
+      });
+
+      it('unless the store is away: that is 503, and the cookie stays', async () => {
+        const store = new DatabaseStore(database.knex, { now: () => NOW });
+        const browser = await site({ store });
+        await browser.plant({ ...sessionOf(alice), _auth_user_hash: '0'.repeat(64) });
+        await database.knex.raw(`
+          CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE 'terminating' USING ERRCODE = '57P01'; END $$;
+          CREATE TRIGGER away BEFORE DELETE ON django_session FOR EACH ROW EXECUTE FUNCTION away()`);
+        try {
+          for (const look of [async (ctx: Koa.Context) => ctx.user.username, nameOf]) {
+            const asked = await browser.run(look).catch((error: unknown) => error);
+            if (look === nameOf) expect(asked).to.be.instanceOf(StoreUnavailable);
+            else expect(asked).to.have.nested.property('answer.status', 503);
+            expect(browser.cookie).to.equal(KEY);
+          }
+        } finally {
+          await database.knex.raw('DROP FUNCTION away CASCADE');
+        }
+        await store.delete(KEY);
+      });
+
       it('after the password was changed elsewhere', async () => {
         const changes = await users.create_user({ username: 'changes', password: 'old' });
         const browser = await site();
@@ -406,16 +661,142 @@ describe('login', () => {
       });
     });
 
-    it('survives a change of SECRET_KEY with a fallback: new key, hash written anew', async () => {
-      const browser = await site({ values: { SECRET_KEY: 'new', SECRET_KEY_FALLBACKS: ['older', 'old'] } });
-      await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
-      expect((await browser.run(nameOf)).result).to.equal('alice');
-      expect(browser.cookie).to.not.equal(KEY);
-      expect(await browser.row(browser.cookie)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1 });
-      expect(await browser.row(KEY)).to.equal(null);
-      const cookie = browser.cookie;
-      expect((await browser.run(nameOf)).result).to.equal('alice');
-      expect(browser.cookie).to.equal(cookie);
+    describe('after a change of SECRET_KEY, with the old one as fallback,', () => {
+      const values = { SECRET_KEY: 'new', SECRET_KEY_FALLBACKS: ['older', 'old'] };
+
+      it('is the same, the hash is written anew, and the session keeps its key where Django takes a new one', async () => {
+        const browser = await site({ values });
+        await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+        const { answer, result } = await browser.run(nameOf);
+        expect(result).to.equal('alice');
+        expect(answer.set_cookie).to.deep.equal([]);
+        expect(await browser.row(KEY)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1 });
+        // The old key is not needed any more.
+        const later = await site({ values: { SECRET_KEY: 'new' }, store: browser.store });
+        later.cookie = KEY;
+        expect((await later.run(nameOf)).result).to.equal('alice');
+      });
+
+      it('is the same for each of eight requests at once, reading or writing, at each engine', async () => {
+        const stores = [new MemoryStore({ now: () => NOW }), new DatabaseStore(database.knex, { now: () => NOW })];
+        for (const store of stores) {
+          const browser = await site({ values, store });
+          await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+          const eight = await browser.atOnce(8, async (ctx, n) => {
+            if (n % 2 === 1) ctx.session.set(`written by ${n}`, n);
+            ctx.body = ctx.user.username;
+          });
+          for (const { status, text, set_cookie } of eight) {
+            expect([status, text]).to.deep.equal([200, 'alice']);
+            for (const line of set_cookie) expect(line).to.match(new RegExp(`^sessionid=${KEY};`));
+          }
+          const written = Object.fromEntries([1, 3, 5, 7].map((n) => [`written by ${n}`, n]));
+          expect(await browser.row(KEY)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1, ...written });
+          await store.delete(KEY);
+        }
+      });
+
+      it('is who was verified, and nothing comes back, when a logout comes between', async () => {
+        const browser = await site({ values, mount: false });
+        await browser.plant(sessionOf(alice, 'old'));
+        const { answer, result } = await browser.run(async (ctx) => {
+          await browser.store.delete(KEY);
+          return nameOf(ctx);
+        });
+        expect([answer.status, result]).to.deep.equal([200, 'alice']);
+        expect(answer.set_cookie).to.deep.equal([]);
+        expect(await browser.row(KEY)).to.equal(null);
+      });
+
+      it('keeps the data at a login by the same user whom nobody has looked up before', async () => {
+        const browser = await site({ values, mount: false });
+        await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+        await browser.run(logIn(alice));
+        expect(await browser.row(browser.cookie)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1 });
+        expect(await browser.row(KEY)).to.equal(null);
+      });
+
+      it('leaves a row alone that holds another login by now', async () => {
+        const browser = await site({ values, mount: false });
+        await browser.plant(sessionOf(alice, 'old'));
+        const theirs = { ...sessionOf(alice, 'new'), _auth_user_hash: '1'.repeat(64) };
+        await browser.run(async (ctx) => {
+          // The row was read before, and holds another login by now.
+          await browser.store.delete(KEY);
+          await browser.plant(theirs);
+          expect(await nameOf(ctx)).to.equal('alice');
+        });
+        expect(await browser.row(KEY)).to.deep.equal(theirs);
+      });
+
+      it('is the same while the store takes no writes', async () => {
+        const browser = await site({ values, store: new DatabaseStore(database.knex, { now: () => NOW }) });
+        await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+        await database.knex.raw(`
+          CREATE FUNCTION standby() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE 'cannot execute UPDATE in a read-only transaction' USING ERRCODE = '25006'; END $$;
+          CREATE TRIGGER standby BEFORE UPDATE ON django_session FOR EACH ROW EXECUTE FUNCTION standby()`);
+        try {
+          const { answer, result } = await browser.run(nameOf);
+          expect([answer.status, result]).to.deep.equal([200, 'alice']);
+        } finally {
+          await database.knex.raw('DROP FUNCTION standby CASCADE');
+        }
+        expect(await browser.row(KEY)).to.deep.equal({ ...sessionOf(alice, 'old'), cart: 1 });
+        await browser.store.delete(KEY);
+      });
+    });
+
+    describe('of a cookie whose row is gone', () => {
+      const DEAD = 'deaddeaddeaddeaddeaddeaddeaddead';
+      const DELETION = 'sessionid=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Lax';
+      const looks: Readonly<Record<string, Handler>> = {
+        'ctx.user': async (ctx) => ctx.user,
+        'ctx.request.user': async (ctx) => ctx.request.user,
+        'auser()': (ctx) => ctx.request.auser(),
+        'the session': async (ctx) => ctx.session.get('cart'),
+      };
+      /** What a page's own requests carry, when a browser sends them. */
+      const FETCH = { 'sec-fetch-mode': 'cors' };
+      const NAVIGATION = { 'sec-fetch-mode': 'navigate' };
+
+      it('deletes no cookie for a page that looks at neither user nor session, as Django', async () => {
+        for (const headers of [{}, FETCH, NAVIGATION]) {
+          const browser = await site();
+          browser.cookie = DEAD;
+          const { answer } = await browser.run(async () => undefined, headers);
+          expect(answer.set_cookie).to.deep.equal([]);
+          expect(answer.headers.vary).to.equal(undefined);
+        }
+      });
+
+      for (const [name, look] of Object.entries(looks)) {
+        it(`deletes it for a page that looks at ${name}, as Django`, async () => {
+          for (const headers of [{}, NAVIGATION]) {
+            const browser = await site();
+            browser.cookie = DEAD;
+            const { answer } = await browser.run(look, headers);
+            expect(answer.set_cookie).to.deep.equal([DELETION]);
+            expect(answer.headers.vary).to.equal('Cookie');
+          }
+        });
+
+        it(`leaves it to the next page when a page's own request looks at ${name}: a login may be replacing it`, async () => {
+          const browser = await site();
+          browser.cookie = DEAD;
+          const { answer } = await browser.run(look, FETCH);
+          expect(answer.set_cookie).to.deep.equal([]);
+          expect(answer.headers.vary).to.equal('Cookie');
+        });
+      }
+
+      it('is deleted by a logout, also in a request of a page, and by such a request when it never was a key', async () => {
+        const browser = await site();
+        browser.cookie = DEAD;
+        expect((await browser.run(logout, FETCH)).answer.set_cookie).to.deep.equal([DELETION]);
+        browser.cookie = 'short';
+        expect((await browser.run(async () => undefined, FETCH)).answer.set_cookie).to.deep.equal([DELETION]);
+      });
     });
 
     it('is looked up once a request, however often it is asked for', async () => {
@@ -482,6 +863,42 @@ describe('login', () => {
       expect(await browser.row(KEY)).to.equal(null);
       browser.cookie = 'elsewhere0elsewhere0elsewhere000';
       expect((await browser.run(nameOf)).result).to.equal(null);
+    });
+
+    it('goes on when a request of the same page comes between the new password and it', async () => {
+      const user = await users.create_user({ username: 'polled', password: 'old' });
+      const store = new MemoryStore({ now: () => NOW });
+      const [browser, page] = [await site({ store }), await site({ store })];
+      await browser.plant({ ...sessionOf(user), cart: 1 });
+      page.cookie = KEY;
+      await browser.run(async (ctx) => {
+        const changed = await users.set_password(user.id, 'new');
+        if (changed === null) throw new Error('gone');
+        const { answer, result } = await page.run(nameOf, { 'sec-fetch-mode': 'cors' });
+        expect([result, answer.set_cookie]).to.deep.equal([null, []]);
+        await update_session_auth_hash(ctx, changed);
+      });
+      expect((await browser.run(nameOf)).result).to.equal('polled');
+      expect(await browser.row(browser.cookie)).to.include({ cart: 1 });
+    });
+
+    it('is one write of the row, with the hash of the new password', async () => {
+      const user = await users.create_user({ username: 'once', password: 'old' });
+      const store = new DatabaseStore(database.knex, { now: () => NOW });
+      const browser = await site({ store });
+      await browser.plant(sessionOf(user));
+      const heard: string[] = [];
+      const hear = ({ sql }: { readonly sql: string }): void => {
+        if (/django_session/.test(sql) && !/^\s*SELECT/.test(sql)) heard.push(sql.trim().slice(0, 6));
+      };
+      database.knex.on('query', hear);
+      await browser.run(async (ctx) => {
+        const changed = await users.set_password(user.id, 'new');
+        if (changed !== null) await update_session_auth_hash(ctx, changed);
+      });
+      database.knex.removeListener('query', hear);
+      expect(heard).to.deep.equal(['INSERT', 'DELETE']);
+      await store.delete(browser.cookie ?? '');
     });
 
     it('gives no session to the user whose password somebody else changed', async () => {

@@ -18,6 +18,8 @@ export interface Trap {
   readonly action: 'cut' | 'hold';
   /** How many statements are caught; one when absent. */
   readonly times?: number;
+  /** How many that match pass before; none when absent. */
+  readonly skip?: number;
 }
 
 export interface SetTrap {
@@ -34,19 +36,23 @@ class Armed implements SetTrap {
   readonly sprung: Promise<void>;
   readonly #held: Pipe[] = [];
   #left: number;
+  #skip: number;
   #spring: () => void = () => {};
   caught = 0;
 
   constructor(trap: Trap) {
     this.trap = trap;
     this.#left = trap.times ?? 1;
+    this.#skip = trap.skip ?? 0;
     this.sprung = new Promise((resolve) => {
       this.#spring = resolve;
     });
   }
 
   catches(statement: string, when: Trap['when']): boolean {
-    return this.#left > 0 && this.trap.when === when && this.trap.statement.test(statement);
+    if (this.#left === 0 || this.trap.when !== when || !this.trap.statement.test(statement)) return false;
+    this.#skip -= 1;
+    return this.#skip < 0;
   }
 
   spring(link: Link, pipe: Pipe): void {

@@ -113,6 +113,30 @@ describe('security: logs', function () {
     expect((await lineOf('user_logged_out'))['session']).to.equal(line['session']);
   });
 
+  it('tell of a login in a browser where somebody is logged in, with a hash of the new session', async () => {
+    const [first, second] = [await planted.user(), await planted.user()];
+    for (const [what, user] of [
+      ['another person', second],
+      ['the same person', first],
+    ] as const) {
+      const visitor = new Visitor(await planted.session({ captcha: captcha() }, first));
+      await noteSession(visitor.session_key, what);
+      const fields = { username: user.username, password: PASSWORD, captcha: ANSWER };
+      expect(await post(visitor, '/login/', fields), what).to.equal(302);
+      const line = await until(
+        () => lines().findLast((line) => line.msg === 'user_logged_in' && line['user_id'] === user.id),
+        { seconds: 5, what: () => `the login of ${what}` },
+      );
+      expect(line['session'], what).to.match(/^[0-9a-f]{12}$/);
+      expect(await post(visitor, '/logout/', {}), what).to.equal(302);
+      const out = await until(
+        () => lines().findLast((line) => line.msg === 'user_logged_out' && line['user_id'] === user.id),
+        { seconds: 5, what: () => `the logout of ${what}` },
+      );
+      expect(out['session'], `${what}: the session that is logged out`).to.equal(line['session']);
+    }
+  });
+
   it('tell of a failed login and of one that has to wait, without name and password', async () => {
     const user = await planted.user();
     const login = async (password: string, answer: string): Promise<number> =>

@@ -22,7 +22,7 @@ import { DatabaseStore } from '../../server/session/stores/db.js';
 import { defineSettings } from '../../server/settings.js';
 import { parse_json, print_json } from '../../server/signing/python_json.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { type VectorEntry, vectorSuite } from '../support/vectors.js';
+import { type VectorEntry, vectorEntries, vectorSuite } from '../support/vectors.js';
 
 type Operation = readonly [name: string, ...values: unknown[]];
 
@@ -199,6 +199,16 @@ describe('request and response', () => {
         instead: async (scenario) => {
           const instead = [...scenario.set_cookie, DELETED];
           await play({ ...scenario, op_results: [null], set_cookie: instead });
+        },
+      },
+      'login_then_500 [main]': {
+        reason: 'A login is one commit here; its row is whole, so that its key is told with the error, too.',
+        instead: async (scenario) => {
+          const whole = vectorEntries<Scenario>('http_scenarios').find(
+            ({ id, django }) => id === 'login_no_cookie' && django?.includes('main'),
+          );
+          if (whole === undefined) throw new Error('The recording has no login_no_cookie.');
+          await play({ ...scenario, set_cookie: whole.set_cookie, rows_after: whole.rows_after });
         },
       },
       'user_read_garbage_id [main]': {

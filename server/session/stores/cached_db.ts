@@ -5,7 +5,7 @@
  * deletes that entry, and its next look goes to the table. We ourselves read the table every time: Django writes the row
  * and deletes no cache but its own, so a cache of ours could show a session that was logged out there.
  */
-import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
+import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { type CacheSettings, make_key } from './cache.js';
 import type { RedisConnection } from './redis_connection.js';
 
@@ -41,8 +41,12 @@ export class CachedDatabaseStore implements SessionStore {
     return this.#db.exists(session_key);
   }
 
-  create(record: SessionRecord): Promise<void> {
-    return this.#telling(record.session_key, () => this.#db.create(record));
+  get database(): object | undefined {
+    return this.#db.database;
+  }
+
+  create(record: SessionRecord, companion?: Companion): Promise<void> {
+    return this.#tellingOfKey(record.session_key, () => this.#db.create(record, companion));
   }
 
   replace(loaded: string, record: SessionRecord): Promise<boolean> {
@@ -53,8 +57,12 @@ export class CachedDatabaseStore implements SessionStore {
     return this.#telling(session_key, () => this.#db.modify(session_key, change));
   }
 
-  cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {
-    return this.#telling(session_key, () => this.#db.cycle(session_key, change));
+  cycle(
+    session_key: string,
+    change: (session_data: string) => Promise<SessionRecord>,
+    companion?: Companion,
+  ): Promise<void> {
+    return this.#tellingOfKey(session_key, () => this.#db.cycle(session_key, change, companion));
   }
 
   delete(session_key: string): Promise<void> {
@@ -85,6 +93,17 @@ export class CachedDatabaseStore implements SessionStore {
     this.#forgetLater(session_key);
     await this.#forget(session_key);
     return result;
+  }
+
+  /**
+   * The same where the row has a new key by now, which the visitor has to be told: a Redis that went away meanwhile does
+   * not keep it from them. Its entry of the old key is deleted a second later, or ends by itself.
+   */
+  async #tellingOfKey(session_key: string, write: () => Promise<void>): Promise<void> {
+    await this.#forget(session_key);
+    await write();
+    this.#forgetLater(session_key);
+    await this.#forget(session_key).catch(() => {});
   }
 
   async #forget(session_key: string): Promise<void> {

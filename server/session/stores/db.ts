@@ -6,12 +6,13 @@ import { type Answer, type Parameter, runPrepared, type Statement } from '../../
 import { shareOf } from '../../db/turns.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
 import { CreateError, type StoreUnavailable, UpdateError } from '../../errors.js';
-import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
+import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { inTime } from './in_time.js';
 import type { LanesOptions } from './lanes.js';
 import { LoadBatch } from './load_batch.js';
 import { RowQueue } from './row_queue.js';
 import { type Replacement, SaveBatch } from './save_batch.js';
+import { transact } from './transaction.js';
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -131,8 +132,28 @@ export class DatabaseStore implements SessionStore {
     return rows.length > 0;
   }
 
-  async create(record: SessionRecord): Promise<void> {
-    await this.#run('create', [record.session_key, record.session_data, record.expire_date]);
+  /** By identity: whoever has rows on the same knex can have them written in one commit with a session's. */
+  get database(): object {
+    return this.#knex;
+  }
+
+  async create(record: SessionRecord, companion?: Companion): Promise<void> {
+    if (companion === undefined) return this.#insert(record);
+    const { session_key } = record;
+    // In the queue, because the companion may wait for a row that others have locked.
+    await this.#rows.run(session_key, () =>
+      this.#transact(
+        async (transaction) => {
+          await this.#insert(record, transaction);
+          await companion(transaction);
+        },
+        () => this.#isTaken(session_key),
+      ),
+    );
+  }
+
+  async #insert({ session_key, session_data, expire_date }: SessionRecord, connection?: Knex): Promise<void> {
+    await this.#run('create', [session_key, session_data, expire_date], connection);
   }
 
   replace(loaded: string, { session_key, session_data, expire_date }: SessionRecord): Promise<boolean> {
@@ -162,11 +183,43 @@ export class DatabaseStore implements SessionStore {
     });
   }
 
-  async cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {
-    await this.#withRow(session_key, change, async (record, transaction) => {
-      await this.#run('create', [record.session_key, record.session_data, record.expire_date], transaction);
-      await this.#run('delete', [session_key], transaction);
-    });
+  async cycle(
+    session_key: string,
+    change: (session_data: string) => Promise<SessionRecord>,
+    companion?: Companion,
+  ): Promise<void> {
+    let new_key: string | undefined;
+    await this.#withRow(
+      session_key,
+      change,
+      async (record, transaction) => {
+        new_key = record.session_key;
+        await this.#insert(record, transaction);
+        await this.#run('delete', [session_key], transaction);
+        // Last, so that what it locks (a user's row, which others may want) is free again soonest.
+        await companion?.(transaction);
+      },
+      async () => new_key !== undefined && (await this.#isTaken(new_key)),
+    );
+  }
+
+  /**
+   * Whether a row with a key that nobody else can have is there. A transaction that is about to commit it is waited for,
+   * as a SELECT would not do: an INSERT waits until the key is free or taken. What it inserts is rolled back.
+   */
+  async #isTaken(session_key: string): Promise<boolean> {
+    const isFree = new Error('Nothing is kept of this.');
+    const probe = { session_key, session_data: '', expire_date: new Date(0) };
+    try {
+      await this.#knex.transaction(async (transaction) => {
+        await this.#insert(probe, transaction);
+        throw isFree;
+      });
+    } catch (error) {
+      if (error instanceof CreateError) return true;
+      if (error !== isFree) throw error;
+    }
+    return false;
   }
 
   async delete(session_key: string): Promise<void> {
@@ -182,6 +235,7 @@ export class DatabaseStore implements SessionStore {
     session_key: string,
     change: (session_data: string) => Promise<Changed>,
     write: (changed: Changed, transaction: Knex.Transaction) => Promise<void>,
+    wasCommitted: () => Promise<boolean> = async () => false,
   ): Promise<void> {
     const thrown: unknown[] = [];
     const changed = async (session_data: string): Promise<Changed> => {
@@ -192,21 +246,32 @@ export class DatabaseStore implements SessionStore {
         throw error;
       }
     };
-    const transact = async (): Promise<void> => {
+    const lockAndWrite = async (transaction: Knex.Transaction): Promise<void> => {
+      const { rows } = await this.#run('lock', [session_key], transaction);
+      const session_data = rows[0]?.[0];
+      if (typeof session_data !== 'string') throw new UpdateError('The session was deleted meanwhile.');
+      await write(await changed(session_data), transaction);
+    };
+    await this.#rows.run(session_key, async () => {
       try {
-        await this.#knex.transaction(async (transaction) => {
-          const { rows } = await this.#run('lock', [session_key], transaction);
-          const session_data = rows[0]?.[0];
-          if (typeof session_data !== 'string') throw new UpdateError('The session was deleted meanwhile.');
-          await write(await changed(session_data), transaction);
-        });
+        await this.#transact(lockAndWrite, wasCommitted);
       } catch (error) {
         // The application's own error goes round the queue, where nobody else is to give up for it.
-        if (thrown.length === 0) throw isUnavailable(error) ? unavailable(error) : error;
+        if (thrown.length === 0) throw error;
       }
-    };
-    await this.#rows.run(session_key, transact);
+    });
     if (thrown.length > 0) throw thrown[0];
+  }
+
+  async #transact(
+    work: (transaction: Knex.Transaction) => Promise<void>,
+    wasCommitted: () => Promise<boolean>,
+  ): Promise<void> {
+    try {
+      await transact(this.#knex, work, wasCommitted);
+    } catch (error) {
+      throw isUnavailable(error) ? unavailable(error) : error;
+    }
   }
 
   async #run(

@@ -158,6 +158,18 @@ export function storeContract(open: (now: Clock) => Promise<StoreUnderTest>, exc
       expect(await store.exists(row.session_key)).to.equal(false);
     });
 
+    it('keeps the old row when the change of a cycle throws, and passes the error on', async () => {
+      const row = record();
+      await store.create(row);
+      await rejects(
+        store.cycle(row.session_key, async () => {
+          throw new RangeError('no');
+        }),
+        RangeError,
+      );
+      expect(await store.load(row.session_key)).to.equal(row.session_data);
+    });
+
     it('keeps the old row when the new key is taken', async () => {
       const row = record();
       const taken = record({ session_data: "somebody else's" });

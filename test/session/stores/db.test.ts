@@ -1,9 +1,15 @@
 import { expect } from 'chai';
-import { StoreUnavailable } from '../../../server/errors.js';
+import type { Knex } from 'knex';
+import { UserTable } from '../../../server/auth/users.js';
+import { connectKnex } from '../../../server/db/knex.js';
+import { CreateError, StoreUnavailable, UpdateError } from '../../../server/errors.js';
+import type { Companion } from '../../../server/session/store.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
+import { FaultProxy } from '../../fire/fault_proxy.js';
+import { until } from '../../fire/until.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
 import { reasonOf } from '../../support/reason.js';
-import { storeContract } from './contract.js';
+import { rejects, storeContract } from './contract.js';
 
 describe('DatabaseStore', () => {
   let database: TestDatabase;
@@ -15,6 +21,142 @@ describe('DatabaseStore', () => {
   storeContract(async (now) => {
     await database.knex('django_session').delete();
     return { store: new DatabaseStore(database.knex, { now }) };
+  });
+
+  describe('with a companion', () => {
+    const OLD = 'o'.repeat(32);
+    const NEW = 'n'.repeat(32);
+    const expire_date = new Date('2100-01-01');
+    const old = { session_key: OLD, session_data: 'old', expire_date };
+    const next = { session_key: NEW, session_data: 'new', expire_date };
+    let store: DatabaseStore;
+
+    beforeEach(async () => {
+      await database.knex('django_session').delete();
+      await database.knex('auth_user').delete();
+      store = new DatabaseStore(database.knex);
+      await store.create(old);
+    });
+    const texts = async (): Promise<unknown[]> => [await store.load(OLD), await store.load(NEW)];
+    const users = (): Promise<string[]> => database.knex('auth_user').pluck('username');
+    const addUser: Companion = async (transaction) => {
+      await new UserTable(transaction as Knex.Transaction).create_user({ username: 'alice', password: 'x' });
+    };
+
+    it('has for its database the knex that it was given', () => {
+      expect(store.database).to.equal(database.knex);
+    });
+
+    it('writes row and companion in one commit', async () => {
+      await store.cycle(OLD, async () => next, addUser);
+      expect([await texts(), await users()]).to.deep.equal([[null, 'new'], ['alice']]);
+      await store.create(old, async (transaction) => {
+        await (transaction as Knex.Transaction)('auth_user').delete();
+      });
+      expect([await texts(), await users()]).to.deep.equal([['old', 'new'], []]);
+    });
+
+    it('writes neither when the companion throws, and passes its error on', async () => {
+      const failing: Companion = async (transaction) => {
+        await addUser(transaction);
+        throw new RangeError('no');
+      };
+      await rejects(
+        store.cycle(OLD, async () => next, failing),
+        RangeError,
+      );
+      await rejects(store.create(next, failing), RangeError);
+      expect([await texts(), await users()]).to.deep.equal([['old', null], []]);
+    });
+
+    it('writes neither when the key is taken or the old row gone', async () => {
+      await store.create(next);
+      await rejects(
+        store.cycle(OLD, async () => next, addUser),
+        CreateError,
+      );
+      await rejects(store.create(next, addUser), CreateError);
+      await store.delete(OLD);
+      await rejects(
+        store.cycle(OLD, async () => next, addUser),
+        UpdateError,
+      );
+      expect([await texts(), await users()]).to.deep.equal([[null, 'new'], []]);
+    });
+  });
+
+  describe('when the connection breaks at COMMIT', () => {
+    const OLD = 'o'.repeat(32);
+    const NEW = 'n'.repeat(32);
+    const expire_date = new Date('2100-01-01');
+    const next = { session_key: NEW, session_data: 'new', expire_date };
+    let proxy: FaultProxy;
+    let knex: Knex;
+    let store: DatabaseStore;
+
+    before(async () => {
+      proxy = await FaultProxy.start(database.url);
+      knex = connectKnex(proxy.url);
+      store = new DatabaseStore(knex);
+    });
+    beforeEach(async () => {
+      await database.knex('django_session').delete();
+      await database.knex('django_session').insert({ session_key: OLD, session_data: 'old', expire_date });
+    });
+    afterEach(async () => {
+      await proxy.mend();
+      await database.knex.raw('DROP FUNCTION IF EXISTS slowly CASCADE');
+    });
+    after(async () => {
+      await knex.destroy();
+      await proxy.close();
+    });
+    const rows = (): Promise<string[]> => database.knex('django_session').orderBy('session_data').pluck('session_data');
+    const nothing: Companion = async () => {};
+    const writes: Readonly<Record<string, () => Promise<void>>> = {
+      cycle: () => store.cycle(OLD, async () => next, nothing),
+      'create with a companion': () => store.create(next, nothing),
+    };
+
+    for (const [name, write] of Object.entries(writes)) {
+      const done = name === 'cycle' ? ['new'] : ['new', 'old'];
+
+      it(`${name} is done when it was committed`, async () => {
+        const trap = proxy.set({ statement: /^COMMIT/i, when: 'after', action: 'cut' });
+        await write();
+        expect(trap.caught).to.equal(1);
+        expect(await rows()).to.deep.equal(done);
+      });
+
+      it(`${name} says 503 when it was not, and nothing is written`, async () => {
+        const trap = proxy.set({ statement: /^COMMIT/i, when: 'before', action: 'cut' });
+        await rejects(write(), StoreUnavailable);
+        expect(trap.caught).to.equal(1);
+        expect(await rows()).to.deep.equal(['old']);
+      });
+
+      it(`${name} waits for a commit that is still on its way, and is done`, async () => {
+        await database.knex.raw(`
+          CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF NEW.session_data = 'new' THEN PERFORM pg_sleep(0.5); END IF; RETURN NULL; END $$;
+          CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON django_session DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION slowly()`);
+        const writing = write();
+        await until(
+          async () => {
+            const { rows: found } = await database.knex.raw(
+              "SELECT 1 FROM pg_stat_activity WHERE query ~ '^COMMIT' AND wait_event = 'PgSleep' AND datname = current_database()",
+            );
+            return found.length > 0 ? true : undefined;
+          },
+          { seconds: 10, what: () => 'the commit to run' },
+        );
+        await proxy.become('reset');
+        await proxy.mend();
+        await writing;
+        expect(await rows()).to.deep.equal(done);
+      });
+    }
   });
 
   describe('while a row is locked for the application', () => {
