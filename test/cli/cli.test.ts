@@ -116,7 +116,8 @@ describe('koa-django-session', function () {
     });
   });
 
-  for (const command of COMMANDS) {
+  // django-engine prints a file, and asks no database.
+  for (const command of COMMANDS.filter((name) => name !== 'django-engine')) {
     it(`${command} refuses a password that is not percent-encoded, and repeats no part of it`, async () => {
       const password = '7788/zqxjkv';
       const args = command === 'inspect' ? [command, 'abcdefgh'] : [command];
