@@ -18,7 +18,9 @@ export type CaptchaThrottles = Readonly<Record<keyof typeof CAPTCHA_LIMITS, Pick
 
 /** A count of its own for visitors who have a session: programs without cookies cannot use it up. */
 function throttleFor({ captchas }: Site, { session }: Context): CaptchaThrottles['session'] | undefined {
-  return captchas?.[session.session_key === null ? 'new_session' : 'session'];
+  // Until somebody looks, session_key is the cookie's word: no row need have it.
+  const hasRow = !session.hasUnreadableRow && session.session_key !== null;
+  return captchas?.[hasRow ? 'session' : 'new_session'];
 }
 
 /** Counts a picture or a task that is about to be made. */

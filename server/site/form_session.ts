@@ -11,7 +11,8 @@ const FORM_SESSION_KEY = 'login_form';
 
 /** For a session without a row, before the form writes into it. One that has a row, or an expiry, is left as it is. */
 export function shortenNewSession({ session }: Context): void {
-  if (session.session_key !== null || session.get('_session_expiry') !== null) return;
+  // The look comes first: until then session_key is the cookie's word, and no row need have it.
+  if (session.get('_session_expiry') !== null || session.session_key !== null) return;
   session.set_expiry(FORM_SESSION_AGE);
   session.set(FORM_SESSION_KEY, true);
 }

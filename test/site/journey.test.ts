@@ -66,6 +66,13 @@ describe('the site', () => {
       expect(row.expire_date.getTime() / 1000).to.equal(site.clock.now + 3599);
     });
 
+    it('makes it for an hour also where the cookie names a row that is gone', async () => {
+      visitor.cookies.set('sessionid', 'g'.repeat(32));
+      await visitor.get('/captcha/');
+      const row = await database.knex('django_session').first();
+      expect(row.expire_date.getTime() / 1000).to.equal(site.clock.now + 3599);
+    });
+
     it('keeps every page from caches, and says on what it depends', async () => {
       for (const path of ['/index1/', '/login/', '/goods/', '/last-visit/']) {
         const { headers } = await visitor.get(path);
