@@ -10,13 +10,7 @@ import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
 import type { SessionEvent } from './events.js';
 import { withItemAccess } from './item_access.js';
-import {
-  RequestSession,
-  SessionResponse,
-  type SessionResponseOptions,
-  sessionResponseOf,
-  setSessionResponse,
-} from './response.js';
+import { RequestSession, SessionResponse, sessionResponseOf, setSessionResponse } from './response.js';
 import type { Session } from './session.js';
 import type { SessionStore } from './store.js';
 import { warnUnsaved } from './unsaved.js';
@@ -62,6 +56,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   const { settings, store, logger, session_hash, observe, now = systemClock } = options;
   const { warn_unsaved = app.env !== 'production' } = options;
   const cookies = { settings, now };
+  refuseSecond(app, { settings, store });
   installCookies(app, cookies);
   installDelegate(app.context);
   const codec = new SessionCodec(store.key_salt === undefined ? settings : withSalt(settings, store.key_salt), {
@@ -99,23 +94,37 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   return function sessions(ctx, next) {
     const outer = sessionResponseOf(ctx);
     if (outer === undefined && (ctx.app as object) === app) return withSession(ctx, next);
-    if (outer !== undefined && isMountedTwice(outer, answering)) return next();
+    // Mounted twice: the one around this one does it. Of two applications that is found out only here.
+    if (outer !== undefined && isSameSession(outer.options, answering)) return next();
     return inside(ctx, outer, () => withSession(ctx, next));
   };
 }
 
+/** What makes two sessions one: the same cookie, and the same place and keys behind it. */
+type Identity = Pick<SessionsOptions, 'settings' | 'store'>;
+
 /**
- * Whether this very session surrounds the request already.
- * @throws ImproperlyConfigured for another session of the same cookie name: one would overwrite the other's cookie
+ * Whether both are the same session.
+ * @throws ImproperlyConfigured when they share the cookie's name alone: one would overwrite the other's cookie
  */
-function isMountedTwice(outer: SessionResponse, { settings, store }: SessionResponseOptions): boolean {
-  const { options } = outer;
-  const { SESSION_COOKIE_NAME } = settings;
-  if (options.settings.SESSION_COOKIE_NAME !== SESSION_COOKIE_NAME) return false;
-  if (options.store === store && options.settings.SECRET_KEY === settings.SECRET_KEY) return true;
+function isSameSession(one: Identity, other: Identity): boolean {
+  const { SESSION_COOKIE_NAME } = one.settings;
+  if (SESSION_COOKIE_NAME !== other.settings.SESSION_COOKIE_NAME) return false;
+  const { store } = one;
+  const sameStore = store === other.store || (store.database !== undefined && store.database === other.store.database);
+  if (sameStore && one.settings.SECRET_KEY === other.settings.SECRET_KEY) return true;
   throw new ImproperlyConfigured(
-    `Two sessions() with the cookie ${SESSION_COOKIE_NAME} are mounted one inside the other, with different stores or keys. Mount one of them, or give one another SESSION_COOKIE_NAME.`,
+    `Two sessions() have the cookie ${SESSION_COOKIE_NAME}, with different stores or keys. Mount one of them, or give one another SESSION_COOKIE_NAME.`,
   );
+}
+
+const mounted = new WeakMap<Application, Identity[]>();
+
+/** @throws ImproperlyConfigured at start, where one application has two such sessions */
+function refuseSecond(app: Application, identity: Identity): void {
+  const others = mounted.get(app) ?? [];
+  for (const other of others) isSameSession(identity, other);
+  mounted.set(app, [...others, identity]);
 }
 
 /** A session inside another application, or inside another session, which is the request's again afterwards. */

@@ -5,6 +5,7 @@ import mount from 'koa-mount';
 import { authentication, ModelBackend, type User, UserTable } from '../../server/auth/index.js';
 import { login } from '../../server/auth/login.js';
 import { csrf } from '../../server/csrf/index.js';
+import { ImproperlyConfigured } from '../../server/errors.js';
 import { exceptions, formBody, installCookies, installProxies } from '../../server/http/index.js';
 import { sessions } from '../../server/session/index.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
@@ -160,13 +161,17 @@ describe('sessions, csrf and authentication', () => {
     expect(JSON.parse(second.text)).to.include({ visits: 2 });
   });
 
-  it('mounted twice with different stores say what to do', async () => {
-    const failures: Error[] = [];
+  it('refuse a second store for one cookie at start, and in a mounted application at its first request', async () => {
     const app = new Koa();
-    app.on('error', (error: Error) => failures.push(error));
     app.use(sessions(app, { settings: settings(), store: new MemoryStore() }));
-    app.use(sessions(app, { settings: settings(), store: new DatabaseStore(database.knex) }));
-    expect((await (await serve(app)).ask()).status).to.equal(500);
+    const second = { settings: settings(), store: new DatabaseStore(database.knex) };
+    expect(() => sessions(app, second)).to.throw(ImproperlyConfigured, 'give one another SESSION_COOKIE_NAME');
+    expect(() => sessions(app, { ...second, settings: settings({ SESSION_COOKIE_NAME: 'other' }) })).not.to.throw();
+
+    const failures: Error[] = [];
+    app.on('error', (error: Error) => failures.push(error));
+    app.use(mount('/sub', subApplication(countVisits)));
+    expect((await (await serve(app)).ask({ path: '/sub/' })).status).to.equal(500);
     expect(failures.map(({ message }) => message).join()).to.contain('give one another SESSION_COOKIE_NAME');
   });
 
