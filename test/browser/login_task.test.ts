@@ -66,7 +66,7 @@ describe('in Chromium, without seeing the picture', () => {
         await look('3-done');
         await page.keyboard.press('Enter');
         await page.waitForURL('**/index1/');
-        await page.getByRole('main').getByText(ALICE.username).waitFor();
+        await page.getByRole('main').getByText(ALICE.username, { exact: true }).waitFor();
       });
 
       it('may send the form before the task is done, and is logged in then', async () => {
