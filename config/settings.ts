@@ -3,6 +3,8 @@
  * The only file that reads `process.env`.
  */
 import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { checkDatabaseUrl } from '../server/db/database_url.js';
 import { ImproperlyConfigured } from '../server/errors.js';
 import {
   type Definition,
@@ -60,6 +62,12 @@ const seconds = (usual: number, meaning: string): Definition<number> => ({
   allowed: 'a whole number of seconds, 1 or more',
   read: integer(1),
 });
+/** `[::1]` is `::1` in a URL; Node listens on the address alone. */
+const host = (value: unknown): string | undefined => {
+  const [, address] = typeof value === 'string' ? (/^\[(.*)\]$/.exec(value) ?? []) : [];
+  if (address !== undefined) return isIPv6(address) ? address : undefined;
+  return text(/^[^\s[\]/]+$/)(value);
+};
 const port = (value: unknown): number | undefined => {
   const number = integer(0)(value);
   return number !== undefined && number <= 65_535 ? number : undefined;
@@ -76,8 +84,8 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   HOST: {
     default: '127.0.0.1',
     meaning: 'The address to listen on.',
-    allowed: 'a host name or address',
-    read: text(ANY),
+    allowed: 'a host name or address, an IPv6 address with or without brackets',
+    read: host,
   },
   PORT: {
     default: 8000,
@@ -88,8 +96,9 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   DATABASE_URL: {
     default: null,
     meaning: 'The PostgreSQL to use; without it the server starts one of its own (development only).',
-    allowed: 'postgresql://user:password@host:port/database',
-    read: orNone(text(/^postgres(ql)?:\/\/\S+$/)),
+    allowed:
+      'postgresql://user:password@host:port/database, or postgresql:///database?host=/folder for a socket; special characters of the password percent-encoded',
+    read: orNone(text(ANY)),
   },
   DATA_FOLDER: {
     default: '.data',
@@ -188,9 +197,11 @@ function fromEnvironment(environment: Environment, name: string): string | undef
   try {
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
-    throw new ImproperlyConfigured(`${name}_FILE: the file cannot be read. Give the path of a readable file.`, {
-      cause: error,
-    });
+    // No cause: it names the path, which is the secret itself where somebody has mistaken one setting for the other.
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    throw new ImproperlyConfigured(
+      `${name}_FILE: the file cannot be read (${code}). Give the path of a readable file.`,
+    );
   }
 }
 
@@ -201,11 +212,6 @@ function pick<T extends object>(definitions: T, environment: Environment): Given
     if (value !== undefined) given[name] = value;
   }
   return given as GivenSettings<T>;
-}
-
-/** DATABASE_URL alone, for knex's own CLI and the commands. */
-export function databaseUrl(environment: Environment = process.env): string | undefined {
-  return ownSettings(environment).DATABASE_URL ?? undefined;
 }
 
 /** SESSION_ENGINE alone, by its short name. @throws ImproperlyConfigured */
@@ -243,7 +249,9 @@ export function sessionTable(environment: Environment = process.env): string {
 
 /** The server's own settings, without the library's. @throws ImproperlyConfigured */
 export function ownSettings(environment: Environment = process.env): OwnSettings {
-  return readSettings<OwnSettings>(OWN_SETTINGS, pick(OWN_SETTINGS, environment));
+  const settings = readSettings<OwnSettings>(OWN_SETTINGS, pick(OWN_SETTINGS, environment));
+  if (settings.DATABASE_URL !== null) checkDatabaseUrl(settings.DATABASE_URL);
+  return settings;
 }
 
 /**
@@ -256,7 +264,11 @@ export function serverSettings(developmentKey: () => string, environment: Enviro
   const own = ownSettings(environment);
   const production = own.NODE_ENV === 'production';
   const given: Record<string, unknown> = { ...pick(SETTINGS, environment) };
-  if (!production) given['SECRET_KEY'] ??= developmentKey();
+  if (!production) {
+    given['SECRET_KEY'] ??= developmentKey();
+    // There the captcha is to be seen; a public server spares its visitors.
+    given['LOGIN_CAPTCHA'] ??= 'always';
+  }
   const django = defineSettings(given);
   if (production) checkProduction(own, django);
   return { ...own, django, production, lab: !production && own.LAB !== false };

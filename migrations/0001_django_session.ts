@@ -1,6 +1,6 @@
 /** `django_session`, as Django's `sessions.0001_initial` makes it: names of constraint and indexes included. */
 import type { Knex } from 'knex';
-import { createDjangoTables, type DjangoTables, dropDjangoTables } from '../server/schema.js';
+import { createDjangoTables, type DjangoTables, dropDjangoTables, madeHere } from '../server/schema.js';
 
 const DJANGO: DjangoTables = {
   tables: [
@@ -28,4 +28,9 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   await dropDjangoTables(knex, DJANGO);
+}
+
+/** The tables that `down` would drop. */
+export function drops(knex: Knex): Promise<readonly string[]> {
+  return madeHere(knex, DJANGO);
 }

@@ -13,6 +13,7 @@ import {
   type DjangoTables,
   dropDjangoTables,
   existing,
+  madeHere,
   recorded,
   type Table,
 } from '../server/schema.js';
@@ -233,4 +234,9 @@ async function hasUsersOfItsOwn(knex: Knex, AUTH_USER_MODEL: string): Promise<bo
 export async function down(knex: Knex): Promise<void> {
   await dropDjangoTables(knex, AUTH);
   await dropDjangoTables(knex, CONTENT_TYPES);
+}
+
+/** The tables that `down` would drop. */
+export async function drops(knex: Knex): Promise<readonly string[]> {
+  return [...(await madeHere(knex, AUTH)), ...(await madeHere(knex, CONTENT_TYPES))];
 }

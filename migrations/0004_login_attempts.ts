@@ -1,8 +1,13 @@
 /** `koa_login_attempts`: how many logins were tried, by account and by address. Ours alone; Django does not know it. */
 import type { Knex } from 'knex';
+import { existing, madeBefore } from '../server/schema.js';
+
+const TABLE = 'koa_login_attempts';
+const COLUMNS = ['bucket', 'attempts', 'counted_at', 'retry_at', 'forget_at'];
 
 export async function up(knex: Knex): Promise<void> {
-  await knex.schema.createTable('koa_login_attempts', (table) => {
+  if (await madeBefore(knex, TABLE, COLUMNS)) return;
+  await knex.schema.createTable(TABLE, (table) => {
     table.text('bucket').primary().comment('kind and keyed hash: no name and no address is kept');
     table.double('attempts').notNullable().comment('as of counted_at; heals with time');
     table.timestamp('counted_at', { useTz: true }).notNullable();
@@ -13,5 +18,10 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await knex.schema.dropTable('koa_login_attempts');
+  await knex.schema.dropTable(TABLE);
+}
+
+/** The tables that `down` would drop. */
+export function drops(knex: Knex): Promise<readonly string[]> {
+  return existing(knex, [TABLE]);
 }

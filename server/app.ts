@@ -7,6 +7,7 @@ import { type Clock, systemClock } from './clock.js';
 import { StoreUnavailable } from './errors.js';
 import { installProxies } from './http/proxies.js';
 import {
+  AddressThrottle,
   allowed_hosts,
   authentication,
   csrf,
@@ -14,6 +15,7 @@ import {
   formBody,
   LoginThrottle,
   ModelBackend,
+  messages,
   refuse_trace,
   type SessionStore,
   security_headers,
@@ -23,7 +25,7 @@ import {
 import { health, type Phase } from './ops/health.js';
 import { isBrokenConnection, requestLog, sessionHasher } from './ops/log.js';
 import type { Metrics } from './ops/metrics.js';
-import { createSite } from './site/index.js';
+import { CAPTCHA_LIMITS, createSite } from './site/index.js';
 
 export interface AppOptions {
   readonly settings: ServerSettings;
@@ -50,7 +52,15 @@ export function createApp(options: AppOptions): Koa {
       metrics?.throttled();
     },
   });
-  const site = createSite({ settings: django, knex, throttle, lab, now });
+  const captchas = {
+    new_session: new AddressThrottle(knex, {
+      settings: django,
+      name: 'captcha_new',
+      limit: CAPTCHA_LIMITS.new_session,
+    }),
+    session: new AddressThrottle(knex, { settings: django, name: 'captcha', limit: CAPTCHA_LIMITS.session }),
+  };
+  const site = createSite({ settings: django, knex, throttle, captchas, lab, now });
   const onError = exceptions({ render: site.renderError, debug: !production, logger: log });
   installProxies(app, TRUSTED_PROXIES);
   app.on('error', (error: unknown) => {
@@ -78,14 +88,15 @@ export function createApp(options: AppOptions): Koa {
       now,
       logger: log,
       session_hash: sessionHash,
+      warn_unsaved: !production,
       ...(metrics && { observe: metrics.session }),
     }),
   );
   // 5. The inner of the two places where errors become pages.
   app.use(onError);
-  // 6. Forms, CSRF, the user.
-  app.use(formBody({ settings: django }));
+  // 6. CSRF, which refuses another site's form before it is read; forms; the user; messages.
   app.use(csrf(app, { settings: django, now }));
+  app.use(formBody({ settings: django }));
   app.use(
     authentication(app, {
       settings: django,
@@ -96,6 +107,7 @@ export function createApp(options: AppOptions): Koa {
       user_login_failed: (ctx) => log.warn(who(ctx), 'user_login_failed'),
     }),
   );
+  app.use(messages(app, { settings: django, now, debug: !production }));
   // 7. The pages.
   for (const middleware of site.routes) app.use(middleware);
   return app;

@@ -15,7 +15,9 @@ export type ErrorCode =
   | 'PERMISSION_DENIED'
   | 'SUSPICIOUS_OPERATION'
   | 'REQUEST_DATA_TOO_BIG'
-  | 'SCHEMA_MISMATCH';
+  | 'SCHEMA_MISMATCH'
+  | 'ROWS_AT_STAKE'
+  | 'MESSAGE_FAILURE';
 
 interface DjangoErrorOptions {
   readonly cause?: unknown;
@@ -108,7 +110,7 @@ export class SuspiciousOperation extends DjangoError {
   override readonly expose: boolean = true;
 }
 
-/** A body or field is larger than DATA_UPLOAD_MAX_MEMORY_SIZE. 413, where Django says 400: RFC 9110 section 15.5.14. */
+/** A body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE or FILE_UPLOAD_MAX_BYTES. 413, where Django says 400: RFC 9110 section 15.5.14. */
 export class RequestDataTooBig extends DjangoError {
   readonly code: ErrorCode = 'REQUEST_DATA_TOO_BIG';
   override readonly status: number = 413;
@@ -118,4 +120,30 @@ export class RequestDataTooBig extends DjangoError {
 /** A table is there already but not in Django's shape; the message names table and column. */
 export class SchemaMismatch extends DjangoError {
   readonly code: ErrorCode = 'SCHEMA_MISMATCH';
+}
+
+/** A rollback would drop tables that have rows, and the caller has not said that they may go. Nothing was changed. */
+export class RowsAtStake extends DjangoError {
+  readonly code: ErrorCode = 'ROWS_AT_STAKE';
+  /** The migrations that would be undone, in order. */
+  readonly migrations: readonly string[];
+  /** The tables that would be dropped, with the number of their rows. */
+  readonly tables: readonly TableRows[];
+
+  constructor(message: string, { migrations, tables }: Pick<RowsAtStake, 'migrations' | 'tables'>) {
+    super(message);
+    this.migrations = migrations;
+    this.tables = tables;
+  }
+}
+
+/** A table and how many rows it has. */
+export interface TableRows {
+  readonly table: string;
+  readonly rows: number;
+}
+
+/** A message was added where nothing keeps it (django.contrib.messages.api.MessageFailure). */
+export class MessageFailure extends DjangoError {
+  readonly code: ErrorCode = 'MESSAGE_FAILURE';
 }

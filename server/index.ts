@@ -4,10 +4,21 @@ export * from './captcha/index.js';
 export { type Clock, systemClock } from './clock.js';
 export * from './csrf/index.js';
 export { connectKnex, type DatabaseOptions } from './db/knex.js';
-export { migrate, migrationStatus, rollback } from './db/migrate.js';
-export { MigrationSource } from './db/migrations.js';
+export {
+  MIGRATIONS_TABLE,
+  type MigrateOptions,
+  type MigrationName,
+  MigrationSource,
+  type MigrationSourceOptions,
+  type MigrationStatus,
+  migrate,
+  migrationStatus,
+  type RollbackOptions,
+  rollback,
+} from './db/migrate.js';
 export * from './errors.js';
 export * from './http/index.js';
+export * from './messages/public.js';
 export type { Logger } from './ops/logger.js';
 export * from './session/index.js';
 export { openStore } from './session/stores/index.js';

@@ -147,11 +147,42 @@ async function forget(knex: Knex, what: string): Promise<boolean> {
   return made.length > 0;
 }
 
+/**
+ * Is a table of ours there already, for example because its row in the history was deleted by hand?
+ *
+ * @throws SchemaMismatch when there is another one of this name
+ */
+export async function madeBefore(knex: Knex, table: string, columns: readonly string[]): Promise<boolean> {
+  if (!(await exists(knex, table))) return false;
+  const found = await rows<{ name: string }>(
+    knex,
+    `SELECT attname AS name FROM pg_attribute
+      WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 AND NOT attisdropped`,
+    [table],
+  );
+  const missing = columns.find((column) => !found.some(({ name }) => name === column));
+  if (missing === undefined) return true;
+  throw new SchemaMismatch(
+    `Table ${table} is there, but has no column ${missing}: it is not this package's. Rename it, or use another database.`,
+  );
+}
+
 /** Those of the tables that are there. */
 export async function existing(knex: Knex, tables: readonly string[]): Promise<readonly string[]> {
   const there: string[] = [];
   for (const table of tables) if (await exists(knex, table)) there.push(table);
   return there;
+}
+
+/** The tables that `dropDjangoTables` would drop. Reads only. */
+export async function madeHere(knex: Knex, django: DjangoTables): Promise<readonly string[]> {
+  if (!(await exists(knex, CREATED))) return [];
+  const made = new Set((await rows<{ what: string }>(knex, `SELECT what FROM ${CREATED}`)).map(({ what }) => what));
+  const ours = django.tables.filter(({ name }) => made.has(`table ${name}`));
+  return existing(
+    knex,
+    ours.map(({ name }) => name),
+  );
 }
 
 /** Make the table unless it is there. */
@@ -211,7 +242,7 @@ export async function createDjangoTables(knex: Knex, django: DjangoTables): Prom
  * Undo `createDjangoTables`: drop the tables and delete the history that it wrote, and nothing else. Tables that Django
  * made stay.
  *
- * @throws SchemaMismatch when Django has built on them since (a table that refers to one of ours, a later migration)
+ * @throws SchemaMismatch when another table refers to one of them
  */
 export async function dropDjangoTables(knex: Knex, django: DjangoTables): Promise<void> {
   const ours: string[] = [];
@@ -227,7 +258,7 @@ export async function dropDjangoTables(knex: Knex, django: DjangoTables): Promis
     const [user] = users;
     if (user !== undefined) {
       throw new SchemaMismatch(
-        `Table ${user.table} refers to ${user.refers}: Django has built on it since. Nothing was rolled back.`,
+        `Table ${user.table} refers to ${user.refers}: Django or the application has built on it since. Nothing was rolled back.`,
       );
     }
     await knex.raw(`DROP TABLE ${ours.map(() => '??').join(', ')}`, ours);

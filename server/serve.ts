@@ -10,8 +10,9 @@ import type { Logger } from 'pino';
 import type { OwnSettings, ServerSettings } from '../config/settings.js';
 import { createApp } from './app.js';
 import { UserTable } from './auth/users.js';
+import { shownDatabase } from './db/database_url.js';
 import { makeDataFolder, startEmbeddedPostgres } from './db/embedded.js';
-import { connectKnex, withoutPassword } from './db/knex.js';
+import { connectKnex } from './db/knex.js';
 import { migrate } from './db/migrate.js';
 import { checkSessionTable } from './db/session_table.js';
 import { isRefusal, isUnavailable } from './db/unavailable.js';
@@ -102,7 +103,7 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
     await whenAnswering(() => prepareTables(settings.django, knex, users), log, print, abort.signal);
     if (embedded !== undefined && isDefaultUserModel(settings.django)) await ensureDemoUsers(users);
     if (phase === 'starting') phase = 'ready';
-    print(`Database: ${embedded === undefined ? '' : 'embedded PostgreSQL, '}${withoutPassword(url)}`);
+    print(`Database: ${embedded === undefined ? '' : 'embedded PostgreSQL, '}${shownDatabase(url)}`);
   };
   const ready = prepare();
   // Whoever asks `ready` hears of a failure; a process that nobody asks must not die of it.

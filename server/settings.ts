@@ -7,22 +7,27 @@ import {
   ANY,
   ATTRIBUTE,
   boolean,
+  dottedPath,
   integer,
   list,
   oneOf,
   orNone,
   sameSite,
   TOKEN,
+  tags,
   text,
-  textMap,
   timeZone,
 } from './settings/readers.js';
+import { splitUrl } from './settings/url_text.js';
+import { USER_MODEL_SETTINGS, type UserModelSettings } from './settings/user_model.js';
+
+export { isDefaultUserModel, type UserModelSettings } from './settings/user_model.js';
 
 export type SameSite = 'Lax' | 'Strict' | 'None' | false | null;
 export type LoginCaptcha = 'always' | 'after_failures' | 'off';
 
 /** The checked values. Times are seconds, sizes bytes. */
-export interface Settings {
+export interface Settings extends UserModelSettings {
   readonly SECRET_KEY: string;
   readonly SECRET_KEY_FALLBACKS: readonly string[];
 
@@ -63,11 +68,9 @@ export interface Settings {
   readonly CSRF_TRUSTED_ORIGINS: readonly string[];
   readonly CSRF_USE_SESSIONS: boolean;
 
-  readonly AUTH_USER_MODEL: string;
-  readonly AUTH_USER_TABLE: string | null;
-  readonly AUTH_USER_COLUMNS: Readonly<Record<string, string>>;
-  readonly USERNAME_FIELD: string;
-  readonly EMAIL_FIELD: string;
+  readonly MESSAGE_STORAGE: string;
+  readonly MESSAGE_LEVEL: number;
+  readonly MESSAGE_TAGS: Readonly<Record<number, string>>;
 
   readonly LOGIN_URL: string;
   readonly LOGIN_REDIRECT_URL: string;
@@ -75,13 +78,12 @@ export interface Settings {
   readonly LANGUAGE_COOKIE_NAME: string;
   readonly DATA_UPLOAD_MAX_MEMORY_SIZE: number;
   readonly DATA_UPLOAD_MAX_NUMBER_FIELDS: number;
+  readonly DATA_UPLOAD_MAX_NUMBER_FILES: number;
+  readonly FILE_UPLOAD_MAX_MEMORY_SIZE: number;
+  readonly FILE_UPLOAD_MAX_BYTES: number;
+  readonly FILE_UPLOAD_MAX_TOTAL_BYTES: number;
+  readonly FILE_UPLOAD_TEMP_DIR: string | null;
 }
-
-/** Where users are. */
-export type UserModelSettings = Pick<
-  Settings,
-  'AUTH_USER_MODEL' | 'AUTH_USER_TABLE' | 'AUTH_USER_COLUMNS' | 'USERNAME_FIELD' | 'EMAIL_FIELD'
->;
 
 /** One setting: its default and how a given value is read. */
 export interface Definition<T> {
@@ -146,10 +148,12 @@ export function engineName(settings: Pick<Settings, 'SESSION_ENGINE'>): SessionE
   return settings.SESSION_ENGINE.slice(ENGINE_PREFIX.length) as SessionEngine;
 }
 
-/** Whether users are Django's own, in auth_user: not those of a model of one's own. */
-export function isDefaultUserModel({ AUTH_USER_MODEL }: Pick<Settings, 'AUTH_USER_MODEL'>): boolean {
-  return AUTH_USER_MODEL.toLowerCase() === 'auth.user';
-}
+export const MESSAGE_STORAGES = ['fallback', 'cookie', 'session'] as const;
+export type MessageStorage = (typeof MESSAGE_STORAGES)[number];
+
+/** The short name of a checked MESSAGE_STORAGE. */
+export const messageStorage = (settings: Pick<Settings, 'MESSAGE_STORAGE'>): MessageStorage =>
+  settings.MESSAGE_STORAGE.split('.').at(-2) as MessageStorage;
 
 /** All settings, in the order in which the README lists them. */
 export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[Name]> } = {
@@ -214,7 +218,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_MAX_BYTES: size(
     4_194_304,
     1024,
-    'The largest session that is read or written, uncompressed. A larger one reads as empty.',
+    'The largest session that is read or written, uncompressed. A larger one that Django wrote reads as empty; its row is never overwritten.',
     'bytes',
   ),
   SESSION_FILE_PATH: {
@@ -227,7 +231,11 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     default: null,
     meaning: "The Redis of engines `cache` and `cached_db`: LOCATION of Django's CACHES.",
     allowed: 'redis://user:password@host:port/database or rediss://…, or None',
-    read: orNone(text(/^rediss?:\/\/\S+$/)),
+    read: orNone((value) => {
+      const url = text(/^rediss?:\/\//)(value);
+      if (url !== undefined) splitUrl('CACHE_URL', url);
+      return url;
+    }),
   },
   CACHE_KEY_PREFIX: {
     default: '',
@@ -283,48 +291,67 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     },
   },
   CSRF_USE_SESSIONS: flag(false, 'Keep the CSRF secret in the session instead of a cookie.'),
-  AUTH_USER_MODEL: {
-    default: 'auth.User',
-    meaning: "Django's AUTH_USER_MODEL: whose table users are in.",
-    allowed: "the app's label, a dot and the model's name, such as accounts.User",
-    read: text(/^[A-Za-z_]\w*\.[A-Za-z_]\w*$/),
-  },
-  AUTH_USER_TABLE: {
-    default: null,
+  ...USER_MODEL_SETTINGS,
+  MESSAGE_STORAGE: {
+    default: 'django.contrib.messages.storage.fallback.FallbackStorage',
     meaning:
-      "The users' table where it is not `app_model` (the model's `db_table`); `schema.table` in a schema of its own.",
-    allowed: 'the name of a table, or None',
-    read: orNone(text(ANY)),
+      'Where messages wait for the next page: in a cookie, in the session, or there what does not fit into the cookie.',
+    allowed: `one of ${MESSAGE_STORAGES.join(', ')}, or Django's dotted path of one of them`,
+    read: dottedPath('django.contrib.messages.storage', MESSAGE_STORAGES, 'Storage'),
   },
-  AUTH_USER_COLUMNS: {
+  MESSAGE_LEVEL: {
+    default: 20,
+    meaning: 'Messages of a lower level are not kept: 10 is debug, 20 info, 25 success, 30 warning, 40 error.',
+    allowed: 'a whole number, 0 or more',
+    read: integer(0),
+  },
+  MESSAGE_TAGS: {
     default: {},
-    meaning: 'Columns of that table whose names are not those of their fields (`db_column`).',
-    allowed: 'JSON from fields to columns, such as {"email": "email_address"}',
-    read: textMap,
-  },
-  USERNAME_FIELD: {
-    default: 'username',
-    meaning: "The user model's USERNAME_FIELD: what users log in with.",
-    allowed: 'the name of a field, such as email',
-    read: text(/^[A-Za-z_]\w*$/),
-  },
-  EMAIL_FIELD: {
-    default: 'email',
-    meaning: "The user model's EMAIL_FIELD.",
-    allowed: 'the name of a field',
-    read: text(/^[A-Za-z_]\w*$/),
+    meaning: 'Tags of levels, beside those of Django.',
+    allowed: 'an object from level to tag, such as {"50": "critical"}',
+    read: tags,
   },
   LOGIN_URL: path('/login/', 'Where login_required sends a visitor.'),
   LOGIN_REDIRECT_URL: path('/index1/', 'Where a login goes that has no `next`.'),
   LOGIN_CAPTCHA: {
-    default: 'always',
-    meaning: 'When the login form asks for a captcha.',
+    default: 'after_failures',
+    meaning: 'When the login form asks for a captcha. Unset in development, the server asks always.',
     allowed: 'always, after_failures or off',
     read: oneOf('always', 'after_failures', 'off'),
   },
   LANGUAGE_COOKIE_NAME: name('django_language', "The name of the cookie that holds the visitor's language."),
-  DATA_UPLOAD_MAX_MEMORY_SIZE: size(262_144, 1, 'The largest request body; 413 above it.', 'bytes'),
+  DATA_UPLOAD_MAX_MEMORY_SIZE: size(
+    2_621_440,
+    1,
+    'The largest request body, its files not counted; 413 above it.',
+    'bytes',
+  ),
   DATA_UPLOAD_MAX_NUMBER_FIELDS: size(1000, 1, 'The largest number of form fields; 400 above it.', 'fields'),
+  DATA_UPLOAD_MAX_NUMBER_FILES: size(100, 0, 'The largest number of files in a form; 400 above it.', 'files'),
+  FILE_UPLOAD_MAX_MEMORY_SIZE: size(
+    2_621_440,
+    0,
+    'The largest form whose files are kept in memory; those of a larger one are temporary files.',
+    'bytes',
+  ),
+  FILE_UPLOAD_MAX_BYTES: size(
+    26_214_400,
+    1,
+    'The largest form with its files, as it is sent; 413 above it. Django has no such bound.',
+    'bytes',
+  ),
+  FILE_UPLOAD_MAX_TOTAL_BYTES: size(
+    1_073_741_824,
+    1,
+    'What the files of all requests of a process may take at once, until each is answered; 503 above it. Django has no such bound.',
+    'bytes',
+  ),
+  FILE_UPLOAD_TEMP_DIR: {
+    default: null,
+    meaning: "The folder of temporary files; None for the system's temporary folder.",
+    allowed: 'a folder that exists, or None',
+    read: orNone(text(ANY)),
+  },
 };
 
 /** What each setting's `read` is made of; config/settings.ts describes the server's own settings with them. */

@@ -105,7 +105,7 @@ export { login_required, login, update_session_auth_hash, user_passes_test };
 
 describe('the package', () => {
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(180_000);
     await run('npm', ['run', '--silent', 'build'], { cwd: root });
   });
 
@@ -124,6 +124,15 @@ describe('the package', () => {
     const command = manifest.bin['koa-django-session'] ?? '';
     const { stdout } = await run(process.execPath, [path.join(root, command), '--help']);
     expect(stdout).to.contain('clearsessions');
+  });
+
+  it('has the engine for Django in it, which the command prints from the build', async function () {
+    this.timeout(30_000);
+    const command = manifest.bin['koa-django-session'] ?? '';
+    const { stdout } = await run(process.execPath, [path.join(root, command), 'django-engine']);
+    expect(stdout).to.equal(readFileSync(path.join(root, 'server/django/sessions.py'), 'utf8'));
+    const packed = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
+    expect(packed.stdout).to.contain('"server/django/sessions.py"');
   });
 
   it('loads none of its optional parts before they are used', () => {

@@ -28,7 +28,10 @@ export interface AuthenticationBackend<U extends BaseUser = User> {
    * @returns the user as stored now; without one, the user who logged in is taken as is
    */
   update_last_login?(user: U, at: Date, transaction?: object): Promise<U | null | undefined>;
-  /** What the users are kept in: UserTable's knex instance. Where sessions have the same, a login is one commit. */
+  /**
+   * What the users are kept in: UserTable's knex instance. Where sessions have the same, a login is one commit. A backend
+   * whose `update_last_login` does not write on the `transaction` that it is given leaves this undefined.
+   */
   readonly database?: object | undefined;
 }
 

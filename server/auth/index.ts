@@ -1,4 +1,5 @@
 /** `koa-django-session/auth`: users, passwords, login and logout as in django.contrib.auth. */
+export { type AddressLimit, AddressThrottle, type AddressThrottleOptions } from './address_throttle.js';
 export { type AuthenticationBackend, type Credentials, ModelBackend } from './backend.js';
 export * from './hashers.js';
 export {
@@ -40,4 +41,5 @@ export {
   staff_member_required,
   user_passes_test,
 } from './user_passes_test.js';
-export { type NewUser, normalize_email, normalize_username, UserTable, type UserTableOptions } from './users.js';
+export { normalize_username } from './username.js';
+export { type NewUser, normalize_email, UserTable, type UserTableOptions } from './users.js';

@@ -3,9 +3,9 @@ import type { Context } from 'koa';
 import { systemClock } from '../clock.js';
 import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/middleware.js';
 import { PermissionDenied, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
+import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite, NewKeyOptions } from '../session/new_key.js';
 import type { Session } from '../session/session.js';
-import { constant_time_compare } from '../signing/crypto.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
 import { rewriteHash } from './rotation.js';
 import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
@@ -88,7 +88,7 @@ export async function login<U extends BaseUser>(
   };
   if (!session.has_key(SESSION_KEY)) {
     await cycle(session, { values, joined });
-  } else if (!isSessionOf(session, user, session_auth_hash)) {
+  } else if (!isSessionOf(session, user, settings)) {
     await session.cycle_key({ values, joined, forget: true });
   } else if (cycle_key_on_same_user_login) {
     await cycle(session, { values, joined });
@@ -105,10 +105,10 @@ export async function login<U extends BaseUser>(
   return current;
 }
 
-function isSessionOf(session: Session, user: BaseUser, session_auth_hash: string): boolean {
+/** Also with a hash under an older SECRET_KEY: nobody's data goes because the key was rotated. */
+function isSessionOf(session: Session, user: BaseUser, settings: AuthenticationOptions<BaseUser>['settings']): boolean {
   if (userIdText(session.get(SESSION_KEY)) !== String(user.id)) return false;
-  const session_hash = session.get(HASH_SESSION_KEY);
-  return typeof session_hash === 'string' && constant_time_compare(session_hash, session_auth_hash);
+  return verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings) !== null;
 }
 
 function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): AuthenticationBackend<BaseUser> {
@@ -152,34 +152,59 @@ export async function logout(ctx: Context): Promise<void> {
  * one of SECRET_KEY_FALLBACKS is written anew; unlike Django's, the session keeps its key.
  */
 export async function get_user(ctx: Context): Promise<CurrentUser<BaseUser>> {
+  const { user, isStale } = await lookUp(ctx);
+  if (isStale) await forget(ctx);
+  return user;
+}
+
+/**
+ * A page's own request leaves row and cookie to the next page: the user may be changing the own password at this moment,
+ * which goes on with the row under a new key (update_session_auth_hash).
+ */
+const forget = (ctx: Context): Promise<void> => sessionOf(ctx).flush({ keep_row: !mayDeleteDeadCookie(ctx) });
+
+/** @returns also whether the session has to be forgotten */
+async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser<BaseUser>; readonly isStale?: boolean }> {
   const { settings, backends } = optionsOf(ctx);
   const session = sessionOf(ctx);
   const user_id = userIdText(session.get(SESSION_KEY));
   const path = session.get(BACKEND_SESSION_KEY);
   const backend = backends.find((known) => known.path === path);
-  if (user_id === null || backend === undefined) return new AnonymousUser();
+  if (user_id === null || backend === undefined) return { user: new AnonymousUser() };
 
   const user = (await backend.get_user(user_id)) ?? null;
-  if (user === null) return new AnonymousUser();
+  if (user === null) return { user: new AnonymousUser() };
   const hash = session.get(HASH_SESSION_KEY);
   switch (verify_session_auth_hash(hash, user.password, settings)) {
     case null:
-      await session.flush();
-      return new AnonymousUser();
+      return { user: new AnonymousUser(), isStale: true };
     case 'fallback':
       await rewriteHash(session, String(hash), get_session_auth_hash(user.password, settings.SECRET_KEY));
-      return user;
+      return { user };
     case 'current':
-      return user;
+      return { user };
   }
 }
 
 /** The user of the request, looked up once. */
 export async function currentUser(ctx: Context): Promise<CurrentUser<BaseUser>> {
+  const user = await lookAhead(ctx);
+  await forgetStale(ctx);
+  return user;
+}
+
+/** The same before anybody has asked: a session that has to be forgotten is left to `forgetStale`. */
+export async function lookAhead(ctx: Context): Promise<CurrentUser<BaseUser>> {
   const state = stateOf(ctx);
-  state.asked ??= get_user(ctx);
+  if (state.asked === undefined) {
+    const asked: Promise<CurrentUser<BaseUser>> = lookUp(ctx).then(({ user, isStale = false }) => {
+      if (state.asked === asked) state.isStale = isStale;
+      return user;
+    });
+    state.asked = asked;
+  }
   try {
-    const asked = state.asked;
+    const { asked } = state;
     const user = await asked;
     // A login or logout meanwhile has the last word.
     if (state.asked === asked) state.user = user;
@@ -188,6 +213,19 @@ export async function currentUser(ctx: Context): Promise<CurrentUser<BaseUser>> 
     state.error = error;
     throw error;
   }
+}
+
+/** Forget a session that was opened with another password, once: its data at once, its row when this resolves. */
+export async function forgetStale(ctx: Context): Promise<void> {
+  const state = stateOf(ctx);
+  // Not what the request has put in place of it.
+  if (state.isStale === true && sessionOf(ctx).has_key(SESSION_KEY)) {
+    state.forgetting = forget(ctx);
+    // Whoever awaits it hears of it.
+    state.forgetting.catch(() => {});
+  }
+  state.isStale = false;
+  await state.forgetting;
 }
 
 /**

@@ -2,9 +2,18 @@
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
-import { currentUser } from './login.js';
+import { type Application, memberInstaller } from '../http/application.js';
+import { currentUser, forgetStale, lookAhead } from './login.js';
 import { SESSION_KEY } from './session_keys.js';
-import { type AuthenticationOptions, sessionOf, setOptions, setUser, stateOf } from './state.js';
+import {
+  type AuthenticationOptions,
+  forAnyUser,
+  givenOptions,
+  sessionOf,
+  setOptions,
+  setUser,
+  stateOf,
+} from './state.js';
 import { AnonymousUser, type BaseUser, type CurrentUser, type RegisteredUser } from './user.js';
 
 declare module 'koa' {
@@ -21,7 +30,7 @@ declare module 'koa' {
 }
 
 /**
- * Give requests a user. Call it once, inside sessions; mount what it returns where `ctx.request.user` is to be there
+ * Give requests a user. Call it inside sessions; mount what it returns where `ctx.request.user` is to be there
  * before the handler. Everywhere else `await ctx.request.auser()` looks it up.
  *
  * As in Django, where `request.user` is lazy, a page varies on the cookie only if it looks at the user, and a store that
@@ -30,9 +39,10 @@ declare module 'koa' {
  * @throws ImproperlyConfigured without a backend, or with two of one path
  */
 export function authentication<U extends BaseUser = RegisteredUser>(
-  app: Koa,
-  options: AuthenticationOptions<U>,
+  app: Application,
+  given: AuthenticationOptions<U>,
 ): Middleware<Koa.DefaultState, Koa.DefaultContext & { readonly user?: CurrentUser<U> }> {
+  const options = forAnyUser(given);
   const paths = options.backends.map(({ path }) => path);
   if (paths.length === 0)
     throw new ImproperlyConfigured('authentication() needs one backend or more, such as ModelBackend.');
@@ -40,30 +50,44 @@ export function authentication<U extends BaseUser = RegisteredUser>(
     throw new ImproperlyConfigured(`Two authentication backends have one path: ${paths.join(', ')}.`);
   }
   setOptions(app.context, options);
-  install(app);
+  installUser(app);
 
   return async function authentication(ctx, next) {
-    const session = sessionOf(ctx);
-    // A cookie without a row is nobody's. The look at the session that finds this out, and deletes the cookie, is the
-    // page's, as in Django: a login may be taking a new key for this very cookie meanwhile.
-    if (session.is_missing()) {
-      setUser(ctx, new AnonymousUser());
-      return next();
-    }
-    const { accessed } = session;
+    installUser(ctx.app);
+    const outer = givenOptions(ctx);
+    if (outer !== options) setOptions(ctx, options);
     try {
-      await currentUser(ctx);
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      await userBefore(ctx);
+      await next();
+      // Begun by a look at `ctx.user`; most requests have nothing to wait for.
+      const { forgetting } = stateOf(ctx);
+      if (forgetting !== undefined) await forgetting;
+    } finally {
+      if (outer !== undefined && outer !== options) setOptions(ctx, outer);
     }
-    // Looking ahead is no access by the page, unless the session changed by it.
-    if (!session.modified) session.accessed = accessed;
-    await next();
   };
 }
 
-function install(app: Koa): void {
-  Object.defineProperties(app.request, {
+/** Looking ahead is no access by the page, unless the session changed by it. */
+async function userBefore(ctx: Context): Promise<void> {
+  const session = sessionOf(ctx);
+  // A cookie without a row is nobody's. The look at the session that finds this out, and deletes the cookie, is the
+  // page's, as in Django: a login may be taking a new key for this very cookie meanwhile.
+  if (session.is_missing()) {
+    setUser(ctx, new AnonymousUser());
+    return;
+  }
+  const { accessed } = session;
+  try {
+    await lookAhead(ctx);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+  }
+  if (!session.modified) session.accessed = accessed;
+}
+
+const installUser = memberInstaller({
+  request: {
     user: {
       configurable: true,
       get(this: Koa.Request): CurrentUser {
@@ -79,14 +103,16 @@ function install(app: Koa): void {
         return user as CurrentUser;
       },
     },
-  });
-  Object.defineProperty(app.context, 'user', {
-    configurable: true,
-    get(this: Context): CurrentUser {
-      return userNow(this);
+  },
+  context: {
+    user: {
+      configurable: true,
+      get(this: Context): CurrentUser {
+        return userNow(this);
+      },
     },
-  });
-}
+  },
+});
 
 function userNow(ctx: Context): CurrentUser {
   const { user, error } = stateOf(ctx);
@@ -100,7 +126,11 @@ function userNow(ctx: Context): CurrentUser {
   return user as CurrentUser;
 }
 
-/** Whoever asks for the user looks at the session; one whose row is gone loses its key by that. */
+/**
+ * Whoever asks for the user looks at the session: one whose row is gone loses its key by that, one that was opened with
+ * another password is forgotten.
+ */
 function lookAtSession(ctx: Context): void {
   sessionOf(ctx).has_key(SESSION_KEY);
+  if (stateOf(ctx).isStale === true) forgetStale(ctx).catch(() => {});
 }

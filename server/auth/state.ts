@@ -26,38 +26,59 @@ export interface AuthenticationOptions<U extends BaseUser = RegisteredUser> {
 }
 
 /** The options of an application, whatever the class of its users is. */
-type AnyOptions = AuthenticationOptions<BaseUser>;
+export type AnyOptions = AuthenticationOptions<BaseUser>;
 
 /** One request's user: absent until somebody asked. */
 interface UserState {
+  readonly session: Session | undefined;
   asked?: Promise<CurrentUser<BaseUser>>;
   user?: CurrentUser<BaseUser>;
   /** Why it could not be told, for whoever reads `user`. */
   error?: unknown;
+  /** Whether the session was opened with another password, and is to be forgotten when somebody asks for the user. */
+  isStale?: boolean;
+  /** Its row is being deleted. */
+  forgetting?: Promise<void>;
 }
 
 const OPTIONS = Symbol('koa-django-session.authentication');
-const STATE = Symbol('koa-django-session.user');
-type Holder = { [OPTIONS]?: AnyOptions; [STATE]?: UserState };
+const STATES = Symbol('koa-django-session.user');
+type Holder = { [OPTIONS]?: AnyOptions; [STATES]?: UserState[] };
 
-export function setOptions<U extends BaseUser>(context: object, options: AuthenticationOptions<U>): void {
-  // Its own backends made the users that it is told of.
-  (context as Holder)[OPTIONS] = options as unknown as AnyOptions;
+/** The same options: users that an application is told of were made by its own backends. */
+export function forAnyUser<U extends BaseUser>(options: AuthenticationOptions<U>): AnyOptions {
+  return options as unknown as AnyOptions;
+}
+
+/** For all requests of an application (its `context`), or from here on for one. */
+export function setOptions(context: object, options: AnyOptions): void {
+  (context as Holder)[OPTIONS] = options;
 }
 
 /** @throws ImproperlyConfigured when authentication() was not called for this application */
 export function optionsOf(ctx: Context): AnyOptions {
-  const options = (ctx as unknown as Holder)[OPTIONS];
+  const options = givenOptions(ctx);
   if (options === undefined) {
     throw new ImproperlyConfigured('Call authentication(app, { settings, backends }) before using its functions.');
   }
   return options;
 }
 
+/** The options in force at this point of a request; undefined where there are none. */
+export function givenOptions(ctx: Context): AnyOptions | undefined {
+  return (ctx as unknown as Holder)[OPTIONS];
+}
+
+/** The user belongs to the session that is in force here; nearly always there is one. */
 export function stateOf(ctx: Context): UserState {
+  const { session } = ctx.request as { readonly session?: Session };
   const holder = ctx as unknown as Holder;
-  holder[STATE] ??= {};
-  return holder[STATE];
+  holder[STATES] ??= [];
+  const states = holder[STATES];
+  for (const state of states) if (state.session === session) return state;
+  const state: UserState = { session };
+  states.push(state);
+  return state;
 }
 
 /** From here on the request is this user's. */
@@ -66,6 +87,7 @@ export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
   state.user = user;
   state.asked = Promise.resolve(user);
   delete state.error;
+  delete state.isStale;
 }
 
 /** @throws ImproperlyConfigured when sessions() is not mounted outside */

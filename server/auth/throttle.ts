@@ -6,6 +6,7 @@ import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
 import { address_block } from './address_block.js';
+import { fold_username, MAX_NAME_LENGTH } from './username.js';
 
 /** A leaky bucket: every attempt adds one, time takes away; a full one makes the next attempt wait. All times in seconds. */
 export interface ThrottleLimit {
@@ -50,7 +51,10 @@ export interface LoginThrottleOptions {
 export interface LoginAttempt {
   /** As typed in; it need not exist. */
   readonly username: string;
-  /** The client's address, from `ctx.ip`: behind a proxy that has to be set up right, or all visitors are one. */
+  /**
+   * The client's address, from `ctx.ip`. Behind a proxy use `installProxies`: without it all visitors are one address.
+   * Never Koa's `app.proxy = true` alone, with which `ctx.ip` is whatever the visitor writes into X-Forwarded-For.
+   */
   readonly address: string;
 }
 
@@ -73,6 +77,11 @@ const PRUNE_AT_ONCE = 500;
  * const user = await authenticate(ctx, { username, password });
  * if (user !== null) await throttle.succeeded({ username, address: ctx.ip });
  * ```
+ *
+ * `succeeded` wants the name that `check` was given. Attempts are counted under the folded name, so that no other
+ * spelling gives further ones, whatever the table's collation. But `alice` and `Alice` may both exist: so a login gives
+ * back the attempts that were made under exactly its own spelling, and its address is known for that spelling alone.
+ * Otherwise the owner of one could clear what they guessed at the other.
  *
  * An attempt that is refused counts nothing and makes no wait longer, so whoever waits as told gets an attempt. From an
  * address where the account has logged in lately, attempts are counted apart: strangers who keep the account waiting do
@@ -111,16 +120,22 @@ export class LoginThrottle {
   }
 
   async #answer(attempt: LoginAttempt): Promise<ThrottleAnswer> {
-    const { address, account, known } = this.#buckets(attempt);
+    const { address, account, exact, known } = this.#buckets(attempt);
     // The address first: one that may not try must not use up other people's attempts.
     const byAddress = await this.#count(address, this.#limits.address);
     if (!byAddress.allowed) return byAddress;
-    return this.#count((await this.#isKnown(known)) ? known : account, this.#limits.account);
+    if (await this.#isKnown(known)) return this.#count(known, this.#limits.account);
+    const byAccount = await this.#count(account, this.#limits.account);
+    if (byAccount.allowed) await this.#countBeside(exact);
+    return byAccount;
   }
 
-  /** Give the attempt back after a login, with all that were counted where it was counted. */
+  /**
+   * Give the attempt back after a login, with all that were counted where it was counted: of an account's, those under
+   * exactly this spelling of its name. Without a `check` before, the account gets nothing back.
+   */
   async succeeded(attempt: LoginAttempt): Promise<void> {
-    const { address, account, known } = this.#buckets(attempt);
+    const { address, account, exact, known } = this.#buckets(attempt);
     const [row] = await this.#rows<{ known: boolean }>(
       `WITH clock AS (${this.#clock()}),
             before AS (SELECT forget_at > clock.at AS known FROM koa_login_attempts, clock WHERE bucket = ?)
@@ -132,7 +147,7 @@ export class LoginThrottle {
       [known, known],
     );
     // Where the address was known, the account's own count is strangers' work: they get no new attempts by our login.
-    if (row?.known !== true) await this.#rows('DELETE FROM koa_login_attempts WHERE bucket = ?', [account]);
+    if (row?.known !== true) await this.#giveBack(account, exact);
     await this.#rows(
       `UPDATE koa_login_attempts
           SET attempts = greatest(0, attempts - 1),
@@ -174,24 +189,16 @@ export class LoginThrottle {
 
   /** Count one attempt unless the bucket makes it wait. */
   async #count(bucket: string, limit: ThrottleLimit): Promise<ThrottleAnswer> {
-    const { free, heals_in, first_wait, longest_wait } = limit;
-    // More would not make the wait longer, only the healing.
-    const most = free + Math.ceil(Math.log2(longest_wait / first_wait));
-    const since = 'greatest(0, extract(epoch FROM excluded.counted_at - t.counted_at)::float8)';
-    const attempts = `least(${most}, greatest(0, t.attempts - ${since} / ${heals_in}) + 1)`;
-    // Of attempts at once, one may have looked at the clock before another that was counted first. A row without a wait
-    // says so by a retry_at that is no later than its own counted_at.
-    const wait = (count: string): string =>
-      `CASE WHEN ceil(${count}) < ${free} THEN interval '0'
-            ELSE interval '1 second' * least(${longest_wait}, ${first_wait} * power(2::float8, ceil(${count}) - ${free})) END`;
+    const { heals_in, longest_wait } = limit;
+    const attempts = `least(${mostOf(limit)}, ${healed('t', 'excluded.counted_at', heals_in)} + 1)`;
     const counted = await this.#rows(
       `WITH clock AS (${this.#clock()})
        INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
-       SELECT ?, 1, at, at + ${wait('1::float8')}, at + interval '${heals_in + longest_wait} seconds' FROM clock
+       SELECT ?, 1, at, at + ${waitOf(limit, '1::float8')}, at + interval '${heals_in + longest_wait} seconds' FROM clock
        ON CONFLICT (bucket) DO UPDATE
           SET attempts = ${attempts},
               counted_at = greatest(t.counted_at, excluded.counted_at),
-              retry_at = excluded.counted_at + ${wait(attempts)},
+              retry_at = excluded.counted_at + ${waitOf(limit, attempts)},
               forget_at = greatest(t.forget_at,
                 excluded.counted_at + interval '1 second' * (${longest_wait} + ${heals_in} * ${attempts}))
         WHERE t.retry_at <= greatest(t.counted_at, excluded.counted_at)
@@ -208,6 +215,40 @@ export class LoginThrottle {
     return { allowed: false, retry_after: Math.max(1, Math.ceil(row?.wait ?? 1)) };
   }
 
+  /**
+   * Count one attempt for one spelling, which `account` has counted already. Both heal at the same pace, so the others'
+   * share of `account` is what is left without this.
+   */
+  async #countBeside(exact: string): Promise<void> {
+    const { heals_in, longest_wait } = this.#limits.account;
+    const most = mostOf(this.#limits.account);
+    await this.#rows(
+      `WITH clock AS (${this.#clock()})
+       INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
+       SELECT ?, 1, at, at, at + interval '${heals_in + longest_wait} seconds' FROM clock
+       ON CONFLICT (bucket) DO UPDATE
+          SET attempts = least(${most}, ${healed('t', 'excluded.counted_at', heals_in)} + 1),
+              counted_at = greatest(t.counted_at, excluded.counted_at),
+              retry_at = excluded.retry_at,
+              forget_at = greatest(t.forget_at,
+                excluded.counted_at + interval '1 second' * (${longest_wait} + ${heals_in} * ${most}))`,
+      [exact],
+    );
+  }
+
+  /** Take one spelling's attempts out of the account's; the wait is then that of what is left. */
+  async #giveBack(account: string, exact: string): Promise<void> {
+    const limit = this.#limits.account;
+    const left = `greatest(0, t.attempts - ${healed('own', 't.counted_at', limit.heals_in)})`;
+    await this.#rows(
+      `WITH own AS (DELETE FROM koa_login_attempts WHERE bucket = ? RETURNING attempts, counted_at)
+       UPDATE koa_login_attempts AS t
+          SET attempts = ${left}, retry_at = least(t.retry_at, t.counted_at + ${waitOf(limit, left)})
+         FROM own WHERE t.bucket = ?`,
+      [exact, account],
+    );
+  }
+
   async #isKnown(bucket: string): Promise<boolean> {
     const rows = await this.#rows(
       `WITH clock AS (${this.#clock()})
@@ -217,16 +258,17 @@ export class LoginThrottle {
     return rows.length > 0;
   }
 
-  /** Names in one form, so that spelling them otherwise gives no further attempts, whatever the table's collation. */
-  #buckets({ username, address }: LoginAttempt): Record<'account' | 'address' | 'known', string> {
-    const name = username.normalize('NFKC').trim().toLowerCase();
+  #buckets({ username, address }: LoginAttempt): Record<'account' | 'address' | 'exact' | 'known', string> {
+    const name = fold_username(username);
+    const spelling = username.slice(0, MAX_NAME_LENGTH);
     const block = address_block(address);
     const hash = (...parts: readonly string[]): string =>
       salted_hmac('koa_django_session.login_attempts', JSON.stringify(parts), this.#key).digest('hex');
     return {
       account: `account:${hash('account', name)}`,
       address: `address:${hash('address', block)}`,
-      known: `known:${hash('known', name, block)}`,
+      exact: `exact:${hash('exact', name, spelling)}`,
+      known: `known:${hash('known', name, spelling, block)}`,
     };
   }
 
@@ -244,6 +286,19 @@ export class LoginThrottle {
     }
   }
 }
+
+/** More attempts than this would not make the wait longer, only the healing. */
+const mostOf = ({ free, first_wait, longest_wait }: ThrottleLimit): number =>
+  free + Math.ceil(Math.log2(longest_wait / first_wait));
+
+/** SQL: what is left at a time of a row's attempts. Of some at once, one may have read the clock before one counted first. */
+const healed = (row: string, at: string, heals_in: number): string =>
+  `greatest(0, ${row}.attempts - greatest(0, extract(epoch FROM ${at} - ${row}.counted_at)::float8) / ${heals_in})`;
+
+/** SQL: the wait after so many attempts. A row without one says so by a retry_at that is no later than its counted_at. */
+const waitOf = ({ free, first_wait, longest_wait }: ThrottleLimit, count: string): string =>
+  `CASE WHEN ceil(${count}) < ${free} THEN interval '0'
+        ELSE interval '1 second' * least(${longest_wait}, ${first_wait} * power(2::float8, ceil(${count}) - ${free})) END`;
 
 /** The numbers become part of the statements. */
 function checkLimits({ account, address, known_for }: ThrottleLimits): void {

@@ -12,9 +12,7 @@ import { User, type UserRow } from './user.js';
 import { exactKey, keyValue, parse_user_key } from './user_key.js';
 import { DEFAULT_USER_MODEL, findUserModel, quoteName, type UserModel, type UserModelSettings } from './user_model.js';
 import { type UserStatements, userStatements } from './user_statements.js';
-
-/** Unicode's NFKC, so that names which look alike are one (AbstractBaseUser.normalize_username). */
-export const normalize_username = (username: string): string => username.normalize('NFKC');
+import { MAX_NAME_LENGTH, normalize_username } from './username.js';
 
 /** The domain in lower case; the part before the last @ may tell case (BaseUserManager.normalize_email). */
 export function normalize_email(email: string): string {
@@ -133,7 +131,7 @@ export class UserTable<U extends User = User> {
 
   /** By the exact value of USERNAME_FIELD, as stored; null when there is none, also for one that no row can have. */
   async get_by_natural_key(username: string): Promise<U | null> {
-    if (!isStorable(username)) return null;
+    if (username.length > MAX_NAME_LENGTH || !isStorable(username)) return null;
     return this.#find(async ({ statements }) => ({ sql: statements.get_by_natural_key, bindings: [username] }));
   }
 

@@ -1,8 +1,7 @@
 /** The captcha's answer: kept in the session as a keyed hash, accepted once, for ten minutes. */
-import { UpdateError } from '../errors.js';
-import type { SessionDictionary } from '../session/dictionary.js';
 import type { Settings } from '../settings.js';
 import { constant_time_compare, salted_hmac } from '../signing/crypto.js';
+import { type CaptchaSession, takeOut } from './once.js';
 import { randomText } from './random.js';
 
 /** The session key of the answer: `{"hash": "64 hex digits", "expires": 1767225600.5}`. */
@@ -11,24 +10,20 @@ export const CAPTCHA_SESSION_KEY = 'captcha';
 export const CAPTCHA_AGE = 600;
 export const CAPTCHA_LENGTH = 6;
 /**
- * Only characters that people tell apart when bent: no O and 0, I, J and 1, Z and 2, S and 5, B and 8, V and U,
- * A and 4, G and 6. 21^6 texts: 86 million, of which each picture allows one guess.
+ * Only characters that people tell apart when bent. Left out, because they look like one that is there: O, 0, D, Q, G
+ * (C, 6), I, J, 1 (L), Z (2), S (5), 8, B (3), V (U), 4, R, F (A, P), N, W, Y, K, X (M, H), 7 (T).
+ * 14^6 texts: 7.5 million, of which each picture allows one guess.
  */
-export const CAPTCHA_ALPHABET = 'ACDEFGHKLMNPRTUWXY379';
+export const CAPTCHA_ALPHABET = 'ACEHLMPTU23569';
+
+/** What people take these for who do not know the alphabet. None of the keys is in it, so that no guess is gained. */
+const READ_AS: Readonly<Record<string, string>> = { s: '5', z: '2', g: '6', '7': 't', v: 'u', '1': 'l', i: 'l' };
 
 const KEY_SALT = 'koa_django_session.captcha';
 // What is compared at all: a full-width A is no A, and an empty answer is no answer.
 const TYPED = /^[0-9A-Za-z]{1,32}$/;
 
 type KeySettings = Pick<Settings, 'SECRET_KEY'>;
-
-/** What the captcha needs of a session: `Session` has it. */
-export interface CaptchaSession {
-  readonly session_key: string | null;
-  get(key: string): unknown;
-  set(key: string, value: unknown): void;
-  atomic<T>(change: (fresh: SessionDictionary) => T | Promise<T>): Promise<T>;
-}
 
 export function newCaptchaText(): string {
   return randomText(CAPTCHA_LENGTH, CAPTCHA_ALPHABET);
@@ -53,7 +48,8 @@ export function keepCaptcha(
 
 /**
  * Whether `typed` is what this session's picture shows. Either way the answer is used up: it is taken out under the
- * row's lock, so that of fifty copies of one request one is accepted. Letter case and blanks around do not count.
+ * row's lock, so that of fifty copies of one request one is accepted. Letter case and blanks around do not count, and
+ * neither does S for 5, Z for 2, G for 6, 7 for T, V for U, 1 or I for L.
  *
  * A session without a picture, one that is gone, an old answer, a malformed one: false, never an error. Rejects with
  * StoreUnavailable when the store is away.
@@ -63,22 +59,12 @@ export async function acceptCaptcha(
   typed: string,
   { settings, now }: { readonly settings: KeySettings; readonly now: number },
 ): Promise<boolean> {
-  // Without a picture there is nothing to use up, and no row to lock.
-  if (session.get(CAPTCHA_SESSION_KEY) === null || session.session_key === null) return false;
-  const kept = await takeOut(session);
+  const kept = await takeOut(session, CAPTCHA_SESSION_KEY);
   const answer = typed.trim();
   if (!TYPED.test(answer) || !isKept(kept) || kept.expires <= now) return false;
-  return constant_time_compare(kept.hash, captchaHash(answer, settings));
-}
-
-async function takeOut(session: CaptchaSession): Promise<unknown> {
-  try {
-    return await session.atomic((fresh) => fresh.pop(CAPTCHA_SESSION_KEY, null));
-  } catch (error) {
-    // Logged out or expired between reading and here: the picture went with the row.
-    if (error instanceof UpdateError) return null;
-    throw error;
-  }
+  const plain = answer.toLowerCase().replace(/[szg7v1i]/g, (character) => READ_AS[character] ?? character);
+  // As it is, too: an application may keep answers of another alphabet.
+  return [answer, plain].some((text) => constant_time_compare(kept.hash, captchaHash(text, settings)));
 }
 
 /** Rows come from outside: whoever has the key may have written anything there. */

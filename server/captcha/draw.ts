@@ -1,14 +1,13 @@
-/** Draws a captcha's text: outlines by svg-captcha, bent, overlapped and crossed out, served as pixels only. */
+/** Draws a captcha's text: outlines by svg-captcha, bent and crossed by thin lines, served as pixels only. */
 import { renderAsync } from '@resvg/resvg-js';
-import { bounds, FONT_SIZE, glyphOutline, type Outline, type Point, solid } from './glyph.js';
+import { type Outline, type Point, solid } from './glyph.js';
+import { letterOutlines } from './layout.js';
 import { PICTURE_HEIGHT, PICTURE_WIDTH } from './picture.js';
-import { between, chance, either } from './random.js';
+import { between, chance } from './random.js';
 
 /** Dark inks on light grounds: each pair has a contrast over 7 to 1, so that people with weak sight can try. */
 const INKS = ['#16324f', '#3d1f47', '#14402f', '#4a2311', '#202a44', '#43122b'] as const;
 const GROUNDS = ['#f4f1ea', '#eef3f7', '#f3eef5', '#edf4ee', '#f6f0ee'] as const;
-
-type Bend = (point: Point) => Point;
 
 /**
  * The picture of `text` as PNG bytes. Rendered in libuv's thread pool, so that other requests go on meanwhile.
@@ -44,64 +43,9 @@ function captchaSvg(text: string): string {
 
 /** Some letters hollow, some solid, some between: one outline for all would be a template's friend. */
 function letterShape(letter: Outline, ink: string): string {
-  const edge = `<path fill="${ink}" stroke="${ink}" stroke-width="${fixed(between(0.2, 0.9))}" d="${pathData(letter)}"/>`;
+  const edge = `<path fill="${ink}" stroke="${ink}" stroke-width="${fixed(between(0.5, 1.1))}" d="${pathData(letter)}"/>`;
   const filling = `<path fill="${ink}" fill-rule="evenodd" fill-opacity="${between(0.25, 0.9).toFixed(2)}" d="${pathData(solid(letter))}"/>`;
-  return chance() < 0.3 ? edge : filling + edge;
-}
-
-/** Each letter turned, sheared, scaled and bent by itself, set close to the one before, then all bent together. */
-function letterOutlines(text: string): Outline[] {
-  const letters = Array.from(text, (character) => bent(glyphOutline(character), letterBend()));
-  const placed: Outline[] = [];
-  let right = 0;
-  for (const letter of letters) {
-    const box = bounds(letter);
-    const overlap = placed.length === 0 ? 0 : between(2, 10);
-    const dx = right - overlap - box.left;
-    const dy = between(-6, 6);
-    placed.push(bent(letter, ({ x, y }) => ({ x: x + dx, y: y + dy })));
-    right = dx + box.right;
-  }
-  // Wide texts shrink to fit, narrow ones start anywhere.
-  const scale = Math.min(1, (PICTURE_WIDTH - 24) / right);
-  const left = 12 + chance() * (PICTURE_WIDTH - 24 - right * scale);
-  const wave = smoothBend(2.4, 70, 150);
-  return placed.map((letter) => bent(letter, ({ x, y }) => wave({ x: left + x * scale, y: PICTURE_HEIGHT / 2 + y })));
-}
-
-function letterBend(): Bend {
-  const size = between(82, 108) / FONT_SIZE;
-  const wide = size * between(0.85, 1.3);
-  const turn = (between(5, 31) * either() * Math.PI) / 180;
-  const shear = between(-0.3, 0.3);
-  const [sin, cos] = [Math.sin(turn), Math.cos(turn)];
-  const wave = smoothBend(2.1, 28, 60);
-  return ({ x, y }) => {
-    const sheared = { x: x * wide + y * size * shear, y: y * size };
-    return wave({ x: sheared.x * cos - sheared.y * sin, y: sheared.x * sin + sheared.y * cos });
-  };
-}
-
-/** A random smooth field: three plane waves a direction. `strength` is pixels, the lengths are wave lengths. */
-function smoothBend(strength: number, shortest: number, longest: number): Bend {
-  const waves = Array.from({ length: 6 }, () => {
-    const angle = chance() * 2 * Math.PI;
-    const rate = (2 * Math.PI) / between(shortest, longest);
-    return { a: Math.cos(angle) * rate, b: Math.sin(angle) * rate, phase: chance() * 2 * Math.PI };
-  });
-  return ({ x, y }) => {
-    let [dx, dy] = [0, 0];
-    waves.forEach(({ a, b, phase }, i) => {
-      const shift = strength * 0.6 * Math.sin(a * x + b * y + phase);
-      if (i % 2 === 0) dx += shift;
-      else dy += shift;
-    });
-    return { x: x + dx, y: y + dy };
-  };
-}
-
-function bent(outline: Outline, bend: Bend): Outline {
-  return outline.map((line) => line.map(bend));
+  return chance() < 0.2 ? edge : filling + edge;
 }
 
 function fixed(number: number): string {
@@ -120,15 +64,25 @@ function acrossPath(): string {
   return `M${fixed(between(-4, 20))} ${y()}C${middle(1)} ${y()} ${middle(2)} ${y()} ${fixed(PICTURE_WIDTH - between(-4, 20))} ${y()}`;
 }
 
-/** Curves in the letters' ink, as thick as a stroke of a letter, and thin ones in the ground's that cut letters up. */
+/** A curve from the top edge to the bottom one, between letters as often as through them, in a part of the width. */
+function downPath(part: number): string {
+  const top = ((part + chance()) / DOWN) * PICTURE_WIDTH;
+  const x = (): string => fixed(top + between(-45, 45));
+  return `M${fixed(top)} ${fixed(between(0, 8))}C${x()} ${fixed(PICTURE_HEIGHT / 3)} ${x()} ${fixed((PICTURE_HEIGHT / 3) * 2)} ${x()} ${fixed(PICTURE_HEIGHT - between(0, 8))}`;
+}
+
+/** How many curves go down. Each has a part of the width, so that no letter lies below many of them. */
+const DOWN = 5;
+
+/** Curves in the letters' ink and in the ground's, all much thinner than a stroke of a letter: people look past them. */
 function crossings(ink: string, ground: string): string {
-  const curve = (colour: string, width: number): string =>
-    `<path fill="none" stroke="${colour}" stroke-width="${fixed(width)}" stroke-linecap="round" d="${acrossPath()}"/>`;
+  const curve = (colour: string, path: string, width: number): string =>
+    `<path fill="none" stroke="${colour}" stroke-width="${fixed(width)}" stroke-linecap="round" d="${path}"/>`;
   return [
-    curve(ink, between(2.2, 3.4)),
-    curve(ink, between(1.6, 2.6)),
-    curve(ground, between(1.4, 2.2)),
-    curve(ground, between(1.4, 2.2)),
+    ...[0, 1].map(() => curve(ink, acrossPath(), between(1.4, 2.6))),
+    ...Array.from({ length: DOWN }, (_, part) => curve(ink, downPath(part), between(1.4, 3))),
+    curve(ground, acrossPath(), between(1.1, 2)),
+    ...[0, 3].map((part) => curve(ground, downPath(part + chance()), between(1.1, 2))),
   ].join('');
 }
 
@@ -147,5 +101,5 @@ function specks(ink: string, ground: string): string {
     const [x, y] = [chance() * PICTURE_WIDTH, chance() * PICTURE_HEIGHT];
     return `<path stroke="${colour}" stroke-width="${fixed(between(1, 2.2))}" stroke-linecap="round" d="M${fixed(x)} ${fixed(y)}l${fixed(between(-5, 5))} ${fixed(between(-5, 5))}"/>`;
   };
-  return Array.from({ length: 60 }, (_, i) => speck(i % 2 === 0 ? ink : ground)).join('');
+  return Array.from({ length: 40 }, (_, i) => speck(i % 2 === 0 ? ink : ground)).join('');
 }

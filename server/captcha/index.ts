@@ -1,13 +1,23 @@
-/** The captcha: a text by chance, its picture, and its answer in the session. */
+/** The captcha: a text by chance, its picture, its answer in the session, and a task instead for who cannot see it. */
 export {
   acceptCaptcha,
   CAPTCHA_AGE,
   CAPTCHA_ALPHABET,
   CAPTCHA_LENGTH,
   CAPTCHA_SESSION_KEY,
-  type CaptchaSession,
   captchaHash,
   keepCaptcha,
   newCaptchaText,
 } from './answer.js';
+export type { CaptchaSession } from './once.js';
 export { drawCaptcha, PICTURE_HEIGHT, PICTURE_WIDTH } from './picture.js';
+export {
+  acceptProofOfWork,
+  newProofOfWork,
+  PROOF_OF_WORK_DIFFICULTY,
+  PROOF_OF_WORK_PARTS,
+  PROOF_OF_WORK_SESSION_KEY,
+  type ProofOfWork,
+  type ProofOfWorkOptions,
+  solveProofOfWork,
+} from './proof_of_work.js';

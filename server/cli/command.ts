@@ -1,8 +1,9 @@
 /** What every command of the command line shares: its shape, its database, its exit codes. */
 import type { Knex } from 'knex';
 import { type OwnSettings, ownSettings } from '../../config/settings.js';
+import { shownDatabase } from '../db/database_url.js';
 import { runningEmbeddedUrl, startEmbeddedPostgres } from '../db/embedded.js';
-import { connectKnex, withoutPassword } from '../db/knex.js';
+import { connectKnex } from '../db/knex.js';
 import { isUnavailable } from '../db/unavailable.js';
 import { DjangoError, StoreUnavailable } from '../errors.js';
 
@@ -79,7 +80,7 @@ async function openDatabase({ DATABASE_URL, DATA_FOLDER }: OwnSettings): Promise
 /** The database does not answer. The driver's words are kept out: what they name differs from one to the next. */
 class DatabaseAway extends Error {
   constructor(url: string, cause: unknown) {
-    super(`The database at ${withoutPassword(url)} does not answer. Is it running, and is DATABASE_URL right?`, {
+    super(`The database at ${shownDatabase(url)} does not answer. Is it running, and is DATABASE_URL right?`, {
       cause,
     });
   }

@@ -1,5 +1,5 @@
 /** `createuser`: add a user, whom Django knows too. */
-import { userModelSettings } from '../../config/settings.js';
+import { ownSettings, userModelSettings } from '../../config/settings.js';
 import { make_password } from '../auth/hashers.js';
 import type { User } from '../auth/user.js';
 import { UserTable } from '../auth/users.js';
@@ -26,6 +26,8 @@ Django's own (AUTH_USER_MODEL) the name is what its USERNAME_FIELD holds, such a
     superuser: { type: 'boolean', help: 'Has every permission; is staff too.' },
   },
   async run(given) {
+    // A wrong setting is told before a password is typed.
+    ownSettings();
     const settings = userModelSettings();
     const prompt = new Prompt();
     const { username, password } = await askAll(given, prompt, settings);

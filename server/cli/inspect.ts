@@ -61,7 +61,9 @@ function describe(key: string, { session_data, expire_date, lifetime }: Row, set
   if (members === null) {
     line(
       'payload',
-      signer === null ? 'not shown: whoever wrote it did not have a key of ours' : 'no dictionary: reads as empty',
+      signer === null
+        ? 'not shown: whoever wrote it did not have a key of ours'
+        : 'cannot be read here (too large, nested too deep, or no dictionary): reads as empty, and is left as it is',
     );
   } else {
     line('payload', members.size === 0 ? '{}' : `${members.size} ${members.size === 1 ? 'key' : 'keys'}`);

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   clearsessions: () => import('./clearsessions.js'),
   inspect: () => import('./inspect.js'),
   doctor: () => import('./doctor.js'),
+  'django-engine': () => import('./django_engine.js'),
 };
 
 const HELP = { type: 'boolean', short: 'h', help: 'Show this text.' } as const;

@@ -1,15 +1,31 @@
-/** `migrate:rollback`: undo what the last `migrate` did. */
-import { rollback } from '../db/migrate.js';
-import { type Command, EXIT, print, withDatabase } from './command.js';
+/** `migrate:rollback`: undo the last migration, where nothing is lost or the caller says that it may be. */
+import { undo } from '../db/migrate.js';
+import { listRows } from '../db/rows_at_stake.js';
+import { RowsAtStake } from '../errors.js';
+import { type Command, EXIT, print, printError, withDatabase } from './command.js';
 
 export const command: Command = {
-  summary: 'Undo the migrations of the last "migrate".',
-  details: 'Drops the tables that these migrations made, with what is in them. A table that Django made stays.',
-  options: { all: { type: 'boolean', help: 'Undo every migration.' } },
+  summary: 'Undo the last migration.',
+  details: `Drops the tables that this migration made. Where they have rows, nothing is changed without --yes: the tables are
+listed, with how many rows each has. A table that Django made stays.`,
+  options: {
+    all: { type: 'boolean', help: 'Undo every migration.' },
+    yes: { type: 'boolean', short: 'y', help: 'Drop the tables even if they have rows.' },
+  },
   async run({ values }) {
-    const names = await withDatabase((knex) => rollback(knex, { all: values['all'] === true }));
-    for (const name of names) print(`Undid ${name}.`);
-    if (names.length === 0) print('Nothing to do: no migration has run.');
-    return EXIT.ok;
+    try {
+      const options = { all: values['all'] === true, dropRows: values['yes'] === true };
+      const { names, tables } = await withDatabase((knex) => undo(knex, options));
+      for (const name of names) print(`Undid ${name}.`);
+      if (tables.length > 0) print(`Dropped ${listRows(tables)}.`);
+      if (names.length === 0) print('Nothing to do: no migration has run.');
+      return EXIT.ok;
+    } catch (error) {
+      if (!(error instanceof RowsAtStake)) throw error;
+      printError(
+        `This would undo ${error.migrations.join(', ')} and drop ${listRows(error.tables)}. Nothing was changed. Add --yes if these rows may go.`,
+      );
+      return EXIT.failed;
+    }
   },
 };

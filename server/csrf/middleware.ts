@@ -1,13 +1,17 @@
 /** Django's CsrfViewMiddleware: unsafe requests need the token of this browser, whose secret is in a cookie or the session. */
-import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
-import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
-import { type CookieSettings, installCookies } from '../http/cookies.js';
+import { ImproperlyConfigured, PermissionDenied, ValueError } from '../errors.js';
+import { type Application, memberInstaller } from '../http/application.js';
+import { type CookieSettings, cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import { afterErrorPage } from '../http/exceptions.js';
+import type { BodySettings } from '../http/form.js';
+import { beforeHead, headSent } from '../http/head.js';
+import { keepUntilAnswered } from '../http/kept_uploads.js';
 import { repr } from '../http/python_text.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Settings } from '../settings.js';
+import { csrfField } from './field.js';
 import { originRules } from './origin.js';
 import {
   check_token_format,
@@ -30,6 +34,7 @@ declare module 'koa' {
 
 /** The settings that CSRF protection depends on. */
 export type CsrfSettings = CookieSettings &
+  BodySettings &
   Pick<
     Settings,
     | 'CSRF_COOKIE_NAME'
@@ -59,44 +64,72 @@ export const CSRF_SESSION_KEY = '_csrftoken';
 interface CsrfState {
   secret: string | null;
   needsUpdate: boolean;
+  readonly newSecret: NewCsrfSecret;
+  /** What keeps the secret: the cookie's name, or the session. Absent where csrf is not mounted. */
+  readonly keeper?: unknown;
+  /** Sends the secret; absent where csrf is not mounted. */
+  readonly send?: () => void;
   /** CSRF_USE_SESSIONS. */
-  inSession?: boolean;
+  readonly inSession?: boolean;
 }
 
 const STATE = Symbol('koa-django-session.csrf');
-const NEW_SECRET = Symbol('koa-django-session.new_csrf_secret');
-type CsrfHolder = { [STATE]?: CsrfState; [NEW_SECRET]?: NewCsrfSecret };
+type CsrfHolder = { [STATE]?: CsrfState };
 
 function stateOf(ctx: Context): CsrfState {
   const holder = ctx as unknown as CsrfHolder;
-  holder[STATE] ??= { secret: null, needsUpdate: false };
+  holder[STATE] ??= { secret: null, needsUpdate: false, newSecret: new_csrf_secret };
   return holder[STATE];
 }
 
-const newSecret = (ctx: Context): string => ((ctx as unknown as CsrfHolder)[NEW_SECRET] ?? new_csrf_secret)();
+/** The secret goes out with the answer, also where the answer begins before the middleware is back. */
+function needsUpdate(ctx: Context, state: CsrfState): void {
+  if (!state.needsUpdate && state.send !== undefined) beforeHead(ctx, { atHead: state.send });
+  state.needsUpdate = true;
+}
 
-/** A new masked token; the cookie will be sent, so that its time begins anew. `ctx.csrf_token` is this function. */
+/**
+ * A new masked token; the cookie will be sent, so that its time begins anew. `ctx.csrf_token` is this function.
+ * @throws ValueError when the answer has begun and the browser has no secret yet: its form would be refused
+ */
 export function get_token(ctx: Context): string {
   const state = stateOf(ctx);
-  state.secret ??= newSecret(ctx);
-  state.needsUpdate = true;
-  return mask_secret(state.secret, newSecret(ctx));
+  if (state.secret === null && ctx.res !== undefined && headSent(ctx)) {
+    throw new ValueError(
+      'The answer has begun, so the CSRF cookie cannot be sent. Ask for ctx.csrf_token before that.',
+    );
+  }
+  state.secret ??= state.newSecret();
+  needsUpdate(ctx, state);
+  return mask_secret(state.secret, state.newSecret());
 }
 
 /**
  * Change the secret, as login does: tokens from before it are refused. Does nothing visible where csrf is not mounted.
  * @param secret one from `secretForSession`, which the session holds already
  */
-export function rotate_token(ctx: Context, secret: string = newSecret(ctx)): void {
+export function rotate_token(ctx: Context, secret: string = stateOf(ctx).newSecret()): void {
   const state = stateOf(ctx);
   state.secret = secret;
-  state.needsUpdate = true;
+  needsUpdate(ctx, state);
 }
 
 /** A secret that a login writes into the session together with everything else; null where a cookie holds it. */
 export function secretForSession(ctx: Context): string | null {
-  return stateOf(ctx).inSession === true ? newSecret(ctx) : null;
+  const state = stateOf(ctx);
+  return state.inSession === true ? state.newSecret() : null;
 }
+
+const installToken = memberInstaller({
+  context: {
+    csrf_token: {
+      configurable: true,
+      get(this: Context): string {
+        return get_token(this);
+      },
+    },
+  },
+});
 
 /** The session, as far as this file needs it; sessions sits outside of csrf. */
 interface SecretKeeper {
@@ -134,24 +167,26 @@ function headerName(setting: string): string {
 }
 
 /** Why the token is not accepted, in Django's words, or null. */
-function tokenRefusal(ctx: Context, settings: CsrfSettings): string | null {
+async function tokenRefusal(ctx: Context, settings: CsrfSettings): Promise<string | null> {
   // Read anew: authentication may have called rotate_token by now, and the token was made with the old secret.
   const found = readSecret(ctx, settings);
   if ('malformed' in found) return `CSRF cookie ${found.malformed}.`;
   if (found.secret === null) return 'CSRF cookie not set.';
 
+  const { secret } = found;
   const header = headerName(settings.CSRF_HEADER_NAME);
+  const sent = ctx.req.headers[header.toLowerCase()];
+  const accepts = (text: string): boolean => check_token_format(text) === null && does_token_match(text, secret);
   let source = 'POST';
-  let token = ctx.method === 'POST' ? (ctx.request.POST?.get('csrfmiddlewaretoken') ?? '') : '';
+  let token = await csrfField(ctx, settings, () => sent !== undefined && accepts(String(sent)));
   if (token === '') {
-    const sent = ctx.req.headers[header.toLowerCase()];
     if (sent === undefined) return 'CSRF token missing.';
     source = `the ${repr(header)} HTTP header`;
     token = String(sent);
   }
   const malformed = check_token_format(token);
   if (malformed !== null) return `CSRF token from ${source} ${malformed}.`;
-  return does_token_match(token, found.secret) ? null : `CSRF token from ${source} incorrect.`;
+  return does_token_match(token, secret) ? null : `CSRF token from ${source} incorrect.`;
 }
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
@@ -160,19 +195,15 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  * Middleware that refuses unsafe requests without a valid token, or from another origin, with PermissionDenied (403)
  * and Django's reason, and that sends the CSRF cookie of whoever asked for a token.
  *
- * Mount it inside sessions and exceptions and after formBody. Rules of Django 6.0, and one more: a request that a browser
- * marks as `Sec-Fetch-Site: cross-site` is refused also where it has no Origin.
+ * Mount it inside sessions and exceptions, and before formBody: then a request of another site is refused before its
+ * form is read, as in Django. Another parser goes before it, or the token goes into the header. Rules of Django 6.0, and
+ * one more: a request that a browser marks as `Sec-Fetch-Site: cross-site` is refused also where it has no Origin.
  */
-export function csrf(app: Koa, options: CsrfOptions): Middleware {
-  const { settings, now = systemClock } = options;
-  installCookies(app, { settings, now });
-  (app.context as unknown as CsrfHolder)[NEW_SECRET] = options.new_csrf_secret ?? new_csrf_secret;
-  Object.defineProperty(app.context, 'csrf_token', {
-    configurable: true,
-    get(this: Context): string {
-      return get_token(this);
-    },
-  });
+export function csrf(app: Application, options: CsrfOptions): Middleware {
+  const { settings, now = systemClock, new_csrf_secret: newSecret = new_csrf_secret } = options;
+  const cookies = { settings, now };
+  installCookies(app, cookies);
+  installToken(app);
   const origins = originRules({
     trusted: settings.CSRF_TRUSTED_ORIGINS,
     cookieDomain: settings.CSRF_USE_SESSIONS ? settings.SESSION_COOKIE_DOMAIN : settings.CSRF_COOKIE_DOMAIN,
@@ -182,18 +213,18 @@ export function csrf(app: Koa, options: CsrfOptions): Middleware {
     const found = readSecret(ctx, settings);
     if ('malformed' in found) rotate_token(ctx);
     else stateOf(ctx).secret = found.secret;
-    stateOf(ctx).inSession = settings.CSRF_USE_SESSIONS;
   }
 
-  function sendSecret(ctx: Context): void {
-    const state = stateOf(ctx);
+  function sendSecret(ctx: Context, state: CsrfState): void {
     if (!state.needsUpdate || state.secret === null) return;
-    state.needsUpdate = false;
     if (settings.CSRF_USE_SESSIONS) {
+      state.needsUpdate = false;
       const session = sessionOf(ctx);
       if (session.get(CSRF_SESSION_KEY) !== state.secret) session.set(CSRF_SESSION_KEY, state.secret);
       return;
     }
+    if (headSent(ctx)) return;
+    state.needsUpdate = false;
     ctx.response.set_cookie(settings.CSRF_COOKIE_NAME, state.secret, {
       max_age: settings.CSRF_COOKIE_AGE,
       domain: settings.CSRF_COOKIE_DOMAIN,
@@ -205,15 +236,43 @@ export function csrf(app: Koa, options: CsrfOptions): Middleware {
     patch_vary_headers(ctx, 'Cookie');
   }
 
-  return async function csrf(ctx, next) {
+  /** A state of this middleware's own, unless one around it keeps the same secret. */
+  function enter(ctx: Context): CsrfState {
+    const holder = ctx as unknown as CsrfHolder;
+    const keeper = settings.CSRF_USE_SESSIONS ? sessionOf(ctx) : settings.CSRF_COOKIE_NAME;
+    const outer = holder[STATE];
+    if (outer !== undefined && outer.keeper === keeper) return outer;
+    const send = (): void => sendSecret(ctx, state);
+    const state: CsrfState = {
+      secret: null,
+      needsUpdate: false,
+      newSecret,
+      keeper,
+      inSession: settings.CSRF_USE_SESSIONS,
+      send,
+    };
+    holder[STATE] = state;
     begin(ctx);
     // An error's page is made outside of this middleware, may show a token, and keeps the cookie as in Django.
-    afterErrorPage(ctx, () => sendSecret(ctx));
-    if (!SAFE_METHODS.has(ctx.method)) {
-      const reason = origins.refusal(ctx) ?? tokenRefusal(ctx, settings);
-      if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);
+    afterErrorPage(ctx, send);
+    return state;
+  }
+
+  return async function csrf(ctx, next) {
+    installToken(ctx.app);
+    enterCookieScope(ctx, cookieScope(ctx) ?? cookies);
+    const holder = ctx as unknown as CsrfHolder;
+    const outer = holder[STATE];
+    const state = enter(ctx);
+    try {
+      if (!SAFE_METHODS.has(ctx.method)) {
+        const reason = origins.refusal(ctx) ?? (await tokenRefusal(ctx, settings));
+        if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);
+      }
+      await keepUntilAnswered(ctx, next);
+      sendSecret(ctx, state);
+    } finally {
+      if (outer?.keeper !== undefined) holder[STATE] = outer;
     }
-    await next();
-    sendSecret(ctx);
   };
 }

@@ -1,6 +1,7 @@
 /** The one way in which this project opens PostgreSQL: knex and pg with a bound on every wait. */
 import makeKnex, { type Knex } from 'knex';
 import type { Client } from 'pg';
+import { checkDatabaseUrl } from './database_url.js';
 import { isSilence } from './unavailable.js';
 
 /** All times are seconds. `0` waits for ever, which suits a command that a person watches, never a request. */
@@ -34,8 +35,11 @@ const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
  *
  * `statement_timeout` ends a statement at the server. `query_timeout` is for a server that answers no more (a dead
  * host, a cut cable) and comes a little later, so that the server's own error wins where there is one.
+ *
+ * @throws ImproperlyConfigured when the URL cannot work, as `checkDatabaseUrl` says
  */
 export function connectionSettings(DATABASE_URL: string, options: DatabaseOptions = {}): ConnectionSettings {
+  checkDatabaseUrl(DATABASE_URL);
   const statement = milliseconds(options.statement_timeout ?? 2.5);
   return {
     connectionString: DATABASE_URL,
@@ -56,11 +60,13 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
 /**
  * Knex on PostgreSQL. Nothing is opened before the first query, so a database that is away does not stop the start.
  * The caller ends it with `destroy()`.
+ *
+ * @throws ImproperlyConfigured when the URL cannot work: a character of the password that is not percent-encoded, a
+ *   certificate file that is missing. No part of the password is in the message
  */
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
   const connect = milliseconds(options.connect_timeout ?? 3);
   const standing = new Map<string, Connection>();
-  const suspects = new WeakSet<Connection>();
   const knex = makeKnex({
     client: 'pg',
     log: SILENT,
@@ -74,7 +80,6 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
         connection.once('end', () => standing.delete(connection.__knexUid));
         done(null, connection);
       },
-      validate: (connection: Connection) => !suspects.has(connection),
     },
     acquireConnectionTimeout: connect === 0 ? 60_000 : connect,
     // The text of an error is the statement's with $1 in it, not with the values: those are sessions.
@@ -85,7 +90,8 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
   // led: each is replaced before somebody else is given it.
   knex.on('query-error', (error: unknown, { __knexUid }: Pick<Connection, '__knexUid'>) => {
     if (!isSilence(error)) return;
-    for (const connection of standing.values()) suspects.add(connection);
+    // Knex's own mark, which each of its releases looks at; `pool.validate` is asked by the newest alone.
+    for (const connection of standing.values()) Object.assign(connection, { __knex__disposed: error });
     void standing.get(__knexUid)?.end();
   });
   return knex;
@@ -93,15 +99,3 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
 
 /** pg's client as knex marks it. */
 type Connection = Client & { readonly __knexUid: string };
-
-/** A database URL as a person may see it: without password and without query parameters, which may hold another one. */
-export function withoutPassword(DATABASE_URL: string): string {
-  try {
-    const url = new URL(DATABASE_URL);
-    url.password = '';
-    url.search = '';
-    return url.href;
-  } catch {
-    return 'a database URL that cannot be read';
-  }
-}

@@ -17,28 +17,56 @@ export interface LockOptions {
  * Do `work` while no other process holds the lock in this database.
  *
  * The lock hangs on a transaction of a connection of its own, so that it goes when this process goes, and holds behind
- * pgbouncer too. `work` gets another connection beside it, without statement timeout: to build an index or to remove a
- * million rows takes longer than a page may.
+ * pgbouncer too. `work` gets that transaction, and a knex for another connection beside it, both without statement
+ * timeout: to build an index or to remove a million rows takes longer than a page may.
  *
  * @returns what `work` returned; undefined when another process kept the lock
  */
 export async function whileLocked<T>(
   knex: Knex,
   { lock, wait }: LockOptions,
-  work: (knex: Knex) => Promise<T>,
+  work: (knex: Knex, holder: Knex.Transaction) => Promise<T>,
 ): Promise<T | undefined> {
-  const { config } = knex.client as { readonly config: Knex.Config };
-  const own = makeKnex({ ...config, connection: withoutTimeouts(config), pool: { min: 0, max: 2 } });
+  return withPlainKnex(knex, { connection: withoutTimeouts(configOf(knex)) }, (own) =>
+    own.transaction(async (holder) => ((await acquire(holder, LOCKS[lock], wait)) ? work(own, holder) : undefined)),
+  );
+}
+
+/** Take the lock for the rest of this transaction, if nobody else has it. Twice in one transaction is once. */
+export function tryLock(trx: Knex, lock: keyof typeof LOCKS): Promise<boolean> {
+  return acquire(trx, LOCKS[lock], 0);
+}
+
+/** What a knex was made with. */
+export function configOf(knex: Knex): Knex.Config {
+  return (knex.client as { readonly config: Knex.Config }).config;
+}
+
+/**
+ * Do `work` with a knex on the same database that has two connections at most, and nothing that the application set up
+ * for statements of its own: no mappers of names and rows, no settings of its own migrations.
+ */
+export async function withPlainKnex<T>(
+  knex: Knex,
+  changes: Pick<Knex.Config, 'connection'>,
+  work: (knex: Knex) => Promise<T>,
+): Promise<T> {
+  const { wrapIdentifier, postProcessResponse, migrations, seeds, pool, ...config } = configOf(knex);
+  // It may set a role or a search_path.
+  const { afterCreate } = pool ?? {};
+  const own = makeKnex({
+    ...config,
+    ...changes,
+    pool: { min: 0, max: 2, ...(afterCreate === undefined ? {} : { afterCreate }) },
+  });
   try {
-    return await own.transaction(async (holder) =>
-      (await acquire(holder, LOCKS[lock], wait)) ? work(own) : undefined,
-    );
+    return await work(own);
   } finally {
     await own.destroy();
   }
 }
 
-async function acquire(holder: Knex.Transaction, number: number, wait: number): Promise<boolean> {
+async function acquire(holder: Knex, number: number, wait: number): Promise<boolean> {
   if (wait === 0) {
     const result: { rows: readonly { got: boolean }[] } = await holder.raw(
       'SELECT pg_try_advisory_xact_lock(?, ?) AS got',
@@ -49,6 +77,7 @@ async function acquire(holder: Knex.Transaction, number: number, wait: number): 
   try {
     await holder.raw(`SET LOCAL lock_timeout = ${Math.round(wait * 1000)}`);
     await holder.raw('SELECT pg_advisory_xact_lock(?, ?)', [OURS, number]);
+    await holder.raw('SET LOCAL lock_timeout TO DEFAULT');
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE) return false;
@@ -60,5 +89,7 @@ function withoutTimeouts({ connection }: Knex.Config): NonNullable<Knex.Config['
   const timeouts = { statement_timeout: 0, query_timeout: 0, idle_in_transaction_session_timeout: 0 };
   if (typeof connection === 'function') return connection;
   if (typeof connection === 'string') return { connectionString: connection, ...timeouts };
-  return { ...connection, ...timeouts };
+  // Knex hides the password from what lists an object's properties.
+  const password = connection === undefined ? undefined : Reflect.get(connection, 'password');
+  return { ...connection, ...timeouts, ...(password === undefined ? {} : { password }) };
 }

@@ -1,52 +1,151 @@
 /** Run, undo and list the migrations, one process at a time. */
 import type { Knex } from 'knex';
-import { StoreUnavailable } from '../errors.js';
-import { whileLocked } from './lock.js';
-import { MIGRATIONS_TABLE, MigrationSource, type MigrationSourceOptions } from './migrations.js';
+import { ImproperlyConfigured, StoreUnavailable, type TableRows } from '../errors.js';
+import { configOf, whileLocked, withPlainKnex } from './lock.js';
+import { appliedNames, findStrays, hasHistory, moveStrays, type Stray } from './migration_history.js';
+import {
+  isMigrationName,
+  MIGRATIONS_TABLE,
+  type MigrationName,
+  MigrationSource,
+  migrationNames,
+  migrationOf,
+} from './migrations.js';
+import { countRows, lockTables, refuseRows } from './rows_at_stake.js';
+
+export { MIGRATIONS_TABLE, type MigrationName, MigrationSource, type MigrationSourceOptions } from './migrations.js';
 
 /** Seconds that one process waits for another's migrations. */
 const WAIT = 60;
 
-export type MigrateOptions = Pick<MigrationSourceOptions, 'AUTH_USER_MODEL'>;
+export interface MigrateOptions {
+  /** The migrations to run, for an application that has its own users or no shop; all when absent. */
+  readonly only?: readonly MigrationName[];
+  /** Django's, `auth.User` when absent: users of another model Django has to make before, and ours are not made. */
+  readonly AUTH_USER_MODEL?: string | undefined;
+}
 
-const config = (options: MigrateOptions = {}): Knex.MigratorConfig => ({
-  migrationSource: new MigrationSource(options),
+/** What `migrate` did. */
+export interface Migrated {
+  readonly names: readonly string[];
+  /** Rows that it moved from the application's table of migrations into ours. */
+  readonly moved: readonly Stray[];
+}
+
+/**
+ * Bring the database up to date. A database that is up to date is only read: no lock is taken, nothing is written.
+ *
+ * What runs is noted in a table of its own, `koa_django_session_migrations`, so that an application's own migrations may
+ * run before or after it. Rows of ours in the application's table, where `knex.migrate.latest` with a MigrationSource had
+ * put them, are moved. All is one transaction: a process that is killed in the middle leaves nothing behind.
+ *
+ * @returns the names of the migrations that ran, in order
+ * @throws ImproperlyConfigured when `only` names a migration that there is not
+ * @throws SchemaMismatch when a table of Django's name has another shape, or when Django has to migrate first; nothing is
+ *   changed then
+ * @throws StoreUnavailable when another process has been migrating for a minute
+ */
+export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise<readonly string[]> {
+  return (await bringUpToDate(knex, options)).names;
+}
+
+/** `migrate`, saying also which rows it moved. */
+export async function bringUpToDate(knex: Knex, options: MigrateOptions = {}): Promise<Migrated> {
+  const wanted = migrationNames(options.only);
+  const config = configOf(knex);
+  const pending = await withPlainKnex(knex, {}, async (plain) => {
+    const applied = await appliedNames(plain);
+    return wanted.some((name) => !applied.includes(name)) || (await findStrays(plain, config)).length > 0;
+  });
+  if (!pending) return { names: [], moved: [] };
+  return alone(knex, async (trx) => {
+    const moved = await prepareHistory(trx, config);
+    const [, names]: [number, string[]] = await trx.migrate.latest(ours(wanted, options));
+    return { names, moved };
+  });
+}
+
+/** For knex, on a transaction that holds the lock. Names of another release in the table are left alone. */
+const ours = (
+  only: readonly MigrationName[],
+  { AUTH_USER_MODEL }: Pick<MigrateOptions, 'AUTH_USER_MODEL'> = {},
+): Knex.MigratorConfig => ({
+  migrationSource: new MigrationSource({ only, AUTH_USER_MODEL, dropRows: true, shared: true }),
   tableName: MIGRATIONS_TABLE,
+  disableMigrationsListValidation: true,
 });
 
-/** Two first starts at once would otherwise race in knex's own `create table`, before knex takes a lock of its own. */
-async function alone(knex: Knex, work: (knex: Knex) => Promise<string[]>): Promise<readonly string[]> {
-  const names = await whileLocked(knex, { lock: 'migrate', wait: WAIT }, work);
-  if (names !== undefined) return names;
+/**
+ * Make our tables of knex's whole, and take in what the application's table holds of ours. Knex's lock is a row that a
+ * killed process leaves locked; nobody else migrates while we hold the advisory lock, so it can be freed.
+ */
+async function prepareHistory(trx: Knex.Transaction, config: Knex.Config): Promise<readonly Stray[]> {
+  // Knex makes what is missing of its tables before it lists anything.
+  await trx.migrate.list(ours([]));
+  await trx.migrate.forceFreeMigrationsLock(ours([]));
+  const strays = await findStrays(trx, config);
+  await moveStrays(trx, strays);
+  return strays;
+}
+
+async function alone<T>(knex: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+  const done = await whileLocked(knex, { lock: 'migrate', wait: WAIT }, (_, trx) => work(trx));
+  if (done !== undefined) return done;
   throw new StoreUnavailable(`Another process has been migrating this database for ${WAIT} seconds. Try again later.`);
 }
 
-/**
- * Bring the database up to date; a database that is up to date stays as it is.
- *
- * @returns the names of the migrations that ran, in order
- * @param options.AUTH_USER_MODEL Django's, where it has users of its own: ours are not made then
- * @throws SchemaMismatch when a table of Django's name has another shape, or when Django has to migrate first; nothing
- *   is changed then
- */
-export function migrate(knex: Knex, options: MigrateOptions = {}): Promise<readonly string[]> {
-  return alone(knex, async (connected) => {
-    const [, names]: [number, string[]] = await connected.migrate.latest(config(options));
-    return names;
-  });
+export interface RollbackOptions {
+  /** Undo every migration, not only the last one. */
+  readonly all?: boolean;
+  /** Drop the tables even if they have rows. */
+  readonly dropRows?: boolean;
+}
+
+/** What a rollback did. */
+export interface RolledBack {
+  readonly names: readonly string[];
+  readonly tables: readonly TableRows[];
 }
 
 /**
- * Undo the migrations of the last `migrate`, or all of them. Only tables that we made are dropped.
+ * Undo the last migration, or all of them, wholly or not at all. Only tables that we made are dropped.
  *
  * @returns the names of the migrations that were undone, in order
- * @throws SchemaMismatch when Django has built on a table of ours since; that migration and earlier ones stay
+ * @throws RowsAtStake when a table would be dropped that has rows, unless `dropRows` says that they may go
+ * @throws SchemaMismatch when another table refers to one that would be dropped
+ * @throws ImproperlyConfigured when a later release of this package ran the last migration
  */
-export function rollback(knex: Knex, options: { readonly all?: boolean } = {}): Promise<readonly string[]> {
-  return alone(knex, async (connected) => {
-    const [, names]: [number, string[]] = await connected.migrate.rollback(config(), options.all === true);
-    return names;
+export async function rollback(knex: Knex, options: RollbackOptions = {}): Promise<readonly string[]> {
+  return (await undo(knex, options)).names;
+}
+
+/** `rollback`, saying also what it dropped. */
+export function undo(knex: Knex, { all = false, dropRows = false }: RollbackOptions = {}): Promise<RolledBack> {
+  const config = configOf(knex);
+  return alone(knex, async (trx) => {
+    if (!(await hasHistory(trx)) && (await findStrays(trx, config)).length === 0) return { names: [], tables: [] };
+    await prepareHistory(trx, config);
+    const names = namesToUndo(await appliedNames(trx), all);
+    const tables: string[] = [];
+    for (const name of names) tables.push(...(await migrationOf(name).drops(trx)));
+    if (dropRows) await lockTables(trx, tables);
+    const counted = dropRows ? await countRows(trx, tables) : await refuseRows(trx, names, tables);
+    for (const name of names) await trx.migrate.down({ ...ours(names), name });
+    return { names, tables: counted };
   });
+}
+
+function namesToUndo(applied: readonly string[], all: boolean): readonly MigrationName[] {
+  const later = applied.find((name) => !isMigrationName(name));
+  if (later !== undefined) {
+    throw new ImproperlyConfigured(
+      `Migration ${later} is not of this release of koa-django-session. Undo it with the release that ran it.`,
+    );
+  }
+  const newestFirst = migrationNames()
+    .filter((name) => applied.includes(name))
+    .reverse();
+  return all ? newestFirst : newestFirst.slice(0, 1);
 }
 
 /** What has run, and what `migrate` would run. */
@@ -55,10 +154,20 @@ export interface MigrationStatus {
   readonly pending: readonly string[];
 }
 
-/** Reads only: on a fresh database nothing is made. */
-export async function migrationStatus(knex: Knex): Promise<MigrationStatus> {
-  const names = await new MigrationSource().getMigrations();
-  const known = await knex.schema.hasTable(MIGRATIONS_TABLE);
-  const done = new Set<string>(known ? await knex(MIGRATIONS_TABLE).pluck<string[]>('name') : []);
-  return { applied: names.filter((name) => done.has(name)), pending: names.filter((name) => !done.has(name)) };
+/**
+ * Reads only: on a fresh database nothing is made. What the application's table holds of ours counts as applied.
+ *
+ * @throws ImproperlyConfigured when `only` names a migration that there is not
+ */
+export async function migrationStatus(knex: Knex, { only }: MigrateOptions = {}): Promise<MigrationStatus> {
+  const names = migrationNames(only);
+  const config = configOf(knex);
+  const done = await withPlainKnex(knex, {}, async (plain) => [
+    ...(await appliedNames(plain)),
+    ...(await findStrays(plain, config)).map(({ name }) => name),
+  ]);
+  return {
+    applied: names.filter((name) => done.includes(name)),
+    pending: names.filter((name) => !done.includes(name)),
+  };
 }

@@ -5,12 +5,18 @@ import * as auth_user from '../../migrations/0002_auth_user.js';
 import type { UsersOfDjango } from '../../migrations/0002_auth_user.js';
 import * as goods from '../../migrations/0003_goods.js';
 import * as login_attempts from '../../migrations/0004_login_attempts.js';
+import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
+import { configOf, tryLock } from './lock.js';
+import { refuseRows } from './rows_at_stake.js';
 
-/** Knex's history of our migrations. Not `knex_migrations`: another program in the same database may use that name. */
+/** Knex's history of our migrations. Not `knex_migrations`: the application's own are in there. */
 export const MIGRATIONS_TABLE = 'koa_django_session_migrations';
 
 interface Migration extends Knex.Migration {
   up(knex: Knex, users?: UsersOfDjango): Promise<void>;
+  down(knex: Knex): Promise<void>;
+  /** The tables that `down` would drop. Reads only. */
+  drops(knex: Knex): Promise<readonly string[]>;
 }
 
 const MIGRATIONS = {
@@ -23,34 +29,95 @@ const MIGRATIONS = {
 /** The name of a migration, without extension. */
 export type MigrationName = keyof typeof MIGRATIONS;
 
-const isMigrationName = (name: string): name is MigrationName => Object.hasOwn(MIGRATIONS, name);
+export const isMigrationName = (name: string): name is MigrationName => Object.hasOwn(MIGRATIONS, name);
+
+/**
+ * The names, in the order in which they run.
+ *
+ * @param only the wanted ones; all when absent
+ * @throws ImproperlyConfigured naming one that there is not
+ */
+export function migrationNames(only?: readonly string[]): readonly MigrationName[] {
+  const all = Object.keys(MIGRATIONS).filter(isMigrationName);
+  if (only === undefined) return all;
+  const unknown = only.find((name) => !isMigrationName(name));
+  if (unknown !== undefined) {
+    throw new ImproperlyConfigured(`There is no migration ${JSON.stringify(unknown)}. There are ${all.join(', ')}.`);
+  }
+  return all.filter((name) => only.includes(name));
+}
+
+/** The migration itself, without the checks that MigrationSource puts before it. */
+export function migrationOf(name: MigrationName): Migration {
+  return MIGRATIONS[name];
+}
+
+/** A table of knex's. */
+export interface HistoryTable {
+  /** null: the first one on the search_path. */
+  readonly schema: string | null;
+  readonly table: string;
+}
+
+/** Where a knex keeps the application's own migrations: knex's default, and the table that it was made with. */
+export function applicationTables({ migrations = {} }: Knex.Config): readonly HistoryTable[] {
+  const { tableName, schemaName = null, migrationSource } = migrations;
+  const usual: HistoryTable = { schema: null, table: 'knex_migrations' };
+  if (migrationSource instanceof MigrationSource) return [usual];
+  const set: HistoryTable = { schema: schemaName, table: tableName ?? usual.table };
+  if (set.table === MIGRATIONS_TABLE) return [usual];
+  return set.table === usual.table && set.schema === null ? [usual] : [usual, set];
+}
+
+/** Is there a table of this name? Its name for a statement if so. */
+export async function historyTable(knex: Knex, { schema, table }: HistoryTable): Promise<string | undefined> {
+  const result: { rows: readonly { found: string | null }[] } = await knex.raw(
+    "SELECT to_regclass(coalesce(quote_ident(?::text) || '.', '') || quote_ident(?))::text AS found",
+    [schema, table],
+  );
+  return result.rows[0]?.found ?? undefined;
+}
 
 export interface MigrationSourceOptions {
   /** The migrations to run, for an application that has its own users or no shop; all when absent. */
   readonly only?: readonly MigrationName[];
+  /** Let `down` drop tables that have rows. */
+  readonly dropRows?: boolean;
+  /**
+   * For a source that lists these migrations and the application's own together, so that both are meant to be in one
+   * table of knex's.
+   */
+  readonly shared?: boolean;
   /** Django's AUTH_USER_MODEL, `auth.User` when absent: users of another model Django has to make before. */
   readonly AUTH_USER_MODEL?: string | undefined;
 }
 
 /**
+ * For knex's own tool and for sources that join several; an application calls `migrate(knex)`.
+ *
+ * Give knex a table for it: knex refuses to run when its table names a migration that the source does not list, so in
+ * one table these and the application's own would stop each other. A run in the application's table is refused.
+ *
+ * ```ts
+ * export default { client: 'pg', migrations: { migrationSource: new MigrationSource(), tableName: MIGRATIONS_TABLE } }
+ * ```
+ *
  * Names have no extension: knex keeps them in the database, and a list of files that ends in `.ts` in the sources and in
  * `.js` in the build is "corrupt" to it. The migrations are imported, not listed from a folder, which would also hold
  * `.d.ts` files in the build.
- *
- * ```ts
- * await knex.migrate.latest({ migrationSource: new MigrationSource({ only: ['0001_django_session'] }) })
- * ```
  */
 export class MigrationSource implements Knex.MigrationSource<string> {
-  readonly #names: readonly string[];
+  readonly #names: readonly MigrationName[];
+  readonly #dropRows: boolean;
+  readonly #shared: boolean;
   readonly #users: UsersOfDjango;
 
-  constructor(options: MigrationSourceOptions = {}) {
-    const { only, AUTH_USER_MODEL } = options;
+  /** @throws ImproperlyConfigured when `only` names a migration that there is not */
+  constructor({ only, AUTH_USER_MODEL, dropRows = false, shared = false }: MigrationSourceOptions = {}) {
+    this.#names = migrationNames(only);
+    this.#dropRows = dropRows;
+    this.#shared = shared;
     this.#users = { AUTH_USER_MODEL };
-    this.#names = Object.keys(MIGRATIONS).filter(
-      (name) => only === undefined || only.some((wanted) => wanted === name),
-    );
   }
 
   /** In the order in which they run. */
@@ -62,9 +129,51 @@ export class MigrationSource implements Knex.MigrationSource<string> {
     return name;
   }
 
+  /**
+   * The migration for knex to run. Its `up` rejects with ImproperlyConfigured in the application's own table, its `down`
+   * with RowsAtStake where rows would be lost; both with StoreUnavailable while another process migrates.
+   */
   getMigration(name: string): Promise<Knex.Migration> {
     if (!isMigrationName(name)) return Promise.reject(new Error(`There is no migration ${name}.`));
-    const { up, down }: Migration = MIGRATIONS[name];
-    return Promise.resolve({ up: (knex: Knex) => up(knex, this.#users), ...(down === undefined ? {} : { down }) });
+    const { up, down, drops }: Migration = MIGRATIONS[name];
+    return Promise.resolve({
+      up: async (knex: Knex) => {
+        if (!this.#shared) await refuseApplicationTables(knex);
+        await alone(knex);
+        await up(knex, this.#users);
+      },
+      down: async (knex: Knex) => {
+        await alone(knex);
+        if (!this.#dropRows) await refuseRows(knex, [name], await drops(knex));
+        await down(knex);
+      },
+    });
   }
+}
+
+/** Knex's lock is a row, which a killed process leaves behind; so `migrate` goes by this lock and frees that row. */
+async function alone(knex: Knex): Promise<void> {
+  if (await tryLock(knex, 'migrate')) return;
+  throw new StoreUnavailable('Another process is migrating this database. Try again when it is done.');
+}
+
+/** Knex does not tell a migration in which table it will be noted, but it has locked the table by now. */
+async function refuseApplicationTables(knex: Knex): Promise<void> {
+  // A process that was killed may have left the application's table locked.
+  if (await isLocked(knex, { schema: null, table: MIGRATIONS_TABLE })) return;
+  for (const history of applicationTables(configOf(knex))) {
+    if (!(await isLocked(knex, history))) continue;
+    throw new ImproperlyConfigured(
+      `These migrations are not for ${history.table}, where knex keeps the application's own: each would find the ` +
+        'other\'s missing ("The migration directory is corrupt"). Call migrate(knex) of koa-django-session instead, or ' +
+        `give knex tableName: '${MIGRATIONS_TABLE}'.`,
+    );
+  }
+}
+
+async function isLocked(knex: Knex, { schema, table }: HistoryTable): Promise<boolean> {
+  const lock = await historyTable(knex, { schema, table: `${table}_lock` });
+  if (lock === undefined) return false;
+  const locked: { rows: readonly unknown[] } = await knex.raw(`SELECT 1 FROM ${lock} WHERE is_locked = 1`);
+  return locked.rows.length > 0;
 }

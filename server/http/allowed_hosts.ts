@@ -19,6 +19,18 @@ export function validate_host(domain: string, allowed_hosts: readonly string[]):
   return allowed_hosts.some((pattern) => pattern === '*' || is_same_domain(domain, pattern));
 }
 
+/**
+ * The host as it was sent, as Django's _get_raw_host; '' without one. Koa's `ctx.host` is mended: of a list it is the
+ * first element, of `a:b@c` the last part, so that a host that nobody may have passes for another (RFC 9112, 3.2).
+ * With `app.proxy` it comes from X-Forwarded-Host, as in Koa.
+ */
+export function raw_host(ctx: Context): string {
+  const forwarded = ctx.app.proxy ? ctx.get('X-Forwarded-Host') : '';
+  if (forwarded !== '') return forwarded;
+  const authority = ctx.req.httpVersionMajor >= 2 ? ctx.req.headers[':authority'] : undefined;
+  return typeof authority === 'string' ? authority : (ctx.req.headers.host ?? '');
+}
+
 /** RFC 9112 section 3.2: two of them are refused, for a proxy may have gone by the other one. Node takes the first. */
 function hostLines(ctx: Context): number {
   const { rawHeaders } = ctx.req;
@@ -29,6 +41,15 @@ function hostLines(ctx: Context): number {
   }
   return lines;
 }
+
+/** RFC 9113 section 8.3.1: the two must say the same. */
+function hostDiffers({ req }: Context): boolean {
+  const { host, [':authority']: authority } = req.headers;
+  return req.httpVersionMajor >= 2 && host !== undefined && authority !== undefined && host !== authority;
+}
+
+/** Longer ones are no domain names (RFC 1035), and are not remembered. */
+const LONGEST_HOST = 255;
 
 export interface AllowedHostsOptions {
   /** Patterns without ports. An empty list allows nothing, with `debug` this machine's names. */
@@ -47,15 +68,15 @@ export function allowed_hosts({ ALLOWED_HOSTS, debug = false }: AllowedHostsOpti
   // Clients send the same Host again and again. Only good ones are remembered, and not without bound.
   const good = new Set<string>();
   return async function allowed_hosts(ctx, next) {
-    const { host } = ctx;
-    if (hostLines(ctx) > 1) throw new SuspiciousOperation('More than one Host header.');
+    const host = raw_host(ctx);
+    if (hostLines(ctx) > 1 || hostDiffers(ctx)) throw new SuspiciousOperation('More than one Host header.');
     if (pathOf(ctx) === null) throw new SuspiciousOperation('Invalid request target.');
     if (!good.has(host)) {
       const [domain] = split_domain_port(host);
       if (domain === '' || !validate_host(domain, allowed)) {
-        throw new SuspiciousOperation(`Invalid Host header: ${repr(host.slice(0, 255))}.`);
+        throw new SuspiciousOperation(`Invalid Host header: ${repr(host.slice(0, LONGEST_HOST))}.`);
       }
-      if (good.size < 1000) good.add(host);
+      if (good.size < 1000 && host.length <= LONGEST_HOST) good.add(host);
     }
     await next();
   };

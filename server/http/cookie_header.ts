@@ -20,22 +20,47 @@ export function decode_header(header: string): string {
   return /[\x80-\xff]/.test(header) ? Buffer.from(header, 'latin1').toString('utf8') : header;
 }
 
+// RFC 6265bis section 5.7: browsers compare it without case.
+const PREFIXED = /^__(?:host|secure)-/i;
+
 /**
  * Read a `Cookie` header, as django.http.parse_cookie: names and values are stripped, values unquoted, a part without
  * `=` is the value of the empty name, and of one name the last value counts. Never throws.
+ *
+ * Names with the prefix `__Host-` or `__Secure-` promise who has set the cookie, so two things are stricter than in
+ * Django. Of such a name only spaces and tabs are stripped, as browsers do it: U+2000 before it makes a name without
+ * prefix to a browser, which a sibling host may set. And where one comes twice, neither counts: one of them was not set
+ * by whom the prefix promises.
  *
  * @param header decoded text, see decode_header
  */
 export function parse_cookie(header: string): Cookies {
   if (header === '') return NO_COOKIES;
   const cookies = new Map<string, string>();
+  const twice = new Set<string>();
   for (const chunk of header.split(';')) {
     const equals = chunk.indexOf('=');
-    const key = equals < 0 ? '' : strip(chunk.slice(0, equals));
+    const name = equals < 0 ? '' : chunk.slice(0, equals);
+    let key = strip(name);
+    if (PREFIXED.test(key)) {
+      key = stripBlanks(name);
+      if (cookies.has(key)) twice.add(key);
+    }
     const value = strip(chunk.slice(equals + 1));
     if (key !== '' || value !== '') cookies.set(key, unquote(value));
   }
+  for (const key of twice) cookies.delete(key);
   return cookies;
+}
+
+/** RFC 6265bis section 5.6: WSP, which is the space and the tab. Not a RegExp: `[ \t]+$` takes quadratic time. */
+function stripBlanks(text: string): string {
+  const isBlank = (at: number): boolean => text[at] === ' ' || text[at] === '\t';
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(start)) start += 1;
+  while (start < end && isBlank(end - 1)) end -= 1;
+  return text.slice(start, end);
 }
 
 // http.cookies._unquote: \ooo is a character up to 255, a backslash before anything but a line feed falls away.

@@ -2,13 +2,13 @@
  * Django's cookie API on Koa: `ctx.request.COOKIES`, `ctx.response.set_cookie(…)` and their kin, each also on `ctx`.
  */
 
-import type Koa from 'koa';
 import type { Context, Request, Response } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { BadSignature, KeyError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { sign_cookie, unsign_cookie } from '../signing/cookie_signer.js';
 import { print_json } from '../signing/python_json.js';
+import { type Application, memberInstaller } from './application.js';
 import { type Cookies, decode_header, parse_cookie } from './cookie_header.js';
 import { CookieJar, type CookieOptions } from './cookie_jar.js';
 import { type TimeDelta, total_seconds } from './http_date.js';
@@ -78,7 +78,7 @@ const OPTIONS = Symbol('koa-django-session.cookies');
 const COOKIES = Symbol('koa-django-session.COOKIES');
 const JAR = Symbol('koa-django-session.jar');
 
-type OptionsHolder = { [OPTIONS]?: Required<InstallCookiesOptions> };
+type OptionsHolder = { [OPTIONS]?: CookieScope };
 type RequestState = Request & { [COOKIES]?: Cookies };
 type ResponseState = Response & { [JAR]?: CookieJar | undefined };
 
@@ -90,7 +90,7 @@ function str(value: CookieValue): string {
 }
 
 function optionsOf(ctx: Context): Required<InstallCookiesOptions> {
-  const options = (ctx as unknown as OptionsHolder)[OPTIONS];
+  const options = cookieScope(ctx);
   if (options === undefined) throw new Error('installCookies(app, { settings }) has not been called.');
   return options;
 }
@@ -204,15 +204,28 @@ const contextMembers: PropertyDescriptorMap = {
   },
 };
 
+const installMembers = memberInstaller({ context: contextMembers, request: requestMembers, response: responseMembers });
+
 /**
- * Give an application Django's cookie API, once on the prototypes of its requests and responses: defining members for
- * every request costs a third of Koa's throughput. Called again, it only takes the new options.
+ * Give an application Django's cookie API: `COOKIES`, `set_cookie` and their kin. Called again, it only takes the new
+ * options. Where an application is mounted in another, call it for the outer one; `sessions` and `csrf` do so themselves.
  */
-export function installCookies(app: Koa, { settings, now = systemClock }: InstallCookiesOptions): void {
-  (app.context as unknown as OptionsHolder)[OPTIONS] = { settings, now };
-  Object.defineProperties(app.request, requestMembers);
-  Object.defineProperties(app.response, responseMembers);
-  Object.defineProperties(app.context, contextMembers);
+export function installCookies(app: Application, { settings, now = systemClock }: InstallCookiesOptions): void {
+  (app.context as OptionsHolder)[OPTIONS] = { settings, now };
+  installMembers(app);
+}
+
+/** What cookies are signed with at this point of a request; undefined where nobody has said. */
+export type CookieScope = Required<InstallCookiesOptions> | undefined;
+
+export function cookieScope(ctx: Context): CookieScope {
+  return (ctx as unknown as OptionsHolder)[OPTIONS];
+}
+
+/** From here on this request's cookies are signed so. Its application gets the members if it has them not. */
+export function enterCookieScope(ctx: Context, scope: CookieScope): void {
+  installMembers(ctx.app);
+  if (cookieScope(ctx) !== scope) (ctx as unknown as OptionsHolder)[OPTIONS] = scope;
 }
 
 /** What a response is about to set, for restoreCookies; undefined while nothing was set. */

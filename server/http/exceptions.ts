@@ -51,6 +51,8 @@ export function afterErrorPage(ctx: Context, run: () => void): void {
  */
 export function exceptions(options: ExceptionOptions = {}): Middleware {
   return async function exceptions(ctx, next) {
+    // A WebSocket's context has no response (koa-websocket): what is thrown is its own handler's.
+    if (ctx.res === undefined) return next();
     const headers = ctx.res.getHeaders();
     const cookies = savedCookies(ctx);
     try {
@@ -79,11 +81,11 @@ interface Failure {
   readonly status: number;
   /** For the visitor. */
   readonly message: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
 function failureOf(error: unknown, ctx: Context, { debug = false, retry_after = 5 }: ExceptionOptions): Failure {
-  const { status: given, expose, message, headers } = Object(error) as Record<string, unknown>;
+  const { status: given, expose, message, headers } = protocolOf(error);
   const known = typeof given === 'number' && given >= 400 && STATUS_CODES[given] !== undefined;
   const status = known ? given : isBadPath(error, ctx) ? 400 : 500;
   const shown = expose === true && typeof message === 'string' && message !== '' && message !== STATUS_CODES[status];
@@ -92,6 +94,23 @@ function failureOf(error: unknown, ctx: Context, { debug = false, retry_after = 
     message: shown ? message : debug ? nameAndMessage(error) : sentence(status),
     headers: { ...(status === 503 ? { 'Retry-After': String(retry_after) } : {}), ...textsOf(headers) },
   };
+}
+
+interface Protocol {
+  readonly status?: unknown;
+  readonly expose?: unknown;
+  readonly message?: unknown;
+  readonly headers?: unknown;
+}
+
+/** What Koa and http-errors look at in an error; nothing where a getter of it throws. */
+function protocolOf(error: unknown): Protocol {
+  try {
+    const { status, statusCode, expose, message, headers } = Object(error) as Record<string, unknown>;
+    return { status: status || statusCode, expose, message, headers };
+  } catch {
+    return {};
+  }
 }
 
 /**
@@ -108,16 +127,22 @@ function isBadPath(error: unknown, ctx: Context): boolean {
 }
 
 /** `headers` of an error, as http-errors defines them. */
-function textsOf(headers: unknown): Record<string, string> {
-  const texts: Record<string, string> = {};
+function textsOf(headers: unknown): Record<string, string | string[]> {
+  const texts: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(Object(headers) as Record<string, unknown>)) {
     if (typeof value === 'string') texts[name] = value;
+    else if (Array.isArray(value) && value.every((line) => typeof line === 'string')) texts[name] = [...value];
   }
   return texts;
 }
 
 function nameAndMessage(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : 'Something other than an Error was thrown.';
+  if (!(error instanceof Error)) return 'Something other than an Error was thrown.';
+  try {
+    return `${error.name}: ${error.message}`;
+  } catch {
+    return 'An error that cannot be read was thrown.';
+  }
 }
 
 const SENTENCES: Readonly<Record<number, string>> = {

@@ -1,122 +1,188 @@
-/** Bodies of requests: forms into `ctx.request.POST`, JSON on demand. Nothing that is sent here becomes a 5xx. */
-import type { IncomingMessage } from 'node:http';
+/** Bodies of requests: forms into `ctx.request.POST` and `FILES`, JSON on demand. Nothing that is sent here becomes a 5xx. */
+import { accessSync, constants, statSync } from 'node:fs';
 import type { Context, Middleware } from 'koa';
-import getRawBody from 'raw-body';
-import { RequestDataTooBig, SuspiciousOperation, ValueError } from '../errors.js';
+import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { parse_json } from '../signing/python_json.js';
-import { NO_FIELDS, parse_form, type QueryDict } from './query_dict.js';
+import { eachChunk, type Left, type Limit, leftBehind, mediaType, readBody } from './body.js';
+import { boundaryOf } from './boundary.js';
+import { Uploads } from './incoming_file.js';
+import { holdUploads, keepUntilAnswered } from './kept_uploads.js';
+import { MultiValueDict } from './multi_value_dict.js';
+import { type Multipart, MultipartReader } from './multipart.js';
+import { mirroredFields, NO_FIELDS, parse_form, type QueryDict } from './query_dict.js';
+import type { UploadedFile } from './uploaded_file.js';
 
 declare module 'koa' {
   interface Request {
     /** The fields of a posted form; empty for other methods and other bodies. Filled by formBody. */
     POST: QueryDict;
+    /** The files of a posted form, kept until it is answered; empty for other methods and other bodies. Filled by formBody. */
+    FILES: MultiValueDict<UploadedFile>;
   }
 }
 
-export type BodySettings = Pick<Settings, 'DATA_UPLOAD_MAX_MEMORY_SIZE' | 'DATA_UPLOAD_MAX_NUMBER_FIELDS'>;
+export type BodySettings = Pick<
+  Settings,
+  | 'DATA_UPLOAD_MAX_MEMORY_SIZE'
+  | 'DATA_UPLOAD_MAX_NUMBER_FIELDS'
+  | 'DATA_UPLOAD_MAX_NUMBER_FILES'
+  | 'FILE_UPLOAD_MAX_MEMORY_SIZE'
+  | 'FILE_UPLOAD_MAX_BYTES'
+  | 'FILE_UPLOAD_MAX_TOTAL_BYTES'
+  | 'FILE_UPLOAD_TEMP_DIR'
+>;
 
 export interface FormOptions {
   readonly settings: BodySettings;
+  /** false leaves multipart/form-data to another parser further in; POST and FILES are empty then. */
+  readonly multipart?: boolean;
 }
 
+const NO_FILES = new MultiValueDict<UploadedFile>();
+const NO_FORM: Multipart = { fields: NO_FIELDS, files: NO_FILES };
+
 /**
- * Middleware that reads a posted form into `ctx.request.POST`. As in Django only POST has one, and only UTF-8 is read:
- * another charset gives U+FFFD. JSON and bodies without a type are left alone.
+ * Middleware that reads a posted form into `ctx.request.POST` and its files into `ctx.request.FILES`. As in Django only
+ * POST has one, and only UTF-8 is read: another charset gives U+FFFD. JSON and bodies without a type are left alone, and
+ * so is everything where `ctx.disableBodyParser` is true.
  *
- * Answers 413 over DATA_UPLOAD_MAX_MEMORY_SIZE (Django: 400), 400 for too many fields or a body that ended early, 415
- * for multipart/form-data and for compressed bodies.
+ * A body that another parser has read is not read again: POST is made of what it left. Parsers further in find a
+ * URL-encoded body as it came.
+ *
+ * Answers 413 over DATA_UPLOAD_MAX_MEMORY_SIZE (Django: 400) and FILE_UPLOAD_MAX_BYTES, 400 for too many fields or files
+ * and for a body that is malformed or ended early, 415 for compressed bodies, 503 where files cannot be kept.
+ *
+ * @throws ImproperlyConfigured where FILE_UPLOAD_TEMP_DIR is no folder that can be written to
  */
-export function formBody({ settings }: FormOptions): Middleware {
+export function formBody({ settings, multipart = true }: FormOptions): Middleware {
+  checkFolder(settings.FILE_UPLOAD_TEMP_DIR);
   return async function formBody(ctx, next) {
-    ctx.request.POST = NO_FIELDS;
-    if (ctx.method === 'POST') {
-      const type = mediaType(ctx);
-      if (type === 'multipart/form-data') {
-        ctx.throw(415, 'This server takes no multipart/form-data. Send application/x-www-form-urlencoded.');
-      }
-      if (type === 'application/x-www-form-urlencoded') {
-        const body = await readBody(ctx, settings);
-        ctx.request.POST = parse_form(body, settings.DATA_UPLOAD_MAX_NUMBER_FIELDS);
-      }
-    }
-    await next();
+    if (!multipart && mediaType(ctx) === 'multipart/form-data') fill(ctx, NO_FORM, false);
+    else await readForm(ctx, settings);
+    await keepUntilAnswered(ctx, next);
   };
 }
 
+function checkFolder(folder: string | null): void {
+  if (folder === null) return;
+  try {
+    accessSync(folder, constants.W_OK);
+    if (statSync(folder).isDirectory()) return;
+  } catch {
+    // Not there, or not ours: the same sentence.
+  }
+  throw new ImproperlyConfigured(
+    `FILE_UPLOAD_TEMP_DIR: ${JSON.stringify(folder)} is no folder that can be written to. Make it, or give another.`,
+  );
+}
+
+const READING = Symbol('koa-django-session.form');
+type Reader = { [READING]?: Promise<void> };
+
+/** Fill POST and FILES, once a request, whoever asks first. Its files are removed when keepUntilAnswered says so. */
+export function readForm(ctx: Context, settings: BodySettings): Promise<void> {
+  const reader = ctx as unknown as Reader;
+  reader[READING] ??= readOnce(ctx, settings);
+  return reader[READING];
+}
+
+/** What is there already stays where `anew` is false: csrf may have read the form. */
+function fill(ctx: Context, { fields, files }: Multipart, anew = true): void {
+  if (!anew && (ctx as unknown as Reader)[READING] !== undefined) return;
+  ctx.request.POST = fields;
+  ctx.request.FILES = files;
+}
+
+async function readOnce(ctx: Context, settings: BodySettings): Promise<void> {
+  // Also where reading fails: the page of the error may look at them.
+  fill(ctx, NO_FORM);
+  if (ctx.method !== 'POST' || (ctx as { disableBodyParser?: unknown }).disableBodyParser === true) return;
+  const type = mediaType(ctx);
+  if (type === 'application/x-www-form-urlencoded') fill(ctx, await urlencoded(ctx, settings));
+  else if (type === 'multipart/form-data') fill(ctx, await multipartForm(ctx, settings));
+}
+
+const memoryLimit = ({ DATA_UPLOAD_MAX_MEMORY_SIZE }: BodySettings): Limit => ({
+  bytes: DATA_UPLOAD_MAX_MEMORY_SIZE,
+  setting: 'DATA_UPLOAD_MAX_MEMORY_SIZE',
+});
+
+async function urlencoded(ctx: Context, settings: BodySettings): Promise<Multipart> {
+  const left = leftBehind(ctx);
+  if (left !== null && left.raw === null) return mirrored(left);
+  const body = left?.raw ?? (await readBody(ctx, memoryLimit(settings)));
+  return { fields: parse_form(body, settings.DATA_UPLOAD_MAX_NUMBER_FIELDS), files: NO_FILES };
+}
+
+/** The files are where the other parser has put them. */
+const mirrored = ({ parsed }: Left): Multipart => ({ fields: mirroredFields(parsed), files: NO_FILES });
+
+async function multipartForm(ctx: Context, settings: BodySettings): Promise<Multipart> {
+  const left = leftBehind(ctx);
+  if (left !== null && left.raw === null) return mirrored(left);
+  const boundary = boundaryOf(ctx.req.headers['content-type'] ?? '');
+  const uploads = new Uploads(settings, Number(ctx.req.headers['content-length'] ?? 0));
+  const reader = new MultipartReader(boundary, settings, uploads);
+  const limit = { bytes: settings.FILE_UPLOAD_MAX_BYTES, setting: 'FILE_UPLOAD_MAX_BYTES' };
+  try {
+    if (left?.raw != null) await reader.write(left.raw);
+    else await eachChunk(ctx, limit, (chunk) => reader.write(chunk), nothingLeft);
+    const form = await reader.end();
+    holdUploads(ctx, uploads);
+    if (left === null) warnOfSecondReader(ctx);
+    return form;
+  } catch (error) {
+    await uploads.remove();
+    throw error;
+  }
+}
+
 /**
- * The value of a JSON body, read as Python's json.loads reads it: NaN is a number, large integers are bigint.
+ * A multipart body cannot be put back: it may be larger than memory. Another parser further in finds this, which is no
+ * form: busboy (multer) would fail anyway, but formidable (koa-body) waits for ever for the end of an ended stream.
+ */
+const nothingLeft = (): Buffer => Buffer.from('\r\n');
+
+const warned = new WeakSet<object>();
+
+/** Once an application: such a parser's own error ("Unexpected end of form") does not say why. */
+function warnOfSecondReader({ app, req }: Context): void {
+  if (warned.has(app)) return;
+  const onListener = (event: string | symbol): void => {
+    if (event !== 'data' && event !== 'readable') return;
+    req.off('newListener', onListener);
+    if (warned.has(app)) return;
+    warned.add(app);
+    process.emitWarning(
+      'A parser reads a multipart/form-data body that formBody or csrf has read already, and finds nothing. Mount it before them, or send the token in a header and give formBody the option { multipart: false }.',
+      { code: 'KOA_DJANGO_SESSION_BODY_WAS_READ' },
+    );
+  };
+  req.on('newListener', onListener);
+}
+
+/**
+ * The value of a JSON body, read as Python's json.loads reads it: NaN is a number, large integers are bigint. Where
+ * another parser has read the body and left no text, it is that parser's value.
  *
- * Rejects with 400 for no JSON, 413 for too much, 415 for another type or a compressed body. Can be called once.
+ * Rejects with 400 for no JSON, 413 for too much, 415 for another type or a compressed body. ImproperlyConfigured where
+ * somebody has read the body and left nothing.
  */
 export async function jsonBody(ctx: Context, settings: BodySettings): Promise<unknown> {
   if (mediaType(ctx) !== 'application/json') ctx.throw(415, 'Send the body as application/json.');
-  const body = await readBody(ctx, settings);
+  const left = leftBehind(ctx);
+  if (left !== null && left.raw === null) {
+    if (left.parsed !== undefined) return left.parsed;
+    if (ctx.req.headers['content-length'] !== '0') {
+      throw new ImproperlyConfigured('The body was read before jsonBody, and neither body nor rawBody was left.');
+    }
+  }
+  const body = left === null ? await readBody(ctx, memoryLimit(settings)) : (left.raw ?? Buffer.alloc(0));
   try {
     return parse_json(body.toString('utf8'));
   } catch (error) {
     if (error instanceof ValueError) throw new SuspiciousOperation('The body is no JSON.', { cause: error });
     throw error;
   }
-}
-
-function mediaType(ctx: Context): string {
-  return (ctx.req.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-}
-
-/** The whole body in memory, bounded. */
-async function readBody(ctx: Context, settings: BodySettings): Promise<Buffer> {
-  const encoding = (ctx.req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  // Inflating could make of 200 kB as many MB.
-  if (encoding !== 'identity' && encoding !== '') ctx.throw(415, 'This server takes no compressed bodies.');
-  const limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE;
-  try {
-    return await getRawBody(ctx.req, { limit, length: ctx.req.headers['content-length'] ?? null });
-  } catch (error) {
-    if ((error as getRawBody.RawBodyError).type === 'entity.too.large') {
-      await refuseRest(ctx);
-      throw new RequestDataTooBig(`The body is larger than ${limit} bytes, the value of DATA_UPLOAD_MAX_MEMORY_SIZE.`);
-    }
-    // Whatever else goes wrong with reading (an abort, a wrong length) is the sender's doing.
-    throw new SuspiciousOperation('The body ended before it was complete.', { cause: error });
-  }
-}
-
-/** How much of a body that is too large is read and thrown away, and for how long, before the answer. */
-const DISCARD_BYTES = 16 * 1024 * 1024;
-const DISCARD_MILLISECONDS = 2000;
-
-/**
- * The connection ends with this answer. Closing it while the client still sends makes the kernel reset it, and the
- * client might never see the answer: so the rest is read first, as far as that is no burden.
- */
-async function refuseRest(ctx: Context): Promise<void> {
-  // Not a header, which the error's answer would take away with the others.
-  ctx.res.shouldKeepAlive = false;
-  await discard(ctx.req);
-}
-
-function discard(req: IncomingMessage): Promise<void> {
-  return new Promise((resolve) => {
-    if (req.readableEnded || req.destroyed) {
-      resolve();
-      return;
-    }
-    let left = DISCARD_BYTES;
-    const timer = setTimeout(done, DISCARD_MILLISECONDS);
-    function count(chunk: Buffer): void {
-      left -= chunk.length;
-      if (left <= 0) done();
-    }
-    function done(): void {
-      clearTimeout(timer);
-      req.off('data', count);
-      for (const event of ['end', 'close', 'error']) req.off(event, done);
-      req.pause();
-      resolve();
-    }
-    req.on('data', count);
-    for (const event of ['end', 'close', 'error']) req.on(event, done);
-    req.resume();
-  });
 }

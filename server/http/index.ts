@@ -6,6 +6,7 @@ export {
   split_domain_port,
   validate_host,
 } from './allowed_hosts.js';
+export type { Application } from './application.js';
 export { type Cookies, MAX_COOKIE_BYTES, parse_cookie } from './cookie_header.js';
 export type { CookieOptions } from './cookie_jar.js';
 export {
@@ -27,7 +28,15 @@ export {
 } from './exceptions.js';
 export { type BodySettings, type FormOptions, formBody, jsonBody } from './form.js';
 export { http_date, type TimeDelta } from './http_date.js';
+export { MultiValueDict } from './multi_value_dict.js';
+export { installProxies } from './proxies.js';
 export { QueryDict } from './query_dict.js';
 export { is_same_domain, url_has_allowed_host_and_scheme } from './safe_url.js';
 export { CONTENT_SECURITY_POLICY, type SecurityHeaderOptions, security_headers } from './security_headers.js';
+export {
+  InMemoryUploadedFile,
+  TemporaryUploadedFile,
+  UploadedFile,
+  type UploadedFileHead,
+} from './uploaded_file.js';
 export { patch_vary_headers } from './vary.js';

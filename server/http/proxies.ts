@@ -1,49 +1,107 @@
 /** Which forwarded headers are believed: those that came from an address we were told to trust, and no others. */
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type Koa from 'koa';
 import { ImproperlyConfigured } from '../errors.js';
+import type { Application } from './application.js';
+import { repr } from './python_text.js';
+
+/** Elements of X-Forwarded-For that are looked at, and the longest text that is an address with port, zone and quotes. */
+const MOST_ELEMENTS = 50;
+const LONGEST = 100;
+
+const IP = Symbol('koa-django-session.ip');
+type IpHolder = { [IP]?: string };
 
 /**
  * Make `ctx.ip`, `ctx.protocol` and with it `ctx.secure` right behind trusted proxies. Koa's own `app.proxy = true`
  * believes every client; here X-Forwarded-For and X-Forwarded-Proto alone change nothing. The address that counts is
- * the last one in the chain that is no trusted proxy: what stands to its left is the client's own word.
+ * the last one in the chain that is no trusted proxy: what stands to its left is the client's own word. Ports are taken
+ * off (`203.0.113.9:51234`, `[2001:db8::1]:443`), and zones (`fe80::1%eth0`).
+ *
+ * Where a trusted proxy names no address (`unknown`), its own counts, so its visitors count as one; the application's
+ * `error` event tells of the first time. X-Forwarded-Host and Forwarded (RFC 7239) are not read.
  *
  * @param networks addresses and networks, for example `127.0.0.1` or `10.0.0.0/8`
  * @throws ImproperlyConfigured for what is neither
  */
-export function installProxies(app: Koa, networks: readonly string[]): void {
+export function installProxies(app: Application, networks: readonly string[]): void {
   const trusted = blockListOf(networks);
-  const isTrusted = (address: string): boolean => trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+  const isTrusted = (address: string): boolean =>
+    isIP(address) !== 0 && trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
   const remote = (request: Koa.Request): string => plain(request.socket.remoteAddress ?? '');
+  let told = false;
+
+  function client(request: Koa.Request): string {
+    let address = remote(request);
+    const chain = request.get('X-Forwarded-For');
+    let end = chain.length;
+    for (let seen = 0; seen < MOST_ELEMENTS && end > 0 && isTrusted(address); seen += 1) {
+      const comma = chain.lastIndexOf(',', end - 1);
+      const element = chain.slice(comma + 1, end).trim();
+      end = comma;
+      // RFC 9110 section 5.6.1: empty elements of a list do not count.
+      if (element === '') continue;
+      const next = forwardedAddress(element);
+      if (next === null) {
+        tell(request, address, element);
+        break;
+      }
+      address = next;
+    }
+    return address;
+  }
+
+  function tell({ ctx }: Koa.Request, proxy: string, element: string): void {
+    if (told || ctx.app.listenerCount('error') === 0) return;
+    told = true;
+    const shown = repr(element.length > LONGEST ? `${element.slice(0, LONGEST)}…` : element);
+    const error = new ImproperlyConfigured(
+      `The trusted proxy ${proxy} sent X-Forwarded-For with ${shown}, which is no address: all such visitors count as one. Set the proxy up to send addresses, with or without a port. This is told once.`,
+    );
+    ctx.app.emit('error', error, ctx);
+  }
 
   Object.defineProperties(app.request, {
     ip: {
       configurable: true,
-      get(this: Koa.Request): string {
-        let address = remote(this);
-        const chain = this.get('X-Forwarded-For')
-          .split(',')
-          .map((part) => plain(part.trim()));
-        while (isIP(address) !== 0 && isTrusted(address)) {
-          const next = chain.pop();
-          if (next === undefined || isIP(next) === 0) break;
-          address = next;
-        }
-        return address;
+      get(this: Koa.Request & IpHolder): string {
+        this[IP] ??= client(this);
+        return this[IP];
+      },
+      set(this: IpHolder, address: string) {
+        this[IP] = address;
       },
     },
     protocol: {
       configurable: true,
       get(this: Koa.Request): string {
         if ('encrypted' in this.socket && this.socket.encrypted === true) return 'https';
-        const address = remote(this);
-        if (isIP(address) === 0 || !isTrusted(address)) return 'http';
+        if (!isTrusted(remote(this))) return 'http';
         const forwarded = this.get('X-Forwarded-Proto').split(',').at(-1)?.trim().toLowerCase();
         return forwarded === 'https' ? 'https' : 'http';
       },
     },
   });
 }
+
+// RFC 7239 section 6: IPv6 in brackets, then an optional port.
+const BRACKETED = /^\[([^\]]*)\](?::\d{1,5})?$/;
+const IPV4_WITH_PORT = /^(?:::ffff:)?([\d.]+):\d{1,5}$/i;
+
+/** `203.0.113.9:51234` → `203.0.113.9`, `"[2001:db8::1%eth0]:443"` → `2001:db8::1`; null for what is no address. */
+function forwardedAddress(element: string): string | null {
+  if (element.length > LONGEST) return null;
+  const quoted = element.length > 1 && element.startsWith('"') && element.endsWith('"');
+  const text = quoted ? element.slice(1, -1) : element;
+  const ipv6 = BRACKETED.exec(text)?.[1];
+  const ipv4 = IPV4_WITH_PORT.exec(text)?.[1];
+  if (ipv6 !== undefined) return isIPv6(ipv6) ? withoutZone(ipv6) : null;
+  if (ipv4 !== undefined) return isIPv4(ipv4) ? ipv4 : null;
+  return isIP(text) === 0 ? null : withoutZone(plain(text));
+}
+
+/** A zone names an interface of the machine that wrote it. */
+const withoutZone = (address: string): string => address.split('%', 1)[0] ?? '';
 
 /** `::ffff:127.0.0.1` → `127.0.0.1`: what a socket that listens on IPv6 calls an IPv4 client. */
 function plain(address: string): string {

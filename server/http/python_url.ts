@@ -13,10 +13,14 @@ export interface SplitResult {
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/;
 
+/** Of a host with characters beyond ASCII, in UTF-16 code units; Python has no bound. */
+const MAX_NETLOC = 2048;
+
 /**
  * Split a URL without decoding anything, as Python 3.12.
  *
- * @throws ValueError for brackets that hold no IPv6 address, and for a host that NFKC would split (bpo-36216)
+ * @throws ValueError for brackets that hold no IPv6 address, for a host that NFKC would split (bpo-36216), and for one
+ *   beyond ASCII with more than 2048 characters
  */
 export function urlsplit(url: string): SplitResult {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: WHATWG's "C0 control or space", as Python
@@ -52,6 +56,8 @@ function checkBrackets(netloc: string): void {
 function checkNfkc(netloc: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII
   if (/^[\x00-\x7f]*$/.test(netloc)) return;
+  // NFKC takes quadratic time over runs of combining marks, and no host is that long.
+  if (netloc.length > MAX_NETLOC) throw new ValueError('netloc is too long');
   const bare = netloc.replace(/[@:#?]/g, '');
   const normal = bare.normalize('NFKC');
   if (bare !== normal && /[/?#@:]/.test(normal)) {

@@ -1,39 +1,9 @@
 /** A form's fields, as django.http.QueryDict. */
 import { SuspiciousOperation } from '../errors.js';
+import { appendlist, MultiValueDict } from './multi_value_dict.js';
 
-/**
- * Names with one or more values each, in the order they were sent. Names such as `__proto__` are plain data. Cannot be
- * changed.
- */
-export class QueryDict {
-  readonly #values: ReadonlyMap<string, readonly string[]>;
-
-  constructor(values: ReadonlyMap<string, readonly string[]> = new Map()) {
-    this.#values = values;
-  }
-
-  /** The last value of a name, as in Django; undefined when it was not sent. */
-  get(name: string): string | undefined {
-    return this.#values.get(name)?.at(-1);
-  }
-
-  /** All values of a name, none when it was not sent. */
-  getlist(name: string): readonly string[] {
-    return this.#values.get(name) ?? [];
-  }
-
-  has(name: string): boolean {
-    return this.#values.has(name);
-  }
-
-  keys(): IterableIterator<string> {
-    return this.#values.keys();
-  }
-
-  get size(): number {
-    return this.#values.size;
-  }
-}
+/** The fields of a form: names with one or more texts each, in the order they were sent. */
+export class QueryDict extends MultiValueDict<string> {}
 
 /** The form of a request without one. */
 export const NO_FIELDS = new QueryDict();
@@ -47,17 +17,31 @@ export function parse_form(body: Buffer, max_fields: number): QueryDict {
   if (body.length === 0) return NO_FIELDS;
   let fields = 1;
   for (const byte of body) if (byte === 0x26) fields += 1;
-  if (fields > max_fields) {
-    throw new SuspiciousOperation(
-      `The form has more than ${max_fields} fields, the value of DATA_UPLOAD_MAX_NUMBER_FIELDS.`,
-    );
-  }
+  if (fields > max_fields) throw tooManyFields(max_fields);
   const values = new Map<string, string[]>();
   // The leading & is an empty field, which does not count; without it URLSearchParams would drop a leading "?".
-  for (const [name, value] of new URLSearchParams(`&${body.toString('utf8')}`)) {
-    const list = values.get(name);
-    if (list === undefined) values.set(name, [value]);
-    else list.push(value);
+  for (const [name, value] of new URLSearchParams(`&${body.toString('utf8')}`)) appendlist(values, name, value);
+  return new QueryDict(values);
+}
+
+/** Django's TooManyFieldsSent. */
+export function tooManyFields(max_fields: number): SuspiciousOperation {
+  return new SuspiciousOperation(
+    `The form has more than ${max_fields} fields, the value of DATA_UPLOAD_MAX_NUMBER_FIELDS.`,
+  );
+}
+
+/**
+ * The fields that another parser has made of a form: its own members that are texts, or lists of texts. Members that
+ * are objects (`a[b]=1`, as qs reads it) are left out: under which name they were sent cannot be told any more.
+ */
+export function mirroredFields(body: unknown): QueryDict {
+  if (typeof body !== 'object' || body === null || Array.isArray(body) || ArrayBuffer.isView(body)) return NO_FIELDS;
+  const values = new Map<string, string[]>();
+  for (const [name, value] of Object.entries(body) as [string, unknown][]) {
+    for (const each of Array.isArray(value) ? (value as unknown[]) : [value]) {
+      if (typeof each === 'string') appendlist(values, name, each);
+    }
   }
   return new QueryDict(values);
 }

@@ -1,5 +1,6 @@
 /** Headers that every answer carries, errors included. */
 import type { Context, Middleware } from 'koa';
+import { keepHeaders } from './head.js';
 
 export interface SecurityHeaderOptions {
   /** Seconds for which browsers use https only, sent over https; 0 sends nothing. A year unless given. */
@@ -28,8 +29,8 @@ export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])
 ];
 
 /**
- * Middleware for the outermost place. A handler may replace a header for its own answer. An error that nobody below
- * turns into a response takes them along in its `headers`, as Koa's own error answer drops all others.
+ * Middleware for the outermost place. A handler may replace a header for its own answer. Where nobody below turns an
+ * error into a response, Koa's own error answer drops all headers: these are put back when its head is written.
  */
 export function security_headers(options: SecurityHeaderOptions = {}): Middleware {
   const { hsts_seconds = 31_536_000, content_security_policy = CONTENT_SECURITY_POLICY } = options;
@@ -45,15 +46,8 @@ export function security_headers(options: SecurityHeaderOptions = {}): Middlewar
     try {
       await next();
     } catch (error) {
-      const carrier = error instanceof Error ? error : new Error('Something other than an Error was thrown.');
-      const own = (carrier as { headers?: object }).headers;
-      Object.defineProperty(carrier, 'headers', {
-        value: { ...Object.fromEntries(headers), ...own },
-        configurable: true,
-        enumerable: true,
-        writable: true,
-      });
-      throw carrier;
+      keepHeaders(ctx, headers);
+      throw error;
     }
   };
 }

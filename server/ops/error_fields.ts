@@ -21,6 +21,15 @@ const DEEPEST = 3;
  */
 export function errorFields(error: unknown, depth = 0): ErrorFields {
   if (!(error instanceof Error)) return { type: error === null ? 'null' : typeof error };
+  try {
+    return fieldsOf(error, depth);
+  } catch {
+    // A getter of the application's error that throws.
+    return { type: 'Error' };
+  }
+}
+
+function fieldsOf(error: Error, depth: number): ErrorFields {
   const { name, message, stack = '' } = error;
   const { code, expose } = error as { readonly code?: unknown; readonly expose?: unknown };
   const frames = stack

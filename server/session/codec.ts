@@ -10,10 +10,11 @@ import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { constant_time_compare, type SigningKey, salted_hmac } from '../signing/crypto.js';
-import { pack, unpack_bytes } from '../signing/payload.js';
+import { pack, tooLarge, unpack_bytes } from '../signing/payload.js';
+import { split_members } from '../signing/python_json.js';
 import { splitTimestamp, TimestampSigner } from '../signing/signer.js';
 import { split_bytes } from '../signing/split_bytes.js';
-import { type MemberTexts, readMembers } from './document.js';
+import type { MemberTexts } from './document.js';
 
 /** What session_data depends on. Keys may be bytes, as in Django. */
 export interface CodecSettings
@@ -24,7 +25,7 @@ export interface CodecSettings
 
 export interface CodecOptions {
   readonly now?: Clock;
-  /** Hears once of each text whose signature is wrong. The message never has anything of the text in it. */
+  /** Hears once of each text whose signature is wrong, and what `report` is told. The message has nothing of the text. */
   readonly onSuspicious?: OnSuspicious;
 }
 
@@ -36,6 +37,16 @@ export interface Verification {
   readonly key: 'current' | number | null;
   /** Whether it has the format of Django before 3.1. False where no key fits. */
   readonly legacy: boolean;
+}
+
+/** What has a good signature and is no session that can be read here: its row is not to be overwritten. */
+export class Unreadable {
+  /** A sentence that holds nothing of the text. */
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
 }
 
 /** Django's own words, under the logger django.security.SuspiciousSession. */
@@ -86,37 +97,46 @@ export class SessionCodec {
    * cannot be unpacked or is larger than SESSION_MAX_BYTES. Never throws.
    */
   decode(session_data: string): string | null {
-    return this.#bytes(session_data)?.toString('latin1') ?? null;
+    const bytes = this.#bytes(session_data, null);
+    return bytes === null || bytes instanceof Unreadable ? null : bytes.toString('latin1');
   }
 
   /**
-   * session_data → its members' JSON texts by key; empty when what was signed is no JSON object, which Django answers
-   * with 500. Null when the signature is wrong, as `decode`.
+   * session_data → its members' JSON texts by key. Null when the signature is wrong, as `decode`. Unreadable, without a
+   * word, when it is right and what was signed is larger than SESSION_MAX_BYTES, cannot be unpacked, or is no object of
+   * JSON within MAX_DEPTH levels.
    *
    * @param session_key whose text it is, for `onSuspicious` alone
    */
-  members(session_data: string, session_key: string | null = null): MemberTexts | null {
+  members(session_data: string, session_key: string | null = null): MemberTexts | Unreadable | null {
     const bytes = this.#bytes(session_data, session_key);
-    if (bytes === undefined) return null;
-    if (bytes === null) return new Map();
-    return split_bytes(bytes) ?? readMembers(bytes.toString('latin1'));
+    if (bytes === null || bytes instanceof Unreadable) return bytes;
+    return split_bytes(bytes) ?? membersOf(bytes.toString('latin1'));
   }
 
-  /** The bytes that were signed; undefined when the signature is wrong, null when they cannot be unpacked. */
-  #bytes(session_data: string, session_key: string | null = null): Buffer | null | undefined {
+  /** Tell `onSuspicious` of a row that is left as it is, or of an expiry that nobody can read. */
+  report(message: string, session_key: string | null): void {
+    this.#onSuspicious(message, session_key);
+  }
+
+  /** The bytes that were signed; null when the signature is wrong. */
+  #bytes(session_data: string, session_key: string | null): Buffer | Unreadable | null {
     const opened = this.#open(session_data);
     if (opened.key === null) {
       this.#onSuspicious(CORRUPTED, session_key);
-      return undefined;
+      return null;
     }
     const { SESSION_MAX_BYTES } = this.#settings;
-    if (opened.legacy) return opened.signed.length > SESSION_MAX_BYTES ? null : Buffer.from(opened.signed, 'latin1');
+    if (opened.legacy) {
+      if (opened.signed.length > SESSION_MAX_BYTES) return new Unreadable(tooLarge(SESSION_MAX_BYTES));
+      return Buffer.from(opened.signed, 'latin1');
+    }
     const stamped = splitTimestamp(opened.signed);
-    if (stamped === null) return null;
+    if (stamped === null) return new Unreadable('It has no time.');
     try {
       return unpack_bytes(stamped.value, SESSION_MAX_BYTES);
-    } catch {
-      return null;
+    } catch (error) {
+      return unreadable(error);
     }
   }
 
@@ -160,6 +180,20 @@ export class SessionCodec {
     );
     return place < 0 ? null : { key: keyName(place - 1), legacy: true, signed };
   }
+}
+
+function membersOf(json: string): MemberTexts | Unreadable {
+  try {
+    return split_members(json) ?? new Unreadable('It holds no dictionary.');
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+/** The errors of signing/ name places, numbers and bounds, never what stands there. */
+function unreadable(error: unknown): Unreadable {
+  if (error instanceof ValueError) return new Unreadable(error.message);
+  throw error;
 }
 
 const keyName = (fallback: number): 'current' | number => (fallback < 0 ? 'current' : fallback);

@@ -1,4 +1,4 @@
-/** When a cookie is deleted whose key has no row (any more). */
+/** When a cookie is deleted whose session is dead: no row has its key, or a changed password ended it. */
 import type { Context } from 'koa';
 
 /**

@@ -15,10 +15,28 @@ import {
 
 export const TEST_COOKIE_NAME = 'testcookie';
 export const TEST_COOKIE_VALUE = 'worked';
-const EXPIRY = '_session_expiry';
+export const EXPIRY = '_session_expiry';
 
 export type DictionarySettings = Pick<Settings, 'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE'> &
   Partial<Pick<Settings, 'USE_TZ' | 'TIME_ZONE'>>;
+
+/** Where a dictionary has its members. */
+export const DOCUMENT = Symbol('koa-django-session.document');
+
+/** The pairs that may be shown to anybody. */
+export const SHOWN = Symbol('koa-django-session.shown');
+
+/** Whether the row is known to be gone while nobody has looked: the first access would drop the key. */
+export const IS_GONE = Symbol('koa-django-session.isGone');
+
+/** What util.inspect asks of what it is to show (node:util, util.inspect.custom). */
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
+
+/** util.inspect, as it is handed to what inspects itself. */
+type Inspect = (value: unknown, options: object) => string;
+
+/** Whoever has the auth hash and the key can log in; these are read by `get` alone, and shown nowhere. */
+const SECRETS: ReadonlySet<string> = new Set(['_auth_user_hash', '_csrftoken']);
 
 /** Keys and values to take over: an object's own properties, a Map, or pairs. */
 export type Mapping = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>;
@@ -53,30 +71,30 @@ export abstract class SessionDictionary {
     this.#now = now;
   }
 
-  /** The members; reading this is what counts as access. */
-  protected abstract get document(): Document;
+  /** The members; reading this is what counts as access. A symbol, so that no key's name leads to it. */
+  protected abstract get [DOCUMENT](): Document;
 
   /** The value under `key`, or `default_`, which is null as Python's None. */
   get(key: string, default_: unknown = null): unknown {
-    const value = this.document.get(key);
+    const value = this[DOCUMENT].get(key);
     return value === undefined ? default_ : value;
   }
 
   /** Put a value. @throws TypeError when JSON cannot hold it; nothing was changed then */
   set(key: string, value: unknown): void {
-    this.document.set(key, value);
+    this[DOCUMENT].set(key, value);
     this.modified = true;
   }
 
   /** Remove a key, as Python's `del session[key]`. @throws KeyError when it is absent */
   remove(key: string): void {
-    if (!this.document.delete(key)) throw missing(key);
+    if (!this[DOCUMENT].delete(key)) throw missing(key);
     this.modified = true;
   }
 
   /** Remove a key and return its value. @throws KeyError when it is absent and no default is given */
   pop(key: string, ...defaults: [default_?: unknown]): unknown {
-    const { document } = this;
+    const document = this[DOCUMENT];
     if (!document.has(key)) {
       if (defaults.length === 0) throw missing(key);
       return defaults[0];
@@ -89,14 +107,14 @@ export abstract class SessionDictionary {
 
   /** The value under `key`; `value` is put there first when the key is absent. */
   setdefault(key: string, value: unknown = null): unknown {
-    if (this.document.has(key)) return this.document.get(key);
+    if (this[DOCUMENT].has(key)) return this[DOCUMENT].get(key);
     this.set(key, value);
     return value;
   }
 
   /** Take over all pairs, all or none. */
   update(mapping: Mapping): void {
-    const { document } = this;
+    const document = this[DOCUMENT];
     const added = Document.empty();
     for (const [key, value] of pairsOf(mapping)) added.set(key, value);
     for (const key of added.keys()) document.set(key, added.get(key));
@@ -104,7 +122,7 @@ export abstract class SessionDictionary {
   }
 
   has_key(key: string): boolean {
-    return this.document.has(key);
+    return this[DOCUMENT].has(key);
   }
 
   /** `has_key` in a Map's words. */
@@ -113,15 +131,52 @@ export abstract class SessionDictionary {
   }
 
   keys(): string[] {
-    return this.document.keys();
+    return this[DOCUMENT].keys();
   }
 
   values(): unknown[] {
-    return this.keys().map((key) => this.document.get(key));
+    return this.keys().map((key) => this[DOCUMENT].get(key));
   }
 
   items(): [string, unknown][] {
-    return this.keys().map((key) => [key, this.document.get(key)]);
+    return this.keys().map((key) => [key, this[DOCUMENT].get(key)]);
+  }
+
+  /** For JSON.stringify: the dictionary without what SECRETS names; bigints as text, which JSON.stringify refuses. */
+  toJSON(): Record<string, unknown> {
+    return Object.fromEntries(this[SHOWN]().map(([key, value]) => [key, withoutBigints(value)]));
+  }
+
+  /** For console.log and util.inspect: as toJSON. It is no access, so that looking at a session changes no answer. */
+  [INSPECT](_depth: number, options: object, inspect: Inspect): string {
+    // Called on the proxy, so that it reaches what is private through methods alone.
+    if (this[IS_GONE]()) return 'Session {}';
+    const { accessed } = this;
+    try {
+      return `Session ${inspect(Object.fromEntries(this[SHOWN]()), options)}`;
+    } catch {
+      return 'Session (not loaded)';
+    } finally {
+      this.accessed = accessed;
+    }
+  }
+
+  protected [IS_GONE](): boolean {
+    return false;
+  }
+
+  /** What a text or a number is made of; no key is ever asked for it. */
+  [Symbol.toPrimitive](hint: string): string | number {
+    return hint === 'number' ? Number.NaN : '[object Session]';
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Session';
+  }
+
+  /** The pairs that are shown and enumerated. */
+  [SHOWN](): [string, unknown][] {
+    return this.items().filter(([key]) => !SECRETS.has(key));
   }
 
   set_test_cookie(): void {
@@ -163,14 +218,15 @@ export abstract class SessionDictionary {
   }
 
   get_expire_at_browser_close(): boolean {
-    return get_expire_at_browser_close(this.get(EXPIRY), this.#settings.SESSION_EXPIRE_AT_BROWSER_CLOSE);
+    const { SESSION_EXPIRE_AT_BROWSER_CLOSE } = this.#settings;
+    return get_expire_at_browser_close(this.get(EXPIRY), SESSION_EXPIRE_AT_BROWSER_CLOSE, this.#expiryContext());
   }
 
   #expiry(options: ExpiryOptions): unknown {
     return 'expiry' in options ? options.expiry : this.get(EXPIRY);
   }
 
-  #expiryContext(options: ExpiryOptions): ExpiryContext {
+  #expiryContext(options: ExpiryOptions = {}): ExpiryContext {
     const modification = options.modification ?? this.#now();
     return { cookie_age: this.get_session_cookie_age(), modification, time_zone: this.#timeZone() };
   }
@@ -183,4 +239,12 @@ export abstract class SessionDictionary {
 
 function missing(key: string): KeyError {
   return new KeyError(`There is no key ${JSON.stringify(key)} in the session. Give a default, or ask has_key first.`);
+}
+
+function withoutBigints(value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null) return value;
+  return JSON.parse(
+    JSON.stringify(value, (_, member: unknown) => (typeof member === 'bigint' ? String(member) : member)),
+  );
 }

@@ -4,7 +4,7 @@
  * Django on the other side may have written `1.0`, `NaN` or a 64-bit integer. A member that nobody touched here goes
  * back as the very text it came as; a value is parsed when it is asked for.
  */
-import { parse_json, print_json, split_members } from '../signing/python_json.js';
+import { parse_json, print_json } from '../signing/python_json.js';
 
 /** Members' JSON texts by key, in order. */
 export type MemberTexts = ReadonlyMap<string, string>;
@@ -15,6 +15,12 @@ interface Member {
   /** The value; absent until it is asked for. */
   value?: unknown;
 }
+
+/**
+ * Levels of arrays and objects in a value that is set here. Python 3.11 reads 992 for all of a session, less the frames
+ * that its stack holds already; what is deeper would be an empty session to such a Django, which then overwrites it.
+ */
+const MOST_SET = 900;
 
 const isMutable = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
@@ -73,9 +79,12 @@ export class Document {
     return member;
   }
 
-  /** @throws TypeError at once when the value is nothing that JSON can hold, and the document stays as it was */
+  /**
+   * @throws TypeError at once when the value is nothing that JSON can hold, and the document stays as it was
+   * @throws ValueError likewise when it lies deeper than every Django can read
+   */
   set(key: string, value: unknown): void {
-    print_json(value);
+    print_json(value, MOST_SET);
     this.#own().set(key, { raw: undefined, value });
   }
 
@@ -93,6 +102,14 @@ export class Document {
 
   keys(): string[] {
     return [...(this.#members ?? this.#texts).keys()];
+  }
+
+  /** The keys of lists and dictionaries that somebody changed inside, so that they are no longer what `base` holds. */
+  changedInside(base: MemberTexts): string[] {
+    const looked = [...(this.#members ?? this.#looked ?? [])];
+    return looked
+      .filter(([key, member]) => isMutable(member.value) && memberText(member) !== base.get(key))
+      .map(([key]) => key);
   }
 
   /** Every member's JSON text: as it was read, or printed anew if it was set or changed inside. Not to be changed. */
@@ -122,14 +139,4 @@ export function sameTexts(left: MemberTexts, right: MemberTexts): boolean {
     if (key !== other_key || text !== other) return false;
   }
   return true;
-}
-
-/** The members of a payload's JSON text; empty for null, broken JSON, or a signed list, which Django answers with 500. */
-export function readMembers(json: string | null): Map<string, string> {
-  if (json === null) return new Map();
-  try {
-    return split_members(json) ?? new Map();
-  } catch {
-    return new Map();
-  }
 }

@@ -5,12 +5,13 @@
  * | stored | means |
  * |---|---|
  * | nothing, null | SESSION_COOKIE_AGE seconds after the last change |
- * | 0 | the same for the row, and a cookie that ends with the browser |
+ * | 0, or what says no end | the same for the row, and a cookie that ends with the browser |
  * | a number | so many seconds after the last change |
  * | an ISO date | that moment |
  */
 import { ValueError } from '../errors.js';
 import { type TimeDelta, total_seconds } from '../http/http_date.js';
+import { readIsoDate } from './iso_date.js';
 import { momentOfWallClock, wallClock } from './time_zone.js';
 
 /** Seconds, 0 for the browser's end, a moment as Date or ISO text, a span from now, or null for the settings' rule. */
@@ -55,61 +56,54 @@ const milliseconds = (moment: Moment): number => moment.seconds * 1000 + Math.fl
 
 const isRepresentable = (time: number): boolean => time >= FIRST_MOMENT && time <= LAST_MOMENT;
 
-// date [separator time [zone]], as Python's isoformat() writes it and its fromisoformat() reads it:
-//   date = YYYY-MM-DD, time = HH[:MM[:SS[.f…]]], zone = Z or +-HH:MM[:SS]; the separator is any one character.
-const ISO_DATE =
-  /^(\d{4}-\d{2}-\d{2})(?:[\s\S]([01]\d|2[0-3])(?::([0-5]\d)(?::([0-5]\d)(?:[.,](\d+))?)?)?(Z|([+-])([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?)?)?$/;
-
 /**
  * ISO text → the moment, or undefined when it is none. Text without an offset is what Django writes with
  * USE_TZ = False: local time in its TIME_ZONE, or UTC where that is not given.
  */
 function parseIsoDate(text: string, time_zone: string | undefined): Moment | undefined {
-  const match = ISO_DATE.exec(text);
-  if (match === null) return undefined;
-  const [, date = '', hours, minutes, seconds, fraction = '', zone, sign, ...offset] = match;
-  const midnight = Date.parse(`${date}T00:00:00Z`);
-  // V8 takes February 30 for March 2.
-  if (Number.isNaN(midnight) || !new Date(midnight).toISOString().startsWith(date)) return undefined;
-  const wall = midnight / 1000 + secondsOf([hours, minutes, seconds]);
-  const east = secondsOf(offset) * (sign === '-' ? -1 : 1);
-  return {
-    seconds: zone === undefined && time_zone !== undefined ? momentOfWallClock(wall, time_zone) : wall - east,
-    microseconds: Number(fraction.slice(0, 6).padEnd(6, '0')),
-  };
-}
-
-function secondsOf([hours = '0', minutes = '0', seconds = '0']: readonly (string | undefined)[]): number {
-  return Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  const date = readIsoDate(text);
+  if (date === undefined) return undefined;
+  const { wall, microseconds, offset } = date;
+  if (offset === undefined) {
+    return { seconds: time_zone === undefined ? wall : momentOfWallClock(wall, time_zone), microseconds };
+  }
+  // An offset of half a second is one, too; 0 or one second is carried.
+  const left = microseconds - offset.microseconds;
+  const carried = Math.floor(left / SECOND);
+  return { seconds: wall - offset.seconds + carried, microseconds: left - carried * SECOND };
 }
 
 /** What is stored, understood: a moment, or seconds after the last change. */
 type Expiry = { readonly moment: Moment } | { readonly age: number };
 
-/** What is stored may be any JSON that somebody put there; what is no expiry falls back to the cookie's age. */
-function understand(expiry: unknown, { cookie_age, modification, time_zone }: ExpiryContext): Expiry {
-  const fallback = { age: cookie_age };
+/** What is stored may be any JSON that somebody put there. @returns undefined for what Django fails on */
+function understand(expiry: unknown, { cookie_age, modification, time_zone }: ExpiryContext): Expiry | undefined {
   if (expiry instanceof Date || typeof expiry === 'string') {
     const moment = expiry instanceof Date ? momentOfDate(expiry) : parseIsoDate(expiry, time_zone);
-    return moment !== undefined && isRepresentable(milliseconds(moment)) ? { moment } : fallback;
+    return moment !== undefined && isRepresentable(milliseconds(moment)) ? { moment } : undefined;
   }
+  if (isNothing(expiry)) return { age: cookie_age };
   // Python's True is the int 1.
   const age = expiry === true ? 1 : expiry;
-  // 0, as false and null, stands for the settings' age.
-  if (typeof age !== 'number' || age === 0) return fallback;
-  return isRepresentable((modification + age) * 1000) ? { age } : fallback;
+  if (typeof age !== 'number') return undefined;
+  return isRepresentable((modification + age) * 1000) ? { age } : undefined;
+}
+
+/** Python's `not expiry`, which stands for the settings' age: None, 0, False, and an empty list or dictionary. */
+function isNothing(expiry: unknown): boolean {
+  if (expiry === null || expiry === undefined || expiry === 0 || expiry === false) return true;
+  return typeof expiry === 'object' && Object.keys(expiry).length === 0;
 }
 
 /**
  * Seconds from the last change to the end: whole ones for a stored date, negative once it has passed.
  *
- * What is stored and no expiry (other text, a list, a date beyond the year 9999) counts as nothing stored, where
- * Django raises and answers 500.
+ * SESSION_COOKIE_AGE where what is stored says no end.
  *
  * @param expiry what lies under `_session_expiry`, or a Date
  */
 export function get_expiry_age(expiry: unknown, context: ExpiryContext): number {
-  const understood = understand(expiry, context);
+  const understood = understand(expiry, context) ?? { age: context.cookie_age };
   if ('age' in understood) return understood.age;
   const { moment } = understood;
   const modification = momentOf(context.modification);
@@ -118,7 +112,7 @@ export function get_expiry_age(expiry: unknown, context: ExpiryContext): number 
 
 /** The moment of the end, which goes into the row; microseconds are dropped. Agrees with `get_expiry_age`. */
 export function get_expiry_date(expiry: unknown, context: ExpiryContext): Date {
-  const understood = understand(expiry, context);
+  const understood = understand(expiry, context) ?? { age: context.cookie_age };
   if ('moment' in understood) return new Date(milliseconds(understood.moment));
   return new Date(milliseconds(momentOf(context.modification + understood.age)));
 }
@@ -126,10 +120,13 @@ export function get_expiry_date(expiry: unknown, context: ExpiryContext): Date {
 /**
  * Whether the cookie ends with the browser: as stored, otherwise as SESSION_EXPIRE_AT_BROWSER_CLOSE says.
  * Python's `expiry == 0` also holds for False.
+ *
+ * What is stored and no expiry (text that is no date, a list, a date beyond the year 9999) is treated as 0, where Django
+ * raises and answers 500: nobody knows how long the session was to last, so it is not kept longer than the browser.
  */
-export function get_expire_at_browser_close(expiry: unknown, setting: boolean): boolean {
+export function get_expire_at_browser_close(expiry: unknown, setting: boolean, context: ExpiryContext): boolean {
   if (expiry === null || expiry === undefined) return setting;
-  return expiry === 0 || expiry === false;
+  return expiry === 0 || expiry === false || understand(expiry, context) === undefined;
 }
 
 /**

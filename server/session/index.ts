@@ -8,5 +8,7 @@ export { withItemAccess } from './item_access.js';
 export { new_session_key, valid_session_key } from './key.js';
 export { type SessionsOptions, sessions } from './middleware.js';
 export type { JoinedWrite, NewKeyOptions } from './new_key.js';
-export { Session, type SessionOptions } from './session.js';
+export type { SessionOptions } from './options.js';
+export { commitSession } from './response.js';
+export { Session } from './session.js';
 export type { Companion, SessionChange, SessionRecord, SessionStore } from './store.js';

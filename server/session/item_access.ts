@@ -1,33 +1,60 @@
 /** `session['cart'] = […]`, `'cart' in session`, `delete session['cart']`: item access as in Django's manual. */
-import { ValueError } from '../errors.js';
+import { SuspiciousOperation } from '../errors.js';
+import { SessionDictionary, SHOWN } from './dictionary.js';
+import { meant } from './misspelling.js';
 import { Session } from './session.js';
 
 /** The only fields that Django lets a view assign. */
-const ASSIGNABLE = new Set<string | symbol>(['modified', 'accessed']);
+const ASSIGNABLE: ReadonlySet<string> = new Set(['modified', 'accessed']);
 
-/**
- * Whether a name belongs to the session itself: its methods, its properties, those of every object, and `then`, which
- * `await` looks for in everything it is given.
- */
-const isOwnName = (name: string): boolean => ASSIGNABLE.has(name) || name in Session.prototype || name === 'then';
+/** What belongs to the session itself: its methods and properties by their names. Everything else is a key. */
+const OWN: ReadonlySet<string> = new Set([
+  ...ASSIGNABLE,
+  ...[SessionDictionary.prototype, Session.prototype]
+    .flatMap((prototype) => Object.getOwnPropertyNames(prototype))
+    .filter((name) => name !== 'constructor'),
+]);
 
-function refuse(name: string, deed: string): never {
+/** What `await` looks for in everything it is given: asking the session would be an access, and no key is a promise. */
+const THEN = 'then';
+
+/** Whether a name is JavaScript's: one that every object has (`__proto__`, `constructor`, `toString` …), or `then`. */
+const isInherited = (name: string): boolean => name in Object.prototype || name === THEN;
+
+function refuse(name: string, deed: 'set' | 'remove'): never {
   const key = JSON.stringify(name);
-  throw new ValueError(`session[${key}] is the session's own; to ${deed} the key ${key} call session.${deed}(${key}).`);
+  const whose = isInherited(name) ? "JavaScript's own" : "the session's own";
+  throw new SuspiciousOperation(
+    `session[${key}] is ${whose}; to ${deed} the key ${key} call session.${deed}(${deed === 'set' ? `${key}, value` : key}).`,
+  );
+}
+
+/** A key that is nearly `modified` and set to true or false is a slip of the pen; other values are data. */
+function refuseMisspelling(name: string, value: unknown): void {
+  const right = typeof value === 'boolean' ? meant(name) : undefined;
+  if (right === undefined) return;
+  const key = JSON.stringify(name);
+  throw new SuspiciousOperation(
+    `session[${key}] is nearly session.${right}. If that was meant, write session.${right}; to set the key ${key} call session.set(${key}, ${value}).`,
+  );
 }
 
 /** One for all sessions: made anew for each request, it and its functions were garbage of every request. */
 const ITEM_ACCESS: ProxyHandler<Session> = {
   get(target, name) {
-    if (typeof name === 'string' && !isOwnName(name)) return target.has_key(name) ? target.get(name) : undefined;
+    if (typeof name === 'string' && !OWN.has(name)) {
+      return name !== THEN && target.has_key(name) ? target.get(name) : undefined;
+    }
     const member: unknown = Reflect.get(target, name, target);
-    // The private fields are the target's, so its methods run on it, not on the proxy.
+    // The private fields are the target's, so its methods run on it, not on the proxy. Bound anew at each access: what
+    // somebody writes onto such a function is on no other session's.
     return typeof member === 'function' ? member.bind(target) : member;
   },
   set(target, name, value) {
-    if (ASSIGNABLE.has(name)) return Reflect.set(target, name, value, target);
     if (typeof name === 'symbol') return false;
-    if (isOwnName(name)) refuse(name, 'set');
+    if (ASSIGNABLE.has(name)) return Reflect.set(target, name, value, target);
+    if (OWN.has(name) || isInherited(name)) refuse(name, 'set');
+    refuseMisspelling(name, value);
     target.set(name, value);
     return true;
   },
@@ -36,19 +63,38 @@ const ITEM_ACCESS: ProxyHandler<Session> = {
   },
   deleteProperty(target, name) {
     if (typeof name === 'symbol') return false;
-    if (isOwnName(name)) refuse(name, 'remove');
+    if (OWN.has(name) || isInherited(name)) refuse(name, 'remove');
     target.remove(name);
     return true;
   },
+  // What a dictionary enumerates: its keys, but for secrets, and for those that do not read as their values.
+  ownKeys(target) {
+    return target[SHOWN]()
+      .map(([key]) => key)
+      .filter((key) => !OWN.has(key) && key !== THEN);
+  },
+  getOwnPropertyDescriptor(target, name) {
+    if (typeof name === 'symbol' || OWN.has(name) || !target.has_key(name)) return undefined;
+    return { value: target.get(name), writable: true, enumerable: true, configurable: true };
+  },
   defineProperty() {
+    return false;
+  },
+  setPrototypeOf() {
+    return false;
+  },
+  preventExtensions() {
     return false;
   },
 };
 
 /**
- * The same session, whose unknown names are its keys. A name of the session's own (`save`, `keys`, `toString` …) is
- * read as that and refused as a key with a sentence: overwriting a method would break the request; `get`, `set` and
- * `remove` take any key.
+ * The same session, whose unknown names are its keys. A name of the session's own (`save`, `keys` …) is read as that. Such
+ * a name, one that every object has, or one that is nearly `modified` is refused as a key with a sentence, and 400, since
+ * it may come from a visitor; `get`, `set` and `remove` take any key.
+ *
+ * `Object.keys`, `{...session}` and `for … in` give the keys, `JSON.stringify` and `console.log` the dictionary, all
+ * without `_auth_user_hash` and `_csrftoken`.
  */
 export function withItemAccess(session: Session): Session {
   return new Proxy(session, ITEM_ACCESS);

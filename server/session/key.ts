@@ -26,3 +26,6 @@ export function valid_session_key(value: string | undefined | null): string | nu
 export function new_session_key(): string {
   return get_random_string(KEY_LENGTH, KEY_CHARACTERS);
 }
+
+/** PostgreSQL's text holds every character but NUL, so no row can have such a key. */
+export const isStorable = (session_key: string): boolean => !session_key.includes('\0');

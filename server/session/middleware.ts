@@ -1,18 +1,19 @@
 /** The session middleware: cookie → session before the handler, session → row and cookie after it. */
+import { STATUS_CODES } from 'node:http';
 import type Koa from 'koa';
 import { type Clock, systemClock } from '../clock.js';
-import { SessionInterrupted, UpdateError } from '../errors.js';
-import { installCookies } from '../http/cookies.js';
-import { http_date } from '../http/http_date.js';
-import { patch_vary_headers } from '../http/vary.js';
+import { ImproperlyConfigured } from '../errors.js';
+import type { Application } from '../http/application.js';
+import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import type { Logger } from '../ops/logger.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
-import { mayDeleteDeadCookie } from './dead_cookie.js';
 import type { SessionEvent } from './events.js';
 import { withItemAccess } from './item_access.js';
-import { Session } from './session.js';
+import { RequestSession, SessionResponse, sessionResponseOf, setSessionResponse } from './response.js';
+import type { Session } from './session.js';
 import type { SessionStore } from './store.js';
+import { warnUnsaved } from './unsaved.js';
 import { VerifiedTexts } from './verified.js';
 
 declare module 'koa' {
@@ -30,10 +31,15 @@ export interface SessionsOptions {
   readonly store: SessionStore;
   readonly now?: Clock;
   readonly new_session_key?: () => string;
-  /** Hears of rows whose signature is wrong; never gets a key or a value. */
+  /** Hears of rows whose signature is wrong or that cannot be read; never gets a key or a value. */
   readonly logger?: Pick<Logger, 'warn'>;
   /** A name for a session's key that `logger` may have: a keyed hash of it. */
   readonly session_hash?: (session_key: string) => string;
+  /**
+   * Tell `logger` when a list or dictionary in the session was changed in place and nothing saved it. True unless the
+   * application's `env` is production (NODE_ENV, where Koa looks).
+   */
+  readonly warn_unsaved?: boolean;
   /** Told what happens to sessions, for counters. */
   readonly observe?: (event: SessionEvent) => void;
 }
@@ -42,13 +48,17 @@ export interface SessionsOptions {
  * Give every request `ctx.request.session` and keep what became of it
  * (django.contrib.sessions.middleware.SessionMiddleware, as of Django 6.0).
  *
- * Mount it once, outside everything that uses the session. A response of 5xx saves nothing. What a handler throws is
- * passed on with the session saved and its cookie in the error's headers when its status is below 500.
+ * Mount it outside everything that uses the session: once, or with several cookie names on one site, also in
+ * applications that are mounted in others. A response of 5xx saves nothing. What a handler throws is
+ * passed on as it is; when its status is below 500 the session is saved, and its cookie is sent whoever answers.
  */
-export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
+export function sessions(app: Application, options: SessionsOptions): Koa.Middleware {
   const { settings, store, logger, session_hash, observe, now = systemClock } = options;
-  installCookies(app, { settings, now });
-  installDelegate(app);
+  const { warn_unsaved = app.env !== 'production' } = options;
+  const cookies = { settings, now };
+  refuseSecond(app, { settings, store });
+  installCookies(app, cookies);
+  installDelegate(app.context);
   const codec = new SessionCodec(store.key_salt === undefined ? settings : withSalt(settings, store.key_salt), {
     now,
     onSuspicious: (message, session_key) => {
@@ -61,108 +71,115 @@ export function sessions(app: Koa, options: SessionsOptions): Koa.Middleware {
   const rest = options.new_session_key === undefined ? {} : { new_session_key: options.new_session_key };
   // One object for all requests, and no promise where nothing is waited for: most pages have no session to load or save.
   const shared = { store, codec, verified, settings, now, observe, ...rest };
+  const answering = { settings, store, now, warn: warningTo(logger) };
 
-  return async function sessions(ctx, next) {
-    const session = new Session(shared, ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME));
+  async function withSession(ctx: Koa.Context, next: Koa.Next): Promise<void> {
+    enterCookieScope(ctx, cookies);
+    const session = new RequestSession(ctx, shared, ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME));
+    const response = new SessionResponse(ctx, session, answering);
+    setSessionResponse(ctx, response);
     ctx.request.session = withItemAccess(session);
     if (session.session_key !== null) await session.load();
     try {
       await next();
     } catch (error) {
-      await finishFailed(ctx, session, options, error);
+      await response.fail(statusOfError(error));
       throw error;
     }
-    if (needsFinish(ctx, session, settings)) await finish(ctx, session, options);
+    const finishing = response.finish();
+    if (finishing !== undefined) await finishing;
+    if (warn_unsaved && ctx.res !== undefined && ctx.res.statusCode < 500) warnUnsaved(session, logger);
+  }
+
+  return function sessions(ctx, next) {
+    const outer = sessionResponseOf(ctx);
+    if (outer === undefined && (ctx.app as object) === app) return withSession(ctx, next);
+    // Mounted twice: the one around this one does it. Of two applications that is found out only here.
+    if (outer !== undefined && isSameSession(outer.options, answering)) return next();
+    return inside(ctx, outer, () => withSession(ctx, next));
   };
 }
 
-/** Whether the response depends on the session, or the other way round. */
-function needsFinish(ctx: Koa.Context, session: Session, settings: Settings): boolean {
-  if (session.accessed || session.modified || settings.SESSION_SAVE_EVERY_REQUEST) return true;
-  return session.is_empty() && ctx.request.COOKIES.has(settings.SESSION_COOKIE_NAME);
+/** What makes two sessions one: the same cookie, and the same place and keys behind it. */
+type Identity = Pick<SessionsOptions, 'settings' | 'store'>;
+
+/**
+ * Whether both are the same session.
+ * @throws ImproperlyConfigured when they share the cookie's name alone: one would overwrite the other's cookie
+ */
+function isSameSession(one: Identity, other: Identity): boolean {
+  const { SESSION_COOKIE_NAME } = one.settings;
+  if (SESSION_COOKIE_NAME !== other.settings.SESSION_COOKIE_NAME) return false;
+  const { store } = one;
+  const sameStore = store === other.store || (store.database !== undefined && store.database === other.store.database);
+  if (sameStore && one.settings.SECRET_KEY === other.settings.SECRET_KEY) return true;
+  throw new ImproperlyConfigured(
+    `Two sessions() have the cookie ${SESSION_COOKIE_NAME}, with different stores or keys. Mount one of them, or give one another SESSION_COOKIE_NAME.`,
+  );
+}
+
+const mounted = new WeakMap<Application, Identity[]>();
+
+/** @throws ImproperlyConfigured at start, where one application has two such sessions */
+function refuseSecond(app: Application, identity: Identity): void {
+  const others = mounted.get(app) ?? [];
+  for (const other of others) isSameSession(identity, other);
+  mounted.set(app, [...others, identity]);
+}
+
+/** A session inside another application, or inside another session, which is the request's again afterwards. */
+async function inside(ctx: Koa.Context, outer: SessionResponse | undefined, run: () => Promise<void>): Promise<void> {
+  installDelegate(ctx.app.context);
+  // Another library's ctx.session, of the application around this one.
+  const foreign = Object.getOwnPropertyDescriptor(ctx.app.context, 'session')?.get !== DELEGATE.get;
+  if (foreign) Object.defineProperty(ctx, 'session', DELEGATE);
+  const cookies = cookieScope(ctx);
+  const { session } = ctx.request;
+  try {
+    await run();
+  } finally {
+    if (foreign) delete (ctx as { session?: unknown }).session;
+    if (outer !== undefined) {
+      setSessionResponse(ctx, outer);
+      ctx.request.session = session;
+      enterCookieScope(ctx, cookies);
+    }
+  }
+}
+
+/** Where there is no logger, the process is warned, once. */
+function warningTo(logger: SessionsOptions['logger']): (message: string) => void {
+  if (logger !== undefined) return (message) => logger.warn({ logger: 'koa-django-session' }, message);
+  let warned = false;
+  return (message) => {
+    if (warned) return;
+    warned = true;
+    process.emitWarning(message, { code: 'KOA_DJANGO_SESSION' });
+  };
 }
 
 const withSalt = (settings: Settings, key_salt: string): Settings => ({ ...settings, SESSION_KEY_SALT: key_salt });
 
-function installDelegate(app: Koa): void {
-  if (Object.hasOwn(app.context, 'session')) return;
-  Object.defineProperty(app.context, 'session', {
-    configurable: true,
-    get(this: Koa.Context) {
-      return this.request.session;
-    },
-  });
+const DELEGATE = {
+  configurable: true,
+  get(this: Koa.Context): Session {
+    return this.request.session;
+  },
+};
+
+/** `ctx.session`, unless another library's stands there: then ours is `ctx.request.session` alone. */
+function installDelegate(context: object): void {
+  if (!Object.hasOwn(context, 'session')) Object.defineProperty(context, 'session', DELEGATE);
 }
 
-/** SessionMiddleware.process_response. */
-async function finish(ctx: Koa.Context, session: Session, options: SessionsOptions): Promise<void> {
-  const { settings, now = systemClock } = options;
-  const name = settings.SESSION_COOKIE_NAME;
-  if (ctx.request.COOKIES.has(name) && session.is_empty()) {
-    if (!session.is_missing() || mayDeleteDeadCookie(ctx)) {
-      ctx.response.delete_cookie(name, {
-        path: settings.SESSION_COOKIE_PATH,
-        domain: settings.SESSION_COOKIE_DOMAIN,
-        samesite: settings.SESSION_COOKIE_SAMESITE,
-      });
-    }
-    patch_vary_headers(ctx, 'Cookie');
-    return;
-  }
-  // Read before saving: a save is an access of its own, which says nothing about the response.
-  if (session.accessed) patch_vary_headers(ctx, 'Cookie');
-  const wanted = session.modified || settings.SESSION_SAVE_EVERY_REQUEST;
-  if (!wanted || session.is_empty()) return;
-  const saves = ctx.response.status < 500;
-  const written = session.already_written(saves);
-  if (!saves && written === null) return;
-  const { SESSION_SAVE_UNCHANGED_AFTER } = settings;
-  if (SESSION_SAVE_UNCHANGED_AFTER > 0 && session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER)) return;
-
-  const { max_age } = written ?? (await save(session));
-  if (session.session_key === null) return;
-  // Written out: with a spread, these objects and what they refer to were measured to grow old, every one of them.
-  ctx.response.set_cookie(name, session.session_key, {
-    path: settings.SESSION_COOKIE_PATH,
-    domain: settings.SESSION_COOKIE_DOMAIN,
-    samesite: settings.SESSION_COOKIE_SAMESITE,
-    max_age,
-    expires: max_age === null ? null : http_date(now() + max_age),
-    secure: settings.SESSION_COOKIE_SECURE,
-    httponly: settings.SESSION_COOKIE_HTTPONLY,
-  });
-  patch_vary_headers(ctx, 'Cookie');
-}
-
-async function save(session: Session): ReturnType<Session['save']> {
+/** The status that Koa answers an error with (lib/context.js, onerror): 500 unless the error says another. */
+function statusOfError(error: unknown): number {
   try {
-    return await session.save();
-  } catch (error) {
-    if (!(error instanceof UpdateError)) throw error;
-    throw new SessionInterrupted(
-      "The request's session was deleted before the request completed. The user may have logged out in a concurrent request, for example.",
-      { cause: error },
-    );
+    const { status, statusCode } = Object(error) as Record<string, unknown>;
+    const given = status || statusCode;
+    return typeof given === 'number' && STATUS_CODES[given] !== undefined ? given : 500;
+  } catch {
+    // A getter of the application's error that throws.
+    return 500;
   }
-}
-
-/** Koa drops the response's headers when something is thrown and takes those of the error (koa, lib/context.js). */
-async function finishFailed(
-  ctx: Koa.Context,
-  session: Session,
-  options: SessionsOptions,
-  error: unknown,
-): Promise<void> {
-  if (typeof error !== 'object' || error === null) return;
-  const thrown: { status?: unknown; headers?: Record<string, string | string[]> } = error;
-  if (typeof thrown.status !== 'number' || thrown.status < 400 || thrown.status >= 500) return;
-  ctx.status = thrown.status;
-  await finish(ctx, session, options);
-  const { 'set-cookie': cookies, vary } = ctx.response.headers;
-  if (cookies === undefined && vary === undefined) return;
-  thrown.headers = {
-    ...thrown.headers,
-    ...(cookies === undefined ? {} : { 'Set-Cookie': cookies as string[] }),
-    ...(vary === undefined ? {} : { Vary: vary as string }),
-  };
 }

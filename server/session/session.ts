@@ -1,46 +1,19 @@
 /** `request.session`: a dictionary with a row behind it (django.contrib.sessions.backends.base and .db). */
 import { type Clock, systemClock } from '../clock.js';
 import { UpdateError, ValueError } from '../errors.js';
-import type { Settings } from '../settings.js';
 import { print_json } from '../signing/python_json.js';
-import { type Change, changeTo, type SavedExpiry } from './change.js';
-import type { SessionCodec } from './codec.js';
-import { type DictionarySettings, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
+import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
+import { Unreadable } from './codec.js';
+import { DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
-import type { SessionEvent } from './events.js';
-import { FreshDictionary } from './fresh_dictionary.js';
-import { new_session_key, valid_session_key } from './key.js';
+import { isStorable, new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
+import type { Misspelling } from './misspelling.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
-import type { Companion, SessionRecord, SessionStore } from './store.js';
-import type { VerifiedTexts } from './verified.js';
-
-export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
-
-export interface SessionOptions {
-  readonly store: SessionStore;
-  readonly codec: SessionCodec;
-  /** Texts that were verified before, shared by all sessions of the codec. */
-  readonly verified?: VerifiedTexts;
-  readonly settings: SessionSettings;
-  /** The cookie's value; fewer than 8 characters, or what no row can have as its key, counts as none. */
-  readonly session_key?: string | null | undefined;
-  readonly now?: Clock;
-  readonly new_session_key?: () => string;
-  /** Told what happens to the session. */
-  readonly observe?: ((event: SessionEvent) => void) | undefined;
-}
-
-/** What the store had when this session last read or wrote its row. */
-interface Baseline {
-  readonly session_data: string;
-  readonly texts: MemberTexts;
-  /** What this session wrote with it; undefined for what was read. */
-  readonly written: SavedExpiry | undefined;
-}
-
-/** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
-type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
+import type { SessionOptions } from './options.js';
+import { type Baseline, type Loaded, readRow, theirsOf } from './row.js';
+import type { Companion, SessionRecord } from './store.js';
+import { CHANGED_INSIDE } from './unsaved.js';
 
 /**
  * One visitor's session. The dictionary's methods are synchronous once `load` has settled; what touches the store
@@ -50,6 +23,7 @@ type Loaded = { readonly session_data: string | null } | { readonly error: unkno
 export class Session extends SessionDictionary {
   /** Item access, where item_access.ts wraps the session as the middleware does. */
   [key: string]: unknown;
+  [misspelling: Misspelling]: never;
   readonly #options: SessionOptions;
   readonly #now: Clock;
   #session_key: string | null;
@@ -58,6 +32,8 @@ export class Session extends SessionDictionary {
   #document: Document | undefined;
   /** Absent while no row of this session is known. */
   #baseline: Baseline | undefined;
+  /** Whether the row has a good signature and cannot be read here: it stays as it is, and is no row of this session. */
+  #isUnreadable = false;
   /** Whether this request drew the key, so that nobody knows it until the answer tells. */
   #hasNewKey = false;
 
@@ -72,6 +48,15 @@ export class Session extends SessionDictionary {
   /** The key in cookie and row; null while there is none. Shows the cookie's value until the first access. */
   get session_key(): string | null {
     return this.#session_key;
+  }
+
+  /**
+   * Whether the row under this key is Django's alone: signed with our key, and larger, deeper or of another kind than we
+   * read. The session is empty then, and whatever is written goes into a row of its own under a new key.
+   */
+  get hasUnreadableRow(): boolean {
+    this.#document ??= this.#open();
+    return this.#isUnreadable;
   }
 
   /** Whether there is neither a key nor a value. */
@@ -93,7 +78,7 @@ export class Session extends SessionDictionary {
     }
   }
 
-  protected override get document(): Document {
+  protected override get [DOCUMENT](): Document {
     this.accessed = true;
     this.#document ??= this.#open();
     return this.#document;
@@ -104,7 +89,14 @@ export class Session extends SessionDictionary {
     return this.#loaded !== undefined && 'session_data' in this.#loaded && this.#loaded.session_data === null;
   }
 
-  /** First access: a missing or expired row drops the key; a broken one is empty and keeps it. */
+  protected override [IS_GONE](): boolean {
+    return this.#document === undefined && this.is_missing();
+  }
+
+  /**
+   * First access: a missing or expired row drops the key; one with a wrong signature is empty and keeps it, as in Django.
+   * One that cannot be read keeps it until something is written, so that looking alone takes no cookie of Django's away.
+   */
   #open(): Document {
     if (this.#session_key === null) return Document.empty();
     if (this.#loaded === undefined) throw new ValueError('Call `await session.load()` before using the session.');
@@ -119,6 +111,10 @@ export class Session extends SessionDictionary {
 
   #adopt(session_data: string): Document {
     const texts = this.#read(session_data);
+    if (texts instanceof Unreadable) {
+      this.#isUnreadable = true;
+      return Document.empty();
+    }
     this.#baseline = { session_data, texts, written: undefined };
     return Document.fromTexts(texts);
   }
@@ -126,13 +122,15 @@ export class Session extends SessionDictionary {
   /** Remove everything at once. The row stays; the empty dictionary is saved into it. */
   clear(): void {
     // Opened first, so that a save knows which text it replaces.
-    this.#document = this.document.size > 0 ? Document.empty() : this.document;
+    this.#document = this[DOCUMENT].size > 0 ? Document.empty() : this[DOCUMENT];
     this.modified = true;
   }
 
-  /** Whether a row has this key, expired or not. */
-  async exists(session_key: string): Promise<boolean> {
-    return isStorable(session_key) && (await this.#options.store.exists(session_key));
+  /** Whether a row has this key, expired or not; null and undefined are no key. */
+  async exists(session_key: string | null | undefined): Promise<boolean> {
+    return (
+      typeof session_key === 'string' && isStorable(session_key) && (await this.#options.store.exists(session_key))
+    );
   }
 
   /** Take a new key and add its row, with what the dictionary holds if it was in use. A former row stays. */
@@ -145,17 +143,18 @@ export class Session extends SessionDictionary {
   }
 
   /**
-   * Write the row and return the expiry written. Without a key, creates one.
+   * Write the row and return the expiry written. Without a key, or with one whose row cannot be read, creates one.
    *
    * @param must_create add the row under this session's key, and fail if there is one
-   * @throws UpdateError when the row is gone (a logout, an expiry): it is not brought back
+   * @throws UpdateError when the row is gone (a logout, an expiry): it is not brought back; also when somebody else wrote
+   *   meanwhile what cannot be read here: there is nothing to join, and a copy could bring back a login that they ended
    * @throws CreateError when `must_create` is set and the key is taken
    */
   async save(must_create = false): Promise<SavedExpiry> {
     if (must_create) this.#document ??= Document.empty();
-    const { document } = this;
+    const document = this[DOCUMENT];
     const session_key = this.#session_key;
-    if (session_key === null) return this.create();
+    if (session_key === null || (this.#isUnreadable && !must_create)) return this.create();
     const base = this.#baseline;
     if (must_create || base === undefined) return this.#insert(session_key);
 
@@ -179,7 +178,7 @@ export class Session extends SessionDictionary {
    * written itself, since the visitor is to get that row's cookie.
    */
   was_saved_within(seconds: number): boolean {
-    const { document } = this;
+    const document = this[DOCUMENT];
     const base = this.#baseline;
     // An empty one may be a text that could not be verified: nothing in it is to be believed.
     if (base === undefined || base.written !== undefined || base.texts.size === 0) return false;
@@ -198,7 +197,7 @@ export class Session extends SessionDictionary {
   already_written(saves: boolean): SavedExpiry | null {
     const base = this.#baseline;
     if (base?.written === undefined) return null;
-    const isEnough = saves ? sameTexts(this.document.texts(), base.texts) : this.#hasNewKey;
+    const isEnough = saves ? sameTexts(this[DOCUMENT].texts(), base.texts) : this.#hasNewKey;
     return isEnough ? base.written : null;
   }
 
@@ -212,7 +211,7 @@ export class Session extends SessionDictionary {
    * @throws StoreUnavailable when `change` keeps others waiting for more than 4 seconds (engine db)
    */
   async atomic<T>(change: (fresh: SessionDictionary) => T | Promise<T>): Promise<T> {
-    const mine = this.document.texts();
+    const mine = this[DOCUMENT].texts();
     const session_key = this.#session_key;
     const base = this.#baseline;
     if (session_key === null || base === undefined) {
@@ -240,14 +239,14 @@ export class Session extends SessionDictionary {
    * @throws UpdateError when the old row is gone: a logout elsewhere is final
    */
   async cycle_key({ values = [], forget = false, joined }: NewKeyOptions = {}): Promise<void> {
-    const held = this.document.texts();
+    const held = this[DOCUMENT].texts();
     const added = Document.fromPairs(pairsOf(values));
     const mine = new Map([...(forget ? [] : held), ...added.texts()]);
     const companion = await companionOf(joined, this.#options.store);
     const isMerged = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
     // Only now, so that a failure leaves the dictionary as it was. Otherwise a later save would log the old key in.
     if (forget) this.#document = added;
-    else if (!isMerged) for (const key of added.keys()) this.document.set(key, added.get(key));
+    else if (!isMerged) for (const key of added.keys()) this[DOCUMENT].set(key, added.get(key));
     this.modified = true;
   }
 
@@ -267,7 +266,7 @@ export class Session extends SessionDictionary {
     let written: Change | undefined;
     const change = async (session_data: string): Promise<SessionRecord> => {
       const isMine = forget || session_data === base.session_data;
-      written = this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#read(session_data)));
+      written = this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
       return { session_key, ...written };
     };
     const cycled = this.#options.store.cycle(old_key, change, companion);
@@ -285,16 +284,27 @@ export class Session extends SessionDictionary {
     return isMerged;
   }
 
-  /** Forget everything: the data, the row and the key. Done at logout. */
-  async flush(): Promise<void> {
-    const session_key = this.#session_key;
+  /**
+   * Forget everything: the data, the row and the key. Done at logout, which is final: so the row goes also when it cannot
+   * be read here, or a copy of the cookie would still be logged in at Django. Data and key are gone at once, the row when
+   * this resolves; when it rejects, the key is there again.
+   * @param keep_row as if the row had been gone already: it stays, and a page's own request leaves the cookie
+   */
+  async flush({ keep_row = false }: { readonly keep_row?: boolean } = {}): Promise<void> {
+    const [session_key, base] = [this.#session_key, this.#baseline];
     this.#document = Document.empty();
     this.accessed = true;
     this.modified = true;
-    if (session_key !== null) await this.#options.store.delete(session_key);
     this.#session_key = null;
     this.#baseline = undefined;
-    this.#loaded = undefined;
+    this.#isUnreadable = false;
+    this.#loaded = keep_row ? { session_data: null } : undefined;
+    try {
+      if (session_key !== null && !keep_row) await this.#options.store.delete(session_key);
+    } catch (error) {
+      [this.#session_key, this.#baseline] = [session_key, base];
+      throw error;
+    }
   }
 
   /** Remove a row, this session's own without an argument; the dictionary stays as it is. */
@@ -314,20 +324,27 @@ export class Session extends SessionDictionary {
     return this.#options.codec.encode(print_json(new Map(pairsOf(session_dict))));
   }
 
-  /** `session_data` → its dictionary; empty when the signature is wrong or the payload is no dictionary. */
+  /** `session_data` → its dictionary; empty when the signature is wrong or the payload cannot be read. */
   decode(session_data: string): Map<string, unknown> {
-    const document = Document.fromTexts(this.#read(session_data));
+    const texts = this.#read(session_data);
+    const document = texts instanceof Unreadable ? Document.empty() : Document.fromTexts(texts);
     return new Map(document.keys().map((key) => [key, document.get(key)]));
   }
 
-  #read(session_data: string): MemberTexts {
-    const { verified, codec } = this.#options;
-    return (
-      verified?.read(session_data, this.#session_key) ?? codec.members(session_data, this.#session_key) ?? new Map()
-    );
+  #read(session_data: string): MemberTexts | Unreadable {
+    return readRow(session_data, this.#session_key, this.#options);
   }
 
-  async #insert(session_key: string, texts = this.document.texts(), companion?: Companion): Promise<SavedExpiry> {
+  #theirs(session_data: string): MemberTexts {
+    return theirsOf(this.#read(session_data));
+  }
+
+  /** The keys of lists and dictionaries that were changed inside since the row was last read or written. */
+  [CHANGED_INSIDE](): string[] {
+    return this.#baseline === undefined ? [] : (this.#document?.changedInside(this.#baseline.texts) ?? []);
+  }
+
+  async #insert(session_key: string, texts = this[DOCUMENT].texts(), companion?: Companion): Promise<SavedExpiry> {
     const change = this.#change(texts);
     await this.#options.store.create({ session_key, ...change }, companion);
     return this.#wrote(session_key, change);
@@ -337,7 +354,7 @@ export class Session extends SessionDictionary {
   async #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>): Promise<Change> {
     let written: Change | undefined;
     const modified = this.#options.store.modify(session_key, async (session_data) => {
-      written = await change(this.#read(session_data));
+      written = await change(this.#theirs(session_data));
       return written;
     });
     await this.#noted(modified);
@@ -346,13 +363,11 @@ export class Session extends SessionDictionary {
   }
 
   /** Tells of an interruption, wherever in a request it is met. */
-  async #noted(work: Promise<void>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
+  #noted(work: Promise<void>): Promise<void> {
+    return work.catch((error: unknown) => {
       if (error instanceof UpdateError) this.#options.observe?.('interrupted');
       throw error;
-    }
+    });
   }
 
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {
@@ -362,17 +377,17 @@ export class Session extends SessionDictionary {
   }
 
   #change(texts: MemberTexts): Change {
-    return changeTo(texts, this.#options.codec, this.#options.settings, this.#now);
+    const { codec, settings } = this.#options;
+    return changeOf(texts, codec, settings, this.#now);
   }
 
-  #wrote(session_key: string, { session_data, texts, expire_date, max_age }: Change): SavedExpiry {
+  #wrote(session_key: string, { session_data, texts, expire_date, max_age, hasBadExpiry }: Change): SavedExpiry {
+    if (hasBadExpiry) this.#options.codec.report(BAD_EXPIRY, session_key);
     this.#session_key = this.#options.store.text_is_key === true ? session_data : session_key;
     const written = { expire_date, max_age };
     this.#baseline = { session_data, texts, written };
+    this.#isUnreadable = false;
     this.#options.observe?.('save');
     return written;
   }
 }
-
-/** PostgreSQL's text holds every character but NUL, so no row can have such a key. */
-const isStorable = (session_key: string): boolean => !session_key.includes('\0');

@@ -1,5 +1,5 @@
 /** Remembers what verified texts hold, so that a text that is read again is not verified and unpacked again. */
-import type { SessionCodec } from './codec.js';
+import { type SessionCodec, Unreadable } from './codec.js';
 import type { MemberTexts } from './document.js';
 
 /** The signature's end: enough to find an entry by, and little to hash. */
@@ -17,7 +17,7 @@ const SPARED = 100;
 
 interface Entry {
   readonly session_data: string;
-  readonly texts: MemberTexts;
+  readonly texts: MemberTexts | Unreadable;
   readonly bytes: number;
   /** Whether it was read since it last came to the end of those that are forgotten first. */
   used: boolean;
@@ -43,8 +43,8 @@ export class VerifiedTexts {
     this.#most = most;
   }
 
-  /** The members of session_data; empty when its signature is wrong, as SessionCodec.decode. Not to be changed. */
-  read(session_data: string, session_key: string | null = null): MemberTexts {
+  /** As SessionCodec.members, and empty when the signature is wrong. Not to be changed. */
+  read(session_data: string, session_key: string | null = null): MemberTexts | Unreadable {
     const tail = session_data.slice(-TAIL);
     const known = this.#entries.get(tail);
     if (known?.session_data === session_data) {
@@ -58,9 +58,10 @@ export class VerifiedTexts {
     return texts;
   }
 
-  #keep(tail: string, session_data: string, texts: MemberTexts): void {
+  #keep(tail: string, session_data: string, texts: MemberTexts | Unreadable): void {
     let bytes = ENTRY + session_data.length;
-    for (const [key, text] of texts) bytes += MEMBER + key.length + text.length;
+    // That a text cannot be read is remembered, too: finding it out anew may mean inflating SESSION_MAX_BYTES.
+    if (!(texts instanceof Unreadable)) for (const [key, text] of texts) bytes += MEMBER + key.length + text.length;
     // One large session is not worth many small ones.
     if (bytes > this.#most / 32) return;
     this.#forget(tail);

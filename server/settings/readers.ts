@@ -80,6 +80,36 @@ export function sameSite(value: unknown): SameSite | undefined {
   return ({ lax: 'Lax', strict: 'Strict', none: 'None' } as const)[word];
 }
 
+/** `cookie`, or Django's path of that class, `django.….cookie.CookieStorage` → that path. */
+export function dottedPath(
+  module: string,
+  names: readonly string[],
+  suffix: string,
+): (value: unknown) => string | undefined {
+  const paths = new Map<unknown, string>();
+  for (const name of names) {
+    const path = `${module}.${name}.${name.charAt(0).toUpperCase()}${name.slice(1)}${suffix}`;
+    paths.set(name, path).set(path, path);
+  }
+  return (value) => paths.get(value);
+}
+
+/** Level → tag, as an object given in code or its JSON text. */
+export function tags(value: unknown): Readonly<Record<number, string>> | undefined {
+  if (typeof value === 'string') {
+    try {
+      return tags(JSON.parse(value) as unknown);
+    } catch {
+      return undefined;
+    }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const entries = Object.entries(value);
+  return entries.every(([level, tag]) => /^\d{1,9}$/.test(level) && typeof tag === 'string')
+    ? (Object.fromEntries(entries) as Record<number, string>)
+    : undefined;
+}
+
 // RFC 6265bis section 4.1.1: path-value and domain-value exclude control characters and ';'.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
 export const ATTRIBUTE = /^[^\u0000-\u001f\u007f;]+$/;

@@ -7,14 +7,65 @@ const CLOSE_BRACKET = 93;
 const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
 
+/** An array or object that is being filled. */
+class Collection {
+  readonly value: unknown[] | Record<string, unknown>;
+  readonly close: number;
+  /** Of an object: the key whose value comes next. */
+  key = '';
+
+  constructor(opening: number) {
+    this.value = opening === OPEN_BRACKET ? [] : {};
+    this.close = opening === OPEN_BRACKET ? CLOSE_BRACKET : CLOSE_BRACE;
+  }
+
+  add(value: unknown): void {
+    if (Array.isArray(this.value)) this.value.push(value);
+    else if (this.key !== '__proto__') this.value[this.key] = value;
+    // Assigned, it would set the prototype.
+    else Object.defineProperty(this.value, this.key, { value, writable: true, enumerable: true, configurable: true });
+  }
+}
+
 /** Reads value by value what JSON.parse would change or refuse. */
 export class JsonReader extends JsonScanner {
   /** The value that the text is. @throws ValueError */
   whole(): unknown {
     this.skipSpace();
-    const value = this.#value(0);
-    this.skipEnd();
-    return value;
+    // From the outside in. A loop: depth takes no stack.
+    const around: Collection[] = [];
+    for (;;) {
+      const code = this.code();
+      let value: unknown;
+      if (code === OPEN_BRACKET || code === OPEN_BRACE) {
+        const collection = new Collection(code);
+        if (this.open(around.length + 1, collection.close)) {
+          around.push(collection);
+          this.#key(collection);
+          continue;
+        }
+        value = collection.value;
+      } else value = this.#scalar(code);
+      let outer = around.at(-1);
+      outer?.add(value);
+      while (outer !== undefined && !this.next(outer.close)) {
+        around.pop();
+        value = outer.value;
+        outer = around.at(-1);
+        outer?.add(value);
+      }
+      if (outer === undefined) {
+        this.skipEnd();
+        return value;
+      }
+      this.#key(outer);
+    }
+  }
+
+  #key(collection: Collection): void {
+    if (collection.close !== CLOSE_BRACE) return;
+    collection.key = this.#string();
+    this.skipColon();
   }
 
   /** The members of the object that the text is, as texts; null when it is another value. @throws ValueError */
@@ -36,11 +87,8 @@ export class JsonReader extends JsonScanner {
     return members;
   }
 
-  #value(depth: number): unknown {
-    const code = this.code();
+  #scalar(code: number): unknown {
     if (code === QUOTE) return this.#string();
-    if (code === OPEN_BRACKET) return this.#array(depth + 1);
-    if (code === OPEN_BRACE) return this.#object(depth + 1);
     const word = this.skipWord();
     return word === undefined ? this.#number() : word;
   }
@@ -62,26 +110,5 @@ export class JsonReader extends JsonScanner {
       return number === 0 && !/[.eE]/.test(digits) ? 0 : number;
     }
     return /[.eE]/.test(digits) ? number : BigInt(digits);
-  }
-
-  #array(depth: number): unknown[] {
-    const items: unknown[] = [];
-    for (let more = this.open(depth, CLOSE_BRACKET); more; more = this.next(CLOSE_BRACKET)) {
-      items.push(this.#value(depth));
-    }
-    return items;
-  }
-
-  #object(depth: number): object {
-    const members: Record<string, unknown> = {};
-    for (let more = this.open(depth, CLOSE_BRACE); more; more = this.next(CLOSE_BRACE)) {
-      const key = this.#string();
-      this.skipColon();
-      const value = this.#value(depth);
-      if (key !== '__proto__') members[key] = value;
-      // Assigned, it would set the prototype.
-      else Object.defineProperty(members, key, { value, writable: true, enumerable: true, configurable: true });
-    }
-    return members;
   }
 }

@@ -5,10 +5,11 @@
 import { ValueError } from '../errors.js';
 
 /**
- * How deep arrays and objects may lie in one another. Python's own bound is its recursion limit, 1000 by default up to
- * 3.11 and larger since; beyond it Django, too, finds the session unreadable.
+ * How many arrays and objects may lie in one another: more than any Python reads. Measured with the default recursion
+ * limit: 3.11.7 reads 992 levels, 3.12.1 reads 1,497, 3.13.0 reads 9,998. Nothing here recurses by depth, so this bounds
+ * what a handler is given, not the stack.
  */
-export const MAX_DEPTH = 1000;
+export const MAX_DEPTH = 10_000;
 
 const QUOTE = 34;
 const PLUS = 43;
@@ -49,8 +50,8 @@ export const MOST_DIGITS = 4300;
 const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
 const isHex = (code: number): boolean => isDigit(code) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
 
-export const tooDeep = (): ValueError =>
-  new ValueError(`Arrays and objects lie in one another more than ${MAX_DEPTH} deep.`);
+export const tooDeep = (most: number = MAX_DEPTH): ValueError =>
+  new ValueError(`Arrays and objects lie in one another more than ${most} deep.`);
 
 /**
  * A text and a place in it. `skip…` methods go from the first character of something to behind it.
@@ -172,22 +173,36 @@ export class JsonScanner {
 
   /** A value of any kind that lies in `depth` arrays and objects. */
   skipValue(depth: number): void {
-    const code = this.code();
+    // How the arrays and objects around the present place close, from the outside in. A loop: depth takes no stack.
+    const closers: number[] = [];
+    for (;;) {
+      const code = this.code();
+      if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+        const close = code === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET;
+        if (this.open(depth + closers.length + 1, close)) {
+          closers.push(close);
+          if (close === CLOSE_BRACE) this.#skipKey();
+          continue;
+        }
+      } else this.#skipScalar(code);
+      let closer = closers.at(-1);
+      while (closer !== undefined && !this.next(closer)) {
+        closers.pop();
+        closer = closers.at(-1);
+      }
+      if (closer === undefined) return;
+      if (closer === CLOSE_BRACE) this.#skipKey();
+    }
+  }
+
+  #skipScalar(code: number): void {
     if (code === QUOTE) this.skipString();
-    else if (code === OPEN_BRACE || code === OPEN_BRACKET) this.#skipCollection(code === OPEN_BRACE, depth + 1);
     else if (isDigit(code) || this.skipWord() === undefined) this.skipNumber();
   }
 
-  #skipCollection(isObject: boolean, depth: number): void {
-    let more = this.open(depth, isObject ? CLOSE_BRACE : CLOSE_BRACKET);
-    while (more) {
-      if (isObject) {
-        this.skipString();
-        this.skipColon();
-      }
-      this.skipValue(depth);
-      more = this.next(isObject ? CLOSE_BRACE : CLOSE_BRACKET);
-    }
+  #skipKey(): void {
+    this.skipString();
+    this.skipColon();
   }
 
   /** Past an opening bracket, and past the closing one if nothing is between. @returns whether there is something */

@@ -39,9 +39,16 @@ export function unpack_bytes(packed: string, max_bytes: number = DEFAULT_MAX_BYT
     try {
       data = inflate(data, max_bytes);
     } catch (cause) {
-      throw new ValueError(`The payload is no zlib stream, or larger than ${max_bytes} bytes.`, { cause });
+      if (isTooLarge(cause)) throw new ValueError(tooLarge(max_bytes), { cause });
+      throw new ValueError('The payload is no zlib stream.', { cause });
     }
   }
-  if (data.length > max_bytes) throw new ValueError(`The payload is larger than ${max_bytes} bytes.`);
+  if (data.length > max_bytes) throw new ValueError(tooLarge(max_bytes));
   return data;
 }
+
+export const tooLarge = (max_bytes: number): string => `The payload is larger than ${max_bytes} bytes.`;
+
+/** What node:zlib throws beyond maxOutputLength. */
+const isTooLarge = (error: unknown): boolean =>
+  error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';

@@ -20,14 +20,18 @@ import { MAX_DEPTH, tooDeep } from './json_scanner.js';
  * where a large int is meant. A float such as 1.0 is one number with 1 here and prints as `1`.
  *
  * @throws TypeError for what JSON cannot hold: undefined, functions, symbols, Dates and other class instances, cycles
- * @throws ValueError for more than 1000 levels
+ * @param most levels of arrays and objects in one another; what was read is never deeper than the usual bound
+ * @throws ValueError for more levels
  */
-export function print_json(value: unknown): string {
-  return print(value, []);
+export function print_json(value: unknown, most: number = MAX_DEPTH): string {
+  return print(value, [], most);
 }
 
+/** Levels that are printed by recursion, which is faster; what lies deeper is printed by a loop. */
+const RECURSED = 500;
+
 /** `ancestors` are the arrays and objects that `value` lies in. */
-function print(value: unknown, ancestors: object[]): string {
+function print(value: unknown, ancestors: object[], most: number): string {
   switch (typeof value) {
     case 'string':
       return printString(value);
@@ -37,7 +41,7 @@ function print(value: unknown, ancestors: object[]): string {
     case 'bigint':
       return String(value);
     case 'object':
-      return value === null ? 'null' : printCollection(value, ancestors);
+      return value === null ? 'null' : printCollection(value, ancestors, most);
     default:
       throw notPrintable(`A value of type ${typeof value}`);
   }
@@ -49,31 +53,84 @@ function notPrintable(what: string): TypeError {
   );
 }
 
-function printCollection(value: object, ancestors: object[]): string {
-  if (ancestors.length >= MAX_DEPTH) throw ancestors.includes(value) ? cyclic() : tooDeep();
+function printCollection(value: object, ancestors: object[], most: number): string {
   // A cycle is looked for late: looking at every level costs the square of the depth.
+  if (ancestors.length >= RECURSED || ancestors.length >= most) return printDeep(value, ancestors, most);
   ancestors.push(value);
-  const text = Array.isArray(value) ? printArray(value, ancestors) : printMembers(value, ancestors);
+  const text = Array.isArray(value) ? printArray(value, ancestors, most) : printMembers(value, ancestors, most);
   ancestors.pop();
   return text;
 }
 
+/** An array or object that is half printed. */
+interface Open {
+  readonly value: object;
+  readonly members: Iterator<readonly [string, unknown]>;
+  readonly close: string;
+  isFirst: boolean;
+}
+
+/** As printCollection, without recursion. */
+function printDeep(root: object, ancestors: readonly object[], most: number): string {
+  const around = new Set(ancestors);
+  const stack: Open[] = [];
+  let text = '';
+  const open = (value: object): void => {
+    if (around.has(value)) throw cyclic();
+    if (around.size >= most) throw tooDeep(most);
+    around.add(value);
+    const isArray = Array.isArray(value);
+    text += isArray ? '[' : '{';
+    stack.push({ value, members: isArray ? items(value) : members(value), close: isArray ? ']' : '}', isFirst: true });
+  };
+  open(root);
+  for (let last = stack.at(-1); last !== undefined; last = stack.at(-1)) {
+    const next = last.members.next();
+    if (next.done === true) {
+      text += last.close;
+      around.delete(last.value);
+      stack.pop();
+      continue;
+    }
+    const [prefix, member] = next.value;
+    text += (last.isFirst ? '' : ',') + prefix;
+    last.isFirst = false;
+    if (typeof member === 'object' && member !== null) open(member);
+    else text += print(member, [], most);
+  }
+  return text;
+}
+
+/** Each item with what stands before it: nothing. */
+function* items(array: readonly unknown[]): Generator<readonly [string, unknown]> {
+  for (const item of array) yield ['', item];
+}
+
+/** Each member with what stands before it: its key and a colon. */
+function* members(value: object): Generator<readonly [string, unknown]> {
+  for (const [key, member] of membersOf(value)) yield [`${printKey(key)}:`, member];
+}
+
 const cyclic = (): TypeError => notPrintable('An object that contains itself');
 
-function printArray(items: readonly unknown[], ancestors: object[]): string {
+function printArray(items: readonly unknown[], ancestors: object[], most: number): string {
   let text = '';
   // Not forEach: a hole is undefined, and is refused.
-  for (const item of items) text += (text === '' ? '' : ',') + print(item, ancestors);
+  for (const item of items) text += (text === '' ? '' : ',') + print(item, ancestors, most);
   return `[${text}]`;
 }
 
-function printMembers(value: object, ancestors: object[]): string {
+function printMembers(value: object, ancestors: object[], most: number): string {
   let text = '';
   for (const [key, member] of membersOf(value)) {
-    if (typeof key !== 'string') throw notPrintable(`A Map with a key of type ${typeof key}`);
-    text += `${text === '' ? '' : ','}${printString(key)}:${print(member, ancestors)}`;
+    text += `${text === '' ? '' : ','}${printKey(key)}:${print(member, ancestors, most)}`;
   }
   return `{${text}}`;
+}
+
+function printKey(key: unknown): string {
+  if (typeof key !== 'string') throw notPrintable(`A Map with a key of type ${typeof key}`);
+  return printString(key);
 }
 
 function membersOf(value: object): Iterable<readonly [unknown, unknown]> {
@@ -125,9 +182,9 @@ const NEVER_TOO_DEEP = 2 * MAX_DEPTH;
  *
  * NaN and the infinities are read, ints beyond 2^53 - 1 come as bigint, of equal keys the last counts. Objects are
  * plain ones in which `__proto__` is a key as any other; keys that look like array indices come first in them, as in
- * every JavaScript object. Ints of more than 4300 digits, which Python refuses, are read.
+ * every JavaScript object. An int of more than 4300 digits is refused, as by Python: reading it takes quadratic time.
  *
- * @throws ValueError when the text is no JSON, or lies deeper than 1000 levels
+ * @throws ValueError when the text is no JSON, or lies deeper than MAX_DEPTH levels
  */
 export function parse_json(text: string): unknown {
   if (!text.startsWith('"')) {

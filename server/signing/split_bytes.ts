@@ -4,11 +4,11 @@
  * the scanner, which is three times as slow.
  */
 
-import { MOST_DIGITS } from './json_scanner.js';
+import { MAX_DEPTH, MOST_DIGITS } from './json_scanner.js';
 import { Members } from './members.js';
 
-/** Objects and arrays in one another that are followed here; deeper ones are the scanner's. */
-const DEEPEST = 200;
+/** Objects and arrays around a place inside a member's value: without the session's own object and the value's. */
+const DEEPEST = MAX_DEPTH - 2;
 
 const QUOTE = 34;
 const COMMA = 44;

@@ -1,12 +1,11 @@
-/** `/captcha/`: a new picture at every request, its answer in the session. */
-import { drawCaptcha, keepCaptcha, newCaptchaText } from '../index.js';
+/** `/captcha/`: a new picture at every request, its answer in the session. `/captcha/task/`: a task instead. */
+import type { Context } from 'koa';
+import { drawCaptcha, keepCaptcha, newCaptchaText, newProofOfWork } from '../index.js';
+import { checkCaptcha } from './captcha_limits.js';
+import { shortenNewSession } from './form_session.js';
+import { messages } from './i18n.js';
 import type { Handler, Site } from './site.js';
 
-/**
- * Seconds that a row lives which was made for a picture alone, so that visitors who never log in leave no row for weeks.
- * A login goes back to SESSION_COOKIE_AGE.
- */
-export const ANONYMOUS_SESSION_AGE = 3600;
 /** Pictures drawn at one time; more are refused, as each costs a thread of the pool that also checks passwords. */
 const MAX_DRAWING = 16;
 
@@ -23,17 +22,44 @@ export function captchaPicture(site: Site): Handler {
       return;
     }
     if (drawing >= MAX_DRAWING) ctx.throw(503, 'Too many pictures at once.');
+    // Before a place is taken: those who are refused must not keep others from theirs.
+    const problem = await mustWait(site, ctx);
+    if (problem !== null) {
+      ctx.type = 'text';
+      ctx.body = problem;
+      return;
+    }
+    const text = newCaptchaText();
+    shortenNewSession(ctx);
+    keepCaptcha(ctx.session, text, { settings: site.settings, now: site.now() });
     drawing += 1;
     try {
-      const text = newCaptchaText();
-      const { session } = ctx;
-      if (session.get('_session_expiry') === null && session.session_key === null) {
-        session.set_expiry(ANONYMOUS_SESSION_AGE);
-      }
-      keepCaptcha(session, text, { settings: site.settings, now: site.now() });
       ctx.body = await drawCaptcha(text);
     } finally {
       drawing -= 1;
     }
   };
+}
+
+/** For a script on the login page: `{"challenge", "parts", "difficulty"}`, or 429 with `{"problem"}`. */
+export function captchaTask(site: Site): Handler {
+  return async function captchaTask(ctx) {
+    ctx.set('Cache-Control', 'no-store');
+    const problem = await mustWait(site, ctx);
+    if (problem !== null) {
+      ctx.body = { problem };
+      return;
+    }
+    shortenNewSession(ctx);
+    ctx.body = newProofOfWork(ctx.session, { now: site.now() });
+  };
+}
+
+/** Answers 429 when this address has had its share; then a sentence for the visitor, else null. */
+async function mustWait(site: Site, ctx: Context): Promise<string | null> {
+  const answer = await checkCaptcha(site, ctx);
+  if (answer.allowed) return null;
+  ctx.status = 429;
+  ctx.set('Retry-After', String(answer.retry_after));
+  return messages(site.pages.language(ctx)).captcha_wait(answer.retry_after);
 }

@@ -17,8 +17,9 @@ const FALLBACK: Language = 'en';
 // Django's LANGUAGE_CODE_MAX_LENGTH (utils/translation/trans_real.py), after CVE-2024-39614.
 const CODE_MAX_LENGTH = 500;
 const HEADER_MAX_LENGTH = 4096;
-// RFC 9110 section 12.5.4: a language range, then an optional weight of up to three digits.
-const RANGE = /^\s*([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*$/i;
+// RFC 9110 section 12.5.4: a language range, then an optional weight of up to three digits. Blanks around it are cut off
+// before: with `\s*` at both ends this would take quadratic time.
+const RANGE = /^([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?$/i;
 
 export function messages(language: Language): Messages {
   return MESSAGES[language];
@@ -43,7 +44,7 @@ export function languageOf(ctx: Context, cookieName: string): Language {
 export function acceptedLanguage(header: string): Language {
   const ranges: { readonly code: string; readonly weight: number }[] = [];
   for (const part of header.slice(0, HEADER_MAX_LENGTH).split(',')) {
-    const match = RANGE.exec(part);
+    const match = RANGE.exec(part.trim());
     if (match === null) continue;
     const weight = match[2] === undefined ? 1 : Number(match[2]);
     if (weight > 0) ranges.push({ code: (match[1] ?? '').toLowerCase(), weight });

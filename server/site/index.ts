@@ -2,12 +2,14 @@
 import type { Middleware } from 'koa';
 import type { RenderError, Settings } from '../index.js';
 import { type Clock, systemClock } from '../index.js';
+import type { CaptchaThrottles } from './captcha_limits.js';
 import { routes } from './routes.js';
 import type { Site, SiteThrottle } from './site.js';
 import { staticFiles } from './static_files.js';
 import { type Database, SiteTables } from './tables.js';
 import { Pages } from './views.js';
 
+export { CAPTCHA_LIMITS, type CaptchaThrottles } from './captcha_limits.js';
 export type { SiteThrottle } from './site.js';
 
 export interface SiteOptions {
@@ -15,7 +17,9 @@ export interface SiteOptions {
   readonly knex: Database;
   /** Counts failed logins; null leaves them uncounted. */
   readonly throttle: SiteThrottle | null;
-  /** Whether `/lab/` is there. Not in production. */
+  /** Counts pictures by address; null, or absent, leaves them uncounted. */
+  readonly captchas?: CaptchaThrottles | null;
+  /** Whether `/lab/` and `/second-login/` are there. Not in production. */
   readonly lab: boolean;
   readonly now?: Clock;
 }
@@ -29,9 +33,10 @@ export interface SiteOptions {
  * app.use(site.views);                             // gives ctx.render; before exceptions, which renders too
  * app.use(sessions(app, { settings, store }));
  * app.use(exceptions({ render: site.renderError }));
- * app.use(formBody({ settings }));
  * app.use(csrf(app, { settings }));
+ * app.use(formBody({ settings }));
  * app.use(authentication(app, { settings, backends }));
+ * app.use(messages(app, { settings }));
  * for (const middleware of site.routes) app.use(middleware);
  * ```
  */
@@ -42,8 +47,24 @@ export interface SitePieces {
   readonly routes: readonly Middleware[];
 }
 
-export function createSite({ settings, knex, throttle, lab, now = systemClock }: SiteOptions): SitePieces {
-  const pages = new Pages({ LANGUAGE_COOKIE_NAME: settings.LANGUAGE_COOKIE_NAME, lab });
-  const site: Site = { settings, pages, tables: new SiteTables(knex, settings.SESSION_TABLE), throttle, lab, now };
+export function createSite({
+  settings,
+  knex,
+  throttle,
+  captchas = null,
+  lab,
+  now = systemClock,
+}: SiteOptions): SitePieces {
+  const { LANGUAGE_COOKIE_NAME, SESSION_COOKIE_NAME } = settings;
+  const pages = new Pages({ LANGUAGE_COOKIE_NAME, SESSION_COOKIE_NAME, lab });
+  const site: Site = {
+    settings,
+    pages,
+    tables: new SiteTables(knex, settings.SESSION_TABLE),
+    throttle,
+    captchas,
+    lab,
+    now,
+  };
   return { staticFiles: staticFiles(), views: pages.middleware, renderError: pages.error, routes: routes(site) };
 }

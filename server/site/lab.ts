@@ -98,7 +98,7 @@ function rowOf(ctx: Context, { session_key, session_data, expire_date }: StoredS
 /** base64 of `{}`. */
 const EMPTY_PAYLOAD = 'e30';
 
-/** One member a line; what proves a login is not shown, and neither is a captcha's hash. */
+/** One member a line; what proves a login is not shown. */
 function readable(decoded: ReadonlyMap<string, unknown>): string {
   const lines = [...decoded].map(([key, value]) => {
     const shown = key === '_auth_user_hash' || key === '_csrftoken' ? '***' : value;

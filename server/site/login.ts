@@ -1,11 +1,24 @@
-/** `/login/`: user name, password, captcha. */
+/** `/login/`: user name, password, and a captcha: what a picture shows, or a task that a script does. */
 import type { Context } from 'koa';
-import { acceptCaptcha, authenticate, login, type User } from '../index.js';
-import { ANONYMOUS_SESSION_AGE } from './captcha_picture.js';
+import {
+  acceptCaptcha,
+  acceptProofOfWork,
+  authenticate,
+  CAPTCHA_SESSION_KEY,
+  login,
+  PICTURE_HEIGHT,
+  PICTURE_WIDTH,
+  PROOF_OF_WORK_SESSION_KEY,
+  type User,
+} from '../index.js';
+import { captchaWait } from './captcha_limits.js';
+import { restoreExpiry, shortenNewSession } from './form_session.js';
 import { type Messages, messages } from './i18n.js';
 import { queryField, safeNext } from './next.js';
+import { notice } from './notices.js';
 import { loginWithReport, SECOND_LOGIN_PATH } from './second_login.js';
 import type { Handler, Site } from './site.js';
+import { staticAddress } from './static_files.js';
 
 /** The session key that says that a login failed here, for LOGIN_CAPTCHA=after_failures. */
 const FAILED_SESSION_KEY = 'login_failed';
@@ -55,8 +68,9 @@ export function loginAction(site: Site): Handler {
 
     const next = nextOf(site, ctx);
     forgetFormState(ctx);
-    if (next === SECOND_LOGIN_PATH) await loginWithReport(ctx, user);
+    if (site.lab && next === SECOND_LOGIN_PATH) await loginWithReport(ctx, user);
     else await login(ctx, user);
+    notice(ctx, m.notice_logged_in(user.get_username()));
     ctx.set('Cache-Control', 'no-store');
     ctx.redirect(next);
   };
@@ -75,15 +89,15 @@ async function checkPassword(ctx: Context, username: string, password: string): 
 }
 
 /** In this browser's session, which lives as short as one that was made for a picture. */
-function rememberFailure({ session }: Context): void {
-  if (session.session_key === null) session.set_expiry(ANONYMOUS_SESSION_AGE);
-  session.set(FAILED_SESSION_KEY, true);
+function rememberFailure(ctx: Context): void {
+  shortenNewSession(ctx);
+  ctx.session.set(FAILED_SESSION_KEY, true);
 }
 
 /** What only served the form is not carried into the user's session. */
-function forgetFormState({ session }: Context): void {
-  session.pop(FAILED_SESSION_KEY, null);
-  if (session.get('_session_expiry') === ANONYMOUS_SESSION_AGE) session.set_expiry(null);
+function forgetFormState(ctx: Context): void {
+  for (const key of [FAILED_SESSION_KEY, CAPTCHA_SESSION_KEY, PROOF_OF_WORK_SESSION_KEY]) ctx.session.pop(key, null);
+  restoreExpiry(ctx);
 }
 
 /** After failures: those of this browser, and several of the account or the address, for whoever throws cookies away. */
@@ -101,7 +115,14 @@ async function needsCaptcha({ settings, throttle }: Site, ctx: Context, username
   }
 }
 
+/** The solution of the task; empty where the form was sent with a picture. */
+function solutionIn(ctx: Context): string {
+  return ctx.request.POST.get('proof_of_work') ?? '';
+}
+
 function passesCaptcha({ settings, now }: Site, ctx: Context): Promise<boolean> {
+  const solution = solutionIn(ctx);
+  if (solution !== '') return acceptProofOfWork(ctx.session, solution, { now: now() });
   return acceptCaptcha(ctx.session, ctx.request.POST.get('captcha') ?? '', { settings, now: now() });
 }
 
@@ -109,8 +130,8 @@ function passesCaptcha({ settings, now }: Site, ctx: Context): Promise<boolean> 
 function captchaProblem({ settings }: Site, ctx: Context, m: Messages): string {
   // The form that was sent had no picture yet.
   if (settings.LOGIN_CAPTCHA !== 'always' && !ctx.request.POST.has('captcha')) return m.login_captcha_needed;
-  const sent = ctx.request.COOKIES.has(settings.SESSION_COOKIE_NAME);
-  return sent ? m.login_captcha_wrong : m.login_captcha_missing;
+  if (!ctx.request.COOKIES.has(settings.SESSION_COOKIE_NAME)) return m.login_captcha_missing;
+  return solutionIn(ctx) === '' ? m.login_captcha_wrong : m.login_task_wrong;
 }
 
 /** As Django's LoginView: the form's field, then the address's; only within this site. */
@@ -119,14 +140,39 @@ function nextOf({ settings }: Site, ctx: Context): string {
 }
 
 async function showForm(site: Site, ctx: Context, { problem, username = '', status = 200 }: Shown): Promise<void> {
-  const picture = await needsCaptcha(site, ctx, username);
+  const captcha = (await needsCaptcha(site, ctx, username)) ? await captchaLocals(site, ctx) : null;
   ctx.status = status;
   await site.pages.render(ctx, 'login', {
     problem: problem ?? null,
     username: username.slice(0, USERNAME_LENGTH),
     next: ctx.request.POST.get('next') ?? queryField(ctx, 'next') ?? '',
-    // Another address each time: browsers show a picture that they have just shown without asking.
-    picture: picture ? `/captcha/?${site.now().toString(36)}` : null,
+    captcha,
     focus: username === '' ? 'username' : 'password',
   });
+  if (captcha !== null) allowOwnScripts(ctx);
 }
+
+async function captchaLocals(site: Site, ctx: Context): Promise<object> {
+  return {
+    // Seconds until this network may have a picture.
+    wait: await captchaWait(site, ctx),
+    // Another address each time: browsers show a picture that they have just shown without asking.
+    picture: `/captcha/?${site.now().toString(36)}`,
+    width: PICTURE_WIDTH,
+    height: PICTURE_HEIGHT,
+    // Who sent a task goes on with one, unless a new picture was asked for.
+    start: solutionIn(ctx) !== '' && !ctx.request.POST.has('refresh'),
+    script: SCRIPT,
+    worker: WORKER,
+  };
+}
+
+/** For this page only: what draws the task's progress, and what it fetches. Nothing inline, nothing from elsewhere. */
+function allowOwnScripts(ctx: Context): void {
+  if (!ctx.res.hasHeader('Content-Security-Policy')) return;
+  const policy = ctx.response.get('Content-Security-Policy');
+  ctx.set('Content-Security-Policy', `${policy}; script-src 'self'; connect-src 'self'`);
+}
+
+const SCRIPT = staticAddress('login_task.js');
+const WORKER = staticAddress('proof_of_work.js');

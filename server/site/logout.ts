@@ -1,11 +1,14 @@
 /** `/logout/`: by POST only, so that no link and no picture on another site can do it. */
 import { logout } from '../index.js';
+import { messages } from './i18n.js';
 import { safeNext } from './next.js';
-import type { Handler } from './site.js';
+import { notice } from './notices.js';
+import type { Handler, Site } from './site.js';
 
-export function logoutAction(): Handler {
+export function logoutAction(site: Site): Handler {
   return async function logoutAction(ctx) {
     await logout(ctx);
+    notice(ctx, messages(site.pages.language(ctx)).notice_logged_out);
     ctx.set('Cache-Control', 'no-store');
     ctx.redirect(safeNext(ctx, ctx.request.POST.get('next'), '/index1/'));
   };

@@ -2,7 +2,7 @@
 import Router, { type RouterContext } from '@koa/router';
 import type { Middleware } from 'koa';
 import { apiMe } from './api_me.js';
-import { captchaPicture } from './captcha_picture.js';
+import { captchaPicture, captchaTask } from './captcha_picture.js';
 import { goodPage, goodsList } from './goods.js';
 import { index1, index2 } from './home.js';
 import { labAction, labApi, labPage } from './lab.js';
@@ -24,15 +24,16 @@ export function routes(site: Site): Middleware[] {
   get('/index2/', index2(site));
   get('/login/', loginForm(site));
   post('/login/', loginAction(site));
-  post('/logout/', logoutAction());
+  post('/logout/', logoutAction(site));
   get('/captcha/', captchaPicture(site));
+  post('/captcha/task/', captchaTask(site));
   get('/last-visit/', lastVisit(site));
   get('/goods/', goodsList(site));
   get('/goods/:id/', goodPage(site));
-  get(SECOND_LOGIN_PATH, secondLogin(site));
   get('/language/:code/', setLanguage(site));
   get('/api/me/', apiMe());
   if (site.lab) {
+    get(SECOND_LOGIN_PATH, secondLogin(site));
     get('/lab/', labPage(site));
     post('/lab/', labAction(site));
     post('/lab/api/', labApi(site));

@@ -14,7 +14,7 @@ const MAX_LENGTH = 20_000;
 
 // tag = "<" ["/"] name *( blank name '="' value '"' ) ["/"] ">", read where the last one ended
 const TAG = /<\/?([A-Za-z]+)((?:\s+[A-Za-z0-9-]+="[^"<>&]*")*)\s*\/?>/y;
-const ATTRIBUTE = /([A-Za-z0-9-]+)="([^"]*)"/g;
+const ATTRIBUTE = /\s+([A-Za-z0-9-]+)="([^"]*)"/gy;
 const XMLNS = 'http://www.w3.org/2000/svg';
 
 /** Whether `svg` is a drawing and nothing else: no script, no style, no handler, no link, nothing from elsewhere. */

@@ -18,21 +18,33 @@ interface RowSummary {
   readonly members: readonly string[];
 }
 
+/** What a report keeps of the row before: what was in it stays with the person whose row it was. */
+interface FormerRow {
+  readonly key: string | null;
+  /** null where nobody was logged in, and where it was somebody else. */
+  readonly user: string | null;
+  readonly count: number;
+}
+
+/** Names of members that the page shows at most. */
+const SHOWN = 12;
+
 const KINDS = ['anonymous', 'same', 'other'] as const;
 interface Report {
   readonly kind: (typeof KINDS)[number];
-  readonly before: RowSummary;
+  readonly before: FormerRow;
   /** Asked of the table after the login. */
   readonly old_row_exists: boolean;
 }
 
-/** Log in, and keep in the new session what became of the old row. */
+/** Log in, and keep in the new session what became of the old row: no names of what lay in it, no other person's name. */
 export async function loginWithReport(ctx: Context, user: User): Promise<void> {
-  const before = summary(ctx);
+  const { key, user: username, members } = summary(ctx);
   const oldKey = ctx.session.session_key;
   const kind = !ctx.user.is_authenticated ? 'anonymous' : ctx.user.id === user.id ? 'same' : 'other';
   await login(ctx, user);
   const old_row_exists = oldKey !== null && (await ctx.session.exists(oldKey));
+  const before = { key, user: kind === 'same' ? username : null, count: members.length };
   const report: Report = { kind, before, old_row_exists };
   ctx.session.set(REPORT_SESSION_KEY, report);
 }
@@ -50,7 +62,14 @@ export function secondLogin(site: Site): Handler {
       other: m.second_case_other,
     };
     await site.pages.render(ctx, 'second_login', {
-      row: now.key === null ? null : { ...now, expires: moment(ctx.session.get_expiry_date(), language) },
+      row:
+        now.key === null
+          ? null
+          : {
+              ...now,
+              members: now.members.slice(0, SHOWN).map((name) => shorten(name, 40)),
+              expires: moment(ctx.session.get_expiry_date(), language),
+            },
       report,
       explanation: report === null ? null : explanations[report.kind],
     });
@@ -61,11 +80,7 @@ function summary(ctx: Context): RowSummary {
   const { session, user } = ctx;
   const hidden = (name: string): boolean =>
     name.startsWith('_auth_user_') || name === HASH_SESSION_KEY || name === REPORT_SESSION_KEY;
-  const members = session
-    .keys()
-    .filter((name) => !hidden(name))
-    .map((name) => shorten(name, 40))
-    .slice(0, 12);
+  const members = session.keys().filter((name) => !hidden(name));
   return {
     key: session.session_key === null ? null : shorten(session.session_key),
     user: user.is_authenticated ? user.get_username() : null,
@@ -79,8 +94,7 @@ function isReport(value: unknown): value is Report {
   const { kind, before, old_row_exists } = value as Partial<Record<keyof Report, unknown>>;
   if (!KINDS.some((known) => known === kind) || typeof old_row_exists !== 'boolean') return false;
   if (typeof before !== 'object' || before === null) return false;
-  const { key, user, members } = before as Partial<Record<keyof RowSummary, unknown>>;
+  const { key, user, count } = before as Partial<Record<keyof FormerRow, unknown>>;
   const isTextOrNull = (text: unknown): boolean => text === null || typeof text === 'string';
-  const areTexts = Array.isArray(members) && members.every((name) => typeof name === 'string');
-  return isTextOrNull(key) && isTextOrNull(user) && areTexts;
+  return isTextOrNull(key) && isTextOrNull(user) && Number.isSafeInteger(count) && Number(count) >= 0;
 }

@@ -1,6 +1,7 @@
 /** What every page of the site is given. */
 import type { Context } from 'koa';
 import type { Clock, LoginThrottle, Settings } from '../index.js';
+import type { CaptchaThrottles } from './captcha_limits.js';
 import type { SiteTables } from './tables.js';
 import type { Pages } from './views.js';
 
@@ -13,6 +14,8 @@ export interface Site {
   readonly tables: SiteTables;
   /** null: attempts are not counted. */
   readonly throttle: SiteThrottle | null;
+  /** null: pictures are not counted. */
+  readonly captchas: CaptchaThrottles | null;
   readonly lab: boolean;
   readonly now: Clock;
 }

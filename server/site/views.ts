@@ -6,6 +6,7 @@ import nunjucks from 'nunjucks';
 import { patch_vary_headers } from '../index.js';
 import { pathOf } from '../ops/target.js';
 import { LANGUAGES, type Language, languageOf, languageTag, messages } from './i18n.js';
+import { type Notice, takeNotices } from './notices.js';
 import { staticAddress } from './static_files.js';
 import { VIEWS } from './views_folder.js';
 
@@ -18,7 +19,8 @@ declare module 'koa' {
 
 export interface PageOptions {
   readonly LANGUAGE_COOKIE_NAME: string;
-  /** Whether the lab is there to be linked to, and errors may say more. */
+  readonly SESSION_COOKIE_NAME: string;
+  /** Whether lab and second login are there to be linked to, and errors may say more. */
   readonly lab: boolean;
 }
 
@@ -35,6 +37,8 @@ function createEnvironment(): nunjucks.Environment {
 export function markup(html: string): object {
   return new nunjucks.runtime.SafeString(html);
 }
+
+const printable = ({ text, safe, bad }: Notice): object => ({ text: safe ? markup(text) : text, bad });
 
 /** What is said of a user on a page. */
 interface Visitor {
@@ -84,7 +88,11 @@ export class Pages {
   readonly error = async (ctx: Context, status: number, message: string): Promise<string> => {
     const texts: Readonly<Record<string, unknown>> = messages(this.language(ctx));
     const title = texts[`error_${status}`];
-    const text = texts[`error_${status}_text`];
+    // Whether a cookie leads to a user is not known here. Who sent none was not logged in.
+    const text =
+      (ctx.request.COOKIES.has(this.#options.SESSION_COOKIE_NAME)
+        ? texts[`error_${status}_text_session`]
+        : undefined) ?? texts[`error_${status}_text`];
     const known = typeof title === 'string' && typeof text === 'string';
     return this.#fill(ctx, 'error', undefined, {
       status,
@@ -114,6 +122,8 @@ export class Pages {
       stylesheet: STYLESHEET,
       icon: ICON,
       lab: this.#options.lab,
+      // The page of an error leaves them to the next page: it may be shown outside of the session.
+      notices: visitor === undefined ? [] : takeNotices(ctx).map(printable),
       // null: nobody. undefined: not asked, because the page must not need to know.
       visitor: visitor ?? null,
       asked: visitor !== undefined,

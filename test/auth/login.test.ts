@@ -582,6 +582,76 @@ describe('login', () => {
         });
       }
 
+      for (const [name, look] of Object.entries<Handler>({
+        'ctx.user': async (ctx) => ctx.user,
+        'auser()': (ctx) => ctx.request.auser(),
+      })) {
+        it(`when a page asks for it by ${name}, and not before, as at Django`, async () => {
+          const planted = { ...sessionOf(alice), _auth_user_hash: '0'.repeat(64), cart: 1 };
+          const browser = await site();
+          await browser.plant(planted);
+          const unasked = await browser.run(async (ctx) => ctx.session.get('cart'));
+          expect([unasked.result, unasked.answer.set_cookie]).to.deep.equal([1, []]);
+          expect((await browser.run(async () => undefined)).answer.set_cookie).to.deep.equal([]);
+          expect(await browser.row(KEY)).to.deep.equal(planted);
+          const { result } = await browser.run(async (ctx) => {
+            await look(ctx);
+            return [ctx.session.get('cart'), ctx.session.session_key];
+          });
+          expect(result).to.deep.equal([null, null]);
+          expect(browser.cookie).to.equal(null);
+          expect(await browser.row(KEY)).to.equal(null);
+        });
+      }
+
+      it('by the next page, when a page’s own request asks: a new key may be on its way', async () => {
+        const planted = { ...sessionOf(alice), _auth_user_hash: '0'.repeat(64), cart: 1 };
+        const browser = await site();
+        await browser.plant(planted);
+        const { answer, result } = await browser.run(
+          async (ctx) => [await nameOf(ctx), ctx.session.get('cart'), ctx.session.session_key],
+          { 'sec-fetch-mode': 'cors' },
+        );
+        expect(result).to.deep.equal([null, null, null]);
+        expect(answer.set_cookie).to.deep.equal([]);
+        expect(await browser.row(KEY)).to.deep.equal(planted);
+        expect((await browser.run(nameOf, { 'sec-fetch-mode': 'navigate' })).result).to.equal(null);
+        expect(browser.cookie).to.equal(null);
+        expect(await browser.row(KEY)).to.equal(null);
+      });
+
+      it('but not what the request put in its place before it asked', async () => {
+        const browser = await site();
+        await browser.plant({ ...sessionOf(alice), _auth_user_hash: '0'.repeat(64) });
+        await browser.run(async (ctx) => {
+          await ctx.session.flush();
+          ctx.session.set('new', 1);
+          expect(ctx.user.is_authenticated).to.equal(false);
+        });
+        expect(await browser.row(browser.cookie)).to.deep.equal({ new: 1 });
+      });
+
+      it('unless the store is away: that is 503, and the cookie stays', async () => {
+        const store = new DatabaseStore(database.knex, { now: () => NOW });
+        const browser = await site({ store });
+        await browser.plant({ ...sessionOf(alice), _auth_user_hash: '0'.repeat(64) });
+        await database.knex.raw(`
+          CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE 'terminating' USING ERRCODE = '57P01'; END $$;
+          CREATE TRIGGER away BEFORE DELETE ON django_session FOR EACH ROW EXECUTE FUNCTION away()`);
+        try {
+          for (const look of [async (ctx: Koa.Context) => ctx.user.username, nameOf]) {
+            const asked = await browser.run(look).catch((error: unknown) => error);
+            if (look === nameOf) expect(asked).to.be.instanceOf(StoreUnavailable);
+            else expect(asked).to.have.nested.property('answer.status', 503);
+            expect(browser.cookie).to.equal(KEY);
+          }
+        } finally {
+          await database.knex.raw('DROP FUNCTION away CASCADE');
+        }
+        await store.delete(KEY);
+      });
+
       it('after the password was changed elsewhere', async () => {
         const changes = await users.create_user({ username: 'changes', password: 'old' });
         const browser = await site();
@@ -637,6 +707,14 @@ describe('login', () => {
         });
         expect([answer.status, result]).to.deep.equal([200, 'alice']);
         expect(answer.set_cookie).to.deep.equal([]);
+        expect(await browser.row(KEY)).to.equal(null);
+      });
+
+      it('keeps the data at a login by the same user whom nobody has looked up before', async () => {
+        const browser = await site({ values, mount: false });
+        await browser.plant({ ...sessionOf(alice, 'old'), cart: 1 });
+        await browser.run(logIn(alice));
+        expect(await browser.row(browser.cookie)).to.deep.equal({ ...sessionOf(alice, 'new'), cart: 1 });
         expect(await browser.row(KEY)).to.equal(null);
       });
 
@@ -787,6 +865,42 @@ describe('login', () => {
       expect(await browser.row(KEY)).to.equal(null);
       browser.cookie = 'elsewhere0elsewhere0elsewhere000';
       expect((await browser.run(nameOf)).result).to.equal(null);
+    });
+
+    it('goes on when a request of the same page comes between the new password and it', async () => {
+      const user = await users.create_user({ username: 'polled', password: 'old' });
+      const store = new MemoryStore({ now: () => NOW });
+      const [browser, page] = [await site({ store }), await site({ store })];
+      await browser.plant({ ...sessionOf(user), cart: 1 });
+      page.cookie = KEY;
+      await browser.run(async (ctx) => {
+        const changed = await users.set_password(user.id, 'new');
+        if (changed === null) throw new Error('gone');
+        const { answer, result } = await page.run(nameOf, { 'sec-fetch-mode': 'cors' });
+        expect([result, answer.set_cookie]).to.deep.equal([null, []]);
+        await update_session_auth_hash(ctx, changed);
+      });
+      expect((await browser.run(nameOf)).result).to.equal('polled');
+      expect(await browser.row(browser.cookie)).to.include({ cart: 1 });
+    });
+
+    it('is one write of the row, with the hash of the new password', async () => {
+      const user = await users.create_user({ username: 'once', password: 'old' });
+      const store = new DatabaseStore(database.knex, { now: () => NOW });
+      const browser = await site({ store });
+      await browser.plant(sessionOf(user));
+      const heard: string[] = [];
+      const hear = ({ sql }: { readonly sql: string }): void => {
+        if (/django_session/.test(sql) && !/^\s*SELECT/.test(sql)) heard.push(sql.trim().slice(0, 6));
+      };
+      database.knex.on('query', hear);
+      await browser.run(async (ctx) => {
+        const changed = await users.set_password(user.id, 'new');
+        if (changed !== null) await update_session_auth_hash(ctx, changed);
+      });
+      database.knex.removeListener('query', hear);
+      expect(heard).to.deep.equal(['UPDATE']);
+      await store.delete(browser.cookie ?? '');
     });
 
     it('gives no session to the user whose password somebody else changed', async () => {

@@ -6,6 +6,7 @@ import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../../server/errors.js';
 import { NOW } from '../http/serve.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { expectLinear } from '../support/growth.js';
 
 const SETTINGS = { SECRET_KEY: 'a key for tests' };
 
@@ -116,6 +117,105 @@ describe('LoginThrottle', () => {
         expect(await throttle().check({ username, address: elsewhere() })).to.deep.equal(allowed);
         await throttle().succeeded({ username, address: 'no address' });
       }
+    });
+  });
+
+  describe('for a name that is longer than any account', () => {
+    const MARKS = '\u0300\u0316';
+
+    it('does no more work than for a short one: combining marks, spaces', async () => {
+      for (const filler of [MARKS, ' ', '\u00a0', '\ufdfa']) {
+        await expectLinear(
+          (size) => `a${filler.repeat(size)}`,
+          (username) => throttle().failures({ username, address: HOME }),
+        );
+      }
+    });
+
+    it('counts it, and whatever comes after as many letters as a name can have, as one', async () => {
+      const guess = (tail: string): ReturnType<LoginThrottle['check']> =>
+        throttle().check({ username: `a${MARKS.repeat(600)}${tail}`, address: elsewhere() });
+      for (const tail of ['', 'b', 'c'.repeat(10_000), MARKS, ' ']) expect(await guess(tail)).to.deep.equal(allowed);
+      expect((await guess('d')).allowed).to.equal(false);
+    });
+
+    it('counts blanks around a name, and its letters decomposed, as that name', async () => {
+      const name = 'é'.repeat(150);
+      const blanks = ' '.repeat(5000);
+      for (const username of [
+        name,
+        name.normalize('NFD'),
+        `${blanks}${name}`,
+        `${name}${blanks}`,
+        name.toUpperCase(),
+      ]) {
+        expect(await throttle().check({ username, address: elsewhere() })).to.deep.equal(allowed);
+      }
+      expect((await throttle().check({ username: name, address: elsewhere() })).allowed).to.equal(false);
+    });
+  });
+
+  describe('for two accounts whose names differ in case alone', () => {
+    const guess = (username: string, address = HOME): ReturnType<LoginThrottle['check']> =>
+      throttle().check({ username, address });
+    async function logIn(username: string, address = HOME): Promise<void> {
+      if ((await guess(username, address)).allowed) await throttle().succeeded({ username, address });
+    }
+
+    it('gives no attempts at the one back for logins as the other', async () => {
+      let passed = 0;
+      for (let round = 0; round < 10; round += 1) {
+        passed += await times(4, () => guess('alice'));
+        await logIn('Alice');
+      }
+      expect(passed).to.be.at.most(5);
+    });
+
+    it('gives none back over the hours either, from wherever the logins come', async () => {
+      async function guessed(own: () => Promise<void>): Promise<number> {
+        await database.knex('koa_login_attempts').delete();
+        time = NOW;
+        let passed = 0;
+        for (let minute = 0; minute < 180; minute += 3) {
+          if ((await guess('alice')).allowed) passed += 1;
+          await own();
+          time += 180;
+        }
+        return passed;
+      }
+      const without = await guessed(async () => {});
+      expect(await guessed(() => logIn('Alice'))).to.be.at.most(without);
+      expect(await guessed(() => logIn('Alice', elsewhere()))).to.be.at.most(without);
+      const missed = async (): Promise<void> => {
+        await guess('Alice');
+        await logIn('Alice', elsewhere());
+      };
+      expect(await guessed(missed)).to.be.at.most(without);
+    });
+
+    it('gives each back what was counted under its own name', async () => {
+      expect(await times(3, () => guess('alice', elsewhere()))).to.equal(3);
+      expect(await guess('Alice', elsewhere())).to.deep.equal(allowed);
+      await logIn('alice', elsewhere());
+      expect(await throttle().failures({ username: 'alice', address: elsewhere() })).to.equal(1);
+      await logIn('Alice', elsewhere());
+      expect(await times(6, () => guess('alice', elsewhere()))).to.equal(5);
+    });
+
+    it('gives it back once, also if it is asked for twice', async () => {
+      expect(await times(3, () => guess('alice', elsewhere()))).to.equal(3);
+      expect(await guess('Alice', elsewhere())).to.deep.equal(allowed);
+      for (let again = 0; again < 3; again += 1) {
+        await throttle().succeeded({ username: 'Alice', address: elsewhere() });
+      }
+      expect(await throttle().failures({ username: 'alice', address: elsewhere() })).to.equal(3);
+    });
+
+    it('knows an address for the account that logged in there, and not for the other', async () => {
+      await logIn('Alice');
+      await times(20, () => guess('alice', elsewhere()));
+      expect((await guess('alice')).allowed).to.equal(false);
+      expect(await guess('Alice')).to.deep.equal(allowed);
     });
   });
 
@@ -237,8 +337,8 @@ describe('LoginThrottle', () => {
     await throttle().check({ username: 'alice', address: HOME });
     await throttle({ settings: { SECRET_KEY: 'another' } }).check({ username: 'alice', address: HOME });
     const buckets: string[] = await database.knex('koa_login_attempts').pluck('bucket');
-    expect(buckets).to.have.lengthOf(4);
-    for (const bucket of buckets) expect(bucket).to.match(/^(?:account|address):[0-9a-f]{64}$/);
+    expect(buckets).to.have.lengthOf(6);
+    for (const bucket of buckets) expect(bucket).to.match(/^(?:account|address|exact):[0-9a-f]{64}$/);
   });
 
   it('goes by the clock of the database when it is given none', async () => {

@@ -2,11 +2,14 @@ import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { make_password } from '../../server/auth/hashers.js';
 import { AnonymousUser } from '../../server/auth/user.js';
+import { normalize_username } from '../../server/auth/username.js';
 import { normalize_email, UserTable } from '../../server/auth/users.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { StoreUnavailable, ValueError } from '../../server/errors.js';
 import { NOW } from '../http/serve.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { expectLinear } from '../support/growth.js';
+import { reasonOf } from '../support/reason.js';
 
 describe('UserTable', () => {
   let database: TestDatabase;
@@ -75,6 +78,16 @@ describe('UserTable', () => {
     for (const username of ['', 'nul\0', 'taken\0', '\ud800', "' OR 1=1 --", 'x'.repeat(100_000), '__proto__']) {
       expect(await users.get_by_natural_key(username), JSON.stringify(username.slice(0, 20))).to.equal(null);
     }
+  });
+
+  it('does no more work for a name that is longer than any: it is not normalised', async () => {
+    const marks = (size: number): string => `a${'\u0300\u0316'.repeat(size)}`;
+    await expectLinear(marks, (username) => normalize_username(username), 4096);
+    await expectLinear(marks, (username) => users.get_by_natural_key(username), 4096);
+    await expectLinear(marks, (username) => reasonOf(users.create_user({ username })), 4096);
+    expect(await reasonOf(users.create_user({ username: marks(4096) }))).to.be.instanceOf(ValueError);
+    expect(normalize_username(marks(4096))).to.equal(marks(4096));
+    expect(normalize_username('é'.repeat(254).normalize('NFD'))).to.equal('é'.repeat(254));
   });
 
   it('finds nobody under an id that is none', async () => {

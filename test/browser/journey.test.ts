@@ -95,7 +95,7 @@ describe('in Chromium', () => {
       it('logs in', async () => {
         await logIn(ALICE);
         await page.waitForURL('**/index1/');
-        await page.getByRole('main').getByText(ALICE.username).waitFor();
+        await page.getByRole('main').getByText(ALICE.username, { exact: true }).waitFor();
         await look('index1');
       });
 

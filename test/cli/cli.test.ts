@@ -12,9 +12,19 @@ import { whileLocked } from '../../server/db/lock.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { defineSettings } from '../../server/settings.js';
 import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
+import { partOf } from '../support/passwords.js';
 
 const KEY = 'a key that only the tests of the command line use';
-const COMMANDS = ['migrate', 'migrate:status', 'migrate:rollback', 'createuser', 'clearsessions', 'inspect', 'doctor'];
+const COMMANDS = [
+  'migrate',
+  'migrate:status',
+  'migrate:rollback',
+  'createuser',
+  'clearsessions',
+  'inspect',
+  'doctor',
+  'django-engine',
+];
 
 interface Ended {
   readonly code: number | null;
@@ -34,7 +44,7 @@ async function cli(args: readonly string[], environment: NodeJS.ProcessEnv, inpu
 }
 
 describe('koa-django-session', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let environment: NodeJS.ProcessEnv;
 
@@ -106,6 +116,19 @@ describe('koa-django-session', function () {
     });
   });
 
+  // django-engine prints a file, and asks no database.
+  for (const command of COMMANDS.filter((name) => name !== 'django-engine')) {
+    it(`${command} refuses a password that is not percent-encoded, and repeats no part of it`, async () => {
+      const password = '7788/zqxjkv';
+      const args = command === 'inspect' ? [command, 'abcdefgh'] : [command];
+      const given = { DATABASE_URL: `postgresql://ann:${password}@127.0.0.1:9/site` };
+      const { code, out, err } = await cli(args, given, 'ann\nlong enough\n');
+      expect(code).to.equal(1);
+      expect(err).to.match(/^DATABASE_URL: [^\n]*%2F[^\n]*\n$/);
+      expect(partOf(password, out + err)).to.equal(undefined);
+    });
+  }
+
   it('says which table is missing before the first migrate', async () => {
     const empty = await emptyDatabase();
     try {
@@ -133,8 +156,59 @@ describe('koa-django-session', function () {
         expect(await cli(['migrate'], url)).to.deep.include({ code: 0, err: '' });
         expect((await cli(['migrate:status'], url)).out).to.match(/^(\[X\] \d{4}_\w+\n)+$/);
         expect((await cli(['migrate'], url)).out).to.equal('Nothing to do: the database is up to date.\n');
-        expect((await cli(['migrate:rollback'], url)).out).to.include('Undid 0001_django_session.');
+        expect((await cli(['migrate:rollback'], url)).out).to.equal(
+          'Undid 0004_login_attempts.\nDropped koa_login_attempts (0 rows).\n',
+        );
+        expect((await cli(['migrate:rollback', '--all', '--yes'], url)).out).to.include('Undid 0001_django_session.');
         expect((await cli(['migrate:rollback'], url)).out).to.equal('Nothing to do: no migration has run.\n');
+      } finally {
+        await empty.drop();
+      }
+    });
+
+    for (const NODE_ENV of ['development', 'production']) {
+      for (const all of [[], ['--all']]) {
+        it(`migrate:rollback ${all.join('')} in ${NODE_ENV} drops no rows unless told to`, async () => {
+          const full = await emptyDatabase();
+          const url = { DATABASE_URL: full.url, NODE_ENV };
+          try {
+            await cli(['migrate', '--only', '0001_django_session,0002_auth_user'], url);
+            await cli(['createuser', '--username', 'ann'], url, 'long enough\n');
+            const refused = await cli(['migrate:rollback', ...all], url);
+            expect(refused.code).to.equal(1);
+            expect(refused.out).to.equal('');
+            expect(refused.err)
+              .to.match(
+                /^This would undo 0002_auth_user.* and drop .*auth_user \(1 row\).*\. Nothing was changed\. Add --yes/,
+              )
+              .and.match(/^[^\n]*\n$/);
+            expect(await full.knex('auth_user').pluck('username')).to.deep.equal(['ann']);
+            expect((await cli(['migrate:status'], url)).out).to.include('[X] 0002_auth_user');
+
+            const done = await cli(['migrate:rollback', ...all, '--yes'], url);
+            expect([done.code, done.err]).to.deep.equal([0, '']);
+            expect(done.out).to.include('Undid 0002_auth_user.').and.include('auth_user (1 row)');
+            expect(await full.knex.schema.hasTable('auth_user')).to.equal(false);
+            expect(await full.knex.schema.hasTable('django_session')).to.equal(all.length === 0);
+          } finally {
+            await full.drop();
+          }
+        });
+      }
+    }
+
+    it('migrate --only runs these alone, and refuses a name that there is not', async () => {
+      const empty = await emptyDatabase();
+      const url = { DATABASE_URL: empty.url };
+      try {
+        expect((await cli(['migrate', '--only', '0001_django_session'], url)).out).to.equal(
+          'Applied 0001_django_session.\n',
+        );
+        const { code, err } = await cli(['migrate', '--only', '0001_sessions'], url);
+        expect([
+          code,
+          err.includes('there is no migration "0001_sessions". There are 0001_django_session,'),
+        ]).to.deep.equal([2, true]);
       } finally {
         await empty.drop();
       }

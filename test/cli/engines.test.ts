@@ -12,7 +12,7 @@ import { FileStore } from '../../server/session/stores/file.js';
 import { defineSettings } from '../../server/settings.js';
 
 describe('clearsessions with SESSION_ENGINE file', function () {
-  this.timeout(30_000);
+  this.timeout(180_000);
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'sessions-'));

@@ -15,7 +15,7 @@ const PACKAGE = path.resolve(
 const SHARED = '/var/lib/koa-django-session';
 
 describe("PostgreSQL's programs", function () {
-  this.timeout(30_000);
+  this.timeout(180_000);
   let home: string;
   let native: string;
   let log: string[];

@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
 import { nobody } from '../../server/db/embedded/account.js';
-import { processInfo } from '../../server/db/embedded/processes.js';
+import { processInfo, readPs } from '../../server/db/embedded/processes.js';
 import { type EmbeddedPostgres, runningEmbeddedUrl, startEmbeddedPostgres } from '../../server/db/embedded.js';
 import { ImproperlyConfigured } from '../../server/errors.js';
 
@@ -95,16 +95,17 @@ class Child {
 }
 
 describe('the embedded PostgreSQL', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let folder: string;
   let log: string[];
-  const opened: EmbeddedPostgres[] = [];
+  const opened: Promise<EmbeddedPostgres>[] = [];
   const children: Child[] = [];
 
-  const start = async (where = folder): Promise<EmbeddedPostgres> => {
-    const postgres = await startEmbeddedPostgres({ folder: where, log: (line) => log.push(line) });
-    opened.push(postgres);
-    return postgres;
+  // Remembered at once, so that a start whose test was given up is stopped before the next test.
+  const start = (where = folder): Promise<EmbeddedPostgres> => {
+    const starting = startEmbeddedPostgres({ folder: where, log: (line) => log.push(line) });
+    opened.push(starting);
+    return starting;
   };
   const child = (...more: string[]): Child => {
     const started = new Child(folder, ...more);
@@ -120,7 +121,9 @@ describe('the embedded PostgreSQL', function () {
     log = [];
   };
   const clear = async (): Promise<void> => {
-    await Promise.all(opened.splice(0).map((postgres) => postgres.stop()));
+    for (const result of await Promise.allSettled(opened.splice(0))) {
+      if (result.status === 'fulfilled') await result.value.stop();
+    }
     for (const { process: running, exit } of children.splice(0)) {
       if (running.exitCode === null && running.signalCode === null) {
         running.kill('SIGTERM');
@@ -482,3 +485,18 @@ function childrenOf(parent: number): number[] {
       }
     });
 }
+
+describe('a process, as ps prints it where there is no /proc', () => {
+  it('is read with when it began and its command', () => {
+    expect(readPs(7, 'Ss   Mon Nov  2 10:11:12 2026     /path to/postgres -D /data\n')).to.deep.equal({
+      pid: 7,
+      began: 'Mon-Nov-2-10-11-12-2026',
+      command: '/path to/postgres -D /data',
+    });
+  });
+
+  it('is none when it is a zombie, or when nothing was printed', () => {
+    expect(readPs(7, 'Z    Mon Nov 22 10:11:12 2026     (postgres)\n')).to.equal(undefined);
+    expect(readPs(7, '')).to.equal(undefined);
+  });
+});

@@ -19,7 +19,7 @@ export interface Sending {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 
 /** Close the kept-alive connections, so that servers stop at once. */
 export const hangUp = (): void => agent.destroy();

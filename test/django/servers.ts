@@ -21,6 +21,12 @@ export interface RunningServer {
 }
 
 const running = new Set<RunningServer>();
+const children: ChildProcess[] = [];
+
+// Whatever ends the run, nothing is left behind.
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
 
 /** Wait for what a process writes; rejects with all that it wrote when it ends, or takes too long. */
 async function written(child: ChildProcess, pattern: RegExp, log: () => string, what: string): Promise<string> {
@@ -58,8 +64,7 @@ function watch(child: ChildProcess, url: () => string): { server: RunningServer;
     },
   };
   running.add(server);
-  // Whatever ends the run, nothing is left behind.
-  process.once('exit', () => child.kill('SIGKILL'));
+  children.push(child);
   return { server, log };
 }
 
@@ -116,7 +121,8 @@ export async function stopServers(): Promise<void> {
   await Promise.all([...running].map((server) => server.stop()));
 }
 
-function pythonEnv(values: Values): NodeJS.ProcessEnv {
+/** The environment of a Python process that tests start. */
+export function pythonEnv(values: Values): NodeJS.ProcessEnv {
   // Byte code stays out of the repository's folders.
   return { ...process.env, ...values, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' };
 }

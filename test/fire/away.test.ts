@@ -20,7 +20,7 @@ interface Fault {
 }
 
 describe('under fire: the database is away', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let admin: TestDatabase;
   let proxy: FaultProxy;

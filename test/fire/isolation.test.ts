@@ -14,7 +14,7 @@ const BOUND = 3;
 const SOON = 0.8;
 
 describe('under fire: what is held up, and what is not', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let proxy: FaultProxy;
   let planted: Planted;

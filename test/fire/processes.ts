@@ -21,6 +21,9 @@ const QUIET = { NODE_ENV: 'development', HOST: '127.0.0.1', PORT: '0', LOG_LEVEL
 /** In the server: end when the test run is gone, also when that was killed and could clean up nothing. */
 const WITH_PARENT = 'data:text/javascript,process.once("disconnect",()=>process.exit(9));process.channel.unref();';
 
+/** Seconds after which a start hangs. One that fails ends the process, which is seen at once. */
+const PATIENCE = 150;
+
 const running = new Set<ServerProcess>();
 process.once('exit', () => {
   for (const server of running) server.kill('SIGKILL');
@@ -57,7 +60,7 @@ export class ServerProcess {
     const server = new ServerProcess(main, environment);
     const url = await until(
       () => /Listening on (http:\S+?)\/?\s/.exec(server.#log)?.[1] ?? (server.ended ? '' : undefined),
-      { seconds: 30, what: () => `the server to listen:\n${server.#log}` },
+      { seconds: PATIENCE, what: () => `the server to listen:\n${server.#log}` },
     );
     if (url === '') throw new Error(`The server ended at once:\n${server.#log}`);
     server.url = url;
@@ -68,7 +71,7 @@ export class ServerProcess {
   static async ready(environment: Environment, main?: string): Promise<ServerProcess> {
     const server = await ServerProcess.listening(environment, main);
     await until(async () => (await fetch(`${server.url}/readyz`)).ok || undefined, {
-      seconds: 30,
+      seconds: PATIENCE,
       what: () => `the server to be ready:\n${server.#log}`,
     });
     return server;

@@ -20,7 +20,7 @@ const fields = ({ username }: { readonly username: string }): Record<string, str
 const FIFTY = Array.from({ length: 50 }, (_, i) => i);
 
 describe('under fire: races', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let planted: Planted;
   /** Before the first server's database. */
@@ -255,6 +255,26 @@ describe('under fire: races', function () {
         });
       }
     }
+  });
+
+  it('a page’s requests that are read after a login, with the cookie from before it, leave the new one alone', async () => {
+    const user = await planted.user();
+    const session_key = await planted.session({ base: 1, captcha: captcha() });
+    // One jar, as in a browser: whatever the late answers delete or set counts.
+    const browser = new Visitor(session_key, { 'x-forwarded-for': '10.4.0.1', 'sec-fetch-mode': 'cors' });
+    const held = proxy.set({ statement: /^SELECT session_(?:key|data)/, when: 'before', action: 'hold', times: 4 });
+    const late = [0, 1, 2, 3].map(() => browser.get(`${url(0)}/api/me/`));
+    await held.sprung;
+    const login = await browser.post(`${url(1)}/login/`, fields(user));
+    expect(login.status, login.text).to.equal(302);
+    const new_key = browser.session_key;
+    held.release();
+    for (const { status, headers } of await Promise.all(late)) {
+      expect(status).to.equal(200);
+      expect(headers).to.not.have.property('set-cookie');
+    }
+    expect(browser.session_key).to.equal(new_key);
+    expect((await browser.get(`${url(0)}/api/me/`)).text).to.contain(user.username);
   });
 
   it('serves both users when two sessions were about to take one key', async () => {

@@ -144,14 +144,7 @@ describe('formBody', () => {
     expect(answer.text).to.contain('DATA_UPLOAD_MAX_NUMBER_FIELDS');
   });
 
-  it('answers 415 to multipart and to compressed bodies', async () => {
-    const multipart = await post(readsForm(), {
-      headers: { 'content-type': 'multipart/form-data; boundary=x' },
-      body: '--x',
-    });
-    expect([multipart.status, multipart.text]).to.satisfy(
-      ([status, text]: [number, string]) => status === 415 && text.includes('application/x-www-form-urlencoded'),
-    );
+  it('answers 415 to compressed bodies', async () => {
     for (const encoding of ['gzip', 'br', 'deflate', 'GZIP', 'gzip, gzip', 'nonsense']) {
       const answer = await post(readsForm(), {
         headers: { ...FORM, 'content-encoding': encoding },

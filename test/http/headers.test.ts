@@ -1,4 +1,7 @@
 /** Hosts, methods, Vary and the headers that every answer carries. */
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type Koa from 'koa';
 import { allowed_hosts, refuse_trace, split_domain_port, validate_host } from '../../server/http/allowed_hosts.js';
@@ -42,7 +45,20 @@ describe('allowed_hosts', () => {
     ['example.com: recovermypassword.com', 400],
     ['example.com:', 400],
     ['example.com:x', 400],
-    ['example.com, evil.tld', 200],
+    ['example.com, evil.tld', 400],
+    ['example.com,', 400],
+    [',example.com', 400],
+    ['evil.tld:x@example.com', 400],
+    ['evil.tld:x@example.com:8000', 400],
+    ['evil.tld@example.com', 400],
+    ['@example.com', 400],
+    ['example.com@', 400],
+    ['a,evil.tld@example.com', 400],
+    ['example.com#@evil.tld', 400],
+    ['example.com?', 400],
+    ['example.com\\@evil.tld', 400],
+    ['%65xample.com', 400],
+    ['exam\tple.com', 400],
     ['evil.tld, example.com', 400],
     ['other.com', 400],
     ['', 400],
@@ -72,6 +88,52 @@ describe('allowed_hosts', () => {
       }
     });
   }
+
+  it('looks at the whole X-Forwarded-Host where the application believes in it (app.proxy)', async () => {
+    const app = hosted(ALLOWED);
+    app.proxy = true;
+    const server = await serve(app);
+    const status = async (forwarded: string, host = 'example.com'): Promise<number> =>
+      (await server.ask({ headers: { host, 'x-forwarded-host': forwarded } })).status;
+    expect(await status('forward.com:81')).to.equal(200);
+    expect(await status('forward.com', 'evil.tld:x@example.com')).to.equal(200);
+    for (const forwarded of ['evil.tld', 'evil.tld:x@example.com', 'example.com, evil.tld', 'evil.tld, example.com']) {
+      expect(await status(forwarded), forwarded).to.equal(400);
+    }
+    expect(await status('')).to.equal(200);
+    const other = await serve(hosted(ALLOWED));
+    const headers = { host: 'example.com', 'x-forwarded-host': 'evil.tld' };
+    expect((await other.ask({ headers })).status, 'without app.proxy').to.equal(200);
+  });
+
+  it('looks at :authority in HTTP/2, which must not differ from a Host beside it', async () => {
+    const server = http2.createServer(hosted(ALLOWED).callback());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const client = http2.connect(`http://127.0.0.1:${port}`);
+    try {
+      const status = async (headers: http2.OutgoingHttpHeaders): Promise<unknown> => {
+        const stream = client.request({ ':path': '/', ...headers });
+        stream.resume();
+        // Some of these nghttp2 refuses itself, with an error of the stream.
+        return once(stream, 'response').then(
+          ([answer]) => (answer as http2.IncomingHttpHeaders)[':status'],
+          () => 400,
+        );
+      };
+      expect(await status({ ':authority': 'example.com:8000' })).to.equal(200);
+      expect(await status({ ':authority': 'example.com', host: 'example.com' })).to.equal(200);
+      expect(await status({ ':authority': 'evil.tld' })).to.equal(400);
+      expect(await status({ ':authority': 'evil.tld:x@example.com' })).to.equal(400);
+      expect(await status({ ':authority': 'example.com, evil.tld' })).to.equal(400);
+      expect(await status({ ':authority': 'example.com', host: 'evil.tld' })).to.equal(400);
+      expect(await status({ ':authority': 'forward.com', host: 'example.com' })).to.equal(400);
+    } finally {
+      client.close();
+      server.close();
+    }
+  });
 
   it('allows every valid host with *', async () => {
     const server = await serve(hosted(['*']));

@@ -2,7 +2,13 @@
 import { expect } from 'chai';
 import Koa from 'koa';
 import { csrf } from '../../server/csrf/index.js';
-import { type Cookies, installCookies, type QueryDict } from '../../server/http/index.js';
+import {
+  type Cookies,
+  installCookies,
+  type MultiValueDict,
+  type QueryDict,
+  type UploadedFile,
+} from '../../server/http/index.js';
 import { settings } from './serve.js';
 
 /** Compiles only where the types are the same, `any` excluded. */
@@ -17,6 +23,7 @@ describe('types', () => {
       same<typeof ctx.COOKIES, Cookies>();
       same<typeof ctx.request.COOKIES, Cookies>();
       same<typeof ctx.request.POST, QueryDict>();
+      same<typeof ctx.request.FILES, MultiValueDict<UploadedFile>>();
       same<typeof ctx.csrf_token, string>();
       const signed = ctx.get_signed_cookie('a');
       same<typeof signed, string>();

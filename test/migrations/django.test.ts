@@ -83,7 +83,7 @@ describe('the migrations of Django’s tables', () => {
 
     it('are undone without a trace, and can be done again', async () => {
       const names = await migrate(knex);
-      expect(await rollback(knex, { all: true })).to.deep.equal([...names].reverse());
+      expect(await rollback(knex, { all: true, dropRows: true })).to.deep.equal([...names].reverse());
       expect(await tables()).to.deep.equal([MIGRATIONS_TABLE, `${MIGRATIONS_TABLE}_lock`]);
       expect(await migrate(knex)).to.deep.equal(names);
       expect(await schemaOf(knex)).to.deep.equal(DJANGO_6_0);
@@ -93,9 +93,11 @@ describe('the migrations of Django’s tables', () => {
       await migrate(knex);
       await knex.raw('CREATE TABLE django_admin_log (id int, user_id integer NOT NULL REFERENCES auth_user (id))');
       const before = await tables();
-      expect(await refusal(rollback(knex, { all: true }))).to.match(/django_admin_log refers to auth_user/);
-      expect(await tables()).to.include.members(before.filter((name) => /^(auth|django)_/.test(name)));
-      expect((await migrationStatus(knex)).applied).to.deep.equal(['0001_django_session', '0002_auth_user']);
+      const { applied } = await migrationStatus(knex);
+      const undone = rollback(knex, { all: true, dropRows: true });
+      expect(await refusal(undone)).to.match(/django_admin_log refers to auth_user/);
+      expect(await tables()).to.deep.equal(before);
+      expect((await migrationStatus(knex)).applied).to.deep.equal(applied);
     });
   });
 
@@ -114,7 +116,7 @@ describe('the migrations of Django’s tables', () => {
       await asDjango();
       const [schema, written] = [await schemaOf(knex), await history()];
       await migrate(knex);
-      await rollback(knex, { all: true });
+      await rollback(knex, { all: true, dropRows: true });
       expect(await schemaOf(knex)).to.deep.equal(schema);
       expect(await history()).to.deep.equal(written);
       expect((await tables()).filter((name) => name.startsWith('koa_'))).to.deep.equal([
@@ -130,7 +132,7 @@ describe('the migrations of Django’s tables', () => {
       await migrate(knex);
       expect(await schemaOf(knex)).to.deep.equal(DJANGO_6_0);
       expect(await history()).to.have.length(15);
-      await rollback(knex, { all: true });
+      await rollback(knex, { all: true, dropRows: true });
       expect(await history()).to.deep.equal(['sessions.0001_initial']);
       expect(await tables())
         .to.include('django_session')
@@ -159,7 +161,7 @@ describe('the migrations of Django’s tables', () => {
           await asDjangoOfItsOwn();
           const [schema, written] = [await schemaOf(knex), await history()];
           expect(await migrate(knex, options)).to.include.members(['0002_auth_user', '0004_login_attempts']);
-          await rollback(knex, { all: true });
+          await rollback(knex, { all: true, dropRows: true });
           expect(await schemaOf(knex)).to.deep.equal(schema);
           expect(await history()).to.deep.equal(written);
         });

@@ -8,6 +8,7 @@ import type { SessionRecord } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
 import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
+import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { type RedisServer, startRedis } from './redis_server.js';
 
 const NOW = 1_767_225_600;
@@ -37,6 +38,7 @@ describe('CacheStore', () => {
   const open = (now = NOW, settings = SETTINGS): CacheStore => new CacheStore(redis, settings, { now: () => now });
 
   storeContract(async (now) => ({ store: new CacheStore(redis, SETTINGS, { now }) }));
+  keepsUnreadableRows(async () => new CacheStore(redis, SETTINGS));
 
   describe('what lies in Redis', () => {
     it("is the signed text under a key of its own, never one of Django's", async () => {

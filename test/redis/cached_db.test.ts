@@ -7,6 +7,7 @@ import { CachedDatabaseStore } from '../../server/session/stores/cached_db.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
+import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { type RedisServer, startRedis } from './redis_server.js';
 
@@ -36,6 +37,7 @@ describe('CachedDatabaseStore', () => {
     await database.knex('django_session').delete();
     return { store: new CachedDatabaseStore(new DatabaseStore(database.knex, { now }), redis, SETTINGS) };
   });
+  keepsUnreadableRows(async () => new CachedDatabaseStore(new DatabaseStore(database.knex), redis, SETTINGS));
 
   const entry = (session_key: string): string => `:1:django.contrib.sessions.cached_db${session_key}`;
   const djangoCached = (session_key: string): Promise<unknown> =>
@@ -69,6 +71,38 @@ describe('CachedDatabaseStore', () => {
       await cutOff.close();
     });
   }
+
+  it('has the database of the table, and writes a companion in the commit of the row', async () => {
+    expect(store.database).to.equal(database.knex);
+    await store.create(row);
+    const next = { ...row, session_key: new_session_key(), session_data: '2' };
+    const failing = async (): Promise<void> => {
+      throw new RangeError('no');
+    };
+    await rejects(
+      store.cycle(row.session_key, async () => next, failing),
+      RangeError,
+    );
+    await rejects(store.create(next, failing), RangeError);
+    expect([await store.load(row.session_key), await store.load(next.session_key)]).to.deep.equal(['1', null]);
+  });
+
+  it('tells the new key of a row that was committed, although Redis went away at that moment', async () => {
+    for (const moved of [true, false]) {
+      const own = await startRedis();
+      const connection = await RedisConnection.open(own.url);
+      const leaving = new CachedDatabaseStore(new DatabaseStore(database.knex), connection, SETTINGS);
+      const next = { ...row, session_key: new_session_key(), session_data: '2' };
+      const redisEnds = (): Promise<void> => own.stop();
+      row = { ...row, session_key: new_session_key() };
+      await store.create(row);
+      if (moved) await leaving.cycle(row.session_key, async () => next, redisEnds);
+      else await leaving.create(next, redisEnds);
+      expect(await store.load(next.session_key)).to.equal('2');
+      expect(await store.exists(row.session_key)).to.equal(!moved);
+      await leaving.close().catch(() => {});
+    }
+  });
 
   it('takes the session out after the change, when a Django read it while the change was under way', async () => {
     await store.create(row);

@@ -9,7 +9,7 @@ import { type TestDatabase, testDatabase } from '../support/database.js';
 import { freePort } from '../support/ports.js';
 
 describe('security: metrics', function () {
-  this.timeout(30_000);
+  this.timeout(180_000);
   let database: TestDatabase;
   let planted: Planted;
   let server: ServerProcess;

@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { type Environment, serverSettings } from '../../config/settings.js';
 import { ImproperlyConfigured } from '../../server/errors.js';
+import { partOf } from '../support/passwords.js';
 
 const SECRET_KEY = randomBytes(48).toString('base64url');
 const GOOD: Environment = {
@@ -103,6 +105,53 @@ describe('security: a start in production', () => {
       .and.not.include('a-database-password');
   });
 
+  it('is refused with a password that is not percent-encoded, and with a certificate that is missing', () => {
+    for (const password of ['zqxj#kvwy', '7788/kvwy', '7788?kvwy', 'zqxj%kvwy', 'zqxj kvwy']) {
+      const said = refusal({ DATABASE_URL: `postgresql://site:${password}@127.0.0.1:1/site` });
+      expect(said).to.match(/^DATABASE_URL: .*%23/);
+      expect(partOf(password, said ?? '')).to.equal(undefined);
+      const cache = refusal({ CACHE_URL: `redis://:${password}@127.0.0.1:1/0` });
+      expect(cache).to.match(/^CACHE_URL: .*%23/);
+      expect(partOf(password, cache ?? '')).to.equal(undefined);
+    }
+    expect(refusal({ DATABASE_URL: `${GOOD['DATABASE_URL']}?sslrootcert=/nowhere/ca.pem` })).to.match(
+      /^DATABASE_URL: sslrootcert names "\/nowhere\/ca\.pem", and there is no such file/,
+    );
+  });
+
+  it('takes an IPv6 address for HOST with and without brackets', () => {
+    for (const [HOST, address] of [
+      ['[::1]', '::1'],
+      ['::1', '::1'],
+      ['[2001:db8::7]', '2001:db8::7'],
+      ['localhost', 'localhost'],
+      ['0.0.0.0', '0.0.0.0'],
+    ]) {
+      expect(serverSettings(() => SECRET_KEY, { ...GOOD, HOST }).HOST).to.equal(address);
+    }
+    for (const HOST of ['[::1', '::1]', '[localhost]', '[127.0.0.1]', '[]', 'a b', 'http://localhost']) {
+      expect(refusal({ HOST })).to.match(/^HOST: ".*" is not allowed/);
+    }
+  });
+
+  describe('asks for a captcha', () => {
+    const when = (changes: Environment, base: Environment = GOOD): string =>
+      serverSettings(() => SECRET_KEY, { ...base, ...changes }).django.LOGIN_CAPTCHA;
+
+    it('after failures in production, and always in development, where it is to be seen', () => {
+      expect(when({})).to.equal('after_failures');
+      expect(when({}, { NODE_ENV: 'development' })).to.equal('always');
+      expect(when({}, {})).to.equal('always');
+    });
+
+    it('as LOGIN_CAPTCHA says, in both', () => {
+      for (const LOGIN_CAPTCHA of ['always', 'after_failures', 'off']) {
+        expect(when({ LOGIN_CAPTCHA })).to.equal(LOGIN_CAPTCHA);
+        expect(when({ LOGIN_CAPTCHA }, { NODE_ENV: 'development' })).to.equal(LOGIN_CAPTCHA);
+      }
+    });
+  });
+
   describe('with secrets in files', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-secrets-'));
     after(() => rmSync(folder, { recursive: true, force: true }));
@@ -132,6 +181,10 @@ describe('security: a start in production', () => {
 
     it('refuses a file that is not there, and both at once', () => {
       expect(refusal({ SECRET_KEY: undefined, SECRET_KEY_FILE: '/nowhere' })).to.include('SECRET_KEY_FILE');
+      const url = 'postgresql://site:zqxjkvwy@127.0.0.1:1/site';
+      expect(() => serverSettings(() => '', { ...GOOD, DATABASE_URL: undefined, DATABASE_URL_FILE: url }))
+        .to.throw(ImproperlyConfigured)
+        .that.satisfies((error: unknown) => !inspect(error, { depth: 9, showHidden: true }).includes('zqxj'));
       expect(refusal({ SECRET_KEY_FILE: file(SECRET_KEY) })).to.equal('Set SECRET_KEY or SECRET_KEY_FILE, not both.');
     });
   });

@@ -4,8 +4,8 @@ import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ValueError } from '../../server/errors.js';
-import { type CodecSettings, SessionCodec } from '../../server/session/codec.js';
-import { readMembers } from '../../server/session/document.js';
+import { type CodecSettings, SessionCodec, Unreadable } from '../../server/session/codec.js';
+import type { MemberTexts } from '../../server/session/document.js';
 import { salted_hmac } from '../../server/signing/crypto.js';
 import { print_json } from '../../server/signing/python_json.js';
 import { Signer, TimestampSigner } from '../../server/signing/signer.js';
@@ -43,6 +43,13 @@ function legacy(json: string, key = KEY): string {
   return Buffer.from(`${hex}:${json}`).toString('base64');
 }
 
+/** The members of a text that can be read. */
+function membersOf(text: string, by = codec): MemberTexts {
+  const members = by.members(text);
+  if (members === null || members instanceof Unreadable) throw new Error('the text cannot be read');
+  return members;
+}
+
 describe('SessionCodec', () => {
   it('gives back any dictionary of any keys', () => {
     const keys = fc.oneof(
@@ -55,7 +62,7 @@ describe('SessionCodec', () => {
         const json = print_json(members);
         const text = codec.encode(json);
         expect(codec.decode(text)).to.equal(json);
-        expect([...readMembers(json).keys()]).to.deep.equal([...members.keys()]);
+        expect([...membersOf(text).keys()]).to.deep.equal([...members.keys()]);
       }),
     );
   });
@@ -139,26 +146,56 @@ describe('SessionCodec', () => {
     expect(heard).to.deep.equal([]);
   });
 
-  it('opens hostile rows with a good signature as empty, or as they are', () => {
-    const open = (text: string): Map<string, string> => readMembers(codec.decode(text));
-    for (const json of [
-      '[]',
-      'null',
-      '1',
-      '"a"',
-      '{',
-      '',
-      `${'['.repeat(100_000)}`,
-      `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
-    ]) {
-      expect(open(compressed(json)).size).to.equal(0);
-    }
-    expect([...open(compressed('{"a":NaN,"__proto__":1.0}'))]).to.deep.equal([
+  const unreadable: Readonly<Record<string, () => [text: string, reason: string]>> = {
+    'a list': () => [compressed('[]'), 'It holds no dictionary.'],
+    null: () => [compressed('null'), 'It holds no dictionary.'],
+    'a number': () => [compressed('1'), 'It holds no dictionary.'],
+    'a text': () => [compressed('"a"'), 'It holds no dictionary.'],
+    'broken JSON': () => [compressed('{'), 'The text is no JSON: unexpected character or end at position 1.'],
+    nothing: () => [signed(''), 'The text is no JSON: unexpected character or end at position 0.'],
+    'an integer of more digits than Python reads': () => [
+      compressed(`{"a":${'9'.repeat(4301)}}`),
+      'The text is no JSON: unexpected character or end at position 5.',
+    ],
+    'what is nested deeper than any Python reads': () => [
+      compressed(`{"a":${'['.repeat(10_000)}${']'.repeat(10_000)}}`),
+      'Arrays and objects lie in one another more than 10000 deep.',
+    ],
+    'more than SESSION_MAX_BYTES': () => [
+      signed(Buffer.alloc(4_194_305, 32).toString('base64url')),
+      'The payload is larger than 4194304 bytes.',
+    ],
+    'a zlib bomb': () => [compressed(Buffer.alloc(8_000_000, 32)), 'The payload is larger than 4194304 bytes.'],
+    'no zlib stream': () => [signed('.QUJD'), 'The payload is no zlib stream.'],
+    'no base64': () => [signed('A'), 'The text is no base64: its characters do not make whole bytes.'],
+    'no time': () => [new Signer({ key: KEY, salt: SALT }).sign('e30'), 'It has no time.'],
+  };
+  for (const [name, make] of Object.entries(unreadable)) {
+    it(`says why it does not read ${name} with a good signature, and logs nothing itself`, () => {
+      const { codec: strict, heard } = codecWith();
+      const [text, reason] = make();
+      expect(strict.members(text)).to.deep.equal(new Unreadable(reason));
+      expect(heard).to.deep.equal([]);
+    });
+  }
+
+  it('says why it does not read an older text with a good signature', () => {
+    const { codec: small } = codecWith({ SESSION_MAX_BYTES: 1024, SESSION_READ_LEGACY: true });
+    expect(small.members(legacy('[]'))).to.be.instanceOf(Unreadable);
+    expect(small.members(legacy(print_json({ a: 'x'.repeat(1024) })))).to.deep.equal(
+      new Unreadable('The payload is larger than 1024 bytes.'),
+    );
+  });
+
+  it('reads as deep as any Python, whatever lies there', () => {
+    const deep = `${'['.repeat(9_997)}${']'.repeat(9_997)}`;
+    for (const json of [`{"a":${deep}}`, `{"a": ${deep}}`]) expect(membersOf(compressed(json)).get('a')).to.equal(deep);
+    expect([...membersOf(compressed('{"a":NaN,"__proto__":1.0}'))]).to.deep.equal([
       ['a', 'NaN'],
       ['__proto__', '1.0'],
     ]);
     const many = `{${Array.from({ length: 100_000 }, (_, n) => `"${n}":0`).join(',')}}`;
-    expect(open(compressed(many)).size).to.equal(100_000);
+    expect(membersOf(compressed(many)).size).to.equal(100_000);
   });
 
   it('bounds what a zlib bomb with a good signature may take', () => {

@@ -1,11 +1,10 @@
 /** session_data against what Django wrote and read. */
 import { createHmac } from 'node:crypto';
 import { expect } from 'chai';
-import { type CodecSettings, SessionCodec } from '../../server/session/codec.js';
-import { readMembers } from '../../server/session/document.js';
+import { type CodecSettings, SessionCodec, Unreadable } from '../../server/session/codec.js';
 import { saltedKey } from '../../server/signing/crypto.js';
 import { unpack } from '../../server/signing/payload.js';
-import { join_members, parse_json, print_json } from '../../server/signing/python_json.js';
+import { join_members, parse_json, print_json, split_members } from '../../server/signing/python_json.js';
 import { TimestampSigner } from '../../server/signing/signer.js';
 import { VECTORS_SECRET_KEY, VECTORS_TIME, type VectorEntry, vectorSuite } from '../support/vectors.js';
 
@@ -35,8 +34,10 @@ function codecWith(settings: Partial<CodecSettings>, time = VECTORS_TIME) {
 }
 
 /** The JSON text of the dictionary that a session opens with. */
-const opened = (codec: SessionCodec, session_data: string): string =>
-  join_members(readMembers(codec.decode(session_data)));
+function opened(codec: SessionCodec, session_data: string): string {
+  const members = codec.members(session_data);
+  return members === null || members instanceof Unreadable ? '{}' : join_members(members);
+}
 
 interface DataEntry extends VectorEntry {
   readonly secret_key: string;
@@ -226,7 +227,7 @@ vectorSuite<MessagesEntry>(
       ['_messages', print_json(session_value)],
       ['x', '1'],
     ]);
-    const members = readMembers(codec.decode(codec.encode(json)));
+    const members = split_members(codec.decode(codec.encode(json)) ?? '') ?? new Map<string, string>();
     expect(members.get('_messages')).to.equal(print_json(session_value));
     expect(parse_json(members.get('_messages') ?? '')).to.equal(session_value);
   },

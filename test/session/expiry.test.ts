@@ -41,20 +41,23 @@ function checkExpiry(entry: ExpiryEntry): void {
   const stored = entry.absent ? null : entry.stored;
   expect(get_expiry_age(stored, contextOf(entry))).to.equal(Number(entry.get_expiry_age));
   expect(get_expiry_date(stored, contextOf(entry)).getTime()).to.equal(unix(String(entry.get_expiry_date)) * 1000);
-  expect(get_expire_at_browser_close(stored, entry.expire_at_browser_close)).to.equal(
+  expectClose(entry);
+}
+
+function expectClose(entry: ExpiryEntry): void {
+  const { stored, absent, expire_at_browser_close: setting } = entry;
+  expect(get_expire_at_browser_close(absent ? null : stored, setting, contextOf(entry))).to.equal(
     entry.get_expire_at_browser_close,
   );
 }
 
-/** Where Django raises on what is stored, the session ends as if nothing were stored. */
+/** Where Django raises on what is stored, the session ends as after set_expiry(0). */
 function checkFallback(entry: ExpiryEntry): void {
   const { stored, session_cookie_age } = entry;
   expect(get_expiry_age(stored, contextOf(entry))).to.equal(session_cookie_age);
   const end = unix(entry.now) + session_cookie_age;
   expect(get_expiry_date(stored, contextOf(entry)).getTime()).to.equal(end * 1000);
-  expect(get_expire_at_browser_close(stored, entry.expire_at_browser_close)).to.equal(
-    entry.get_expire_at_browser_close,
-  );
+  expect(get_expire_at_browser_close(stored, entry.expire_at_browser_close, contextOf(entry))).to.equal(true);
 }
 
 vectorSuite<ExpiryEntry>(
@@ -86,9 +89,7 @@ function checkNaive(entry: ExpiryEntry): void {
   const moment = String(stored).length === 10 ? Date.parse(String(stored)) : unix(String(stored)) * 1000;
   expect(get_expiry_age(stored, contextOf(entry))).to.equal(Math.floor(moment / 1000 - unix(now)));
   expect(get_expiry_date(stored, contextOf(entry)).getTime()).to.equal(Math.floor(moment));
-  expect(get_expire_at_browser_close(stored, entry.expire_at_browser_close)).to.equal(
-    entry.get_expire_at_browser_close,
-  );
+  expectClose(entry);
 }
 
 interface SetExpiryEntry extends VectorEntry {
@@ -168,6 +169,15 @@ describe('get_expiry_age and get_expiry_date', () => {
     }
   });
 
+  it('take a carried offset to the microsecond', () => {
+    for (const [text, iso] of [
+      ['2026-01-01T00:00:00.000000+00:00:01.500000', '2025-12-31T23:59:58.500Z'],
+      ['2026-01-01T00:00:00.750000-00:00:01.500000', '2026-01-01T00:00:02.250Z'],
+    ] as const) {
+      expect(get_expiry_date(text, context).toISOString(), text).to.equal(iso);
+    }
+  });
+
   it('never throw, and agree, whatever JSON lies there', () => {
     const dates = fc
       .date({ noInvalidDate: false })
@@ -184,20 +194,32 @@ describe('get_expiry_age and get_expiry_date', () => {
 
   for (const stored of [
     'soon',
+    '',
     '3600',
     '2026-02-30',
-    '2026-01-01T24:00:00',
-    [],
+    '2026-01-01T25:00:00',
     [1],
-    {},
+    { a: 1 },
     1e300,
     -1e300,
+    10n ** 30n,
     Number.NaN,
     '9999-12-31T23:59:59-01:00',
   ]) {
-    it(`take ${JSON.stringify(stored)} for nothing stored`, () => {
+    it(`take ${typeof stored === 'bigint' ? stored : JSON.stringify(stored)} for no end: the browser's, and SESSION_COOKIE_AGE`, () => {
       expect(get_expiry_age(stored, context)).to.equal(1_209_600);
       expect(get_expiry_date(stored, context).toISOString()).to.equal('2026-01-15T00:00:00.250Z');
+      for (const setting of [true, false]) expect(get_expire_at_browser_close(stored, setting, context)).to.equal(true);
+    });
+  }
+
+  // Python's `not expiry`: Django counts these as nothing, but for what it asks of the cookie.
+  for (const stored of [[], {}]) {
+    it(`take ${JSON.stringify(stored)} for nothing stored, as Django does`, () => {
+      expect(get_expiry_age(stored, context)).to.equal(1_209_600);
+      expect(get_expiry_date(stored, context).toISOString()).to.equal('2026-01-15T00:00:00.250Z');
+      for (const setting of [true, false])
+        expect(get_expire_at_browser_close(stored, setting, context)).to.equal(false);
     });
   }
 });

@@ -126,6 +126,8 @@ describe('request and response', () => {
         store: new DatabaseStore(knex, { now }),
         now,
         logger: suspicious,
+        // Django tells nobody.
+        warn_unsaved: false,
         new_session_key: () => {
           keys += 1;
           return `newkey${String(keys).padStart(26, '0')}`;

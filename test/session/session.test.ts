@@ -1,5 +1,13 @@
-import { expect } from 'chai';
-import { CreateError, KeyError, StoreUnavailable, UpdateError, ValueError } from '../../server/errors.js';
+import { format, inspect } from 'node:util';
+import { AssertionError, expect } from 'chai';
+import {
+  CreateError,
+  KeyError,
+  StoreUnavailable,
+  SuspiciousOperation,
+  UpdateError,
+  ValueError,
+} from '../../server/errors.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { withItemAccess } from '../../server/session/item_access.js';
 import { new_session_key } from '../../server/session/key.js';
@@ -9,6 +17,15 @@ import { defineSettings } from '../../server/settings.js';
 import { rejects } from './stores/contract.js';
 
 const settings = defineSettings({ SECRET_KEY: 'a test key' });
+
+function thrownBy(work: () => unknown): Error {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('nothing was thrown');
+}
 
 describe('Session', () => {
   let now: number;
@@ -81,6 +98,15 @@ describe('Session', () => {
       expect(session.items()).to.deep.equal([['a', 1]]);
     });
 
+    it('refuses at once a value that lies deeper than every Django can read', async () => {
+      const nest = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+      const session = await open();
+      session.set('a', nest(900));
+      expect(() => session.set('a', nest(901))).to.throw(ValueError, /more than 900 deep/);
+      await session.save();
+      expect(await json(session.session_key)).to.have.length('{"a":}'.length + 1800);
+    });
+
     it('lets setdefault keep what is there', async () => {
       const session = await open();
       expect(session.setdefault('a', 1)).to.equal(1);
@@ -115,17 +141,186 @@ describe('Session', () => {
       expect(() => delete session['cart']).to.throw(KeyError);
     });
 
-    it("refuses the session's own names with a sentence and goes on working", async () => {
-      const session = await open();
-      const record: Record<string, unknown> = session;
-      for (const name of ['save', 'get', 'session_key', 'toString', 'constructor', '__proto__', 'then']) {
-        expect(() => {
-          record[name] = [];
-        }, name).to.throw(ValueError, 'session.set(');
+    const INHERITED = [...Object.getOwnPropertyNames(Object.prototype), 'prototype', 'document', 'length'];
+
+    it('never leads to what all sessions share: names that every object has read as undefined, or as data', async () => {
+      const session = await open(await row('{"a":{"b":1}}'));
+      for (const name of INHERITED) {
+        expect(session[name], name).to.equal(undefined);
+        expect(name in session, name).to.equal(false);
+        expect(Object.hasOwn(session, name), name).to.equal(false);
       }
-      session.set('a', 1);
-      await session.save();
-      expect(await json(session.session_key)).to.equal('{"a":1}');
+      for (const name of INHERITED) {
+        session.set(name, { name });
+        expect(session[name], name).to.deep.equal({ name });
+        session.remove(name);
+      }
+    });
+
+    it('gives functions of its own: what is written onto one is on no other session', async () => {
+      const [one, two] = [await open(), await open()];
+      for (const name of ['get', 'save', 'items', 'toJSON']) {
+        (one[name] as Record<string, unknown>)['planted'] = true;
+        for (const session of [one, two]) {
+          expect((session[name] as Record<string, unknown>)['planted'], name).to.equal(undefined);
+        }
+      }
+      // Everything that a name leads to: functions, and the values of the fields.
+      const members = Object.getOwnPropertyNames(Session.prototype).filter((name) => name !== 'constructor');
+      for (const name of [...members, ...INHERITED]) {
+        const member = one[name];
+        expect(member === null || typeof member !== 'object', name).to.equal(true);
+      }
+    });
+
+    for (const name of [
+      'save',
+      'get',
+      'session_key',
+      'toJSON',
+      'then',
+      ...Object.getOwnPropertyNames(Object.prototype),
+    ]) {
+      it(`refuses ${name} as a key with a sentence and 400, and goes on working`, async () => {
+        const session = await open();
+        const record: Record<string, unknown> = session;
+        const setting = thrownBy(() => {
+          record[name] = [];
+        });
+        const removing = thrownBy(() => delete record[name]);
+        for (const error of [setting, removing]) {
+          expect(error).to.be.instanceOf(SuspiciousOperation).and.to.include({ status: 400, expose: true });
+        }
+        expect(setting.message).to.include(`call session.set("${name}", value).`);
+        expect(removing.message).to.include(`call session.remove("${name}").`);
+        expect(session.modified).to.equal(false);
+        session.set(name, 1);
+        await session.save();
+        expect(await json(session.session_key)).to.equal(`{"${name}":1}`);
+        expect((await open(session.session_key)).get(name)).to.equal(1);
+      });
+    }
+
+    for (const [wrong, right] of [
+      ['modifed', 'modified'],
+      ['modfied', 'modified'],
+      ['modifeid', 'modified'],
+      ['modiffied', 'modified'],
+      ['mod1fied', 'modified'],
+      ['Modified', 'modified'],
+      ['acessed', 'accessed'],
+      ['accesed', 'accessed'],
+      ['accessd', 'accessed'],
+    ] as const) {
+      it(`refuses session.${wrong} = true, and names session.${right}`, async () => {
+        const session = await open();
+        for (const value of [true, false]) {
+          const error = thrownBy(() => Reflect.set(session, wrong, value));
+          expect(error).to.be.instanceOf(SuspiciousOperation);
+          expect(error.message).to.include(`write session.${right}; to set the key "${wrong}" call session.set(`);
+        }
+        expect(session.keys()).to.deep.equal([]);
+        session.set(wrong, true);
+        expect(session[wrong]).to.equal(true);
+      });
+    }
+
+    it('takes other keys that are near to a name of its own', async () => {
+      const session = await open();
+      const keys = ['key', 'item', 'value', 'role', 'hash', 'notified', 'assessed', 'modified_at', 'modify', 'created'];
+      for (const key of keys) session[key] = true;
+      Reflect.set(session, 'accesses', 5);
+      expect(session.keys()).to.deep.equal([...keys, 'accesses']);
+    });
+
+    it('cannot be given another prototype, be frozen, or have properties defined', async () => {
+      const session = await open();
+      expect(Reflect.setPrototypeOf(session, null)).to.equal(false);
+      expect(Reflect.preventExtensions(session)).to.equal(false);
+      expect(Reflect.defineProperty(session, 'a', { value: 1 })).to.equal(false);
+      expect(() => Object.freeze(session)).to.throw(TypeError);
+      expect(session).to.be.instanceOf(Session);
+    });
+
+    describe('shown as a dictionary', () => {
+      const HASH = 'a-hash-that-nobody-may-see';
+      const text = `{"_auth_user_id":"1","_auth_user_hash":"${HASH}","cart":[1,{"a":2}],"get":"a method's name","_csrftoken":"${HASH}"}`;
+      const shown = { _auth_user_id: '1', cart: [1, { a: 2 }] };
+      const all = { ...shown, get: "a method's name" };
+      let session: Session;
+      beforeEach(async () => {
+        session = await open(await row(text));
+      });
+
+      it('by JSON.stringify, without the auth hash', () => {
+        expect(JSON.parse(JSON.stringify(session))).to.deep.equal(all);
+        expect(JSON.stringify({ session })).to.equal(JSON.stringify({ session: all }));
+      });
+
+      it('by console.log and util.inspect, at any depth, without the auth hash and without the key', () => {
+        expect(inspect(session)).to.equal(`Session ${inspect(all)}`);
+        const nested = inspect({ ctx: { session } }, { depth: 5 });
+        expect(nested).to.include("_auth_user_id: '1'").and.not.include(HASH).and.not.include(session.session_key);
+        expect(format('%s %o %O %j', session, session, session, session)).to.not.include(HASH);
+      });
+
+      it('by spreading, Object.keys, Object.entries and for … in, but for what reads as a method', () => {
+        expect({ ...session }).to.deep.equal(shown);
+        expect(Object.keys(session)).to.deep.equal(Object.keys(shown));
+        expect(Object.entries(session)).to.deep.equal(Object.entries(shown));
+        expect(Object.assign({}, session)).to.deep.equal(shown);
+        const keys: string[] = [];
+        for (const key in session) keys.push(key);
+        expect(keys).to.deep.equal(Object.keys(shown));
+        expect(Object.hasOwn(session, 'cart')).to.equal(true);
+      });
+
+      it('with everything in it by keys, items and get', () => {
+        expect(session.keys()).to.include.members(['_auth_user_hash', 'get', '_csrftoken']);
+        expect(session.get('_auth_user_hash')).to.equal(HASH);
+        expect(session['_auth_user_hash']).to.equal(HASH);
+        expect('_auth_user_hash' in session).to.equal(true);
+      });
+
+      it('and neither is it changed by that, nor is being printed an access', async () => {
+        inspect(session);
+        expect([session.accessed, session.modified]).to.deep.equal([false, false]);
+        JSON.stringify(session);
+        expect([session.accessed, session.modified]).to.deep.equal([true, false]);
+        // A cookie whose row is gone is deleted at the first access, and not by a look.
+        const gone = new_session_key();
+        const stale = await open(gone);
+        expect(inspect(stale)).to.equal('Session {}');
+        expect([stale.session_key, stale.is_empty()]).to.deep.equal([gone, false]);
+      });
+
+      it('also with integers that only a bigint holds', async () => {
+        const large = await open(await row('{"a":9007199254740993,"b":{"c":[9007199254740993,1.5]}}'));
+        expect(JSON.stringify(large)).to.equal('{"a":"9007199254740993","b":{"c":["9007199254740993",1.5]}}');
+      });
+
+      it('and without a word of it as text, as number, and where it was not loaded', async () => {
+        expect([`${session}`, String(session), Number(session)]).to.deep.equal([
+          '[object Session]',
+          '[object Session]',
+          Number.NaN,
+        ]);
+        expect(Object.prototype.toString.call(session)).to.equal('[object Session]');
+        const unloaded = withItemAccess(new Session({ store, codec, settings, session_key: new_session_key() }));
+        expect(inspect(unloaded)).to.equal('Session (not loaded)');
+      });
+
+      it('and structuredClone says that it cannot copy it, while it copies what is spread', () => {
+        expect(() => structuredClone(session)).to.throw(/could not be cloned/);
+        expect(structuredClone({ ...session })).to.deep.equal(shown);
+      });
+
+      it('and chai can say what is wrong with it', () => {
+        expect(() => expect(session).to.deep.equal({ a: 1 }))
+          .to.throw(AssertionError)
+          .and.not.match(new RegExp(HASH));
+        expect(() => expect(session).to.equal(null)).to.throw(AssertionError);
+      });
     });
 
     it('lets a handler set modified, and can be awaited without being touched', async () => {
@@ -158,6 +353,12 @@ describe('Session', () => {
   });
 
   describe('saving', () => {
+    it('knows no row without a key', async () => {
+      const session = await open();
+      for (const none of [null, undefined, '']) expect(await session.exists(none)).to.equal(false);
+      expect(await Reflect.apply(session.exists, session, [5])).to.equal(false);
+    });
+
     it('creates a row under a new key, never under the one that was asked for', async () => {
       const planted = new_session_key();
       const session = await open(planted);
@@ -254,6 +455,50 @@ describe('Session', () => {
         expect(session.session_key).not.to.equal(null);
       });
     }
+  });
+
+  describe('with an expiry that nobody can read', () => {
+    let heard: [string, string | null][];
+    beforeEach(() => {
+      heard = [];
+      codec = new SessionCodec(settings, { now: () => now, onSuspicious: (...line) => heard.push(line) });
+    });
+
+    for (const stored of ['"soon"', '"2026-02-30"', '[1]', '{"a":1}', '1e300', '9'.repeat(400), 'NaN', '""']) {
+      it(`ends with the browser, the row after SESSION_COOKIE_AGE, and is reported at each save: ${stored.slice(0, 20)}`, async () => {
+        const key = await row(`{"_session_expiry":${stored}}`);
+        const session = await open(key);
+        expect(session.get_expire_at_browser_close()).to.equal(true);
+        expect(heard).to.deep.equal([]);
+        session.set('a', 1);
+        expect(await session.save()).to.deep.equal({
+          max_age: null,
+          expire_date: new Date((now + settings.SESSION_COOKIE_AGE) * 1000),
+        });
+        expect(heard).to.deep.equal([
+          [
+            'Session expiry cannot be read: what lies under _session_expiry is no expiry, so the session ends with the browser.',
+            key,
+          ],
+        ]);
+        session.set_expiry(60);
+        expect((await session.save()).max_age).to.equal(60);
+        expect(heard).to.have.length(1);
+      });
+    }
+
+    it('is none of what Python 3.11 reads', async () => {
+      for (const text of ['2091-02-03T09:35:06+0530', '20910203T040506Z', '2091-W05-6T04:05:06Z']) {
+        const session = await open(await row(`{"_session_expiry":"${text}"}`));
+        session.set('a', 1);
+        const { max_age, expire_date } = await session.save();
+        expect([expire_date.toISOString(), max_age]).to.deep.equal([
+          '2091-02-03T04:05:06.000Z',
+          Date.parse('2091-02-03T04:05:06Z') / 1000 - now,
+        ]);
+      }
+      expect(heard).to.deep.equal([]);
+    });
   });
 
   describe('keys', () => {

@@ -1,7 +1,14 @@
 import { expect } from 'chai';
-import { SessionCodec } from '../../server/session/codec.js';
+import { SessionCodec, Unreadable } from '../../server/session/codec.js';
+import type { MemberTexts } from '../../server/session/document.js';
 import { VerifiedTexts } from '../../server/session/verified.js';
 import { defineSettings } from '../../server/settings.js';
+
+/** The members of a text that can be read. */
+function readable(texts: MemberTexts | Unreadable): MemberTexts {
+  if (texts instanceof Unreadable) throw new Error(texts.reason);
+  return texts;
+}
 
 describe('VerifiedTexts', () => {
   let reported: number;
@@ -30,7 +37,7 @@ describe('VerifiedTexts', () => {
       ['a', '1'],
       ['b', '[2.0]'],
     ];
-    for (let time = 0; time < 5; time += 1) expect([...verified.read(session_data)]).to.deep.equal(expected);
+    for (let time = 0; time < 5; time += 1) expect([...readable(verified.read(session_data))]).to.deep.equal(expected);
   });
 
   it('does its work once for a text that is read often', () => {
@@ -50,18 +57,25 @@ describe('VerifiedTexts', () => {
       ` ${session_data}`,
     ]) {
       reported = 0;
-      expect(verified.read(forged).size, forged).to.equal(0);
+      expect(readable(verified.read(forged)).size, forged).to.equal(0);
       expect(reported).to.equal(1);
     }
-    expect([...verified.read(session_data)]).to.deep.equal([['role', '"guest"']]);
+    expect([...readable(verified.read(session_data))]).to.deep.equal([['role', '"guest"']]);
   });
 
   it('reports a wrong signature each time, and never remembers it', () => {
     const verified = new VerifiedTexts(codec, 1_000_000);
     for (let time = 1; time <= 4; time += 1) {
-      expect(verified.read('eyJhIjoxfQ:1vb66i:forged').size).to.equal(0);
+      expect(readable(verified.read('eyJhIjoxfQ:1vb66i:forged')).size).to.equal(0);
       expect(reported).to.equal(time);
     }
+  });
+
+  it('remembers also that a text cannot be read', () => {
+    const verified = new VerifiedTexts(codec, 1_000_000);
+    const list = codec.encode('[1]');
+    expect(warm(verified, list)).to.be.instanceOf(Unreadable).and.equal(verified.read(list));
+    expect(reported).to.equal(0);
   });
 
   it('keeps within its bytes: what was read long ago is forgotten', () => {
@@ -70,7 +84,7 @@ describe('VerifiedTexts', () => {
     const remembered = warm(verified, first);
     for (let n = 0; n < 1000; n += 1) warm(verified, codec.encode(`{"n":${n},"text":"${'x'.repeat(50)}"}`));
     expect(verified.read(first)).to.not.equal(remembered);
-    expect([...verified.read(first)]).to.deep.equal([['n', '-1']]);
+    expect([...readable(verified.read(first))]).to.deep.equal([['n', '-1']]);
   });
 
   it('forgets what came first and was not read since it was remembered', () => {

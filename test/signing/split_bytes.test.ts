@@ -47,7 +47,7 @@ describe('split_bytes', () => {
   });
 
   it('accepts brackets and commas inside a value only where they belong', () => {
-    const deepest = `${'['.repeat(200)}${']'.repeat(200)}`;
+    const deepest = `${'['.repeat(9_999)}${']'.repeat(9_999)}`;
     for (const value of ['[]', '{}', '[[],{}]', '{"b":[{"c":[]},1],"d":{}}', '[[[1]],[2]]', deepest]) {
       expect([...(split_bytes(bytes(`{"a":${value}}`)) ?? [])], value).to.deep.equal([['a', value]]);
     }
@@ -63,9 +63,13 @@ describe('split_bytes', () => {
     }
   });
 
-  it('leaves deep texts to the scanner instead of the stack', () => {
-    const deep = `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
-    expect(split_bytes(bytes(deep))).to.equal(null);
+  it('goes as deep as the scanner, without the stack', () => {
+    const deep = (levels: number): string => `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+    expect(split_bytes(bytes(deep(9_999)))?.get('a')).to.have.length(2 * 9_999);
+    for (const levels of [10_000, 100_000]) {
+      expect(split_bytes(bytes(deep(levels)))).to.equal(null);
+      expect(() => split_members(deep(levels))).to.throw(/10000 deep/);
+    }
   });
 
   it('keeps the last of equal keys at the place of the first', () => {

@@ -1,11 +1,13 @@
 /** The login page: captcha before password, one sentence for whatever is wrong, and `next` within the site only. */
 import { expect } from 'chai';
 import { LoginThrottle } from '../../server/auth/throttle.js';
+import { type ProofOfWork, solveProofOfWork } from '../../server/captcha/index.js';
 import { type Answer, closeServers } from '../http/serve.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { ALICE, addUsers, countSessions, SECRET_KEY, startSite, type TestSite, Visitor } from './visitor.js';
 
 const WRONG = 'This user name and password do not match';
+const NEEDED = 'Please type the password again, and the characters in the picture';
 const WRONG_CAPTCHA = 'The characters did not match the picture';
 
 describe('the login page', () => {
@@ -65,6 +67,26 @@ describe('the login page', () => {
     expect(answer.text).to.include(WRONG_CAPTCHA).and.include('role="alert"').and.include('value="alice"');
     expect(answer.text).to.not.include(ALICE.password);
     expect((await visitor.me()).user).to.equal(null);
+  });
+
+  it('says in one line what was wrong, and puts the cursor where the password is typed again', async () => {
+    const captcha = await visitor.solved();
+    const misses = [
+      [{ username: 'alice', password: 'wrong', captcha }, WRONG],
+      [{ ...ALICE, captcha: 'WRONG7' }, WRONG_CAPTCHA],
+      [{ username: 'alice', password: 'wrong', captcha: 'WRONG7' }, WRONG_CAPTCHA],
+    ] as const;
+    for (const [fields, sentence] of misses) {
+      const { text } = await visitor.post('/login/', fields);
+      expect(text.match(/role="alert"/g)).to.have.lengthOf(1);
+      expect(/role="alert"[^>]*>([^<]*)</.exec(text)?.[1])
+        .to.include(sentence)
+        .and.include('type the password again');
+      expect(/<input id="password"[^>]*>/.exec(text)?.[0])
+        .to.include('autofocus')
+        .and.not.include('value=');
+      expect(/<input id="username"[^>]*>/.exec(text)?.[0]).to.include('value="alice"');
+    }
   });
 
   it('takes an answer once', async () => {
@@ -179,8 +201,130 @@ describe('the login page', () => {
       await visitor.get('/last-visit/', { Cookie: `last_visit=${evil}; last_visit_signed=${evil}` }),
       await visitor.get(`/nowhere/${encodeURIComponent(evil)}`),
     ];
-    for (const { text } of pages)
-      expect(text).to.not.include('<script').and.not.include('"><script').and.not.include('alert(1)<');
+    for (const { text } of pages) {
+      // The login page's own script is the only one.
+      const scripts = text.match(/<script[^>]*>/g) ?? [];
+      expect(
+        scripts.filter((tag) => !/^<script src="\/static\/login_task\.js\?v=\w+" defer>$/.test(tag)),
+      ).to.deep.equal([]);
+      expect(text).to.not.include('alert(1)<');
+    }
+  });
+
+  describe('with a task in place of the picture', () => {
+    /** A task as the page's script asks for it, but easier: the work is tested elsewhere. */
+    async function task(): Promise<string> {
+      const answer = await visitor.post('/captcha/task/');
+      expect(answer.status).to.equal(200);
+      const given = JSON.parse(answer.text) as ProofOfWork;
+      expect([given.parts, given.difficulty]).to.deep.equal([16, 16]);
+      const easy = { ...given, parts: 2, difficulty: 8 };
+      await visitor.change((data) =>
+        data.set('proof_of_work', { ...(data.get('proof_of_work') as object), parts: 2, difficulty: 8 }),
+      );
+      return solveProofOfWork(easy);
+    }
+
+    it('logs in without the characters of a picture', async () => {
+      const proof_of_work = await task();
+      const answer = await visitor.post('/login/', { ...ALICE, proof_of_work });
+      expect([answer.status, (await visitor.me()).user?.username]).to.deep.equal([302, 'alice']);
+      expect((await visitor.session())?.has('proof_of_work')).to.equal(false);
+    });
+
+    it('accepts one of ten copies of a request sent at once', async () => {
+      const proof_of_work = await task();
+      const csrfmiddlewaretoken = await visitor.token();
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => {
+          const copy = new Visitor(site);
+          for (const [name, value] of visitor.cookies) copy.cookies.set(name, value);
+          return copy.postRaw('/login/', { ...ALICE, proof_of_work, csrfmiddlewaretoken });
+        }),
+      );
+      expect(answers.filter(({ status }) => status === 302)).to.have.lengthOf(1);
+      expect(Math.max(...answers.map(({ status }) => status))).to.be.below(500);
+    });
+
+    it('says so when it counts no more, and lets the device begin anew', async () => {
+      const proof_of_work = await task();
+      await visitor.post('/login/', { username: 'alice', password: 'wrong', proof_of_work });
+      const again = await visitor.post('/login/', { ...ALICE, proof_of_work });
+      expect(again.text)
+        .to.include('too old or was used already')
+        .and.include(' data-start')
+        .and.include('value="alice"');
+      expect((await visitor.me()).user).to.equal(null);
+    });
+
+    it('never passes without work, for another visitor, or after ten minutes', async () => {
+      for (const proof_of_work of ['0', '0.0', '1.2.3', 'x', '0.'.repeat(20_000)]) {
+        await visitor.post('/captcha/task/');
+        expect((await visitor.post('/login/', { ...ALICE, proof_of_work })).status).to.equal(200);
+      }
+      const proof_of_work = await task();
+      const other = new Visitor(site);
+      await other.post('/captcha/task/');
+      expect((await other.post('/login/', { ...ALICE, proof_of_work })).status).to.equal(200);
+      site.clock.now += 600;
+      expect((await visitor.post('/login/', { ...ALICE, proof_of_work })).text).to.include('too old');
+    });
+
+    it('does not do in place of a picture that was asked for, and the other way round', async () => {
+      const captcha = await visitor.solved();
+      await task();
+      expect((await visitor.post('/login/', { ...ALICE, captcha: 'WRONG7' })).text).to.include(WRONG_CAPTCHA);
+      expect((await visitor.post('/login/', { ...ALICE, proof_of_work: captcha })).text).to.include('too old');
+      expect((await visitor.me()).user).to.equal(null);
+    });
+
+    it('is given to a POST with a CSRF token alone', async () => {
+      expect((await visitor.get('/captcha/task/')).status).to.equal(405);
+      expect((await visitor.postRaw('/captcha/task/', {})).status).to.equal(403);
+      expect(await countSessions(database.knex)).to.equal(0);
+    });
+
+    it('is offered by a button that only a script shows; the page lets its own scripts run, and no others', async () => {
+      const { text, headers } = await visitor.get('/login/');
+      expect(text)
+        .to.match(/<div[^>]* id="task" hidden/)
+        .and.include('with scripts allowed on this page');
+      expect(headers['content-security-policy'])
+        .to.include("default-src 'none'")
+        .and.include("script-src 'self'")
+        .and.not.include('unsafe');
+      for (const path of ['/index1/', '/goods/', '/nowhere/']) {
+        expect((await visitor.get(path)).headers['content-security-policy'] ?? '').to.not.include('script-src');
+      }
+    });
+  });
+
+  describe('a session that an application shortened', () => {
+    for (const seconds of [3600, 3599, 60, 0]) {
+      it(`keeps its set_expiry(${seconds}) over a login`, async () => {
+        await visitor.get('/captcha/');
+        // As a view of Django or of ours that calls set_expiry, before or after the picture.
+        await visitor.change((data) => {
+          data.set('_session_expiry', seconds);
+          data.delete('login_form');
+        });
+        expect((await visitor.logIn(ALICE)).status).to.equal(302);
+        expect((await visitor.session())?.get('_session_expiry')).to.equal(seconds);
+      });
+    }
+
+    it('keeps what an application set after the picture was shown', async () => {
+      await visitor.get('/captcha/');
+      await visitor.change((data) => data.set('_session_expiry', 3600));
+      await visitor.logIn(ALICE);
+      expect((await visitor.session())?.get('_session_expiry')).to.equal(3600);
+      expect((await visitor.session())?.has('login_form')).to.equal(false);
+    });
+
+    it('lives for SESSION_COOKIE_AGE after a login when the form alone had shortened it', async () => {
+      await visitor.logIn(ALICE);
+      expect((await visitor.session())?.has('_session_expiry')).to.equal(false);
+    });
   });
 
   describe('with LOGIN_CAPTCHA=after_failures', () => {
@@ -200,7 +344,7 @@ describe('the login page', () => {
     it('asks for one after a failure, until a login', async () => {
       const failed = await visitor.post('/login/', { username: 'alice', password: 'wrong' });
       expect(failed.text).to.include(WRONG).and.include('src="/captcha/');
-      expect((await visitor.post('/login/', ALICE)).text).to.include('Please also type the characters');
+      expect((await visitor.post('/login/', ALICE)).text).to.include(NEEDED);
       expect((await visitor.post('/login/', { ...ALICE, captcha: 'WRONG7' })).text).to.include(WRONG_CAPTCHA);
       expect((await visitor.logIn(ALICE)).status).to.equal(302);
       expect((await visitor.session())?.has('login_failed')).to.equal(false);
@@ -246,7 +390,7 @@ describe('the login page', () => {
       for (let i = 0; i < 3; i += 1)
         await new Visitor(lenient).post('/login/', { username: 'alice', password: 'wrong' });
       const answer = await new Visitor(lenient).post('/login/', ALICE);
-      expect(answer.text).to.include('Please also type the characters').and.include('src="/captcha/');
+      expect(answer.text).to.include(NEEDED).and.include('src="/captcha/');
     });
   });
 

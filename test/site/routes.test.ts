@@ -124,7 +124,7 @@ describe('addresses', () => {
     });
 
     it('for a body over the limit have one too', async () => {
-      const answer = await visitor.postRaw('/login/', { username: 'a'.repeat(3_000_000) });
+      const answer = await visitor.post('/login/', { username: 'a'.repeat(3_000_000) });
       expect(answer.status).to.equal(413);
       expect(answer.text).to.include('<h1>Too large</h1>');
     });
@@ -136,7 +136,9 @@ describe('addresses', () => {
       const answer = await stranger.get('/index1/');
       expect(answer.status).to.equal(503);
       expect(answer.headers['retry-after']).to.match(/^\d+$/);
-      expect(answer.text).to.include('Back in a moment');
+      expect(answer.text).to.include('Back in a moment').and.include('If you are logged in, you stay logged in');
+      const nobody = await new Visitor(broken).get('/goods/');
+      expect([nobody.status, nobody.text.includes('logged in')]).to.deep.equal([503, false]);
       expect(answer.set_cookie).to.deep.equal([]);
       expect((await stranger.get('/static/style.css')).status).to.equal(200);
       await nowhere.destroy();

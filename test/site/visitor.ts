@@ -11,12 +11,13 @@ import {
 } from '../../server/auth/index.js';
 import { captchaHash } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
-import { exceptions, formBody } from '../../server/http/index.js';
+import { exceptions, formBody, security_headers } from '../../server/http/index.js';
+import { messages } from '../../server/messages/index.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { defineSettings, type GivenSettings, type Settings } from '../../server/settings.js';
-import { createSite, type SiteThrottle } from '../../server/site/index.js';
+import { type CaptchaThrottles, createSite, type SiteThrottle } from '../../server/site/index.js';
 import { type Answer, type Ask, type Server, serve } from '../http/serve.js';
 
 export const SECRET_KEY = 'a key for the tests of the site';
@@ -37,27 +38,31 @@ export interface TestSite extends Server {
 export interface SiteChoices {
   readonly settings?: GivenSettings<Settings>;
   readonly throttle?: SiteThrottle;
+  readonly captchas?: CaptchaThrottles;
   readonly lab?: boolean;
 }
 
 /** Listen until closeServers(). Real time unless the test sets `clock.now`. */
 export async function startSite(
   knex: Knex,
-  { settings: given = {}, throttle, lab = false }: SiteChoices = {},
+  { settings: given = {}, throttle, captchas, lab = false }: SiteChoices = {},
 ): Promise<TestSite> {
-  const settings = defineSettings({ SECRET_KEY, ...given });
+  // As in development.
+  const settings = defineSettings({ SECRET_KEY, LOGIN_CAPTCHA: 'always', ...given });
   const clock = { now: Math.floor(Date.now() / 1000) };
   const now = (): number => clock.now;
   const app = new Koa();
-  const site = createSite({ settings, knex, throttle: throttle ?? null, lab, now });
+  const site = createSite({ settings, knex, throttle: throttle ?? null, captchas: captchas ?? null, lab, now });
   const users = new UserTable(knex);
+  app.use(security_headers());
   app.use(site.staticFiles);
   app.use(site.views);
   app.use(sessions(app, { settings, store: new DatabaseStore(knex, { now }), now }));
   app.use(exceptions({ render: site.renderError }));
-  app.use(formBody({ settings }));
   app.use(csrf(app, { settings, now }));
+  app.use(formBody({ settings }));
   app.use(authentication(app, { settings, backends: [new ModelBackend(users)], now }));
+  app.use(messages(app, { settings, now }));
   for (const middleware of site.routes) app.use(middleware);
   return { ...(await serve(app)), knex, settings, codec: new SessionCodec(settings, { now }), clock };
 }

@@ -70,7 +70,8 @@ async function create(template: string | undefined): Promise<TestDatabase> {
   const database = name();
   await sql(admin, `CREATE DATABASE "${database}"${template === undefined ? '' : ` TEMPLATE "${template}"`}`);
   const url = at(admin, database);
-  const knex = connectKnex(url);
+  // As patient as a busy machine is slow: what is tested for its own bounds is opened with them.
+  const knex = connectKnex(url, { connect_timeout: 60, statement_timeout: 60 });
   return {
     url,
     knex,

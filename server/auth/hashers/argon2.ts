@@ -36,7 +36,7 @@ interface Decoded extends Argon2Parameters {
 const FORM =
   /^argon2\$(argon2(?:id|i|d))(?:\$v=(16|19))?\$m=([0-9]+),t=([0-9]+),p=([0-9]+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
-const unpadded = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
+const unpadded = (bytes: Buffer): string => bytes.toString('base64').replace(/={1,2}$/, '');
 
 /** Base64 without padding and without stray bits, as libargon2 reads it. */
 function bytesOf(text: string): Buffer | null {

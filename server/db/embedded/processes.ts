@@ -33,8 +33,12 @@ function fromPs(pid: number): ProcessInfo | undefined {
     encoding: 'utf8',
     env: { PATH: '/bin:/usr/bin', LC_ALL: 'C', TZ: 'UTC' },
   });
-  // "Ss   Mon Nov 22 10:11:12 2026     /path/postgres -D …"
-  const [, state, began, command] = /^\s*(\S+)\s+((?:\S+\s+){4}\S+)\s+(.*)$/.exec(ps.stdout ?? '') ?? [];
+  return readPs(pid, ps.stdout ?? '');
+}
+
+/** What `ps -o stat=,lstart=,command=` printed: `Ss   Mon Nov 22 10:11:12 2026     /path/postgres -D …` and a line feed. */
+export function readPs(pid: number, printed: string): ProcessInfo | undefined {
+  const [, state, began, command] = /^(\S+) +((?:\S+ +){4}\S+) +(\S.*)$/.exec(printed.trim()) ?? [];
   if (state === undefined || began === undefined || state.startsWith('Z')) return undefined;
   return { pid, began: began.replace(/\W+/g, '-'), command: command ?? '' };
 }

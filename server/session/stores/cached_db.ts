@@ -46,7 +46,7 @@ export class CachedDatabaseStore implements SessionStore {
   }
 
   create(record: SessionRecord, companion?: Companion): Promise<void> {
-    return this.#telling(record.session_key, () => this.#db.create(record, companion));
+    return this.#tellingOfKey(record.session_key, () => this.#db.create(record, companion));
   }
 
   replace(loaded: string, record: SessionRecord): Promise<boolean> {
@@ -62,7 +62,7 @@ export class CachedDatabaseStore implements SessionStore {
     change: (session_data: string) => Promise<SessionRecord>,
     companion?: Companion,
   ): Promise<void> {
-    return this.#telling(session_key, () => this.#db.cycle(session_key, change, companion));
+    return this.#tellingOfKey(session_key, () => this.#db.cycle(session_key, change, companion));
   }
 
   delete(session_key: string): Promise<void> {
@@ -93,6 +93,17 @@ export class CachedDatabaseStore implements SessionStore {
     this.#forgetLater(session_key);
     await this.#forget(session_key);
     return result;
+  }
+
+  /**
+   * The same where the row has a new key by now, which the visitor has to be told: a Redis that went away meanwhile does
+   * not keep it from them. Its entry of the old key is deleted a second later, or ends by itself.
+   */
+  async #tellingOfKey(session_key: string, write: () => Promise<void>): Promise<void> {
+    await this.#forget(session_key);
+    await write();
+    this.#forgetLater(session_key);
+    await this.#forget(session_key).catch(() => {});
   }
 
   async #forget(session_key: string): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.js';
 import type { Settings } from '../../settings.js';
 import { parse_json } from '../../signing/python_json.js';
-import { SessionCodec } from '../codec.js';
+import { SessionCodec, Unreadable } from '../codec.js';
 import { get_expiry_date } from '../expiry.js';
 
 export type PayloadSettings = Pick<
@@ -14,6 +14,9 @@ export type PayloadSettings = Pick<
   | 'SESSION_MAX_BYTES'
   | 'SESSION_READ_LEGACY'
 >;
+
+/** The last moment that a Date can hold. */
+const NEVER = new Date(8.64e15);
 
 export class PayloadExpiry {
   readonly #codec: SessionCodec;
@@ -27,10 +30,13 @@ export class PayloadExpiry {
 
   /**
    * When a text that was written at `modification` (Unix seconds) ends: by its `_session_expiry`, or SESSION_COOKIE_AGE
-   * later when it has none, or when its signature is wrong.
+   * later when it has none, or when its signature is wrong. Never, where the signature is right and the text cannot be
+   * read here: Django may know a later end, so removing it is Django's.
    */
   date(session_data: string, modification: number): Date {
-    const expiry = this.#codec.members(session_data)?.get('_session_expiry');
+    const members = this.#codec.members(session_data);
+    if (members instanceof Unreadable) return NEVER;
+    const expiry = members?.get('_session_expiry');
     const value = expiry === undefined ? null : parse_json(expiry);
     return get_expiry_date(value, { cookie_age: this.#cookie_age, modification });
   }

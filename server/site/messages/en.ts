@@ -15,6 +15,9 @@ export const EN = {
   languages_label: 'Language',
   footer: 'The pages work without scripts. They keep what they know about you in one session row and a few cookies.',
 
+  notice_logged_in: (username: string): string => `You are logged in as ${username} now.`,
+  notice_logged_out: 'You are logged out.',
+
   not_logged_in: 'You are not logged in yet',
   not_logged_in_why: 'No session row in the database belongs to a user in this browser.',
   hello: 'Hello,',
@@ -46,9 +49,23 @@ export const EN = {
   captcha_alt:
     'A picture of six bent letters and digits. It is there to keep programs out, so this text cannot say them.',
   captcha_new: 'I cannot read it: new picture',
-  login_wrong: 'This user name and password do not match. Both are case-sensitive.',
-  login_captcha_wrong: 'The characters did not match the picture. Please try the new one.',
-  login_captcha_needed: 'Please also type the characters in the picture.',
+  captcha_wait: (seconds: number): string =>
+    `Too many pictures were asked for from your network. Please wait ${seconds === 1 ? 'one second' : `${seconds} seconds`}, then ask for a new picture.`,
+  task_start: 'I cannot see the picture: let this device do a task instead',
+  task_needs_script:
+    'If you cannot see the picture: with scripts allowed on this page, your device can do a task instead.',
+  task_working: 'This device is at work. It takes some seconds; you can fill in the form meanwhile.',
+  task_progress: 'Progress of the task',
+  task_half: 'Half of the task is done.',
+  task_done: 'The task is done. You need no picture to log in.',
+  task_sending: 'You will be logged in as soon as the task is done.',
+  task_failed: 'The task cannot be done on this device or did not reach the server. Please use the picture.',
+  login_wrong: 'This user name and password do not match. Both are case-sensitive. Please type the password again.',
+  login_captcha_wrong:
+    'The characters did not match the picture. Please type the password again, and what the new picture shows.',
+  login_task_wrong:
+    'The task of your device is too old or was used already. Please type the password again, and let it do a new one.',
+  login_captcha_needed: 'Please type the password again, and the characters in the picture.',
   login_throttled_title: 'Too many attempts',
   login_throttled: (seconds: number): string =>
     `There were too many failed attempts. Please wait ${seconds === 1 ? 'one second' : `${seconds} seconds`}, then try again.`,
@@ -116,6 +133,8 @@ export const EN = {
   second_state_there: 'yes',
   second_state_none: 'there was none',
   second_nobody: 'nobody',
+  second_somebody: 'somebody else',
+  second_count: (count: number): string => (count === 1 ? 'one value' : `${count} values`),
   second_nothing: 'nothing',
   second_expires: 'Expires',
 
@@ -158,6 +177,8 @@ export const EN = {
   error_413_text: 'More was sent than this server takes.',
   error_429_text: 'Please wait a moment, then try again.',
   error_500_text: 'It is not your fault. The error was written down.',
-  error_503_text: 'The database does not answer. You are still logged in; please try again in a few seconds.',
+  error_503_text: 'The database does not answer. Please try again in a few seconds.',
+  error_503_text_session:
+    'The database does not answer. If you are logged in, you stay logged in; please try again in a few seconds.',
   error_home: 'To the home page',
 };

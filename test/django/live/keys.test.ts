@@ -1,9 +1,28 @@
 /** SECRET_KEY and its fallbacks, signed cookies and password hashes, each made at one side and read at the other. */
 import { expect } from 'chai';
-import { check_password, make_password } from '../../../server/auth/hashers.js';
+import * as auth from '../../../server/auth/index.js';
+import { SessionCodec } from '../../../server/session/codec.js';
+import { new_session_key } from '../../../server/session/key.js';
+import { defineSettings } from '../../../server/settings.js';
+import { print_json } from '../../../server/signing/python_json.js';
 import { Browser } from '../browser.js';
 import { since } from '../environments.js';
-import { eachDjango, login, makeUser, me, ops, other, type Pair, pairOf, SECRET_KEY, SIDES } from '../pairs.js';
+import {
+  eachDjango,
+  keyOf,
+  login,
+  logout,
+  makeUser,
+  me,
+  ops,
+  other,
+  type Pair,
+  pairOf,
+  row,
+  SECRET_KEY,
+  SIDES,
+  tryOps,
+} from '../pairs.js';
 
 const NEW_KEY = 'the-key-after-the-rotation-9876543210-zyxwvutsrqponm';
 const HASHERS = ['pbkdf2_sha256', 'pbkdf2_sha1', 'argon2', 'bcrypt_sha256', 'bcrypt', 'scrypt'] as const;
@@ -15,13 +34,13 @@ await eachDjango((django, pair) => {
       it(`${hasher} made by Django verifies here`, async () => {
         const { encoded, password } = await makeUser(await pair(), { hasher });
         expect(encoded).to.match(new RegExp(`^${hasher}\\$`));
-        expect(await check_password(password, encoded)).to.equal(true);
-        expect(await check_password(`${password} `, encoded)).to.equal(false);
+        expect(await auth.check_password(password, encoded)).to.equal(true);
+        expect(await auth.check_password(`${password} `, encoded)).to.equal(false);
       });
 
       it(`${hasher} made here verifies at Django`, async () => {
         const { urls } = await pair();
-        const encoded = await make_password('caf\u00e9 \u4e2d', { hasher });
+        const encoded = await auth.make_password('caf\u00e9 \u4e2d', { hasher });
         const verify = async (password: string): Promise<unknown> =>
           (await new Browser().post(`${urls.django}/django/password/`, { json: JSON.stringify({ password, encoded }) }))
             .json;
@@ -51,6 +70,116 @@ await eachDjango((django, pair) => {
         SECRET_KEY_FALLBACKS: JSON.stringify(fallbacks),
       });
 
+    /** Twenty browsers in which one user is logged in, by rows from before the rotation: twenty logins take a minute. */
+    async function twentyLogins({ db, ...before }: Pair): Promise<{ username: string; browsers: readonly Browser[] }> {
+      const { username, id, encoded } = await makeUser({ db, ...before });
+      const codec = new SessionCodec(defineSettings({ SECRET_KEY }));
+      const login = {
+        [auth.SESSION_KEY]: String(id),
+        [auth.BACKEND_SESSION_KEY]: 'django.contrib.auth.backends.ModelBackend',
+        [auth.HASH_SESSION_KEY]: auth.get_session_auth_hash(encoded, SECRET_KEY),
+      };
+      const browsers = Array.from({ length: 20 }, () => new Browser());
+      for (const browser of browsers) {
+        const session_key = new_session_key();
+        const values = [session_key, codec.encode(print_json(login)), new Date(Date.now() + 3_600_000)];
+        await db.query(
+          'INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)',
+          values,
+        );
+        browser.jar.set('sessionid', session_key);
+      }
+      return { username, browsers };
+    }
+
+    /** A copy of a browser's cookies, as one that stole them has it. */
+    function copyOf(browser: Browser): Browser {
+      const copy = new Browser();
+      for (const [name, value] of browser.jar) copy.jar.set(name, value);
+      return copy;
+    }
+
+    it('logs nobody out whose page sends six requests at once to our side, and Django goes on with all', async () => {
+      const before = await pair();
+      const after = await rotated(before, [SECRET_KEY]);
+      const { username, browsers } = await twentyLogins(before);
+      await Promise.all(
+        browsers.map(async (browser) => {
+          const key = keyOf(browser);
+          const answers = await Promise.all([
+            ...[1, 2, 3, 4].map(() => browser.get(`${after.urls.koa}/api/me/`)),
+            ...['a', 'b'].map(async (name) => (await ops(after, 'koa', browser, ['set', name, 1])).answer),
+          ]);
+          for (const { status, json, set_cookie } of answers.slice(0, 4)) {
+            expect(status).to.equal(200);
+            expect(json).to.have.nested.property('user.username', username);
+            expect(set_cookie).to.deep.equal([]);
+          }
+          for (const { set_cookie } of answers) for (const line of set_cookie) expect(line).to.not.match(/max-age=0/i);
+          expect(keyOf(browser)).to.equal(key);
+          expect((await ops(after, 'koa', browser, ['get', 'a'], ['get', 'b'])).results).to.deep.equal([1, 1]);
+        }),
+      );
+      // The hash is written anew, so that Django has no reason to take another key, and nobody needs the old SECRET_KEY.
+      const finished = await rotated(before, []);
+      for (const browser of browsers) {
+        const key = keyOf(browser);
+        const seen = await Promise.all([
+          ...[1, 2, 3, 4].map(() => me(after, 'django', browser)),
+          ...SIDES.map((side) => me(finished, side, browser)),
+        ]);
+        expect(seen).to.deep.equal(seen.map(() => username));
+        expect(keyOf(browser)).to.equal(key);
+      }
+    });
+
+    it('answers as the user, and deletes no cookie, while Django takes a new key for the same session', async () => {
+      const before = await pair();
+      const after = await rotated(before, [SECRET_KEY]);
+      const { username, browsers } = await twentyLogins(before);
+      await Promise.all(
+        browsers.map(async (browser) => {
+          const ours = copyOf(browser);
+          // As a browser sends a page's own requests.
+          const headers = { 'sec-fetch-mode': 'cors' };
+          const reads = [1, 2, 3].map(() => ours.get(`${after.urls.koa}/api/me/`, headers));
+          const theirs = browser.get(`${after.urls.django}/django/me/`);
+          for (const { status, json, set_cookie } of await Promise.all(reads)) {
+            expect(status).to.equal(200);
+            expect(set_cookie).to.deep.equal([]);
+            // Nobody's, where Django had deleted the row before it was read.
+            expect([username, undefined]).to.include((json as { user: { username: string } | null }).user?.username);
+          }
+          expect((await theirs).json).to.have.nested.property('user.username', username);
+          for (const side of SIDES) expect(await me(after, side, browser)).to.equal(username);
+        }),
+      );
+    });
+
+    it('leaves a logout final that comes while a page sends its first requests after it', async () => {
+      const before = await pair();
+      const after = await rotated(before, [SECRET_KEY]);
+      const { browsers } = await twentyLogins(before);
+      await Promise.all(
+        browsers.map(async (browser, i) => {
+          const side = i % 4 < 2 ? 'koa' : 'django';
+          const stolen = copyOf(browser);
+          const page = copyOf(browser);
+          const requests = [
+            ...[1, 2, 3, 4].map(() => page.get(`${after.urls.koa}/api/me/`)),
+            tryOps(after, 'koa', copyOf(browser), ['set', 'late', 1]).then(({ answer }) => answer),
+          ];
+          expect((await logout(after, side, browser)).status).to.be.lessThan(400);
+          for (const [n, { status }] of (await Promise.all(requests)).entries()) {
+            // Only what would have been written and is not says so.
+            expect(n < 4 ? [200] : [200, 400]).to.include(status);
+          }
+          expect(await row(after, stolen), 'the row').to.equal(undefined);
+          for (const at of SIDES) expect(await me(after, at, stolen)).to.equal(null);
+        }),
+      );
+    });
+
     for (const side of SIDES) {
       it(`a login from before it at ${side} goes on at ${other(side)}, which has the old key as fallback`, async () => {
         const before = await pair();
@@ -60,8 +189,8 @@ await eachDjango((django, pair) => {
         await login(before, side, browser, user.username, user.password);
         const key = browser.jar.get('sessionid');
         expect(await me(after, other(side), browser)).to.equal(user.username);
-        // Django's get_user cycles the key and rewrites the hash with the new SECRET_KEY; so do we.
-        expect(browser.jar.get('sessionid')).not.to.equal(key);
+        // Both rewrite the hash with the new SECRET_KEY; Django's get_user takes a new session key for it, we do not.
+        expect(browser.jar.get('sessionid') === key).to.equal(other(side) === 'koa');
         expect(await me(after, side, browser)).to.equal(user.username);
       });
 

@@ -18,7 +18,7 @@ await eachDjango((django) => {
     expect(await historyOf(here.DATABASE_URL)).to.deep.equal(history);
     await koaCommand(here, 'migrate');
     expect(await schemaOf(here.DATABASE_URL)).to.deep.equal(schema);
-    await koaCommand(here, 'migrate:rollback');
+    await koaCommand(here, 'migrate:rollback', '--all', '--yes');
     expect(await schemaOf(here.DATABASE_URL)).to.deep.equal(schema);
   });
 

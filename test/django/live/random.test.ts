@@ -10,8 +10,20 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { print_json } from '../../../server/signing/python_json.js';
 import { Browser } from '../browser.js';
+import { engineProject } from '../engine.js';
 import { since } from '../environments.js';
-import { eachSite, login, makeUser, type Op, type Outcome, type Pair, SIDES, type Side, tryOps } from '../pairs.js';
+import {
+  eachSite,
+  login,
+  makeUser,
+  type Op,
+  type Outcome,
+  type Pair,
+  pairOf,
+  SIDES,
+  type Side,
+  tryOps,
+} from '../pairs.js';
 
 const SEQUENCES = Number(process.env['DJANGO_SEQUENCES'] ?? 300);
 const SEED = process.env['DJANGO_SEED'];
@@ -162,13 +174,26 @@ async function play(pair: Pair, steps: readonly Step[], user?: { username: strin
 }
 
 await eachSite((django, pair, site) => {
+  const compare = async (both: Pair, numRuns: number, user?: { username: string; password: string }): Promise<void> => {
+    const property = fc.asyncProperty(sequences(since(django, 4, 1)), (steps) => play(both, steps, user));
+    await fc.assert(property, { numRuns, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
+  };
   const count = site.name === '' ? SEQUENCES : Math.ceil(SEQUENCES / 30);
 
   it(`${count} sequences of operations by two sides`, async function () {
     this.timeout(60_000 + count * 5_000);
     const both = await pair();
-    const user = site.name === '' ? undefined : await makeUser(both);
-    const property = fc.asyncProperty(sequences(since(django, 4, 1)), (steps) => play(both, steps, user));
-    await fc.assert(property, { numRuns: count, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
+    await compare(both, count, site.name === '' ? undefined : await makeUser(both));
+  });
+
+  if (site.name !== '') return;
+  it('a third as many with the session engine of django-engine at Django', async function () {
+    this.timeout(60_000 + SEQUENCES * 2_000);
+    const project = await engineProject();
+    try {
+      await compare(await pairOf(django, project.values), Math.ceil(SEQUENCES / 3));
+    } finally {
+      await project.remove();
+    }
   });
 });

@@ -27,11 +27,14 @@ DATABASES = {
         "CONN_MAX_AGE": None,
     }
 }
-# An engine of the site's own has a name that only Django knows.
-SESSION_ENGINE = os.environ.get("DJANGO_SESSION_ENGINE") or os.environ.get(
-    "SESSION_ENGINE", "django.contrib.sessions.backends.db"
+# DJANGO_SESSION_ENGINE where it is another than the Koa half's.
+SESSION_ENGINE = (
+    os.environ.get("DJANGO_SESSION_ENGINE")
+    or os.environ.get("SESSION_ENGINE")
+    or "django.contrib.sessions.backends.db"
 )
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+_storage = os.environ.get("MESSAGE_STORAGE", "session")
+MESSAGE_STORAGE = f"django.contrib.messages.storage.{_storage}.{_storage.title()}Storage"
 
 USE_TZ = os.environ.get("USE_TZ", "1") == "1"
 TIME_ZONE = os.environ.get("TIME_ZONE", "Asia/Shanghai")

@@ -13,6 +13,7 @@ urlpatterns = [
     path("django/csrf/", views.csrf),
     path("django/signed-cookie/", views.signed_cookie),
     path("django/messages/", views.show_messages),
+    path("django/told/", views.told),
     path("django/cookies/", views.cookies),
     path("django/users/", views.users),
     path("django/groups/", views.groups),

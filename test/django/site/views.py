@@ -7,9 +7,12 @@ from django.contrib import messages
 from django.contrib.auth import get_user_model, hashers, update_session_auth_hash
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.base import UpdateError
 from django.core.signing import BadSignature
+from django.db import connection
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
+from django.utils.safestring import SafeData, mark_safe
 from django.views.decorators.csrf import csrf_exempt
 
 
@@ -34,6 +37,8 @@ def ops(request):
     for name, *arguments in json.loads(request.body)["ops"]:
         try:
             results.append(perform(request, name, *arguments))
+        except UpdateError:
+            results.append({"raises": "UpdateError"})
         except Exception as error:
             results.append({"raises": type(error).__name__})
     session = request.session
@@ -51,12 +56,28 @@ def perform(request, name, *arguments):
         del session[arguments[0]]
     elif name in ("keys", "values", "items"):
         return list(getattr(session, name)())
+    elif name == "count":
+        return session.atomic(count)  # of the engine that koa-django-session prints
+    elif name == "wait_for":
+        wait_for(arguments[0])
     elif name == "set_expiry":
         session.set_expiry(expiry(arguments[0]))
     elif name in SESSION_METHODS:
         return getattr(session, name)(*arguments)
     else:
         raise NotImplementedError(name)
+
+
+def count(session):
+    session["count"] = session.get("count", 0) + 1
+    return session["count"]
+
+
+def wait_for(number):
+    """Wait until nobody holds this advisory lock, which a test takes to let other requests pass."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [number])
+        cursor.execute("SELECT pg_advisory_unlock_shared(%s)", [number])
 
 
 SESSION_METHODS = (
@@ -96,6 +117,21 @@ def show_messages(request):
         messages.success(request, request.GET["add"], extra_tags="kept")
         return answer({})
     return answer([[message.level, message.message, message.extra_tags] for message in messages.get_messages(request)])
+
+
+@csrf_exempt
+def told(request):
+    """POST [[level, text, extra_tags, safe], ...] leaves messages; GET shows those that wait, which uses them up."""
+    if request.method == "POST":
+        for level, text, extra_tags, safe in json.loads(request.body):
+            messages.add_message(request, level, mark_safe(text) if safe else text, extra_tags)
+        return answer({})
+    return answer(
+        [
+            [message.level, message.message, message.extra_tags, isinstance(message.message, SafeData), message.tags]
+            for message in messages.get_messages(request)
+        ]
+    )
 
 
 def cookies(request):

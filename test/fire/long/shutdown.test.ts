@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { connectKnex } from '../../../server/db/knex.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { emptyDatabase, type TestDatabase, testDatabase } from '../../support/database.js';
 import { FaultProxy } from '../fault_proxy.js';
 import { Planted } from '../planted.js';
 import { type Environment, ServerProcess, showLogs } from '../processes.js';
@@ -202,13 +202,21 @@ describe('under fire: stopping', function () {
   }
 
   it('SIGTERM ends it in time when the database fell silent in the midst of the migrations', async () => {
-    const stuck = proxy.set({ statement: /pg_advisory_xact_lock/, when: 'after', action: 'hold' });
-    server = await ServerProcess.listening({ DATABASE_URL: proxy.url, SHUTDOWN_TIMEOUT: '2' });
-    await stuck.sprung;
-    const since = performance.now();
-    server.kill('SIGTERM');
-    expect(await server.exited).to.deep.equal({ code: 0, signal: null });
-    expect((performance.now() - since) / 1000).to.be.below(5);
+    // One that is up to date is not locked.
+    const empty = await emptyDatabase();
+    const between = await FaultProxy.start(empty.url);
+    try {
+      const stuck = between.set({ statement: /pg_advisory_xact_lock/, when: 'after', action: 'hold' });
+      server = await ServerProcess.listening({ DATABASE_URL: between.url, SHUTDOWN_TIMEOUT: '2' });
+      await stuck.sprung;
+      const since = performance.now();
+      server.kill('SIGTERM');
+      expect(await server.exited).to.deep.equal({ code: 0, signal: null });
+      expect((performance.now() - since) / 1000).to.be.below(5);
+    } finally {
+      await between.close();
+      await empty.drop();
+    }
   });
 
   it('stops the embedded PostgreSQL last, and cleanly', async () => {

@@ -9,9 +9,9 @@ const GRID_WIDTH = 16;
 const GRID_HEIGHT = 20;
 const CELLS = GRID_WIDTH * GRID_HEIGHT;
 /** Columns between two places where a letter may begin or end, and how many of those steps a letter may be wide. */
-const STEP = 3;
+const STEP = 4;
 const NARROWEST = 7;
-const WIDEST = 23;
+const WIDEST = 24;
 const NEIGHBOURS = 3;
 /** How many windows are compared cell by cell; they are those that are nearest on a grid of half the size. */
 const CANDIDATES = 48;
@@ -33,6 +33,25 @@ export function inkOf({ width, height, light }: Picture): Ink {
   });
   removeSmall(amount, width, height);
   return { width, height, amount };
+}
+
+/**
+ * Without what is thinner than three pixels: the lines across the letters, and the edges of hollow letters with them.
+ * Each pixel takes the least ink around it, then the most (a morphological opening).
+ */
+export function withoutThinLines(ink: Ink): Ink {
+  const around = (amount: Float32Array, pick: (a: number, b: number) => number): Float32Array => {
+    const { width, height } = ink;
+    const rows = amount.map((value, i) => {
+      const x = i % width;
+      return pick(value, pick(amount[x > 0 ? i - 1 : i] ?? 0, amount[x < width - 1 ? i + 1 : i] ?? 0));
+    });
+    return rows.map((value, i) => {
+      const y = Math.floor(i / width);
+      return pick(value, pick(rows[y > 0 ? i - width : i] ?? 0, rows[y < height - 1 ? i + width : i] ?? 0));
+    });
+  };
+  return { ...ink, amount: around(around(ink.amount, Math.min), Math.max) };
 }
 
 /** Dots and dashes that touch nothing. */
@@ -59,7 +78,7 @@ function removeSmall(amount: Float32Array, width: number, height: number): void 
         part.push(neighbour);
       }
     }
-    if (part.length < 45) for (const at of part) amount[at] = 0;
+    if (part.length < 60) for (const at of part) amount[at] = 0;
   }
 }
 
@@ -75,22 +94,43 @@ function columns({ width, height, amount }: Ink): Float32Array {
 /** Where the letters are: columns with more ink than the crossing lines bring. */
 export function extent(ink: Ink): readonly [from: number, to: number] {
   const sums = columns(ink);
-  const isLetter = (x: number): boolean => (sums[x] ?? 0) > 9;
+  const isLetter = (x: number): boolean => (sums[x] ?? 0) > 12;
   let [from, to] = [0, ink.width];
   while (from < to && !(isLetter(from) && isLetter(from + 2))) from += 1;
   while (to > from && !(isLetter(to - 1) && isLetter(to - 3))) to -= 1;
   return [from, to];
 }
 
+type SumOf = (left: number, top: number, right: number, bottom: number) => number;
+const known = new WeakMap<Ink, SumOf>();
+
+/** The ink in any rectangle, from a table of the sums above and to the left of each pixel (a summed-area table). */
+function sums(ink: Ink): SumOf {
+  const { width, height, amount } = ink;
+  const found = known.get(ink);
+  if (found !== undefined) return found;
+  const stride = width + 1;
+  const table = new Float64Array(stride * (height + 1));
+  for (let y = 0; y < height; y += 1) {
+    let row = 0;
+    for (let x = 0; x < width; x += 1) {
+      row += amount[y * width + x] ?? 0;
+      table[(y + 1) * stride + x + 1] = (table[y * stride + x + 1] ?? 0) + row;
+    }
+  }
+  const at = (x: number, y: number): number => table[y * stride + x] ?? 0;
+  const sumOf: SumOf = (left, top, right, bottom) =>
+    at(right, bottom) - at(left, bottom) - at(right, top) + at(left, top);
+  known.set(ink, sumOf);
+  return sumOf;
+}
+
 /** The columns from `left` to `right`, scaled to the grid between the rows that hold their ink; of length 1. */
 function windowOf(ink: Ink, left: number, right: number): Float32Array {
-  const { width, height, amount } = ink;
-  const rows = new Float32Array(height);
-  let total = 0;
-  for (let y = 0; y < height; y += 1) {
-    for (let x = left; x < right; x += 1) rows[y] = (rows[y] ?? 0) + (amount[y * width + x] ?? 0);
-    total += rows[y] ?? 0;
-  }
+  const { height } = ink;
+  const sumOf = sums(ink);
+  const rows = Float32Array.from({ length: height }, (_, y) => sumOf(left, y, right, y + 1));
+  const total = sumOf(left, 0, right, height);
   let [top, bottom] = [0, height];
   for (let sum = 0; top < height - 1 && sum + (rows[top] ?? 0) < total * 0.02; top += 1) sum += rows[top] ?? 0;
   for (let sum = 0; bottom > top + 1 && sum + (rows[bottom - 1] ?? 0) < total * 0.02; bottom -= 1) {
@@ -103,15 +143,10 @@ function windowOf(ink: Ink, left: number, right: number): Float32Array {
       // Cells overlap by half, which forgives a stroke that lies a little aside.
       const [x0, x1] = [left + (column - 0.5) * cellWidth, left + (column + 1.5) * cellWidth];
       const [y0, y1] = [top + (row - 0.5) * cellHeight, top + (row + 1.5) * cellHeight];
-      let sum = 0;
-      let count = 0;
-      for (let y = Math.max(0, Math.round(y0)); y < Math.min(height, y1); y += 1) {
-        for (let x = Math.max(left, Math.round(x0)); x < Math.min(right, x1); x += 1) {
-          sum += amount[y * width + x] ?? 0;
-          count += 1;
-        }
-      }
-      grid[row * GRID_WIDTH + column] = count === 0 ? 0 : sum / count;
+      const [fromX, toX] = [Math.max(left, Math.round(x0)), Math.ceil(Math.min(right, x1))];
+      const [fromY, toY] = [Math.max(0, Math.round(y0)), Math.ceil(Math.min(height, y1))];
+      const count = Math.max(0, toX - fromX) * Math.max(0, toY - fromY);
+      grid[row * GRID_WIDTH + column] = count === 0 ? 0 : sumOf(fromX, fromY, toX, toY) / count;
     }
   }
   return normalized(grid);
@@ -138,6 +173,7 @@ interface Template {
 
 export class Matcher {
   readonly #templates: Template[] = [];
+  readonly #byLetter = new Map<string, Template[]>();
 
   get size(): number {
     return this.#templates.length;
@@ -164,20 +200,23 @@ export class Matcher {
   }
 
   #add(letter: string, window: Float32Array): void {
-    this.#templates.push({ letter, fine: window, coarse: halved(window) });
+    const template = { letter, fine: window, coarse: halved(window) };
+    this.#templates.push(template);
+    const others = this.#byLetter.get(letter);
+    if (others === undefined) this.#byLetter.set(letter, [template]);
+    else others.push(template);
   }
 
   /** The cuts whose letters are least far from letters known (dynamic programming over all of them). */
   #cut(ink: Ink, length: number, text?: string): (readonly [number, number])[] | null {
     const [from, to] = extent(ink);
     const places = Math.floor((to - from) / STEP);
-    const known = new Map<number, Guess>();
+    const known = new Map<string, Guess>();
     const guess = (start: number, end: number, letter: string | undefined): Guess => {
-      if (letter !== undefined) return this.#nearest(windowOf(ink, from + start * STEP, from + end * STEP), letter);
-      const key = start * 1000 + end;
+      const key = `${start} ${end} ${letter}`;
       let value = known.get(key);
       if (value === undefined) {
-        value = this.#nearest(windowOf(ink, from + start * STEP, from + end * STEP));
+        value = this.#nearest(windowOf(ink, from + start * STEP, from + end * STEP), letter);
         known.set(key, value);
       }
       return value;
@@ -213,8 +252,7 @@ export class Matcher {
   #nearest(window: Float32Array, only?: string): Guess {
     const coarse = halved(window);
     const candidates: { readonly template: Template; readonly distance: number }[] = [];
-    for (const template of this.#templates) {
-      if (only !== undefined && template.letter !== only) continue;
+    for (const template of only === undefined ? this.#templates : (this.#byLetter.get(only) ?? [])) {
       const distance = 1 - product(coarse, template.coarse);
       if (candidates.length === CANDIDATES && distance >= (candidates.at(-1)?.distance ?? 2)) continue;
       let place = candidates.length;

@@ -157,7 +157,7 @@ describe('FileStore', () => {
 
   describe('over processes', () => {
     it('loses no change of two processes to one session', async function () {
-      this.timeout(30_000);
+      this.timeout(180_000);
       const store = new FileStore(settings);
       const row = { session_key: KEY, session_data: '0', expire_date: new Date(Date.now() + 600_000) };
       await store.create(row);

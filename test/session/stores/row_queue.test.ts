@@ -34,7 +34,7 @@ describe('RowQueue', () => {
     expect(await slow).to.equal('done');
     expect(ran).to.equal(false);
     expect(await queue.run('b', async () => 'next')).to.equal('next');
-  }).timeout(10_000);
+  });
 
   it('tells at once those who wait for a session whose turn found the store away', async () => {
     const queue = open(1);

@@ -1,0 +1,148 @@
+/** A limit for each client address, counted in the database, for what programs must not ask for without end. */
+import type { Knex } from 'knex';
+import type { Clock } from '../clock.js';
+import { isUnavailable, unavailable } from '../db/unavailable.js';
+import { ImproperlyConfigured } from '../errors.js';
+import type { Settings } from '../settings.js';
+import { salted_hmac } from '../signing/crypto.js';
+import { address_block } from './address_block.js';
+import type { ThrottleAnswer } from './throttle.js';
+
+/** A leaky bucket: each request adds one, time takes away; a full one makes the next request wait. */
+export interface AddressLimit {
+  /** Requests that need no waiting. */
+  readonly free: number;
+  /** Seconds until one request is forgotten: in the long run one request in that time is allowed. */
+  readonly heals_in: number;
+}
+
+export interface AddressThrottleOptions {
+  /** SECRET_KEY keys the hashes under which addresses are kept. */
+  readonly settings: Pick<Settings, 'SECRET_KEY'>;
+  /** What is counted: small letters, digits and _. Each name has counts of its own. */
+  readonly name: string;
+  readonly limit: AddressLimit;
+  /** For tests; without it the database's own clock, which all servers share. */
+  readonly now?: Clock;
+}
+
+/** Old rows are removed at every so many checks, at most so many at once. */
+const PRUNE_EVERY = 100;
+const PRUNE_AT_ONCE = 500;
+
+/**
+ * Counts requests by client address (IPv6: by /64) in the table koa_login_attempts, which servers share and which
+ * survives restarts. A request that is refused counts nothing.
+ *
+ * ```ts
+ * const pictures = new AddressThrottle(knex, { settings, name: 'captcha', limit: { free: 50, heals_in: 12 } });
+ * const answer = await pictures.check(ctx.ip);
+ * if (!answer.allowed) { ctx.status = 429; ctx.set('Retry-After', String(answer.retry_after)); return; }
+ * ```
+ *
+ * The address is `ctx.ip`'s: behind a proxy that has to be set up right, or all visitors are one.
+ */
+export class AddressThrottle {
+  readonly #knex: Knex;
+  readonly #key: string;
+  readonly #name: string;
+  readonly #limit: AddressLimit;
+  readonly #now: Clock | undefined;
+  #checks = 0;
+
+  /** @throws ImproperlyConfigured for a name or a limit that makes no sense */
+  constructor(knex: Knex, { settings, name, limit, now }: AddressThrottleOptions) {
+    const { free, heals_in } = limit;
+    if (!/^[a-z0-9_]{1,40}$/.test(name)) {
+      throw new ImproperlyConfigured(
+        `The name ${JSON.stringify(name)} of an AddressThrottle is not allowed. Use 1 to 40 small letters, digits and _.`,
+      );
+    }
+    if (!Number.isSafeInteger(free) || free < 1 || !Number.isFinite(heals_in) || heals_in <= 0) {
+      throw new ImproperlyConfigured(
+        `The limit of the AddressThrottle "${name}" is not allowed. Use 1 or more free requests and a time above 0.`,
+      );
+    }
+    this.#knex = knex;
+    this.#key = settings.SECRET_KEY;
+    this.#name = name;
+    this.#limit = { free, heals_in };
+    this.#now = now;
+  }
+
+  /**
+   * May this request go on? Counts it, in one statement, so that a hundred at once are a hundred.
+   * @throws StoreUnavailable when the database does not answer
+   */
+  async check(address: string): Promise<ThrottleAnswer> {
+    this.#checks += 1;
+    if (this.#checks % PRUNE_EVERY === 0) await this.#prune();
+    const { free, heals_in } = this.#limit;
+    const now = `greatest(t.counted_at, excluded.counted_at)`;
+    const left = left_of('t.attempts', `${now} - t.counted_at`, heals_in);
+    const counted = await this.#rows(
+      `WITH clock AS (${this.#clock()})
+       INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
+       SELECT ?, 1, at, at, at + interval '${heals_in} seconds' FROM clock
+       ON CONFLICT (bucket) DO UPDATE
+          SET attempts = ${left} + 1, counted_at = ${now}, retry_at = ${now},
+              forget_at = ${now} + interval '1 second' * (${heals_in} * (${left} + 1))
+        WHERE ${left} + 1 <= ${free}
+       RETURNING 1`,
+      [this.#bucket(address)],
+    );
+    if (counted.length > 0) return { allowed: true };
+    return { allowed: false, retry_after: Math.max(1, await this.wait(address)) };
+  }
+
+  /**
+   * Whole seconds until a request of this address is allowed; 0 for now. Counts nothing.
+   * @throws StoreUnavailable when the database does not answer
+   */
+  async wait(address: string): Promise<number> {
+    const { free, heals_in } = this.#limit;
+    const [row] = await this.#rows<{ wait: number }>(
+      `WITH clock AS (${this.#clock()})
+       SELECT (${left_of('attempts', 'at - counted_at', heals_in)} + 1 - ${free}) * ${heals_in} AS wait
+         FROM koa_login_attempts, clock WHERE bucket = ?`,
+      [this.#bucket(address)],
+    );
+    return Math.max(0, Math.ceil(row?.wait ?? 0));
+  }
+
+  /** Remove rows that say nothing any more, logins' too: those of a flood from many addresses must not stay. */
+  async #prune(): Promise<void> {
+    await this.#rows(
+      `WITH clock AS (${this.#clock()}),
+            old AS MATERIALIZED (SELECT bucket FROM koa_login_attempts WHERE forget_at < (SELECT at FROM clock)
+                                  ORDER BY forget_at LIMIT ${PRUNE_AT_ONCE} FOR UPDATE SKIP LOCKED)
+       DELETE FROM koa_login_attempts WHERE bucket IN (SELECT bucket FROM old)`,
+      [],
+    );
+  }
+
+  /** No address is kept, only a keyed hash of it. */
+  #bucket(address: string): string {
+    const hash = salted_hmac('koa_django_session.address_throttle', address_block(address), this.#key);
+    return `${this.#name}:${hash.digest('hex')}`;
+  }
+
+  /** A statement that gives the time as `at`. The number comes from our own clock, never from a request. */
+  #clock(): string {
+    return this.#now === undefined ? 'SELECT clock_timestamp() AS at' : `SELECT to_timestamp(${this.#now()}) AS at`;
+  }
+
+  async #rows<Row>(sql: string, bindings: readonly string[]): Promise<readonly Row[]> {
+    try {
+      const result: { rows: readonly Row[] } = await this.#knex.raw(sql, [...bindings]);
+      return result.rows;
+    } catch (error) {
+      throw isUnavailable(error) ? unavailable(error) : error;
+    }
+  }
+}
+
+/** SQL: what time has left of a count. */
+function left_of(count: string, since: string, heals_in: number): string {
+  return `greatest(0, ${count} - greatest(0, extract(epoch FROM ${since})::float8) / ${heals_in})`;
+}

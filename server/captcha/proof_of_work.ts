@@ -1,0 +1,114 @@
+/**
+ * A task that a device does instead of reading a picture: SHA-256 sums with leading zero bits, accepted once. It needs
+ * neither eyes nor ears (WCAG 2.2, 1.1.1 and 3.3.8). Rejected: spoken characters, which leave out who is deaf-blind, and
+ * which in noise are understood by programs sooner than by people.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { CAPTCHA_AGE } from './answer.js';
+import { type CaptchaSession, takeOut } from './once.js';
+
+/** The session key of the task: `{"challenge": "32 hex digits", "parts": 16, "difficulty": 16, "expires": 1767225600.5}`. */
+export const PROOF_OF_WORK_SESSION_KEY = 'proof_of_work';
+/** Zero bits at the start of each sum: 2^16 sums for a part on average. */
+export const PROOF_OF_WORK_DIFFICULTY = 16;
+/**
+ * One task of 2^20 sums has parts, because the time for a single sum that is rare varies too much: one visitor in
+ * twenty would wait three times the average. Of 16 parts together one in a hundred takes 1.7 times as long.
+ */
+export const PROOF_OF_WORK_PARTS = 16;
+
+const MOST_PARTS = 64;
+const MOST_DIFFICULTY = 40;
+const LONGEST_SOLUTION = MOST_PARTS * 16;
+// solution = nonce *( "." nonce ), each a decimal number
+const SOLUTION = /^\d{1,15}(?:\.\d{1,15})*$/;
+
+/** What a client is told. */
+export interface ProofOfWork {
+  /** Hexadecimal digits, new for each task. */
+  readonly challenge: string;
+  readonly parts: number;
+  readonly difficulty: number;
+}
+
+export interface ProofOfWorkOptions {
+  /** Unix seconds. */
+  readonly now: number;
+  /** Zero bits, 1 to 40. Each more doubles the work. */
+  readonly difficulty?: number;
+  /** 1 to 64. */
+  readonly parts?: number;
+}
+
+/**
+ * Give this session a task, in place of an earlier one. For the client:
+ *
+ * For each part from 0 to `parts - 1`, find a nonce, a decimal number of at most 15 digits, for which the SHA-256 of the
+ * ASCII text `challenge:part:nonce` begins with `difficulty` zero bits. The solution is the nonces, joined by `.`.
+ *
+ * @throws RangeError for a difficulty or a number of parts out of range
+ */
+export function newProofOfWork(
+  session: CaptchaSession,
+  { now, difficulty = PROOF_OF_WORK_DIFFICULTY, parts = PROOF_OF_WORK_PARTS }: ProofOfWorkOptions,
+): ProofOfWork {
+  if (!isWithin(difficulty, MOST_DIFFICULTY)) {
+    throw new RangeError(`difficulty: ${difficulty} is not allowed. Use a whole number from 1 to ${MOST_DIFFICULTY}.`);
+  }
+  if (!isWithin(parts, MOST_PARTS)) {
+    throw new RangeError(`parts: ${parts} is not allowed. Use a whole number from 1 to ${MOST_PARTS}.`);
+  }
+  const task = { challenge: randomBytes(16).toString('hex'), parts, difficulty };
+  session.set(PROOF_OF_WORK_SESSION_KEY, { ...task, expires: now + CAPTCHA_AGE });
+  return task;
+}
+
+/**
+ * Whether `solution` solves this session's task. Either way the task is used up, under the row's lock: of fifty copies of
+ * one request one is accepted. It costs the server one SHA-256 a part.
+ *
+ * A session without a task, one that is gone, an old task, a malformed solution: false, never an error. Rejects with
+ * StoreUnavailable when the store is away.
+ */
+export async function acceptProofOfWork(
+  session: CaptchaSession,
+  solution: string,
+  { now }: { readonly now: number },
+): Promise<boolean> {
+  const kept = await takeOut(session, PROOF_OF_WORK_SESSION_KEY);
+  if (solution.length > LONGEST_SOLUTION || !SOLUTION.test(solution) || !isKept(kept) || kept.expires <= now) {
+    return false;
+  }
+  const nonces = solution.split('.');
+  return nonces.length === kept.parts && nonces.every((nonce, part) => isSolved(kept, part, nonce));
+}
+
+/** Do the task here, for tests and for clients that are programs. Takes seconds, and nothing else runs meanwhile. */
+export function solveProofOfWork(task: ProofOfWork): string {
+  const nonces = Array.from({ length: task.parts }, (_, part) => {
+    let nonce = 0;
+    while (!isSolved(task, part, String(nonce))) nonce += 1;
+    return nonce;
+  });
+  return nonces.join('.');
+}
+
+function isSolved({ challenge, difficulty }: ProofOfWork, part: number, nonce: string): boolean {
+  const sum = createHash('sha256').update(`${challenge}:${part}:${nonce}`, 'latin1').digest();
+  // 2^48 is within a double's whole numbers; readUIntBE takes six bytes at most.
+  return sum.readUIntBE(0, 6) < 2 ** (48 - difficulty);
+}
+
+/** Rows come from outside: whoever has the key may have written anything there. */
+function isKept(value: unknown): value is ProofOfWork & { readonly expires: number } {
+  if (typeof value !== 'object' || value === null) return false;
+  const { challenge, parts, difficulty, expires } = value as Partial<Record<keyof ProofOfWork | 'expires', unknown>>;
+  const isChallenge = typeof challenge === 'string' && /^[0-9a-f]{32}$/.test(challenge);
+  return (
+    isChallenge && isWithin(parts, MOST_PARTS) && isWithin(difficulty, MOST_DIFFICULTY) && Number.isFinite(expires)
+  );
+}
+
+function isWithin(value: unknown, most: number): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
+}

@@ -1,0 +1,28 @@
+/** `django-engine`: prints the session engine for Django that loses no changes either. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Command, EXIT, print, printError } from './command.js';
+
+export const command: Command = {
+  summary: "Print a session engine for Django that keeps both sides' changes.",
+  details: `One Python file without dependencies: koa-django-session django-engine > mysite/sessions.py
+Django then uses it with SESSION_ENGINE = 'mysite.sessions'; the table stays as it is, and SESSION_ENGINE here stays db.`,
+  run() {
+    print(readFileSync(find(), 'utf8').trimEnd());
+    printError("Save it in Django's project, as mysite/sessions.py, and set there: SESSION_ENGINE = 'mysite.sessions'");
+    return Promise.resolve(EXIT.ok);
+  },
+};
+
+/** The file beside this one in the source, and in the package, from which the build in dist/ finds it upwards. */
+function find(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (;;) {
+    const file = join(folder, 'server', 'django', 'sessions.py');
+    if (existsSync(file)) return file;
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error('The file server/django/sessions.py is not part of this installation.');
+    folder = parent;
+  }
+}

@@ -1,0 +1,138 @@
+/** DATABASE_URL: what cannot work is refused before anything is opened, and what is shown of it has no password. */
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import pg from 'pg';
+import { ImproperlyConfigured } from '../errors.js';
+import { portNumber, refuseUrl, splitUrl, type UrlParts } from '../settings/url_text.js';
+
+const FORM =
+  'Use postgresql://user:password@host:port/database, or postgresql:///database?host=/folder for a socket in a folder.';
+
+/** Values that pg knows; it takes any other for one of them without a word. */
+const KNOWN: Readonly<Record<string, readonly string[]>> = {
+  sslmode: ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'],
+  ssl: ['true', '1', '0', 'no-verify'],
+  sslnegotiation: ['postgres', 'direct'],
+  uselibpqcompat: ['true', 'false'],
+};
+const FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
+
+/**
+ * See that pg will understand this URL as its writer meant it, and that the files it names can be read.
+ *
+ * No part of the URL is repeated, but the paths of certificates, and the error has no `cause`: Node's own has the URL.
+ *
+ * @param name the setting, for the message
+ * @throws ImproperlyConfigured in a sentence that says what is wrong and what to do
+ */
+export function checkDatabaseUrl(url: unknown, name = 'DATABASE_URL'): void {
+  if (typeof url !== 'string' || url === '') refuseUrl(name, 'It is not set.', FORM);
+  const parts = splitUrl(name, url);
+  if (parts.scheme !== 'socket' && !/^postgres(?:ql)?:\/\//i.test(url)) {
+    refuseUrl(name, 'It does not begin with postgresql://.', FORM);
+  }
+  const query = new URLSearchParams(parts.query);
+  checkQuery(name, query);
+  if (databaseOf(parts, query) === '') refuseUrl(name, 'It names no database.', FORM);
+  checkFiles(name, query);
+  clientOf(name, url);
+}
+
+function databaseOf({ scheme, path }: UrlParts, query: URLSearchParams): string {
+  return scheme === 'socket' ? (query.get('db') ?? '') : path.slice(1);
+}
+
+function checkQuery(name: string, query: URLSearchParams): void {
+  for (const host of query.getAll('host')) {
+    if (host.includes(',')) refuseUrl(name, 'It names several hosts.', 'Name one.');
+  }
+  for (const port of query.getAll('port')) portNumber(name, port);
+  for (const [parameter, values] of Object.entries(KNOWN)) {
+    if (query.getAll(parameter).some((value) => !values.includes(value))) {
+      refuseUrl(name, `Its ${parameter} is unknown.`, `Use one of ${values.join(', ')}.`);
+    }
+  }
+}
+
+function checkFiles(name: string, query: URLSearchParams): void {
+  for (const parameter of FILES) {
+    for (const file of query.getAll(parameter)) {
+      try {
+        readFileSync(file);
+      } catch (error) {
+        refuseUrl(
+          name,
+          `${parameter} names ${JSON.stringify(file)}, ${reasonOf(error)}.`,
+          'Give the path of a readable file in PEM form.',
+        );
+      }
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const words: Readonly<Record<string, string>> = {
+    ENOENT: 'and there is no such file',
+    ENOTDIR: 'and there is no such file',
+    EACCES: 'which this process may not read',
+    EPERM: 'which this process may not read',
+    EISDIR: 'which is a folder',
+  };
+  return words[code] ?? `which cannot be read (${code})`;
+}
+
+/** pg's client for the URL, not connected. @throws ImproperlyConfigured when pg does not understand the URL */
+function clientOf(name: string, url: string): pg.Client {
+  let client: pg.Client;
+  try {
+    client = new pg.Client({ connectionString: url });
+  } catch (error) {
+    const words =
+      error instanceof Error && /^(SECURITY WARNING|sslnegotiation)/.test(error.message) ? error.message : '';
+    refuseUrl(name, words === '' ? 'pg cannot read it.' : `pg refuses it: ${words}`, words === '' ? undefined : '');
+  }
+  const { ssl } = client as { readonly ssl?: unknown };
+  if (typeof ssl === 'object' && ssl !== null) checkCertificates(name, ssl);
+  return client;
+}
+
+function checkCertificates(name: string, { ca, cert, key }: { ca?: string; cert?: string; key?: string }): void {
+  // Node passes over what is no certificate, and then trusts nobody.
+  if (ca !== undefined && !/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca)) {
+    refuseUrl(name, 'What sslrootcert names holds no certificate.', 'Give a file in PEM form.');
+  }
+  try {
+    createSecureContext({
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    refuseUrl(
+      name,
+      `What ${FILES.join(', ')} hold cannot be used${code}.`,
+      'Give files in PEM form that belong together.',
+    );
+  }
+}
+
+/**
+ * Where a URL leads, for a person: `postgresql://user@host:port/database`, or the socket; what is absent in it comes from
+ * pg's environment variables, as it does when pg connects. No password and none of the parameters, which may hold another
+ * one.
+ */
+export function shownDatabase(url: string): string {
+  try {
+    checkDatabaseUrl(url);
+  } catch (error) {
+    if (error instanceof ImproperlyConfigured) return 'a database URL that cannot be used';
+    throw error;
+  }
+  const { user = '', host, port, database = '' } = clientOf('DATABASE_URL', url);
+  const [who, at] = [user === '' ? '' : `, user ${user}`, user === '' ? '' : `${encodeURIComponent(user)}@`];
+  if (host.startsWith('/')) return `socket ${host}/.s.PGSQL.${port} (database ${database}${who})`;
+  const { scheme } = splitUrl('DATABASE_URL', url);
+  return `${scheme}://${at}${host.includes(':') ? `[${host}]` : host}:${port}/${encodeURIComponent(database)}`;
+}

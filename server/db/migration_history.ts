@@ -1,0 +1,101 @@
+/** What has run: our own table, and rows of ours that an application's table holds since knex ran them there. */
+import type { Knex } from 'knex';
+import {
+  applicationTables,
+  type HistoryTable,
+  historyTable,
+  isMigrationName,
+  MIGRATIONS_TABLE,
+  type MigrationName,
+  migrationNames,
+} from './migrations.js';
+
+/** For each migration a table that is there once it has run, whoever made it. */
+const PROOFS: Readonly<Record<MigrationName, string>> = {
+  '0001_django_session': 'django_session',
+  '0002_auth_user': 'auth_user',
+  '0003_goods': 'koa_goods',
+  '0004_login_attempts': 'koa_login_attempts',
+};
+
+/** A row of ours in a table of the application's. */
+export interface Stray {
+  readonly name: MigrationName;
+  readonly migration_time: Date | null;
+  /** The table as a statement names it. */
+  readonly from: string;
+}
+
+interface Rows<Row> {
+  readonly rows: readonly Row[];
+}
+
+/** Knex makes its table in the current schema, whatever else is on the search_path. */
+export async function hasHistory(knex: Knex): Promise<boolean> {
+  const result: Rows<{ found: boolean }> = await knex.raw(
+    "SELECT to_regclass(quote_ident(current_schema()) || '.' || quote_ident(?)) IS NOT NULL AS found",
+    [MIGRATIONS_TABLE],
+  );
+  return result.rows[0]?.found === true;
+}
+
+/** The names in our table, also those of another release. Reads only. */
+export async function appliedNames(knex: Knex): Promise<readonly string[]> {
+  if (!(await hasHistory(knex))) return [];
+  const result: Rows<{ name: string }> = await knex.raw('SELECT name FROM ?? ORDER BY id', [MIGRATIONS_TABLE]);
+  return result.rows.map(({ name }) => name);
+}
+
+/**
+ * Rows of ours in the tables of the application's own migrations, whose next run knex then refuses. `knex.migrate.latest`
+ * with a MigrationSource put them there, as the README of 0.1.0 said. Reads only, and passes over a table that this
+ * database user may not read.
+ */
+export async function findStrays(knex: Knex, config: Knex.Config): Promise<readonly Stray[]> {
+  const strays: Stray[] = [];
+  const seen = new Set<string>();
+  for (const table of applicationTables(config)) {
+    const from = await readable(knex, table);
+    if (from === undefined || seen.has(from)) continue;
+    seen.add(from);
+    const found: Rows<{ name: string; migration_time: Date | null }> = await knex.raw(
+      `SELECT name, migration_time FROM ${from} WHERE name = ANY (?) ORDER BY id`,
+      [[...migrationNames()]],
+    );
+    for (const { name, migration_time } of found.rows) {
+      // A migration of somebody else's may have the same name; it made other tables.
+      if (isMigrationName(name) && (await historyTable(knex, { schema: null, table: PROOFS[name] })) !== undefined) {
+        strays.push({ name, migration_time, from });
+      }
+    }
+  }
+  return strays;
+}
+
+async function readable(knex: Knex, table: HistoryTable): Promise<string | undefined> {
+  const name = await historyTable(knex, table);
+  if (name === undefined) return undefined;
+  const result: Rows<{ readable: boolean }> = await knex.raw(
+    `SELECT has_table_privilege(?::regclass, 'SELECT') AND 3 = (
+       SELECT count(*) FROM pg_attribute
+        WHERE attrelid = ?::regclass AND attname IN ('id', 'name', 'migration_time') AND NOT attisdropped) AS readable`,
+    [name, name],
+  );
+  return result.rows[0]?.readable === true ? name : undefined;
+}
+
+/** Move them into our table, which must be there. The application's own rows stay. */
+export async function moveStrays(trx: Knex, strays: readonly Stray[]): Promise<void> {
+  const applied = new Set(await appliedNames(trx));
+  for (const { name, migration_time, from } of strays) {
+    if (!applied.has(name)) {
+      await trx.raw('INSERT INTO ?? (name, batch, migration_time) VALUES (?, 1, ?)', [
+        MIGRATIONS_TABLE,
+        name,
+        migration_time,
+      ]);
+      applied.add(name);
+    }
+    await trx.raw(`DELETE FROM ${from} WHERE name = ?`, [name]);
+  }
+}

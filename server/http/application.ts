@@ -1,0 +1,32 @@
+/** What middleware give to the requests, responses and contexts of an application. */
+
+/** An application of Koa, whatever its own types of state and context are. */
+export interface Application {
+  readonly context: object;
+  readonly request: object;
+  readonly response: object;
+  /** NODE_ENV as Koa takes it. */
+  readonly env?: string;
+}
+
+export interface Members {
+  readonly context?: PropertyDescriptorMap;
+  readonly request?: PropertyDescriptorMap;
+  readonly response?: PropertyDescriptorMap;
+}
+
+/**
+ * Defines members on an application's prototypes, once: defining them for every request costs a third of Koa's
+ * throughput. Called with `ctx.app` again at each request, because a middleware may run in another application than the
+ * one it was made for: below koa-mount, or where it is used twice.
+ */
+export function memberInstaller({ context = {}, request = {}, response = {} }: Members): (app: Application) => void {
+  const installed = new WeakSet<Application>();
+  return (app) => {
+    if (installed.has(app)) return;
+    installed.add(app);
+    Object.defineProperties(app.context, context);
+    Object.defineProperties(app.request, request);
+    Object.defineProperties(app.response, response);
+  };
+}

@@ -1,0 +1,30 @@
+/** Content-Transfer-Encoding: base64, as Django undoes it: strictly, and in a file without its spaces. */
+import { SuspiciousOperation } from '../errors.js';
+
+const ALPHABET = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/** Python's `base64.b64decode(text, validate=True)`; null where that raises. */
+export function b64decode(text: string): Buffer | null {
+  return text.length % 4 === 0 && ALPHABET.test(text) ? Buffer.from(text, 'base64') : null;
+}
+
+/** A file's chunks one after the other. What does not fill four characters waits for the next chunk. */
+export class Base64Decoder {
+  #rest = '';
+
+  /** @throws SuspiciousOperation (400) for what is no base64 */
+  decode(chunk: Buffer): Buffer {
+    const text = this.#rest + chunk.toString('latin1').replace(/[ \t\n\r\v\f]+/g, '');
+    const aligned = text.length - (text.length % 4);
+    this.#rest = text.slice(aligned);
+    return b64decode(text.slice(0, aligned)) ?? fail();
+  }
+
+  end(): void {
+    if (this.#rest !== '') fail();
+  }
+}
+
+function fail(): never {
+  throw new SuspiciousOperation('A file of the form says that it is base64, and is not.');
+}

@@ -1,0 +1,203 @@
+/** The bytes of a request's body: bounded, read once, and put back for parsers that are mounted further in. */
+import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Context } from 'koa';
+import { ImproperlyConfigured, RequestDataTooBig, SuspiciousOperation } from '../errors.js';
+
+/** The type of the body in lower case, without parameters. */
+export function mediaType(ctx: Context): string {
+  return (ctx.req.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+/** What another parser has left of a body that it has read. */
+export interface Left {
+  /** The text or bytes as they were sent (`rawBody`). */
+  readonly raw: Buffer | null;
+  /** What it made of them (`body`); undefined when it left nothing. */
+  readonly parsed: unknown;
+}
+
+/** Where parsers leave a body: koa-bodyparser, koa-body and multer on Koa's request, multer and others on node's. */
+interface Leaver {
+  readonly body?: unknown;
+  readonly rawBody?: unknown;
+}
+
+/** `body` on Koa's request, else on node's. */
+export function parsedBody(ctx: Context): unknown {
+  return (ctx.request as Leaver).body ?? (ctx.req as Leaver).body;
+}
+
+/**
+ * What somebody else has left of the body, or null while it is still to be read.
+ *
+ * `body` alone says nothing: koa-bodyparser leaves `{}` where it read nothing. The stream says it, but koa-body goes on
+ * before the stream has ended.
+ *
+ * @throws SuspiciousOperation (400) when the client went away before the body was complete
+ */
+export function leftBehind(ctx: Context): Left | null {
+  const { req } = ctx;
+  const parsed = parsedBody(ctx);
+  const raw = (ctx.request as Leaver).rawBody ?? (req as Leaver).rawBody;
+  const left = parsed !== undefined || raw !== undefined;
+  if (req.readable && !(req.readableDidRead && left)) return null;
+  if (!left && req.readableAborted) throw endedEarly();
+  return { raw: bytesOf(raw), parsed };
+}
+
+function bytesOf(raw: unknown): Buffer | null {
+  if (typeof raw === 'string') return Buffer.from(raw, 'utf8');
+  return raw instanceof Uint8Array ? Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength) : null;
+}
+
+const endedEarly = (cause?: Error): SuspiciousOperation =>
+  new SuspiciousOperation('The body ended before it was complete.', cause === undefined ? {} : { cause });
+
+/** A limit and the setting that it comes from. */
+export interface Limit {
+  readonly bytes: number;
+  readonly setting: string;
+}
+
+const tooBig = ({ bytes, setting }: Limit): RequestDataTooBig =>
+  new RequestDataTooBig(`The body is larger than ${bytes} bytes, the value of ${setting}.`);
+
+/**
+ * Hand over the body chunk by chunk; the next one is read when `take` is done with the last.
+ *
+ * When the last one was taken off the stream, `put_back` says what a parser further in is to find there. Nothing is put
+ * back where somebody listens to the stream already, who would otherwise wait for its end.
+ *
+ * Rejects with what `take` throws, 413 over the limit, 415 for a compressed body, 400 for one that ends early.
+ */
+export async function eachChunk(
+  ctx: Context,
+  limit: Limit,
+  take: (chunk: Buffer) => void | Promise<void>,
+  put_back: (last: Buffer) => Buffer,
+): Promise<void> {
+  const { req } = ctx;
+  const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  // Inflating could make of 200 kB as many MB.
+  if (encoding !== 'identity' && encoding !== '') ctx.throw(415, 'This server takes no compressed bodies.');
+  if (req.readableEncoding !== null) {
+    throw new ImproperlyConfigured('Something has called setEncoding() on the request, so that its bytes are lost.');
+  }
+  try {
+    if (Number(req.headers['content-length'] ?? 0) > limit.bytes) throw tooBig(limit);
+    await read(req, limit, take, put_back);
+  } catch (error) {
+    await refuseRest(ctx);
+    throw error;
+  }
+}
+
+async function read(
+  req: IncomingMessage,
+  limit: Limit,
+  take: (chunk: Buffer) => void | Promise<void>,
+  put_back: (last: Buffer) => Buffer,
+): Promise<void> {
+  const length = Number(req.headers['content-length'] ?? Number.NaN);
+  const listened = req.listenerCount('data') + req.listenerCount('end') > 0;
+  // A 'readable' listener on an empty stream that is about to end would end it, and no parser could read it any more.
+  if (!listened && length === 0) return;
+  if (!listened && !req.complete && req.readableLength === 0) await nextTurn();
+  let received = 0;
+  let ended = req.readableEnded;
+  let gone = req.destroyed && !ended;
+  let cause: Error | undefined;
+  let wake = (): void => {};
+  const onReadable = (): void => wake();
+  const onEnd = (): void => {
+    ended = true;
+    wake();
+  };
+  const onGone = (error?: Error): void => {
+    gone = true;
+    cause ??= error;
+    wake();
+  };
+  /** Whether everything was taken off the stream. HTTP/2's `complete` is true only later. */
+  const isLast = (): boolean => req.readableLength === 0 && (req.complete || received === length);
+  req.on('readable', onReadable).on('end', onEnd).on('error', onGone).on('close', onGone);
+  try {
+    for (;;) {
+      const chunk = req.readableLength > 0 || (listened && isLast()) ? (req.read() as Buffer | null) : null;
+      received += chunk?.length ?? 0;
+      if (received > limit.bytes) throw tooBig(limit);
+      const last = !listened && !ended && !gone && isLast();
+      // At once: the stream tells its end in the next tick, unless there is something in it again.
+      if (last && received > 0) req.unshift(put_back(chunk ?? Buffer.alloc(0)));
+      if (chunk !== null) await take(chunk);
+      if (last || ended) break;
+      if (gone) throw endedEarly(cause);
+      if (chunk === null && !isLast()) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      } else if (chunk === null && listened) await nextTurn();
+    }
+  } finally {
+    req.off('readable', onReadable).off('end', onEnd).off('error', onGone).off('close', onGone);
+  }
+  if (!Number.isNaN(length) && received !== length) throw endedEarly();
+}
+
+/** The whole body in memory. It is put back as it was. */
+export async function readBody(ctx: Context, limit: Limit): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let whole: Buffer | null = null;
+  await eachChunk(
+    ctx,
+    limit,
+    (chunk) => {
+      chunks.push(chunk);
+    },
+    (last) => {
+      whole = Buffer.concat([...chunks, last]);
+      return whole;
+    },
+  );
+  return whole ?? Buffer.concat(chunks);
+}
+
+/** How much of a body that is refused is read and thrown away, and for how long, before the answer. */
+const DISCARD_BYTES = 16 * 1024 * 1024;
+const DISCARD_MILLISECONDS = 2000;
+
+/**
+ * The connection ends with this answer. Closing it while the client still sends makes the kernel reset it, and the
+ * client might never see the answer: so the rest is read first, as far as that is no burden.
+ */
+async function refuseRest(ctx: Context): Promise<void> {
+  // Not a header, which the error's answer would take away with the others.
+  ctx.res.shouldKeepAlive = false;
+  await discard(ctx.req);
+}
+
+function discard(req: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (req.readableEnded || req.destroyed) {
+      resolve();
+      return;
+    }
+    let left = DISCARD_BYTES;
+    const timer = setTimeout(done, DISCARD_MILLISECONDS);
+    function count(chunk: Buffer): void {
+      left -= chunk.length;
+      if (left <= 0) done();
+    }
+    function done(): void {
+      clearTimeout(timer);
+      req.off('data', count);
+      for (const event of ['end', 'close', 'error']) req.off(event, done);
+      req.pause();
+      resolve();
+    }
+    req.on('data', count);
+    for (const event of ['end', 'close', 'error']) req.on(event, done);
+    req.resume();
+  });
+}

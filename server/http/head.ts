@@ -1,0 +1,107 @@
+/** Work on a response just before its head is written, whoever writes it: Koa, its error handler, or a handler by itself. */
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import type { Context } from 'koa';
+
+type WriteHead = (status: number, ...rest: unknown[]) => ServerResponse;
+
+/** What wants to be asked before a head is written. */
+export interface HeadWork {
+  atHead(): void;
+}
+
+interface Head {
+  /** What stood in the place of our `writeHead`: node's, or a wrapper of somebody else. */
+  readonly writeHead: WriteHead;
+  readonly works: HeadWork[];
+}
+
+const HEAD = Symbol('koa-django-session.head');
+type WithHead = { [HEAD]?: Head; writeHead: WriteHead };
+
+/** Whether headers can no longer be changed. A WebSocket's context has no response at all (koa-websocket). */
+export function headSent(ctx: Pick<Context, 'res'>): boolean {
+  const res = ctx.res as ServerResponse | undefined;
+  return res === undefined || res.headersSent;
+}
+
+/**
+ * Have the work done when the head of this response is about to be written; headers that it sets go out with it. Work that
+ * was given later is done first, as inner middleware comes before outer. Nothing happens when the head is out already.
+ *
+ * Node calls `res.writeHead` itself at the first byte of a response that was not begun by hand, over HTTP/2 too, so this
+ * is the one place that every response passes. Koa's error handler removes all headers before it.
+ */
+export function beforeHead(ctx: Pick<Context, 'res'>, work: HeadWork): void {
+  if (headSent(ctx)) return;
+  const res = ctx.res as unknown as WithHead;
+  if (res[HEAD] !== undefined) {
+    res[HEAD].works.push(work);
+    return;
+  }
+  res[HEAD] = { writeHead: res.writeHead, works: [work] };
+  res.writeHead = writeHead;
+}
+
+/** One function for all responses: it stands on the response, which is its `this`. */
+function writeHead(this: unknown, status: number, ...rest: unknown[]): ServerResponse {
+  const res = this as ServerResponse & WithHead;
+  const head = res[HEAD] as Head;
+  if (res.headersSent || head.works.length === 0) return head.writeHead.call(res, status, ...rest);
+  const [first, second] = rest;
+  const reason = typeof first === 'string' ? [first] : [];
+  res.statusCode = status;
+  takeHeaders(res, reason.length > 0 ? second : (first ?? second));
+  for (const work of head.works.splice(0).reverse()) work.atHead();
+  return head.writeHead.call(res, status, ...reason);
+}
+
+type Header = readonly [name: string, value: OutgoingHttpHeader];
+
+/** The headers given to `writeHead`: an object, pairs, or names and values in turn. */
+function pairsOf(headers: unknown): readonly Header[] {
+  if (!Array.isArray(headers)) return Object.entries(Object(headers) as Record<string, OutgoingHttpHeader>);
+  if (Array.isArray(headers[0])) return headers as readonly Header[];
+  const pairs: Header[] = [];
+  for (let index = 0; index + 1 < headers.length; index += 2) pairs.push([String(headers[index]), headers[index + 1]]);
+  return pairs;
+}
+
+const linesOf = (value: OutgoingHttpHeader | undefined): readonly string[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [String(value)];
+
+/**
+ * Set the headers that `writeHead` was given as node would, but for cookies: a handler that passes on the head of another
+ * server (a proxy, a renderer) does not know what this one is about to set. Those of other names stay.
+ */
+function takeHeaders(res: ServerResponse, headers: unknown): void {
+  const before = linesOf(res.getHeader('Set-Cookie'));
+  const given = new Set<string>();
+  for (const [name, value] of pairsOf(headers)) {
+    if (value === undefined) continue;
+    const lower = name.toLowerCase();
+    if (given.has(lower)) res.appendHeader(name, typeof value === 'number' ? String(value) : value);
+    else res.setHeader(name, value);
+    given.add(lower);
+  }
+  if (!given.has('set-cookie')) return;
+  const now = linesOf(res.getHeader('Set-Cookie'));
+  const names = new Set(now.map(cookieName));
+  const kept = before.filter((line) => !names.has(cookieName(line)));
+  if (kept.length > 0) res.setHeader('Set-Cookie', [...kept, ...now]);
+}
+
+function cookieName(line: string): string {
+  return line.slice(0, Math.max(0, line.indexOf('='))).trim();
+}
+
+/** Keep these headers through whatever an error handler does: those that are missing when the head is written are put back. */
+export function keepHeaders(
+  ctx: Pick<Context, 'res'>,
+  headers: readonly (readonly [name: string, value: string])[],
+): void {
+  beforeHead(ctx, {
+    atHead() {
+      for (const [name, value] of headers) if (!ctx.res.hasHeader(name)) ctx.res.setHeader(name, value);
+    },
+  });
+}

@@ -1,0 +1,44 @@
+/** Names with several values each, as django.utils.datastructures.MultiValueDict. */
+
+/** Values of each name in the order they were sent. Names such as `__proto__` are plain data. Cannot be changed. */
+export class MultiValueDict<T> {
+  readonly #values: ReadonlyMap<string, readonly T[]>;
+
+  constructor(values: ReadonlyMap<string, readonly T[]> = new Map()) {
+    this.#values = values;
+  }
+
+  /** The last value of a name, as in Django; undefined when it was not sent. */
+  get(name: string): T | undefined {
+    return this.#values.get(name)?.at(-1);
+  }
+
+  /** All values of a name, none when it was not sent. */
+  getlist(name: string): readonly T[] {
+    return this.#values.get(name) ?? [];
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#values.keys();
+  }
+
+  /** Each name with all its values. */
+  lists(): IterableIterator<[string, readonly T[]]> {
+    return this.#values.entries();
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+}
+
+/** Add a value to those of its name, while such a dictionary is made. */
+export function appendlist<T>(values: Map<string, T[]>, name: string, value: T): void {
+  const list = values.get(name);
+  if (list === undefined) values.set(name, [value]);
+  else list.push(value);
+}

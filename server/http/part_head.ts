@@ -1,0 +1,62 @@
+/** The headers of one part of a form, read as django.http.multipartparser.parse_boundary_stream reads them. */
+import { ValueError } from '../errors.js';
+import { cut_file_name, sanitize_file_name } from './file_name.js';
+import { type HeaderParameters, parse_header_parameters } from './header_parameters.js';
+import type { UploadedFileHead } from './uploaded_file.js';
+
+/** What a part is. Django reads nothing from one without a name, or from a file whose name is no name. */
+export type PartHead =
+  | { readonly kind: 'field'; readonly name: string; readonly base64: boolean }
+  | { readonly kind: 'file'; readonly head: UploadedFileHead | null; readonly base64: boolean }
+  | { readonly kind: 'raw' };
+
+/** Names in lower case, values as bytes in Latin-1, of one name all. */
+export type RawHeaders = Readonly<Record<string, readonly string[]>>;
+
+export function readPartHead(headers: RawHeaders): PartHead {
+  const disposition = readHeader(headers, 'content-disposition');
+  if (disposition === null) return { kind: 'raw' };
+  const { parameters } = disposition;
+  const name = parameters.get('name');
+  const file_name = parameters.get('filename') ?? '';
+  const base64 = readHeader(headers, 'content-transfer-encoding')?.value === 'base64';
+  // A browser sends filename="" for a file input that was left empty: a field without text, as in Django.
+  if (file_name === '') {
+    return name === undefined ? { kind: 'raw' } : { kind: 'field', name: stripAscii(name), base64 };
+  }
+  const safe = sanitize_file_name(file_name);
+  if (safe === null || name === undefined) return { kind: 'file', head: null, base64 };
+  const type = readHeader(headers, 'content-type');
+  return {
+    kind: 'file',
+    base64,
+    head: {
+      field_name: stripAscii(name),
+      name: cut_file_name(safe),
+      content_type: type?.value ?? '',
+      charset: type?.parameters.get('charset') ?? null,
+      content_type_extra: type?.parameters ?? new Map(),
+    },
+  };
+}
+
+/** The last header of a name, as text. null where there is none that can be read. */
+function readHeader(headers: RawHeaders, name: string): HeaderParameters | null {
+  const line = headers[name]?.at(-1);
+  if (line === undefined) return null;
+  try {
+    return parse_header_parameters(Buffer.from(line, 'latin1').toString('utf8'));
+  } catch (error) {
+    if (error instanceof ValueError) return null;
+    throw error;
+  }
+}
+
+/** Python's bytes.strip(): spaces of ASCII alone. */
+function stripAscii(text: string): string {
+  const isSpace = (index: number): boolean => ' \t\n\r\v\f'.includes(text.charAt(index));
+  let [start, end] = [0, text.length];
+  while (start < end && isSpace(start)) start += 1;
+  while (end > start && isSpace(end - 1)) end -= 1;
+  return text.slice(start, end);
+}

@@ -1,0 +1,77 @@
+/** `messages.success(ctx, …)` and the like (django.contrib.messages.api). */
+import type { Context } from 'koa';
+import { MessageFailure } from '../errors.js';
+import { DEBUG, ERROR, INFO, SUCCESS, WARNING } from './constants.js';
+import type { Message, SafeString } from './message.js';
+import type { BaseStorage } from './storage/base.js';
+
+const STORAGE = Symbol('koa-django-session.messages');
+type StorageHolder = { [STORAGE]?: BaseStorage };
+
+/** For the middleware: the storage of this request. */
+export function setStorage(ctx: Context, storage: BaseStorage): void {
+  (ctx as unknown as StorageHolder)[STORAGE] = storage;
+}
+
+const storageOf = (ctx: Context): BaseStorage | undefined => (ctx as unknown as StorageHolder)[STORAGE];
+
+export interface AddMessageOptions {
+  /** Words for a class attribute, besides the level's own. */
+  readonly extra_tags?: string | null;
+  /** Do nothing where the middleware is not mounted, instead of throwing. */
+  readonly fail_silently?: boolean;
+}
+
+/**
+ * Leave a message for the next page that shows messages: this response's, or the one that it redirects to. One without
+ * a text, or of a level below MESSAGE_LEVEL, is left out.
+ *
+ * @throws MessageFailure where messages(app, …) is not mounted, unless `fail_silently`
+ */
+export function add_message(
+  ctx: Context,
+  level: number,
+  message: string | SafeString,
+  { extra_tags = '', fail_silently = false }: AddMessageOptions = {},
+): void {
+  const storage = storageOf(ctx);
+  if (storage !== undefined) storage.add(level, message, extra_tags);
+  else if (!fail_silently) {
+    throw new MessageFailure('You cannot add messages without mounting messages(app, { settings }).');
+  }
+}
+
+/** Messages that wait: to go through them uses them up, `length` does not. Empty where the middleware is not mounted. */
+export type WaitingMessages = Iterable<Message> & { readonly length: number };
+
+/** The messages that wait for this visitor. */
+export function get_messages(ctx: Context): WaitingMessages {
+  return storageOf(ctx) ?? [];
+}
+
+/** The least level that this request keeps; MESSAGE_LEVEL unless set. INFO where the middleware is not mounted. */
+export function get_level(ctx: Context): number {
+  return storageOf(ctx)?.level ?? INFO;
+}
+
+/** Set the least level that this request keeps, null for MESSAGE_LEVEL. @returns whether there was a place to keep it */
+export function set_level(ctx: Context, level: number | null): boolean {
+  const storage = storageOf(ctx);
+  if (storage === undefined) return false;
+  storage.level = level;
+  return true;
+}
+
+type Add = (ctx: Context, message: string | SafeString, options?: AddMessageOptions) => void;
+
+const at =
+  (level: number): Add =>
+  (ctx, message, options) =>
+    add_message(ctx, level, message, options);
+
+/** `add_message` with the level of the name. */
+export const debug: Add = at(DEBUG);
+export const info: Add = at(INFO);
+export const success: Add = at(SUCCESS);
+export const warning: Add = at(WARNING);
+export const error: Add = at(ERROR);

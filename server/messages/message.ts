@@ -1,0 +1,107 @@
+/** One message, and the JSON that Django makes of it: `["__json_message",0,25,"Saved",""]`. */
+import { parse_json, print_json } from '../signing/python_json.js';
+import { DEFAULT_TAGS } from './constants.js';
+
+/** HTML that a template may print as it is (django.utils.safestring.SafeString). */
+export class SafeString {
+  readonly #html: string;
+
+  constructor(html: string) {
+    this.#html = html;
+  }
+
+  toString(): string {
+    return this.#html;
+  }
+}
+
+/** Say that a text is HTML of your own and needs no escaping. Never for what a visitor sent. */
+export const mark_safe = (html: string): SafeString => new SafeString(html);
+
+/** django.contrib.messages.storage.base.Message. */
+export class Message {
+  readonly level: number;
+  readonly message: string | SafeString;
+  /** Words for a class attribute, besides the level's own; null where Django has None. */
+  readonly extra_tags: string | null;
+  /** The level's tag, by MESSAGE_TAGS; '' where a level has none. */
+  readonly level_tag: string;
+
+  constructor(
+    level: number,
+    message: string | SafeString,
+    extra_tags: string | null = null,
+    level_tags: Readonly<Record<number, string>> = DEFAULT_TAGS,
+  ) {
+    this.level = level;
+    this.message = message;
+    this.extra_tags = extra_tags;
+    this.level_tag = level_tags[level] ?? '';
+  }
+
+  /** `extra_tags` and the level's tag, separated by a space. */
+  get tags(): string {
+    return [this.extra_tags, this.level_tag].filter((tag) => tag !== null && tag !== '').join(' ');
+  }
+
+  /** Whether the text is HTML to be printed as it is. */
+  get safe(): boolean {
+    return this.message instanceof SafeString;
+  }
+
+  /** The text; HTML where `safe` is true. */
+  toString(): string {
+    return String(this.message);
+  }
+}
+
+const MESSAGE_KEY = '__json_message';
+/** Stands last in a cookie that did not hold all messages. */
+export const NOT_FINISHED = '__messagesnotfinished__';
+
+/** A message as the list that Django's MessageEncoder makes of it. */
+export function encode_message({ level, message, safe, extra_tags }: Message): unknown[] {
+  const list: unknown[] = [MESSAGE_KEY, safe ? 1 : 0, level, String(message)];
+  return extra_tags === null ? list : [...list, extra_tags];
+}
+
+/** Messages → the text of Python's `json.dumps` with its usual separators, as Django keeps it in the session. */
+export function print_messages(messages: readonly Message[]): string {
+  const lists = messages.map((message) => `[${encode_message(message).map(print_json).join(', ')}]`);
+  return `[${lists.join(', ')}]`;
+}
+
+/** What was stored, and whether it was all that had to be. */
+export interface Decoded {
+  readonly messages: Message[];
+  readonly finished: boolean;
+}
+
+/**
+ * A list that was read from JSON → its messages. What is no message is left out; Django would hand it to the template,
+ * or fail.
+ */
+export function decode_messages(list: unknown, level_tags: Readonly<Record<number, string>>): Decoded {
+  const items: unknown[] = Array.isArray(list) ? list : [];
+  return {
+    messages: items.flatMap((item) => decode_message(item, level_tags) ?? []),
+    finished: items.at(-1) !== NOT_FINISHED,
+  };
+}
+
+/** JSON text → its messages, as `decode_messages`; null when it is no JSON. */
+export function parse_messages(text: string, level_tags: Readonly<Record<number, string>>): Decoded | null {
+  try {
+    return decode_messages(parse_json(text), level_tags);
+  } catch {
+    return null;
+  }
+}
+
+function decode_message(item: unknown, level_tags: Readonly<Record<number, string>>): Message | null {
+  if (!Array.isArray(item) || item[0] !== MESSAGE_KEY) return null;
+  const [, safe, level, text, extra_tags = null] = item as unknown[];
+  if (typeof level !== 'number' || !Number.isFinite(level) || typeof text !== 'string') return null;
+  if (extra_tags !== null && typeof extra_tags !== 'string') return null;
+  return new Message(Math.trunc(level), safe ? mark_safe(text) : text, extra_tags, level_tags);
+}

@@ -1,0 +1,72 @@
+/** Django's MessageMiddleware: messages from before are there for the handler, and those not shown are kept after it. */
+import type { Middleware } from 'koa';
+import { type Clock, systemClock } from '../clock.js';
+import { ValueError } from '../errors.js';
+import type { Application } from '../http/application.js';
+import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
+import { afterErrorPage } from '../http/exceptions.js';
+import { beforeHead, headSent } from '../http/head.js';
+import { messageStorage } from '../settings.js';
+import * as api from './api.js';
+import { DEFAULT_TAGS } from './constants.js';
+import type { BaseStorage, MessageSettings, StorageOptions } from './storage/base.js';
+import { CookieStorage } from './storage/cookie.js';
+import { FallbackStorage } from './storage/fallback.js';
+import { SessionStorage } from './storage/session.js';
+
+export interface MessagesOptions {
+  readonly settings: MessageSettings;
+  readonly now?: Clock;
+  /** Throw where not all messages could be kept, as Django does with DEBUG. */
+  readonly debug?: boolean;
+}
+
+const STORAGES = {
+  cookie: CookieStorage,
+  session: SessionStorage,
+  fallback: FallbackStorage,
+} as const satisfies Record<string, new (options: StorageOptions) => BaseStorage>;
+
+/**
+ * Give every request its messages (django.contrib.messages.middleware.MessageMiddleware). Mount it inside sessions,
+ * unless MESSAGE_STORAGE is `cookie`, and inside exceptions, so that messages outlive an error's page as in Django.
+ */
+function middleware(app: Application, { settings, now = systemClock, debug = false }: MessagesOptions): Middleware {
+  const cookies = { settings, now };
+  installCookies(app, cookies);
+  const Storage = STORAGES[messageStorage(settings)];
+  const level_tags = { ...DEFAULT_TAGS, ...settings.MESSAGE_TAGS };
+
+  return async function messages(ctx, next) {
+    enterCookieScope(ctx, cookieScope(ctx) ?? cookies);
+    const storage = new Storage({ ctx, settings, level_tags, now });
+    api.setStorage(ctx, storage);
+    let kept = false;
+    const keep = (): void => {
+      if (kept || headSent(ctx)) return;
+      kept = true;
+      const left_out = storage.update();
+      if (debug && left_out.length > 0) throw new ValueError('Not all temporary messages could be stored.');
+    };
+    afterErrorPage(ctx, keep);
+    // For answers that begin before this middleware is back.
+    beforeHead(ctx, { atHead: keep });
+    await next();
+    keep();
+  };
+}
+
+const { add_message, get_messages, get_level, set_level, debug, info, success, warning, error } = api;
+
+/** The middleware, and what `from django.contrib import messages` gives: `messages.success(ctx, 'Saved.')`. */
+export const messages = Object.assign(middleware, {
+  add_message,
+  get_messages,
+  get_level,
+  set_level,
+  debug,
+  info,
+  success,
+  warning,
+  error,
+});

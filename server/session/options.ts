@@ -1,0 +1,24 @@
+/** What a session is made with. */
+import type { Clock } from '../clock.js';
+import type { Settings } from '../settings.js';
+import type { SessionCodec } from './codec.js';
+import type { DictionarySettings } from './dictionary.js';
+import type { SessionEvent } from './events.js';
+import type { SessionStore } from './store.js';
+import type { VerifiedTexts } from './verified.js';
+
+export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
+
+export interface SessionOptions {
+  readonly store: SessionStore;
+  readonly codec: SessionCodec;
+  /** Texts that were verified before, shared by all sessions of the codec. */
+  readonly verified?: VerifiedTexts;
+  readonly settings: SessionSettings;
+  /** The cookie's value; fewer than 8 characters, or what no row can have as its key, counts as none. */
+  readonly session_key?: string | null | undefined;
+  readonly now?: Clock;
+  readonly new_session_key?: () => string;
+  /** Told what happens to the session. */
+  readonly observe?: ((event: SessionEvent) => void) | undefined;
+}

@@ -1,0 +1,316 @@
+/** What becomes of a session when its request is answered (SessionMiddleware.process_response), early answers too. */
+import type { Readable } from 'node:stream';
+import type { Context } from 'koa';
+import { type Clock, systemClock } from '../clock.js';
+import { ImproperlyConfigured, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
+import { type Failure, isStream, watchBody } from '../http/body_stream.js';
+import { beforeHead, type HeadWork, headSent } from '../http/head.js';
+import { http_date } from '../http/http_date.js';
+import { patch_vary_headers } from '../http/vary.js';
+import type { Settings } from '../settings.js';
+import type { SavedExpiry } from './change.js';
+import { mayDeleteDeadCookie } from './dead_cookie.js';
+import type { NewKeyOptions } from './new_key.js';
+import type { SessionOptions } from './options.js';
+import { Session } from './session.js';
+import type { SessionStore } from './store.js';
+
+const NOT_KEPT =
+  'The answer began before the cookie of a new session was set, so the session was not kept. Call `await commitSession(ctx)` before the answer begins.';
+const NO_NEW_KEY =
+  'The answer has begun, so a new session key cannot reach the browser any more. Do this, or call `await commitSession(ctx)`, before the answer begins.';
+
+/** The session of a request. It takes no new key once the answer has begun: nobody would be told the key of that row. */
+export class RequestSession extends Session {
+  readonly #ctx: Context;
+
+  constructor(ctx: Context, options: SessionOptions, session_key: string | undefined) {
+    super(options, session_key);
+    this.#ctx = ctx;
+  }
+
+  /** @throws ValueError when the answer has begun; nothing was changed then */
+  override async create(): Promise<SavedExpiry> {
+    this.#refuseWhenBegun();
+    return super.create();
+  }
+
+  /** @throws ValueError when the answer has begun; nothing was changed then */
+  override async cycle_key(options: NewKeyOptions = {}): Promise<void> {
+    this.#refuseWhenBegun();
+    await super.cycle_key(options);
+  }
+
+  #refuseWhenBegun(): void {
+    if (headSent(this.#ctx)) throw new ValueError(NO_NEW_KEY);
+  }
+}
+
+export interface SessionResponseOptions {
+  readonly settings: Settings;
+  readonly store: SessionStore;
+  readonly now?: Clock;
+  /** Hears of a new session that is not kept because the answer began too early. */
+  readonly warn: (message: string) => void;
+}
+
+/** What the session's Set-Cookie says. A deletion has no key. */
+interface SessionCookie {
+  readonly session_key: string | null;
+  readonly max_age: number | null;
+  readonly expires: string | null;
+}
+
+const DELETION: SessionCookie = { session_key: null, max_age: null, expires: null };
+
+/**
+ * One request's session on its way into row and cookie, in one of three states:
+ *
+ * - open: the handlers run. When the head of the answer is written now, it says what can be said by now; a save would have
+ *   to be waited for.
+ * - finished: the handlers are back; row, cookie and Vary are done.
+ * - failed: an error is on its way out. Koa's error handler drops the headers, and so does `exceptions` outside, so they
+ *   are set again when the head is written. They never go into the error, which another visitor's request may hold too:
+ *   a constant, a look-up that two requests wait for.
+ */
+export class SessionResponse implements HeadWork {
+  readonly session: RequestSession;
+  readonly options: SessionResponseOptions;
+  readonly #ctx: Context;
+  #state: 'open' | 'finished' | 'failed' = 'open';
+  #cookie: SessionCookie | undefined;
+  #varies = false;
+  #committed = false;
+
+  constructor(ctx: Context, session: RequestSession, options: SessionResponseOptions) {
+    this.#ctx = ctx;
+    this.session = session;
+    this.options = options;
+    beforeHead(ctx, this);
+  }
+
+  /** The handlers are back. Undefined where nothing is to be waited for: most pages have no session. */
+  finish(): Promise<void> | undefined {
+    this.#state = 'finished';
+    return this.#isTouched() ? this.#keep(statusOf(this.#ctx)) : undefined;
+  }
+
+  /** An error that will be answered with `status` is on its way out. */
+  async fail(status: number): Promise<void> {
+    this.#state = 'failed';
+    if (this.#isTouched()) await this.#keep(status);
+  }
+
+  /** See `commitSession`. */
+  async commit(): Promise<void> {
+    if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
+    this.session.modified = false;
+    this.#committed = true;
+  }
+
+  /** Whether the answer depends on the session, or the other way round. */
+  #isTouched(): boolean {
+    const { session } = this;
+    return session.accessed || session.modified || this.options.settings.SESSION_SAVE_EVERY_REQUEST || this.#isDead();
+  }
+
+  /** The browser sent a cookie, and there is no session for it any more. */
+  #isDead(): boolean {
+    return this.session.is_empty() && this.#ctx.request.COOKIES.has(this.options.settings.SESSION_COOKIE_NAME);
+  }
+
+  /** Whether the row and the browser's cookie are to be brought up to date. */
+  #wantsSave(): boolean {
+    const { session } = this;
+    const { SESSION_SAVE_EVERY_REQUEST, SESSION_SAVE_UNCHANGED_AFTER } = this.options.settings;
+    const wanted = session.modified || (SESSION_SAVE_EVERY_REQUEST && !this.#committed);
+    if (!wanted || session.is_empty()) return false;
+    if (!session.modified && session.hasUnreadableRow) return false;
+    return SESSION_SAVE_UNCHANGED_AFTER === 0 || !session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER);
+  }
+
+  /** Tell the browser that its session is gone; not in answers that may overtake a login. */
+  #forget(): void {
+    if (!this.session.is_missing() || mayDeleteDeadCookie(this.#ctx)) this.#cookie = DELETION;
+    else this.#varies = true;
+  }
+
+  /** Whether a save writes a row that the browser has the key of, or is about to be told. */
+  #hasRow(): boolean {
+    // The first look drops the key of a row that is not there.
+    this.session.has_key('');
+    const { session_key, hasUnreadableRow } = this.session;
+    return session_key !== null && !hasUnreadableRow && this.options.store.text_is_key !== true;
+  }
+
+  async #keep(status: number): Promise<void> {
+    const { session } = this;
+    if (this.#isDead()) {
+      this.#forget();
+      this.#setHeaders();
+      return;
+    }
+    // Read before saving: a save is an access of its own, which says nothing about the answer.
+    this.#varies ||= session.accessed;
+    this.#setHeaders();
+    if (!this.#wantsSave()) return;
+    // A login has written the row already. Its new key is told also by an answer of 5xx, or nobody would have it.
+    const written = session.already_written(status < 500);
+    if (written !== null && !headSent(this.#ctx)) this.#tell(session.session_key, written);
+    if (written !== null || status >= 500) return;
+    const { res, body } = this.#ctx;
+    if (headSent(this.#ctx) && !this.#hasRow()) this.options.warn(NOT_KEPT);
+    else await (res !== undefined && isStream(body) ? this.#saveBeside(body) : this.#save());
+  }
+
+  async #save(): Promise<void> {
+    const { session } = this;
+    const before = session.session_key;
+    const saved = await save(session);
+    if (!headSent(this.#ctx)) this.#tell(session.session_key, saved);
+    else if (session.session_key !== before) {
+      // The answer began while the row was made.
+      await session.flush();
+      this.options.warn(NOT_KEPT);
+    }
+  }
+
+  #tell(session_key: string | null, { max_age }: SavedExpiry): void {
+    if (session_key === null) return;
+    this.#cookie = this.#cookieOf(session_key, max_age);
+    this.#setHeaders();
+  }
+
+  async #saveBeside(body: Readable): Promise<void> {
+    const end = watchBody(body);
+    let failure: Failure;
+    try {
+      await this.#save();
+    } finally {
+      failure = end();
+    }
+    // Koa 2 listens by itself, and has answered by now.
+    if (failure === undefined || headSent(this.#ctx)) return;
+    this.#state = 'failed';
+    throw failure.error;
+  }
+
+  #cookieOf(session_key: string, max_age: number | null): SessionCookie {
+    const { now = systemClock } = this.options;
+    return { session_key, max_age, expires: max_age === null ? null : http_date(now() + max_age) };
+  }
+
+  /** The head of the answer is about to be written. */
+  atHead(): void {
+    if (this.#state === 'open') this.#begin();
+    else if (this.#state === 'failed') this.#setHeaders();
+  }
+
+  /** The answer begins before the handlers are back. */
+  #begin(): void {
+    const { session } = this;
+    if (!this.#isTouched()) return;
+    this.#varies ||= session.accessed;
+    if (this.#isDead()) this.#forget();
+    else if (this.#wantsSave()) this.#cookie = this.#cookieBeforeSave() ?? this.#cookie;
+    this.#setHeaders();
+  }
+
+  /** The cookie of a row that is there already, as the save at the end will want it. */
+  #cookieBeforeSave(): SessionCookie | undefined {
+    const { session } = this;
+    try {
+      if (!this.#hasRow() || session.session_key === null) return undefined;
+      if (statusOf(this.#ctx) >= 500 && session.already_written(false) === null) return undefined;
+      return this.#cookieOf(
+        session.session_key,
+        session.get_expire_at_browser_close() ? null : session.get_expiry_age(),
+      );
+    } catch {
+      // The store was away. The save at the end says so; this would end the answer in the middle of its head.
+      return undefined;
+    }
+  }
+
+  /** Put into the answer what it is to say, unless it has begun. */
+  #setHeaders(): void {
+    if (headSent(this.#ctx)) return;
+    const cookie = this.#cookie;
+    if (cookie !== undefined) this.#setCookie(cookie);
+    if (this.#varies || cookie !== undefined) patch_vary_headers(this.#ctx, 'Cookie');
+  }
+
+  #setCookie({ session_key, max_age, expires }: SessionCookie): void {
+    const { settings } = this.options;
+    const { response } = this.#ctx;
+    if (session_key === null) {
+      response.delete_cookie(settings.SESSION_COOKIE_NAME, {
+        path: settings.SESSION_COOKIE_PATH,
+        domain: settings.SESSION_COOKIE_DOMAIN,
+        samesite: settings.SESSION_COOKIE_SAMESITE,
+      });
+      return;
+    }
+    // Written out: with a spread, these objects and what they refer to were measured to grow old, every one of them.
+    response.set_cookie(settings.SESSION_COOKIE_NAME, session_key, {
+      path: settings.SESSION_COOKIE_PATH,
+      domain: settings.SESSION_COOKIE_DOMAIN,
+      samesite: settings.SESSION_COOKIE_SAMESITE,
+      max_age,
+      expires,
+      secure: settings.SESSION_COOKIE_SECURE,
+      httponly: settings.SESSION_COOKIE_HTTPONLY,
+    });
+  }
+}
+
+/** A WebSocket's context has no response (koa-websocket), and nothing that could say a status. */
+const statusOf = (ctx: Context): number => (ctx.res === undefined ? 200 : ctx.res.statusCode);
+
+async function save(session: Session): Promise<SavedExpiry> {
+  try {
+    return await session.save();
+  } catch (error) {
+    if (!(error instanceof UpdateError)) throw error;
+    throw new SessionInterrupted(
+      "The request's session was deleted before the request completed. The user may have logged out in a concurrent request, for example.",
+      { cause: error },
+    );
+  }
+}
+
+const RESPONSE = Symbol('koa-django-session.session');
+type Holder = { [RESPONSE]?: SessionResponse | undefined };
+
+/** The session that surrounds this point of the request; undefined outside of `sessions`. */
+export function sessionResponseOf(ctx: Context): SessionResponse | undefined {
+  return (ctx as unknown as Holder)[RESPONSE];
+}
+
+export function setSessionResponse(ctx: Context, response: SessionResponse): void {
+  (ctx as unknown as Holder)[RESPONSE] = response;
+}
+
+/**
+ * Save the session now and set its cookie, for a handler that writes the answer by itself (`ctx.res`, an event stream,
+ * `ctx.flushHeaders()`, a renderer or proxy that is given `ctx.res`). Call it before the answer begins:
+ *
+ * ```ts
+ * ctx.session['cart'] = cart;
+ * await commitSession(ctx);
+ * ctx.respond = false;
+ * ctx.res.writeHead(200, { 'Content-Type': 'text/event-stream' });
+ * ```
+ *
+ * What changes afterwards is saved when the handler is back. Only a new key (a login, a first session) needs this call:
+ * after the answer has begun, the browser cannot be told of it.
+ *
+ * @throws ImproperlyConfigured outside of `sessions`; SessionInterrupted and StoreUnavailable as a save at the end
+ */
+export async function commitSession(ctx: Context): Promise<void> {
+  const response = sessionResponseOf(ctx);
+  if (response === undefined) {
+    throw new ImproperlyConfigured('commitSession(ctx) needs sessions: app.use(sessions(app, …)) comes first.');
+  }
+  await response.commit();
+}

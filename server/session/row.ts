@@ -1,0 +1,50 @@
+/** Reads the text of a row, and says what becomes of one that cannot be read. */
+import { UpdateError } from '../errors.js';
+import type { SavedExpiry } from './change.js';
+import { type SessionCodec, Unreadable } from './codec.js';
+import type { MemberTexts } from './document.js';
+import type { VerifiedTexts } from './verified.js';
+
+/** What the store had when this session last read or wrote its row. */
+export interface Baseline {
+  readonly session_data: string;
+  readonly texts: MemberTexts;
+  /** What this session wrote with it; undefined for what was read. */
+  readonly written: SavedExpiry | undefined;
+}
+
+/** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
+export type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
+
+export interface RowReading {
+  readonly codec: SessionCodec;
+  readonly verified?: VerifiedTexts;
+}
+
+/**
+ * A row's members; empty when the signature is wrong, as at Django. Unreadable when it is right and the text cannot be
+ * read: that is reported, once a reading, and the row is to be left as it is.
+ *
+ * @param session_key whose row it is, for the report alone
+ */
+export function readRow(
+  session_data: string,
+  session_key: string | null,
+  { codec, verified }: RowReading,
+): MemberTexts | Unreadable {
+  const texts = verified?.read(session_data, session_key) ?? codec.members(session_data, session_key);
+  if (texts === null) return new Map();
+  if (texts instanceof Unreadable) {
+    codec.report(`Session data cannot be read here, and its row is left as it is. ${texts.reason}`, session_key);
+  }
+  return texts;
+}
+
+/**
+ * What somebody else wrote into a session's row since it was read.
+ * @throws UpdateError when it cannot be read: nothing can be joined with it, and it is not to be overwritten
+ */
+export function theirsOf(texts: MemberTexts | Unreadable): MemberTexts {
+  if (!(texts instanceof Unreadable)) return texts;
+  throw new UpdateError(`Somebody else changed the session to what cannot be read here. ${texts.reason}`);
+}

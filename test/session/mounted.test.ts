@@ -1,0 +1,215 @@
+/** Applications inside applications: koa-mount, one middleware in two applications, two cookies on one site, mounted twice. */
+import { expect } from 'chai';
+import Koa from 'koa';
+import mount from 'koa-mount';
+import { authentication, ModelBackend, type User, UserTable } from '../../server/auth/index.js';
+import { login } from '../../server/auth/login.js';
+import { csrf } from '../../server/csrf/index.js';
+import { ImproperlyConfigured } from '../../server/errors.js';
+import { exceptions, formBody, installCookies, installProxies } from '../../server/http/index.js';
+import { sessions } from '../../server/session/index.js';
+import { DatabaseStore } from '../../server/session/stores/db.js';
+import { MemoryStore } from '../../server/session/stores/memory.js';
+import type { Settings } from '../../server/settings.js';
+import { type Answer, closeServers, serve, settings } from '../http/serve.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+let user: User;
+
+const quiet = { logger: { warn() {}, error() {} } };
+
+/** Everything that a sub-application may want, mounted for itself. */
+function whole(app: Koa, values: { readonly [Name in keyof Settings]?: unknown } = {}): readonly Koa.Middleware[] {
+  const own = settings(values);
+  return [
+    sessions(app, { settings: own, store: new DatabaseStore(database.knex) }),
+    exceptions(quiet),
+    formBody({ settings: own }),
+    csrf(app, { settings: own }),
+    authentication(app, { settings: own, backends: [new ModelBackend(new UserTable(database.knex))] }),
+  ];
+}
+
+function subApplication(handle: Koa.Middleware, values: { readonly [Name in keyof Settings]?: unknown } = {}): Koa {
+  const sub = new Koa();
+  for (const middleware of whole(sub, values)) sub.use(middleware);
+  sub.use(handle);
+  return sub;
+}
+
+const countVisits: Koa.Middleware = (ctx) => {
+  const visits = Number(ctx.session.get('visits', 0)) + 1;
+  ctx.session['visits'] = visits;
+  ctx.body = { visits, token: ctx.csrf_token, user: ctx.user.is_authenticated };
+};
+
+/** The cookies of an answer as the next request's header, beside those that it came with. */
+function cookiesAfter(answer: Answer, before = ''): string {
+  const jar = new Map(
+    before.split('; ').flatMap((pair) => (pair === '' ? [] : [pair.split('=', 2) as [string, string]])),
+  );
+  for (const line of answer.set_cookie) {
+    const [name = '', value = ''] = (line.split(';', 1)[0] ?? '').split('=', 2);
+    if (value === '""') jar.delete(name);
+    else jar.set(name, value);
+  }
+  return [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
+}
+
+describe('sessions, csrf and authentication', () => {
+  before(async () => {
+    database = await testDatabase();
+    user = await new UserTable(database.knex).create_user({ username: 'ann', password: '!' });
+  });
+  after(async () => database.drop());
+  afterEach(closeServers);
+
+  it('work in an application that is mounted in another, which has none of them', async () => {
+    const app = new Koa();
+    app.use(mount('/shop', subApplication(countVisits)));
+    const server = await serve(app);
+    const first = await server.ask({ path: '/shop/' });
+    expect(JSON.parse(first.text)).to.include({ visits: 1, user: false });
+    expect(first.set_cookie).to.have.length(2);
+    const second = await server.ask({ path: '/shop/', headers: { cookie: cookiesAfter(first) } });
+    expect(JSON.parse(second.text)).to.include({ visits: 2 });
+  });
+
+  it('check the token of a form there', async () => {
+    const app = new Koa();
+    app.use(mount('/shop', subApplication(countVisits)));
+    const server = await serve(app);
+    const first = await server.ask({ path: '/shop/' });
+    const headers = { cookie: cookiesAfter(first), 'content-type': 'application/x-www-form-urlencoded' };
+    const body = `csrfmiddlewaretoken=${JSON.parse(first.text).token}`;
+    expect((await server.ask({ method: 'POST', path: '/shop/', headers, body })).status).to.equal(200);
+    expect((await server.ask({ method: 'POST', path: '/shop/', headers, body: 'a=1' })).status).to.equal(403);
+  });
+
+  it('work as the same middleware in two applications', async () => {
+    const one = new Koa();
+    const other = new Koa();
+    for (const middleware of whole(one)) {
+      one.use(middleware);
+      other.use(middleware);
+    }
+    one.use(countVisits);
+    other.use(countVisits);
+    const first = await (await serve(other)).ask();
+    expect(JSON.parse(first.text)).to.include({ visits: 1 });
+    const second = await (await serve(one)).ask({ headers: { cookie: cookiesAfter(first) } });
+    expect(JSON.parse(second.text)).to.include({ visits: 2 });
+  });
+
+  it('keep two sessions of different cookie names on one site apart', async () => {
+    const seen: unknown[] = [];
+    const app = new Koa();
+    for (const middleware of whole(app)) app.use(middleware);
+    app.use(async (ctx, next) => {
+      ctx.session['outer'] = 'o';
+      await login(ctx, user);
+      await next();
+      // The outer one is in force again.
+      seen.push(
+        ctx.session.keys().filter((key) => !key.startsWith('_')),
+        ctx.user.is_authenticated,
+      );
+    });
+    const names = { SESSION_COOKIE_NAME: 'adminid', CSRF_COOKIE_NAME: 'admintoken', SECRET_KEY: 'another key' };
+    app.use(
+      mount(
+        '/admin',
+        subApplication((ctx) => {
+          ctx.session['inner'] = 'i';
+          ctx.response.set_signed_cookie('signed', 'x');
+          ctx.body = { keys: ctx.session.keys(), user: ctx.user.is_authenticated, token: ctx.csrf_token };
+        }, names),
+      ),
+    );
+    const server = await serve(app);
+    const answer = await server.ask({ path: '/admin/' });
+    expect(JSON.parse(answer.text)).to.include({ user: false });
+    expect(JSON.parse(answer.text).keys).to.deep.equal(['inner']);
+    expect(seen).to.deep.equal([['outer'], true]);
+    expect(answer.set_cookie.map((line) => line.split('=', 1)[0])).to.have.members([
+      'sessionid',
+      'adminid',
+      'csrftoken',
+      'admintoken',
+      'signed',
+    ]);
+    const again = await server.ask({ path: '/admin/', headers: { cookie: cookiesAfter(answer) } });
+    expect(JSON.parse(again.text).user).to.equal(false);
+  });
+
+  it('mounted twice by mistake are as if mounted once', async () => {
+    const app = new Koa();
+    const middleware = whole(app);
+    for (const each of [...middleware, ...middleware]) app.use(each);
+    app.use(countVisits);
+    const server = await serve(app);
+    // A cookie that is no key: the outer one must not delete what the inner one sets.
+    const first = await server.ask({ headers: { cookie: 'sessionid=short' } });
+    expect(JSON.parse(first.text)).to.include({ visits: 1 });
+    expect(first.set_cookie.filter((line) => line.startsWith('sessionid='))).to.have.length(1);
+    expect(first.set_cookie[0]).to.match(/^(sessionid|csrftoken)=[a-zA-Z0-9]{32};/);
+    const cookie = cookiesAfter(first);
+    const headers = { cookie, 'content-type': 'application/x-www-form-urlencoded' };
+    const body = `csrfmiddlewaretoken=${JSON.parse(first.text).token}`;
+    const second = await server.ask({ method: 'POST', headers, body });
+    expect(JSON.parse(second.text)).to.include({ visits: 2 });
+  });
+
+  it('refuse a second store for one cookie at start, and in a mounted application at its first request', async () => {
+    const app = new Koa();
+    app.use(sessions(app, { settings: settings(), store: new MemoryStore() }));
+    const second = { settings: settings(), store: new DatabaseStore(database.knex) };
+    expect(() => sessions(app, second)).to.throw(ImproperlyConfigured, 'give one another SESSION_COOKIE_NAME');
+    expect(() => sessions(app, { ...second, settings: settings({ SESSION_COOKIE_NAME: 'other' }) })).not.to.throw();
+
+    const failures: Error[] = [];
+    app.on('error', (error: Error) => failures.push(error));
+    app.use(mount('/sub', subApplication(countVisits)));
+    expect((await (await serve(app)).ask({ path: '/sub/' })).status).to.equal(500);
+    expect(failures.map(({ message }) => message).join()).to.contain('give one another SESSION_COOKIE_NAME');
+  });
+
+  it("leave another library's ctx.session of the outer application as it was", async () => {
+    const app = new Koa();
+    Object.defineProperty(app.context, 'session', { configurable: true, get: () => 'theirs' });
+    const seen: unknown[] = [];
+    app.use(async (ctx, next) => {
+      await next();
+      seen.push(ctx.session);
+    });
+    app.use(mount('/ours', subApplication(countVisits)));
+    const answer = await (await serve(app)).ask({ path: '/ours/' });
+    expect(JSON.parse(answer.text)).to.include({ visits: 1 });
+    expect(seen).to.deep.equal(['theirs']);
+  });
+
+  it('take an application with types of its own', () => {
+    interface State {
+      tenant: string;
+    }
+    interface OwnContext {
+      log(text: string): void;
+    }
+    const app = new Koa<State, OwnContext>();
+    const own = settings();
+    installCookies(app, { settings: own });
+    installProxies(app, ['127.0.0.1']);
+    app.use(sessions(app, { settings: own, store: new MemoryStore() }));
+    app.use(exceptions());
+    app.use(formBody({ settings: own }));
+    app.use(csrf(app, { settings: own }));
+    app.use(authentication(app, { settings: own, backends: [new ModelBackend(new UserTable(database.knex))] }));
+    app.use(async (ctx, next) => {
+      ctx.state.tenant = ctx.session.session_key ?? '';
+      ctx.log(ctx.state.tenant);
+      await next();
+    });
+    expect(app.middleware).to.have.length(6);
+  });
+});
