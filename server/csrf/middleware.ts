@@ -242,6 +242,11 @@ export function csrf(app: Application, options: CsrfOptions): Middleware {
     const keeper = settings.CSRF_USE_SESSIONS ? sessionOf(ctx) : settings.CSRF_COOKIE_NAME;
     const outer = holder[STATE];
     if (outer !== undefined && outer.keeper === keeper) return outer;
+    if (outer?.keeper !== undefined) {
+      throw new ImproperlyConfigured(
+        'Two csrf() with different secrets are mounted one inside the other, so that the outer one refuses every form of the inner one. Mount one of them, or give both the same CSRF_COOKIE_NAME and CSRF_USE_SESSIONS.',
+      );
+    }
     const send = (): void => sendSecret(ctx, state);
     const state: CsrfState = {
       secret: null,
@@ -261,18 +266,12 @@ export function csrf(app: Application, options: CsrfOptions): Middleware {
   return async function csrf(ctx, next) {
     installToken(ctx.app);
     enterCookieScope(ctx, cookieScope(ctx) ?? cookies);
-    const holder = ctx as unknown as CsrfHolder;
-    const outer = holder[STATE];
     const state = enter(ctx);
-    try {
-      if (!SAFE_METHODS.has(ctx.method)) {
-        const reason = origins.refusal(ctx) ?? (await tokenRefusal(ctx, settings));
-        if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);
-      }
-      await keepUntilAnswered(ctx, next);
-      sendSecret(ctx, state);
-    } finally {
-      if (outer?.keeper !== undefined) holder[STATE] = outer;
+    if (!SAFE_METHODS.has(ctx.method)) {
+      const reason = origins.refusal(ctx) ?? (await tokenRefusal(ctx, settings));
+      if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);
     }
+    await keepUntilAnswered(ctx, next);
+    sendSecret(ctx, state);
   };
 }

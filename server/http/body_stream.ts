@@ -1,5 +1,7 @@
 /** A body that is a stream, before Koa has begun to read it. */
 import type { Readable } from 'node:stream';
+import type { Context } from 'koa';
+import { headSent } from './head.js';
 
 export const isStream = (body: unknown): body is Readable =>
   typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && typeof body.on === 'function';
@@ -23,4 +25,17 @@ export function watchBody(body: Readable): () => Failure {
     body.off('error', note);
     return failure;
   };
+}
+
+/**
+ * End an answer that has begun and cannot be finished, so that the client sees that it is not whole: Koa's error handler
+ * does nothing then, and the client would wait for ever. Nothing is done where the head is not out yet, or the answer is
+ * over.
+ */
+export function cutAnswer(ctx: Context): void {
+  if (ctx.res === undefined || !headSent(ctx) || ctx.res.writableEnded) return;
+  const body: unknown = ctx.body;
+  if (isStream(body)) body.destroy();
+  ctx.respond = false;
+  ctx.res.destroy();
 }

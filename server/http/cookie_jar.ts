@@ -60,6 +60,14 @@ export class CookieJar {
     if (/[\x80-\xff]/.test(line)) this.#sendBytes();
   }
 
+  /** Put back what somebody has overwritten since, unless a cookie of that name was set in its place. */
+  resend(): void {
+    const lines = set_cookie_lines(this.#res);
+    const names = new Set(lines.map((line) => line.slice(0, Math.max(0, line.indexOf('=')))));
+    const missing = [...this.#entries].filter(([name]) => !names.has(name)).map(([, { line }]) => line);
+    if (missing.length > 0) this.#res.setHeader('Set-Cookie', [...lines, ...missing]);
+  }
+
   /**
    * Node joins the head and a body given as string into one text and sends it as UTF-8, which spoils Latin-1 headers
    * (lib/_http_outgoing.js, _send). With a body of bytes it does not.

@@ -237,3 +237,8 @@ export function savedCookies(ctx: Context): CookieJar | undefined {
 export function restoreCookies(ctx: Context, jar: CookieJar | undefined): void {
   (ctx.response as ResponseState)[JAR] = jar;
 }
+
+/** Set those cookies again that were overwritten since, for answers that are written past Koa (a proxy, a renderer). */
+export function resendCookies(ctx: Context): void {
+  (ctx.response as ResponseState)[JAR]?.resend();
+}

@@ -4,6 +4,7 @@ import type { Context, Middleware } from 'koa';
 import { PermissionDenied, SuspiciousOperation } from '../errors.js';
 import { errorFields } from '../ops/error_fields.js';
 import { MALFORMED, pathOf } from '../ops/target.js';
+import { cutAnswer } from './body_stream.js';
 import { restoreCookies, savedCookies } from './cookies.js';
 import { errorPage } from './error_page.js';
 
@@ -63,9 +64,7 @@ export function exceptions(options: ExceptionOptions = {}): Middleware {
       const failure = failureOf(error, ctx, options);
       report(error, failure.status, ctx, options);
       if (ctx.headerSent || !ctx.writable) {
-        // Half an answer is out: the client has to see that it is not whole.
-        ctx.respond = false;
-        ctx.res.destroy();
+        cutAnswer(ctx);
         return;
       }
       clear(ctx, headers);

@@ -52,7 +52,8 @@ const ITEM_ACCESS: ProxyHandler<Session> = {
   },
   set(target, name, value) {
     if (typeof name === 'symbol') return false;
-    if (ASSIGNABLE.has(name)) return Reflect.set(target, name, value, target);
+    // Another value is a key's, under a name that a visitor chose: as a flag it would keep the rest from being saved.
+    if (ASSIGNABLE.has(name) && typeof value === 'boolean') return Reflect.set(target, name, value, target);
     if (OWN.has(name) || isInherited(name)) refuse(name, 'set');
     refuseMisspelling(name, value);
     target.set(name, value);

@@ -4,6 +4,7 @@ import type Koa from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';
 import type { Application } from '../http/application.js';
+import { cutAnswer } from '../http/body_stream.js';
 import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import type { Logger } from '../ops/logger.js';
 import type { Settings } from '../settings.js';
@@ -87,7 +88,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
       throw error;
     }
     const finishing = response.finish();
-    if (finishing !== undefined) await finishing;
+    if (finishing !== undefined) await finishing.catch((error: unknown) => endWith(ctx, error));
     if (warn_unsaved && ctx.res !== undefined && ctx.res.statusCode < 500) warnUnsaved(session, logger);
   }
 
@@ -145,6 +146,12 @@ async function inside(ctx: Koa.Context, outer: SessionResponse | undefined, run:
       enterCookieScope(ctx, cookies);
     }
   }
+}
+
+/** A save failed. An answer that Koa has begun is cut; one that others write is theirs to end. */
+function endWith(ctx: Koa.Context, error: unknown): never {
+  if (ctx.respond !== false) cutAnswer(ctx);
+  throw error;
 }
 
 /** Where there is no logger, the process is warned, once. */

@@ -4,6 +4,7 @@ import type { Context } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ImproperlyConfigured, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
 import { type Failure, isStream, watchBody } from '../http/body_stream.js';
+import { resendCookies } from '../http/cookies.js';
 import { beforeHead, type HeadWork, headSent } from '../http/head.js';
 import { http_date } from '../http/http_date.js';
 import { patch_vary_headers } from '../http/vary.js';
@@ -64,11 +65,14 @@ interface SessionCookie {
 const DELETION: SessionCookie = { session_key: null, max_age: null, expires: null };
 
 /**
- * One request's session on its way into row and cookie, in one of three states:
+ * One request's session on its way into row and cookie, in one of four states:
  *
  * - open: the handlers run. When the head of the answer is written now, it says what can be said by now; a save would have
  *   to be waited for.
  * - finished: the handlers are back; row, cookie and Vary are done.
+ * - handed over: the handlers are back, and somebody to whom one has given `ctx.res` writes the answer (`ctx.respond` is
+ *   false; a proxy that nobody waits for). They may overwrite every header, so cookies and Vary are set again when the head
+ *   is written; what changes until the answer is over is saved then.
  * - failed: an error is on its way out. Koa's error handler drops the headers, and so does `exceptions` outside, so they
  *   are set again when the head is written. They never go into the error, which another visitor's request may hold too:
  *   a constant, a look-up that two requests wait for.
@@ -77,10 +81,11 @@ export class SessionResponse implements HeadWork {
   readonly session: RequestSession;
   readonly options: SessionResponseOptions;
   readonly #ctx: Context;
-  #state: 'open' | 'finished' | 'failed' = 'open';
+  #state: 'open' | 'finished' | 'handed over' | 'failed' = 'open';
   #cookie: SessionCookie | undefined;
   #varies = false;
   #committed = false;
+  #committing: Promise<void> | undefined;
 
   constructor(ctx: Context, session: RequestSession, options: SessionResponseOptions) {
     this.#ctx = ctx;
@@ -91,8 +96,27 @@ export class SessionResponse implements HeadWork {
 
   /** The handlers are back. Undefined where nothing is to be waited for: most pages have no session. */
   finish(): Promise<void> | undefined {
+    const { res, respond } = this.#ctx;
+    if (respond === false && res !== undefined && !res.writableEnded) return this.#handOver();
     this.#state = 'finished';
     return this.#isTouched() ? this.#keep(statusOf(this.#ctx)) : undefined;
+  }
+
+  async #handOver(): Promise<void> {
+    this.#state = 'handed over';
+    const over = new Promise((resolve) => this.#ctx.res.once('close', resolve));
+    if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
+    // Not waited for: the answer may take for ever.
+    void over.then(() => this.#saveRest()).catch((error: unknown) => this.#ctx.app.emit('error', error, this.#ctx));
+  }
+
+  /** What was changed since the handlers were back, while others wrote the answer. */
+  async #saveRest(): Promise<void> {
+    const { session } = this;
+    if (!session.modified || !this.#wantsSave() || statusOf(this.#ctx) >= 500) return;
+    if (session.already_written(true) !== null) return;
+    if (this.#hasRow()) await save(session);
+    else this.options.warn(NOT_KEPT);
   }
 
   /** An error that will be answered with `status` is on its way out. */
@@ -101,11 +125,17 @@ export class SessionResponse implements HeadWork {
     if (this.#isTouched()) await this.#keep(status);
   }
 
-  /** See `commitSession`. */
-  async commit(): Promise<void> {
-    if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
-    this.session.modified = false;
-    this.#committed = true;
+  /** See `commitSession`. Twice at once is one after the other: a new session gets one row. */
+  commit(): Promise<void> {
+    const before = this.#committing;
+    const commit = async (): Promise<void> => {
+      await before?.catch(() => {});
+      if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
+      this.session.modified = false;
+      this.#committed = true;
+    };
+    this.#committing = commit();
+    return this.#committing;
   }
 
   /** Whether the answer depends on the session, or the other way round. */
@@ -159,8 +189,10 @@ export class SessionResponse implements HeadWork {
     if (written !== null && !headSent(this.#ctx)) this.#tell(session.session_key, written);
     if (written !== null || status >= 500) return;
     const { res, body } = this.#ctx;
-    if (headSent(this.#ctx) && !this.#hasRow()) this.options.warn(NOT_KEPT);
-    else await (res !== undefined && isStream(body) ? this.#saveBeside(body) : this.#save());
+    if (headSent(this.#ctx) && !this.#hasRow()) {
+      // SESSION_SAVE_EVERY_REQUEST alone loses nothing but the renewal.
+      if (session.modified) this.options.warn(NOT_KEPT);
+    } else await (res !== undefined && isStream(body) ? this.#saveBeside(body) : this.#save());
   }
 
   async #save(): Promise<void> {
@@ -202,8 +234,9 @@ export class SessionResponse implements HeadWork {
 
   /** The head of the answer is about to be written. */
   atHead(): void {
-    if (this.#state === 'open') this.#begin();
-    else if (this.#state === 'failed') this.#setHeaders();
+    if (this.#state === 'failed') this.#setHeaders();
+    else if (this.#state !== 'finished') this.#begin();
+    if (this.#state === 'handed over') resendCookies(this.#ctx);
   }
 
   /** The answer begins before the handlers are back. */

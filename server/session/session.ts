@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from '../clock.js';
 import { UpdateError, ValueError } from '../errors.js';
 import { print_json } from '../signing/python_json.js';
-import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
+import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, isRecent, type SavedExpiry } from './change.js';
 import { Unreadable } from './codec.js';
 import { DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
@@ -182,12 +182,9 @@ export class Session extends SessionDictionary {
     const base = this.#baseline;
     // An empty one may be a text that could not be verified: nothing in it is to be believed.
     if (base === undefined || base.written !== undefined || base.texts.size === 0) return false;
-    const signed_at = this.#options.codec.signed_at(base.session_data);
-    if (signed_at === null) return false;
     const life = Math.min(this.get_expiry_age(), this.get_session_cookie_age());
-    // A Django whose clock is ahead signs in the future.
-    const age = Math.abs(this.#now() - signed_at);
-    return age < Math.min(seconds, life / 2) && sameTexts(document.texts(), base.texts);
+    const signed_at = this.#options.codec.signed_at(base.session_data);
+    return isRecent(signed_at, this.#now(), Math.min(seconds, life / 2)) && sameTexts(document.texts(), base.texts);
   }
 
   /**
@@ -311,7 +308,10 @@ export class Session extends SessionDictionary {
   async delete(session_key: string | null = this.#session_key): Promise<void> {
     if (session_key === null || !isStorable(session_key)) return;
     await this.#options.store.delete(session_key);
-    if (session_key === this.#session_key && this.#document === undefined) this.#loaded = { session_data: null };
+    if (session_key !== this.#session_key) return;
+    if (this.#document === undefined) this.#loaded = { session_data: null };
+    // So that a save at the end finds out that the row is gone, as in Django.
+    else if (this.#baseline !== undefined) this.#baseline = { ...this.#baseline, written: undefined };
   }
 
   /** Remove expired rows from the store. @returns how many */

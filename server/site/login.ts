@@ -14,7 +14,7 @@ import {
 import { captchaWait } from './captcha_limits.js';
 import { restoreExpiry, shortenNewSession } from './form_session.js';
 import { type Messages, messages } from './i18n.js';
-import { queryField, safeNext } from './next.js';
+import { queryField, safeNext, shownNext } from './next.js';
 import { notice } from './notices.js';
 import { loginWithReport, SECOND_LOGIN_PATH } from './second_login.js';
 import type { Handler, Site } from './site.js';
@@ -128,10 +128,12 @@ function passesCaptcha({ settings, now }: Site, ctx: Context): Promise<boolean> 
 
 /** A browser that sends no session cookie can never be right: say so, instead of blaming its user's eyes. */
 function captchaProblem({ settings }: Site, ctx: Context, m: Messages): string {
+  const { POST, COOKIES } = ctx.request;
+  const isTask = solutionIn(ctx) !== '';
   // The form that was sent had no picture yet.
-  if (settings.LOGIN_CAPTCHA !== 'always' && !ctx.request.POST.has('captcha')) return m.login_captcha_needed;
-  if (!ctx.request.COOKIES.has(settings.SESSION_COOKIE_NAME)) return m.login_captcha_missing;
-  return solutionIn(ctx) === '' ? m.login_captcha_wrong : m.login_task_wrong;
+  if (settings.LOGIN_CAPTCHA !== 'always' && !isTask && !POST.has('captcha')) return m.login_captcha_needed;
+  if (!COOKIES.has(settings.SESSION_COOKIE_NAME)) return m.login_captcha_missing;
+  return isTask ? m.login_task_wrong : m.login_captcha_wrong;
 }
 
 /** As Django's LoginView: the form's field, then the address's; only within this site. */
@@ -145,7 +147,7 @@ async function showForm(site: Site, ctx: Context, { problem, username = '', stat
   await site.pages.render(ctx, 'login', {
     problem: problem ?? null,
     username: username.slice(0, USERNAME_LENGTH),
-    next: ctx.request.POST.get('next') ?? queryField(ctx, 'next') ?? '',
+    next: shownNext(ctx.request.POST.get('next') ?? queryField(ctx, 'next')),
     captcha,
     focus: username === '' ? 'username' : 'password',
   });

@@ -43,7 +43,7 @@ export function staticFiles(): Middleware {
     if (ctx.status !== 200) return;
     // A worker obeys the policy that it came with: this one imports a script.
     if (path.endsWith('.js')) ctx.set('Content-Security-Policy', "default-src 'none'; script-src 'self'");
-    ctx.set('Cache-Control', 'v' in ctx.query ? `public, max-age=${YEAR}, immutable` : 'no-cache');
+    ctx.set('Cache-Control', ctx.querystring.startsWith('v=') ? `public, max-age=${YEAR}, immutable` : 'no-cache');
     if (ctx.fresh) ctx.status = 304;
   };
 }

@@ -224,8 +224,18 @@ describe('security: one request is never expensive', function () {
   });
 
   it('the query', async () => {
-    for (const part of TARGET_PARTS) {
-      for (const start of ['/login/?', '/login/?next=', '/login/?next=/', '/login/?a[', '/?']) {
+    const many = Array.from({ length: 2500 }, (_, number) => `${number}&`).join('');
+    await cheap('/login/?, many names', { path: '/login/' }, { path: `/login/?${many}` });
+    for (const part of [...TARGET_PARTS, 'a&', 'a=&', 'a=b&', 'next=/&']) {
+      for (const start of [
+        '/login/?',
+        '/login/?next=',
+        '/login/?next=/',
+        '/login/?a[',
+        '/?',
+        '/language/en/?',
+        '/static/style.css?',
+      ]) {
         for (const size of SIZES) await cheap(start + part, { path: '/login/' }, { path: start + filled(part, size) });
       }
     }

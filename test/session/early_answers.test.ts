@@ -9,6 +9,7 @@ import { exceptions } from '../../server/http/index.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { commitSession, type SessionRecord, sessions } from '../../server/session/index.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
+import { until } from '../fire/until.js';
 import { type Answer, closeServers, type Server, serve, settings } from '../http/serve.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
@@ -319,6 +320,151 @@ describe('an answer that begins before sessions is back', () => {
     const answer = await server.ask({ headers: COOKIE });
     await expectWhole(answer);
     expect(await rows()).to.deep.equal({ [KEY]: { a: 1, b: 2 } });
+  });
+
+  describe('by somebody to whom the handler gave it, and whom nobody waits for', () => {
+    /** Writes the head a while after all middleware is back, as a proxy whose upstream answers then. */
+    const late = (ctx: Koa.Context, write: () => void): void => {
+      ctx.respond = false;
+      void Promise.all(handled.slice(-1)).then(() => setImmediate(write));
+    };
+
+    for (const [name, head] of [
+      [
+        'setHeader',
+        (ctx: Koa.Context) => {
+          ctx.res.setHeader('Set-Cookie', ['theirs=1']);
+          ctx.res.setHeader('Vary', 'Accept-Encoding');
+        },
+      ],
+      [
+        'writeHead',
+        (ctx: Koa.Context) => ctx.res.writeHead(200, { 'Set-Cookie': ['theirs=1'], Vary: 'Accept-Encoding' }),
+      ],
+    ] as const) {
+      const write = (ctx: Koa.Context) => () => {
+        ctx.res.statusCode = 200;
+        head(ctx);
+        ctx.res.end('ok');
+      };
+
+      it(`sends a login's cookies and Vary, whatever their ${name} overwrites`, async () => {
+        const users = new UserTable(database.knex);
+        const user = await users.create_user({ username: `late ${name}`, password: '!' });
+        await start(
+          async (ctx) => {
+            await login(ctx, user);
+            if (ctx.path === '/committed') await commitSession(ctx);
+            late(ctx, write(ctx));
+          },
+          (app) => [
+            csrf(app, { settings: settings() }),
+            authentication(app, { settings: settings(), backends: [new ModelBackend(users)] }),
+          ],
+        );
+        for (const path of ['/', '/committed']) {
+          const answer = await server.ask({ path });
+          await expectWhole(answer);
+          const names = answer.set_cookie.map((line) => line.split('=', 1)[0]);
+          expect(names).to.have.members(['theirs', 'sessionid', 'csrftoken']);
+          expect(answer.headers.vary).to.equal('Accept-Encoding, Cookie');
+          const key = /^sessionid=([a-z0-9]{32})/.exec(sessionCookies(answer)[0] ?? '')?.[1] ?? '';
+          expect((await rows())[key]).to.include({ _auth_user_id: String(user.id) });
+        }
+        expect(warnings).to.deep.equal([]);
+      });
+
+      it(`varies on the cookie when the session was only read, before or while they write by ${name}`, async () => {
+        await start((ctx) => {
+          if (ctx.path === '/before') ctx.session.get('a');
+          late(ctx, () => {
+            if (ctx.path === '/meanwhile') ctx.session.get('a');
+            write(ctx)();
+          });
+        });
+        for (const path of ['/before', '/meanwhile']) {
+          const answer = await server.ask({ path, headers: COOKIE });
+          await expectWhole(answer);
+          expect(answer.headers.vary, path).to.equal('Accept-Encoding, Cookie');
+        }
+      });
+    }
+
+    it('keeps what changes until the answer is over', async () => {
+      await start((ctx) =>
+        late(ctx, () => {
+          ctx.session['b'] = 2;
+          ctx.res.writeHead(200).end('ok');
+        }),
+      );
+      await expectWhole(await server.ask({ headers: COOKIE }));
+      const isKept = async (): Promise<true | undefined> => ('b' in ((await rows())[KEY] as object) ? true : undefined);
+      await until(isKept, { seconds: 60, what: () => 'the change in the row' });
+    });
+
+    it('says what to call when a session is begun then', async () => {
+      await start((ctx) =>
+        late(ctx, () => {
+          ctx.session['b'] = 2;
+          ctx.res.writeHead(200).end('ok');
+        }),
+      );
+      await expectWhole(await server.ask());
+      await until(() => warnings[0], { seconds: 60, what: () => 'the warning' });
+      expect(warnings[0]).to.contain('await commitSession(ctx)');
+      expect(Object.keys(await rows())).to.deep.equal([KEY]);
+    });
+  });
+
+  for (const [name, more] of [
+    ["Koa's own error handler", () => []],
+    ['exceptions outside', () => [exceptions({ logger: { warn() {}, error: () => {} } })]],
+  ] as const) {
+    it(`is cut, and its stream destroyed, when the save at the end fails, with ${name}`, async () => {
+      const stream = new PassThrough();
+      class EndedElsewhere extends DatabaseStore {
+        override async replace(): Promise<boolean> {
+          await database.knex('django_session').delete();
+          return false;
+        }
+      }
+      const app = new Koa();
+      app.on('error', () => {});
+      for (const middleware of more()) app.use(middleware);
+      app.use(sessions(app, { settings: settings(), store: new EndedElsewhere(database.knex) }));
+      app.use((ctx) => {
+        ctx.status = 200;
+        ctx.flushHeaders();
+        ctx.session['b'] = 2;
+        ctx.body = stream;
+      });
+      server = await serve(app);
+      const ended = await new Promise<string>((resolve) => {
+        const request = httpRequest({ host: '127.0.0.1', port: server.port, headers: COOKIE, agent: false });
+        request.on('response', (response) => {
+          response
+            .on('error', () => resolve('cut'))
+            .on('end', () => resolve('whole'))
+            .resume();
+        });
+        request.on('error', () => resolve('cut'));
+        request.end();
+      });
+      expect([ended, stream.destroyed]).to.deep.equal(['cut', true]);
+    });
+  }
+
+  it('gives a new session one row when it is committed twice at once', async () => {
+    await database.knex('django_session').delete();
+    await start(async (ctx) => {
+      ctx.session['b'] = 2;
+      await Promise.all([commitSession(ctx), commitSession(ctx)]);
+      ctx.body = 'ok';
+    });
+    const answer = await server.ask();
+    await expectWhole(answer);
+    expect(Object.values(await rows())).to.deep.equal([{ b: 2 }]);
+    expect(sessionCookies(answer)).to.have.length(1);
   });
 
   describe('a body that is a stream and fails while the session is being saved', () => {

@@ -116,7 +116,7 @@ describe('sessions, csrf and authentication', () => {
         ctx.user.is_authenticated,
       );
     });
-    const names = { SESSION_COOKIE_NAME: 'adminid', CSRF_COOKIE_NAME: 'admintoken', SECRET_KEY: 'another key' };
+    const names = { SESSION_COOKIE_NAME: 'adminid', SECRET_KEY: 'another key' };
     app.use(
       mount(
         '/admin',
@@ -136,7 +136,6 @@ describe('sessions, csrf and authentication', () => {
       'sessionid',
       'adminid',
       'csrftoken',
-      'admintoken',
       'signed',
     ]);
     const again = await server.ask({ path: '/admin/', headers: { cookie: cookiesAfter(answer) } });
@@ -173,6 +172,21 @@ describe('sessions, csrf and authentication', () => {
     app.use(mount('/sub', subApplication(countVisits)));
     expect((await (await serve(app)).ask({ path: '/sub/' })).status).to.equal(500);
     expect(failures.map(({ message }) => message).join()).to.contain('give one another SESSION_COOKIE_NAME');
+  });
+
+  it('refuse a csrf with another secret inside the first, whose every form would be refused', async () => {
+    const failures: Error[] = [];
+    const app = new Koa();
+    app.on('error', (error: Error) => failures.push(error));
+    app.use(sessions(app, { settings: settings(), store: new MemoryStore() }));
+    app.use(csrf(app, { settings: settings() }));
+    const inner = new Koa();
+    inner.use(csrf(inner, { settings: settings({ CSRF_COOKIE_NAME: 'other' }) }));
+    app.use(mount('/sub', inner));
+    const server = await serve(app);
+    expect((await server.ask({ path: '/sub/' })).status).to.equal(500);
+    expect(failures.map(({ message }) => message).join()).to.contain('same CSRF_COOKIE_NAME');
+    expect((await server.ask({ path: '/' })).status).to.equal(404);
   });
 
   it("leave another library's ctx.session of the outer application as it was", async () => {

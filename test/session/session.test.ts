@@ -201,6 +201,19 @@ describe('Session', () => {
       });
     }
 
+    for (const name of ['modified', 'accessed']) {
+      it(`takes true and false alone as ${name}: other values, whose name a visitor may have chosen, are refused`, async () => {
+        const session = withItemAccess(await open(null));
+        session['other'] = 1;
+        for (const value of ['', 'x', 1, null, []]) {
+          expect(() => {
+            (session as unknown as Record<string, unknown>)[name] = value;
+          }).to.throw(SuspiciousOperation);
+        }
+        expect(session.modified).to.equal(true);
+      });
+    }
+
     for (const [wrong, right] of [
       ['modifed', 'modified'],
       ['modfied', 'modified'],

@@ -210,6 +210,16 @@ describe('an error that passes through sessions', () => {
     }
   });
 
+  it('is Django’s 400 where the request deletes the row that it has made', async () => {
+    await start(HANDLINGS['exceptions inside'] as Handling, async (ctx) => {
+      await ctx.session.create();
+      await ctx.session.delete();
+      ctx.body = 'ok';
+    });
+    const answer = await server.ask();
+    expect([answer.status, answer.set_cookie, await rowCount()]).to.deep.equal([400, [], 0]);
+  });
+
   it('may name its status as Koa and http-errors read it', async () => {
     await start(
       HANDLINGS['exceptions inside'] as Handling,

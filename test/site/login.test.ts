@@ -8,6 +8,7 @@ import { ALICE, addUsers, countSessions, SECRET_KEY, startSite, type TestSite, V
 
 const WRONG = 'This user name and password do not match';
 const NEEDED = 'Please type the password again, and the characters in the picture';
+const WRONG_TASK = 'The task of your device is too old or was used already';
 const WRONG_CAPTCHA = 'The characters did not match the picture';
 
 describe('the login page', () => {
@@ -339,6 +340,12 @@ describe('the login page', () => {
     it('shows no picture at first, and logs in without', async () => {
       expect((await visitor.get('/login/')).text).to.not.include('/captcha/');
       expect((await visitor.post('/login/', ALICE)).status).to.equal(302);
+    });
+
+    it('says of a task that was not accepted that it was the task', async () => {
+      await visitor.post('/login/', { username: 'alice', password: 'wrong' });
+      const answer = await visitor.post('/login/', { ...ALICE, proof_of_work: '0' });
+      expect(answer.text).to.include(WRONG_TASK).and.not.include(NEEDED);
     });
 
     it('asks for one after a failure, until a login', async () => {
