@@ -1,8 +1,8 @@
 /** The migrations as knex's MigrationSource: one list for the start, the command line, knex's own tool and library users. */
 import type { Knex } from 'knex';
 import * as django_session from '../../migrations/0001_django_session.js';
-import * as auth_user from '../../migrations/0002_auth_user.js';
 import type { UsersOfDjango } from '../../migrations/0002_auth_user.js';
+import * as auth_user from '../../migrations/0002_auth_user.js';
 import * as goods from '../../migrations/0003_goods.js';
 import * as login_attempts from '../../migrations/0004_login_attempts.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';

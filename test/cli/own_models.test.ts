@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { check_password } from '../../server/auth/hashers.js';
-import { new_session_key } from '../../server/session/key.js';
 import { SessionCodec } from '../../server/session/codec.js';
+import { new_session_key } from '../../server/session/key.js';
 import { defineSettings } from '../../server/settings.js';
 import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
 

@@ -9,8 +9,8 @@ import {
   PBKDF2PasswordHasher,
   ScryptPasswordHasher,
 } from '../../server/auth/hashers.js';
-import { fold_username, normalize_username } from '../../server/auth/username.js';
 import { parse_user_key } from '../../server/auth/user_key.js';
+import { fold_username, normalize_username } from '../../server/auth/username.js';
 import { normalize_email } from '../../server/auth/users.js';
 import { check_token_format } from '../../server/csrf/token.js';
 import { split_domain_port, validate_host } from '../../server/http/allowed_hosts.js';
