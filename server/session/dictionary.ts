@@ -12,6 +12,7 @@ import {
   get_expiry_age,
   get_expiry_date,
 } from './expiry.js';
+import { plainJson } from './plain_json.js';
 
 export const TEST_COOKIE_NAME = 'testcookie';
 export const TEST_COOKIE_VALUE = 'worked';
@@ -142,9 +143,12 @@ export abstract class SessionDictionary {
     return this.keys().map((key) => [key, this[DOCUMENT].get(key)]);
   }
 
-  /** For JSON.stringify: the dictionary without what SECRETS names; bigints as text, which JSON.stringify refuses. */
+  /**
+   * For JSON.stringify: the dictionary without what SECRETS names; bigints as text, which JSON.stringify refuses.
+   * @throws ValueError when a value lies more than 1,000 levels deep
+   */
   toJSON(): Record<string, unknown> {
-    return Object.fromEntries(this[SHOWN]().map(([key, value]) => [key, withoutBigints(value)]));
+    return Object.fromEntries(this[SHOWN]().map(([key, value]) => [key, plainJson(key, value)]));
   }
 
   /** For console.log and util.inspect: as toJSON. It is no access, so that looking at a session changes no answer. */
@@ -239,12 +243,4 @@ export abstract class SessionDictionary {
 
 function missing(key: string): KeyError {
   return new KeyError(`There is no key ${JSON.stringify(key)} in the session. Give a default, or ask has_key first.`);
-}
-
-function withoutBigints(value: unknown): unknown {
-  if (typeof value === 'bigint') return String(value);
-  if (typeof value !== 'object' || value === null) return value;
-  return JSON.parse(
-    JSON.stringify(value, (_, member: unknown) => (typeof member === 'bigint' ? String(member) : member)),
-  );
 }

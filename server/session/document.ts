@@ -4,7 +4,8 @@
  * Django on the other side may have written `1.0`, `NaN` or a 64-bit integer. A member that nobody touched here goes
  * back as the very text it came as; a value is parsed when it is asked for.
  */
-import { parse_json, print_json } from '../signing/python_json.js';
+import { MAX_DEPTH } from '../signing/json_scanner.js';
+import { parse_member, print_json } from '../signing/python_json.js';
 
 /** Members' JSON texts by key, in order. */
 export type MemberTexts = ReadonlyMap<string, string>;
@@ -14,6 +15,8 @@ interface Member {
   readonly raw: string | undefined;
   /** The value; absent until it is asked for. */
   value?: unknown;
+  /** What `raw` prints as here; absent until it is asked for. */
+  printed?: string;
 }
 
 /**
@@ -64,7 +67,7 @@ export class Document {
   get(key: string): unknown {
     const member = this.#members === undefined ? this.#look(key) : this.#members.get(key);
     if (member === undefined) return undefined;
-    if (!('value' in member)) member.value = parse_json(member.raw ?? 'null');
+    if (!('value' in member)) member.value = parse_member(member.raw ?? 'null');
     return member.value;
   }
 
@@ -121,13 +124,18 @@ export class Document {
   }
 }
 
+/** One level is the session's own. */
+const printMember = (value: unknown): string => print_json(value, MAX_DEPTH - 1);
+
 function memberText(member: Member): string {
-  const { raw } = member;
-  if (raw === undefined) return print_json(member.value);
-  if (!isMutable(member.value)) return raw;
-  // Parsing may lose what Python can tell apart (1.0 and 1), so a value is held against its own reading, not the text.
-  const text = print_json(member.value);
-  return text === print_json(parse_json(raw)) ? raw : text;
+  const { raw, value } = member;
+  if (raw === undefined) return printMember(value);
+  if (!isMutable(value)) return raw;
+  const text = printMember(value);
+  if (text === raw) return raw;
+  // Parsing may lose what Python can tell apart (1.0 and 1): compare with what the loaded text prints as.
+  member.printed ??= printMember(parse_member(raw));
+  return text === member.printed ? raw : text;
 }
 
 /** Whether both hold the same texts under the same keys in the same order. */

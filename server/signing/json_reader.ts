@@ -1,5 +1,5 @@
 /** Builds the values of Python's JSON, and splits an object's text into its members' texts. */
-import { JsonScanner } from './json_scanner.js';
+import { isDigit, JsonScanner } from './json_scanner.js';
 
 const QUOTE = 34;
 const OPEN_BRACKET = 91;
@@ -89,6 +89,7 @@ export class JsonReader extends JsonScanner {
 
   #scalar(code: number): unknown {
     if (code === QUOTE) return this.#string();
+    if (isDigit(code)) return this.#number();
     const word = this.skipWord();
     return word === undefined ? this.#number() : word;
   }

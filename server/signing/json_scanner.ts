@@ -47,11 +47,14 @@ const CONTROL = /[\u0000-\u001f]/;
  */
 export const MOST_DIGITS = 4300;
 
-const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
+export const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
 const isHex = (code: number): boolean => isDigit(code) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
 
 export const tooDeep = (most: number = MAX_DEPTH): ValueError =>
   new ValueError(`Arrays and objects lie in one another more than ${most} deep.`);
+
+/** How the arrays and objects around the present place close, from the outside in. One for all, as no call waits. */
+const closers = new Uint8Array(MAX_DEPTH);
 
 /**
  * A text and a place in it. `skip…` methods go from the first character of something to behind it.
@@ -173,25 +176,22 @@ export class JsonScanner {
 
   /** A value of any kind that lies in `depth` arrays and objects. */
   skipValue(depth: number): void {
-    // How the arrays and objects around the present place close, from the outside in. A loop: depth takes no stack.
-    const closers: number[] = [];
+    // A loop: depth takes no stack.
+    let height = 0;
     for (;;) {
       const code = this.code();
       if (code === OPEN_BRACE || code === OPEN_BRACKET) {
         const close = code === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET;
-        if (this.open(depth + closers.length + 1, close)) {
-          closers.push(close);
+        if (this.open(depth + height + 1, close)) {
+          closers[height] = close;
+          height += 1;
           if (close === CLOSE_BRACE) this.#skipKey();
           continue;
         }
       } else this.#skipScalar(code);
-      let closer = closers.at(-1);
-      while (closer !== undefined && !this.next(closer)) {
-        closers.pop();
-        closer = closers.at(-1);
-      }
-      if (closer === undefined) return;
-      if (closer === CLOSE_BRACE) this.#skipKey();
+      while (height > 0 && !this.next(closers[height - 1] as number)) height -= 1;
+      if (height === 0) return;
+      if (closers[height - 1] === CLOSE_BRACE) this.#skipKey();
     }
   }
 

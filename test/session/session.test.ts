@@ -270,6 +270,24 @@ describe('Session', () => {
         expect(JSON.stringify({ session })).to.equal(JSON.stringify({ session: all }));
       });
 
+      it('by JSON.stringify as Django has it: Maps as dictionaries, bigints as texts', () => {
+        session.set('map', new Map([['a', [2n ** 64n, new Map([['__proto__', 1]])]]]));
+        expect(JSON.stringify({ ...session.toJSON() }['map'])).to.equal(
+          '{"a":["18446744073709551616",{"__proto__":1}]}',
+        );
+      });
+
+      it('by JSON.stringify 1,000 levels deep, and with a sentence where it is deeper', async () => {
+        const deep = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+        const near = await open(await row(`{"d":${deep(1000)}}`));
+        expect(JSON.stringify(near)).to.equal(`{"d":${deep(1000)}}`);
+        for (const levels of [1001, 9_990]) {
+          const far = await open(await row(`{"d":${deep(levels)}}`));
+          expect(() => JSON.stringify(far)).to.throw(ValueError, /^session\["d"\] lies more than 1000 levels deep/);
+          expect(inspect(far)).to.include('[Array]');
+        }
+      });
+
       it('by console.log and util.inspect, at any depth, without the auth hash and without the key', () => {
         expect(inspect(session)).to.equal(`Session ${inspect(all)}`);
         const nested = inspect({ ctx: { session } }, { depth: 5 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ValueError } from '../../server/errors.js';
 import { join_members, parse_json, print_json, split_members } from '../../server/signing/python_json.js';
 import { split_bytes } from '../../server/signing/split_bytes.js';
+import { expectNoDearer } from '../support/growth.js';
 
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
@@ -118,6 +119,35 @@ describe('print_json', () => {
       const wrapped = nest(1000, (inner) => (Array.isArray(inner) && inner.length === 0 ? [value] : [inner]));
       expect(() => print_json(wrapped)).to.throw(TypeError, /Allowed are/);
     }
+  });
+
+  it('takes a time in proportion to the text, however deep it lies', async () => {
+    const lists = Array.from({ length: 20_000 }, () => []);
+    const around = (levels: number): unknown => {
+      let isFirst = true;
+      return nest(levels, (inner) => {
+        const value = isFirst ? lists : [inner];
+        isFirst = false;
+        return value;
+      });
+    };
+    for (const levels of [39, 40, 41, 42, 499, 500, 501, 502, 5000]) {
+      await expectNoDearer(
+        async () => print_json(around(2)),
+        async () => print_json(around(levels)),
+        30,
+      );
+    }
+  });
+
+  it('finds a cycle before it has printed a large text over and over', () => {
+    const cycle: unknown[] = ['x'.repeat(1_000_000)];
+    for (let inner = cycle, level = 0; level < 60; level += 1) {
+      const next: unknown[] = level === 59 ? [cycle] : [];
+      inner.push(next);
+      inner = next;
+    }
+    expect(() => print_json(cycle)).to.throw(TypeError, /contains itself/);
   });
 
   it('prints one object twice where it is no cycle', () => {
