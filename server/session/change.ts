@@ -56,9 +56,3 @@ export class FreshDictionary extends SessionDictionary {
     return this.#document.texts();
   }
 }
-
-/** Whether a row was signed less than so many seconds ago; `signed_at` is null in the format that has no time. */
-export function isRecent(signed_at: number | null, now: number, seconds: number): boolean {
-  // A Django whose clock is ahead signs in the future.
-  return signed_at !== null && Math.abs(now - signed_at) < seconds;
-}

@@ -1,8 +1,9 @@
-/** Reads the text of a row, and says what becomes of one that cannot be read. */
+/** Reads and changes the text of a row, and says what becomes of one that cannot be read. */
 import { UpdateError } from '../errors.js';
-import type { SavedExpiry } from './change.js';
+import type { Change, SavedExpiry } from './change.js';
 import { type SessionCodec, Unreadable } from './codec.js';
 import type { MemberTexts } from './document.js';
+import type { SessionOptions } from './options.js';
 import type { VerifiedTexts } from './verified.js';
 
 /** What the store had when this session last read or wrote its row. */
@@ -47,4 +48,35 @@ export function readRow(
 export function theirsOf(texts: MemberTexts | Unreadable): MemberTexts {
   if (!(texts instanceof Unreadable)) return texts;
   throw new UpdateError(`Somebody else changed the session to what cannot be read here. ${texts.reason}`);
+}
+
+/** Whether the row was signed less than `seconds` ago. Its text says when; the format of Django before 3.1 does not. */
+export function isSignedWithin({ session_data }: Baseline, seconds: number, codec: SessionCodec, now: number): boolean {
+  const signed_at = codec.signed_at(session_data);
+  // A Django whose clock is ahead signs in the future.
+  return signed_at !== null && Math.abs(now - signed_at) < seconds;
+}
+
+/** Change the row under its lock; the store may ask more than once, the last change counts. */
+export async function modifyRow(
+  { store, observe }: Pick<SessionOptions, 'store' | 'observe'>,
+  session_key: string,
+  change: (session_data: string) => Promise<Change>,
+): Promise<Change> {
+  let written: Change | undefined;
+  const modified = store.modify(session_key, async (session_data) => {
+    written = await change(session_data);
+    return written;
+  });
+  await noted(modified, observe);
+  if (written === undefined) throw new UpdateError('The store changed a row without asking for the change.');
+  return written;
+}
+
+/** Tells of an interruption, wherever in a request it is met. */
+export function noted(work: Promise<void>, observe: SessionOptions['observe']): Promise<void> {
+  return work.catch((error: unknown) => {
+    if (error instanceof UpdateError) observe?.('interrupted');
+    throw error;
+  });
 }

@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from '../clock.js';
 import { UpdateError, ValueError } from '../errors.js';
 import { print_json } from '../signing/python_json.js';
-import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, isRecent, type SavedExpiry } from './change.js';
+import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
 import { Unreadable } from './codec.js';
 import { DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
@@ -11,9 +11,10 @@ import { mergeMembers } from './merge.js';
 import type { Misspelling } from './misspelling.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
-import { type Baseline, type Loaded, readRow, theirsOf } from './row.js';
+import { type Baseline, isSignedWithin, type Loaded, modifyRow, noted, readRow, theirsOf } from './row.js';
 import type { Companion, SessionRecord } from './store.js';
 import { CHANGED_INSIDE } from './unsaved.js';
+import { WriteLock } from './write_lock.js';
 
 /**
  * One visitor's session. The dictionary's methods are synchronous once `load` has settled; what touches the store
@@ -36,6 +37,8 @@ export class Session extends SessionDictionary {
   #isUnreadable = false;
   /** Whether this request drew the key, so that nobody knows it until the answer tells. */
   #hasNewKey = false;
+  /** Held by save, create and cycle_key: the next call sees the row and the key that the one before it has made. */
+  readonly #writing = new WriteLock();
 
   /** @param session_key the cookie's value, apart from the options where many sessions share those */
   constructor(options: SessionOptions, session_key: string | null | undefined = options.session_key) {
@@ -128,22 +131,28 @@ export class Session extends SessionDictionary {
 
   /** Whether a row has this key, expired or not; null and undefined are no key. */
   async exists(session_key: string | null | undefined): Promise<boolean> {
-    return (
-      typeof session_key === 'string' && isStorable(session_key) && (await this.#options.store.exists(session_key))
-    );
+    if (typeof session_key !== 'string' || !isStorable(session_key)) return false;
+    return this.#options.store.exists(session_key);
   }
 
   /** Take a new key and add its row, with what the dictionary holds if it was in use. A former row stays. */
   async create(): Promise<SavedExpiry> {
+    while (this.#writing.isTaken) await this.#writing.left();
     this.#document ??= Document.empty();
     this.accessed = true;
-    const saved = await this.#withNewKey((session_key) => this.#insert(session_key));
-    this.modified = true;
-    return saved;
+    this.#writing.take();
+    try {
+      const saved = await this.#withNewKey((session_key) => this.#insert(session_key));
+      this.modified = true;
+      return saved;
+    } finally {
+      this.#writing.leave();
+    }
   }
 
   /**
-   * Write the row and return the expiry written. Without a key, or with one whose row cannot be read, creates one.
+   * Write the row and return the expiry written. Without a key, or with one whose row cannot be read, creates one. A call
+   * waits for one that is under way.
    *
    * @param must_create add the row under this session's key, and fail if there is one
    * @throws UpdateError when the row is gone (a logout, an expiry): it is not brought back; also when somebody else wrote
@@ -151,24 +160,28 @@ export class Session extends SessionDictionary {
    * @throws CreateError when `must_create` is set and the key is taken
    */
   async save(must_create = false): Promise<SavedExpiry> {
+    while (this.#writing.isTaken) await this.#writing.left();
     if (must_create) this.#document ??= Document.empty();
     const document = this[DOCUMENT];
     const session_key = this.#session_key;
     if (session_key === null || (this.#isUnreadable && !must_create)) return this.create();
     const base = this.#baseline;
-    if (must_create || base === undefined) return this.#insert(session_key);
-
-    const mine = this.#change(document.texts());
-    if (await this.#options.store.replace(base.session_data, { session_key, ...mine })) {
-      return this.#wrote(session_key, mine);
+    this.#writing.take();
+    try {
+      if (must_create || base === undefined) return await this.#insert(session_key);
+      const mine = this.#change(document.texts());
+      if (await this.#options.store.replace(base.session_data, { session_key, ...mine })) {
+        return this.#wrote(session_key, mine);
+      }
+      // Somebody else wrote the row since it was read: join both changes under the row's lock.
+      this.#options.observe?.('merge');
+      const join = (theirs: MemberTexts): Change => this.#change(mergeMembers(base.texts, mine.texts, theirs));
+      const merged = await this.#modify(session_key, join);
+      this.#document = Document.fromTexts(merged.texts);
+      return this.#wrote(session_key, merged);
+    } finally {
+      this.#writing.leave();
     }
-    // Somebody else wrote the row since it was read: join both changes under the row's lock.
-    this.#options.observe?.('merge');
-    const merged = await this.#modify(session_key, (theirs) =>
-      this.#change(mergeMembers(base.texts, mine.texts, theirs)),
-    );
-    this.#document = Document.fromTexts(merged.texts);
-    return this.#wrote(session_key, merged);
   }
 
   /**
@@ -183,8 +196,8 @@ export class Session extends SessionDictionary {
     // An empty one may be a text that could not be verified: nothing in it is to be believed.
     if (base === undefined || base.written !== undefined || base.texts.size === 0) return false;
     const life = Math.min(this.get_expiry_age(), this.get_session_cookie_age());
-    const signed_at = this.#options.codec.signed_at(base.session_data);
-    return isRecent(signed_at, this.#now(), Math.min(seconds, life / 2)) && sameTexts(document.texts(), base.texts);
+    const within = Math.min(seconds, life / 2);
+    return isSignedWithin(base, within, this.#options.codec, this.#now()) && sameTexts(document.texts(), base.texts);
   }
 
   /**
@@ -208,9 +221,10 @@ export class Session extends SessionDictionary {
    * @throws StoreUnavailable when `change` keeps others waiting for more than 4 seconds (engine db)
    */
   async atomic<T>(change: (fresh: SessionDictionary) => T | Promise<T>): Promise<T> {
+    // Not taken: others wait for the row while `change` runs, and so does this session.
+    while (this.#writing.isTaken) await this.#writing.left();
     const mine = this[DOCUMENT].texts();
-    const session_key = this.#session_key;
-    const base = this.#baseline;
+    const [session_key, base] = [this.#session_key, this.#baseline];
     if (session_key === null || base === undefined) {
       const result = await change(this);
       await this.save();
@@ -236,15 +250,21 @@ export class Session extends SessionDictionary {
    * @throws UpdateError when the old row is gone: a logout elsewhere is final
    */
   async cycle_key({ values = [], forget = false, joined }: NewKeyOptions = {}): Promise<void> {
+    while (this.#writing.isTaken) await this.#writing.left();
     const held = this[DOCUMENT].texts();
     const added = Document.fromPairs(pairsOf(values));
     const mine = new Map([...(forget ? [] : held), ...added.texts()]);
-    const companion = await companionOf(joined, this.#options.store);
-    const isMerged = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
-    // Only now, so that a failure leaves the dictionary as it was. Otherwise a later save would log the old key in.
-    if (forget) this.#document = added;
-    else if (!isMerged) for (const key of added.keys()) this[DOCUMENT].set(key, added.get(key));
-    this.modified = true;
+    this.#writing.take();
+    try {
+      const companion = await companionOf(joined, this.#options.store);
+      const isMerged = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
+      // Only now, so that a failure leaves the dictionary as it was. Otherwise a later save would log the old key in.
+      if (forget) this.#document = added;
+      else if (!isMerged) for (const key of added.keys()) this[DOCUMENT].set(key, added.get(key));
+      this.modified = true;
+    } finally {
+      this.#writing.leave();
+    }
   }
 
   /** Add a row that holds `mine`, and remove the one that there was. @returns whether others' changes were joined */
@@ -254,8 +274,7 @@ export class Session extends SessionDictionary {
     forget: boolean,
     companion: Companion | undefined,
   ): Promise<boolean> {
-    const old_key = this.#session_key;
-    const base = this.#baseline;
+    const [old_key, base] = [this.#session_key, this.#baseline];
     if (old_key === null || base === undefined) {
       await this.#insert(session_key, mine, companion);
       return false;
@@ -268,7 +287,7 @@ export class Session extends SessionDictionary {
     };
     const cycled = this.#options.store.cycle(old_key, change, companion);
     try {
-      await (forget ? cycled : this.#noted(cycled));
+      await (forget ? cycled : noted(cycled, this.#options.observe));
     } catch (error) {
       if (!forget || !(error instanceof UpdateError)) throw error;
       await this.#insert(session_key, mine, companion);
@@ -283,11 +302,13 @@ export class Session extends SessionDictionary {
 
   /**
    * Forget everything: the data, the row and the key. Done at logout, which is final: so the row goes also when it cannot
-   * be read here, or a copy of the cookie would still be logged in at Django. Data and key are gone at once, the row when
-   * this resolves; when it rejects, the key is there again.
+   * be read here, or a copy of the cookie would still be logged in at Django. Data and key are gone at once (the key
+   * after a save that is under way), the row when this resolves; when it rejects, the key is there again.
    * @param keep_row as if the row had been gone already: it stays, and a page's own request leaves the cookie
    */
   async flush({ keep_row = false }: { readonly keep_row?: boolean } = {}): Promise<void> {
+    if (this.#writing.isTaken) this.#document = Document.empty();
+    while (this.#writing.isTaken) await this.#writing.left();
     const [session_key, base] = [this.#session_key, this.#baseline];
     this.#document = Document.empty();
     this.accessed = true;
@@ -350,24 +371,8 @@ export class Session extends SessionDictionary {
     return this.#wrote(session_key, change);
   }
 
-  /** Change the row under its lock; the store may ask more than once, the last change counts. */
-  async #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>): Promise<Change> {
-    let written: Change | undefined;
-    const modified = this.#options.store.modify(session_key, async (session_data) => {
-      written = await change(this.#theirs(session_data));
-      return written;
-    });
-    await this.#noted(modified);
-    if (written === undefined) throw new UpdateError('The store changed a row without asking for the change.');
-    return written;
-  }
-
-  /** Tells of an interruption, wherever in a request it is met. */
-  #noted(work: Promise<void>): Promise<void> {
-    return work.catch((error: unknown) => {
-      if (error instanceof UpdateError) this.#options.observe?.('interrupted');
-      throw error;
-    });
+  #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>): Promise<Change> {
+    return modifyRow(this.#options, session_key, async (session_data) => change(this.#theirs(session_data)));
   }
 
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {
@@ -377,8 +382,7 @@ export class Session extends SessionDictionary {
   }
 
   #change(texts: MemberTexts): Change {
-    const { codec, settings } = this.#options;
-    return changeOf(texts, codec, settings, this.#now);
+    return changeOf(texts, this.#options.codec, this.#options.settings, this.#now);
   }
 
   #wrote(session_key: string, { session_data, texts, expire_date, max_age, hasBadExpiry }: Change): SavedExpiry {

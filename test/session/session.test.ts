@@ -578,6 +578,60 @@ describe('Session', () => {
     });
   });
 
+  describe('when two calls on one new session are under way at once', () => {
+    let drawn: string[];
+    let session: Session;
+    beforeEach(() => {
+      drawn = [];
+      const draw = (): string => {
+        const key = new_session_key();
+        drawn.push(key);
+        return key;
+      };
+      session = withItemAccess(new Session({ store, codec, settings, now: () => now, new_session_key: draw }));
+      session.set('a', 1);
+    });
+
+    /** The keys that have a row. */
+    async function rows(): Promise<string[]> {
+      const there = await Promise.all(drawn.map((key) => store.exists(key)));
+      return drawn.filter((_, index) => there[index]);
+    }
+
+    const calls: Readonly<Record<string, (session: Session) => Promise<unknown>>> = {
+      save: (session) => session.save(),
+      cycle_key: (session) => session.cycle_key({ values: { user: 'ann' } }),
+      atomic: (session) => session.atomic((fresh) => fresh.set('b', 1)),
+    };
+    for (const [one, first] of Object.entries(calls)) {
+      for (const [other, second] of Object.entries(calls)) {
+        it(`(${one} and ${other}) makes one row, and the session has its key`, async () => {
+          await Promise.all([first(session), second(session), first(session)]);
+          expect(await rows()).to.deep.equal([session.session_key]);
+          await session.save();
+          expect(JSON.parse((await json(session.session_key)) ?? '')).to.include({ a: 1 });
+          expect(await rows()).to.have.length(1);
+        });
+      }
+    }
+    for (const one of ['save', 'cycle_key'] as const) {
+      it(`(${one} and flush) leaves no row, and nothing in the session`, async () => {
+        await Promise.all([calls[one]?.(session), session.flush()]);
+        expect(await rows()).to.deep.equal([]);
+        expect([session.session_key, session.keys()]).to.deep.equal([null, []]);
+      });
+    }
+
+    it('goes on after one that fails', async () => {
+      const failed = session.cycle_key({
+        joined: { database: undefined, write: () => Promise.reject(new RangeError()) },
+      });
+      const [refused] = await Promise.allSettled([failed, session.save(), session.save()]);
+      expect(refused.status).to.equal('rejected');
+      expect(await rows()).to.deep.equal([session.session_key]);
+    });
+  });
+
   describe('atomic', () => {
     it('counts every increment of parallel requests', async () => {
       const key = await row('{"n":0}');
