@@ -11,6 +11,7 @@ import { holdUploads, keepUntilAnswered } from './kept_uploads.js';
 import { MultiValueDict } from './multi_value_dict.js';
 import { type Multipart, MultipartReader } from './multipart.js';
 import { mirroredFields, NO_FIELDS, parse_form, type QueryDict } from './query_dict.js';
+import { failReaders } from './read_body.js';
 import type { UploadedFile } from './uploaded_file.js';
 
 declare module 'koa' {
@@ -130,7 +131,7 @@ async function multipartForm(ctx: Context, settings: BodySettings): Promise<Mult
     else await eachChunk(ctx, limit, (chunk) => reader.write(chunk), nothingLeft);
     const form = await reader.end();
     holdUploads(ctx, uploads);
-    if (left === null) warnOfSecondReader(ctx);
+    if (left === null) failReaders(ctx);
     return form;
   } catch (error) {
     await uploads.remove();
@@ -139,28 +140,10 @@ async function multipartForm(ctx: Context, settings: BodySettings): Promise<Mult
 }
 
 /**
- * A multipart body cannot be put back: it may be larger than memory. Another parser further in finds this, which is no
- * form: busboy (multer) would fail anyway, but formidable (koa-body) waits for ever for the end of an ended stream.
+ * A multipart body cannot be put back: it may be larger than memory. A reader further in that does not listen to errors
+ * finds this, which is no form: it would wait for ever for the end of an ended stream.
  */
 const nothingLeft = (): Buffer => Buffer.from('\r\n');
-
-const warned = new WeakSet<object>();
-
-/** Once an application: such a parser's own error ("Unexpected end of form") does not say why. */
-function warnOfSecondReader({ app, req }: Context): void {
-  if (warned.has(app)) return;
-  const onListener = (event: string | symbol): void => {
-    if (event !== 'data' && event !== 'readable') return;
-    req.off('newListener', onListener);
-    if (warned.has(app)) return;
-    warned.add(app);
-    process.emitWarning(
-      'A parser reads a multipart/form-data body that formBody or csrf has read already, and finds nothing. Mount it before them, or send the token in a header and give formBody the option { multipart: false }.',
-      { code: 'KOA_DJANGO_SESSION_BODY_WAS_READ' },
-    );
-  };
-  req.on('newListener', onListener);
-}
 
 /**
  * The value of a JSON body, read as Python's json.loads reads it: NaN is a number, large integers are bigint. Where

@@ -1,0 +1,55 @@
+/** A body that was read and cannot be put back: whoever reads it further in fails at once, instead of waiting for it. */
+import type { IncomingMessage } from 'node:http';
+import type { Context } from 'koa';
+import { ImproperlyConfigured } from '../errors.js';
+
+const WAS_READ =
+  'A parser or proxy reads a multipart/form-data body that formBody or csrf has read already, and finds nothing. Mount it before them, or send the token in a header and give formBody the option { multipart: false }.';
+
+const warned = new WeakSet<object>();
+
+/** Once an application. */
+function warn(app: object): void {
+  if (warned.has(app)) return;
+  warned.add(app);
+  process.emitWarning(WAS_READ, { code: 'KOA_DJANGO_SESSION_BODY_WAS_READ' });
+}
+
+/**
+ * Let `req.pipe`, `pipeline`, async iteration and listeners to `data` or `readable` fail with ImproperlyConfigured, and
+ * warn. Where nobody listens to errors, which would end the process, the body ends as an empty one.
+ *
+ * A proxy sends the Content-Length that the body had, so the end alone would leave it waiting.
+ */
+export function failReaders({ app, req }: Context): void {
+  let isRead = false;
+  const onListener = (event: string | symbol): void => {
+    if (isRead || (event !== 'data' && event !== 'readable')) return;
+    isRead = true;
+    warn(app);
+    // Before the stream flows or ends, and after the reader has told what it listens to.
+    process.nextTick(() => {
+      if (req.listenerCount('error') > 0) req.emit('error', new ImproperlyConfigured(WAS_READ));
+    });
+    // What was put back, so that nothing follows the error.
+    req.read();
+  };
+  req.on('newListener', onListener);
+  // An error of the source would not reach the destination.
+  Object.defineProperty(req, 'pipe', { value: pipe, configurable: true, writable: true });
+
+  function pipe<Destination extends NodeJS.WritableStream>(
+    destination: Destination,
+    options: Parameters<IncomingMessage['pipe']>[1] = {},
+  ): Destination {
+    warn(app);
+    process.nextTick(() => end(destination, options.end !== false));
+    return destination;
+  }
+}
+
+function end(destination: NodeJS.WritableStream & { destroy?: (error: Error) => unknown }, mayEnd: boolean): void {
+  if (destination.listenerCount('error') > 0 && typeof destination.destroy === 'function') {
+    destination.destroy(new ImproperlyConfigured(WAS_READ));
+  } else if (mayEnd) destination.end();
+}
