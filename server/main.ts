@@ -1,5 +1,6 @@
 /** `npm start`: settings, database, migrations, application, until a signal says stop. */
 import { ownSettings, serverSettings } from '../config/settings.js';
+import { sentenceOf } from './db/sentences.js';
 import { createLog } from './ops/log.js';
 import { developmentKey, serve } from './serve.js';
 import { isDefaultUserModel } from './settings.js';
@@ -11,7 +12,7 @@ const print = (line: string): void => {
 
 /** A sentence for what went wrong; the stack helps nobody who set a port that is in use. */
 function fail(error: unknown): never {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${sentenceOf(error) ?? (error instanceof Error ? error.message : String(error))}\n`);
   process.exit(1);
 }
 

@@ -4,6 +4,7 @@ import { type OwnSettings, ownSettings } from '../../config/settings.js';
 import { shownDatabase } from '../db/database_url.js';
 import { runningEmbeddedUrl, startEmbeddedPostgres } from '../db/embedded.js';
 import { connectKnex } from '../db/knex.js';
+import { sentenceOf } from '../db/sentences.js';
 import { isUnavailable } from '../db/unavailable.js';
 import { DjangoError, StoreUnavailable } from '../errors.js';
 
@@ -58,7 +59,7 @@ export async function withDatabase<T>(work: (knex: Knex) => Promise<T>): Promise
     return await work(knex);
   } catch (error) {
     const root = error instanceof StoreUnavailable ? (error.cause ?? error) : error;
-    const known = root instanceof StoreUnavailable || SENTENCES.has(codeOf(root));
+    const known = root instanceof StoreUnavailable || sentenceOf(root) !== undefined;
     throw !known && isUnavailable(root) ? new DatabaseAway(url, root) : root;
   } finally {
     await knex.destroy();
@@ -86,18 +87,6 @@ class DatabaseAway extends Error {
   }
 }
 
-/** PostgreSQL's codes that a person at the command line can do something about. */
-const SENTENCES: ReadonlyMap<string, string> = new Map([
-  ['28P01', 'The database refuses the user or the password of DATABASE_URL.'],
-  ['28000', 'The database refuses the user or the password of DATABASE_URL.'],
-  ['3D000', 'There is no database of the name that DATABASE_URL gives. Make it first: createdb NAME.'],
-  ['42P01', 'A table is missing. Run: koa-django-session migrate'],
-  ['55P03', 'Another process holds what this command needs. Try again later.'],
-  ['25006', 'The database is read-only. Use the primary server in DATABASE_URL.'],
-  ['53300', 'The database has no connection left. Try again later.'],
-  ['42501', "The database's user may not do that. Grant it the right, or use another user in DATABASE_URL."],
-]);
-
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
@@ -106,9 +95,9 @@ function codeOf(error: unknown): string {
 export function inOneSentence(error: unknown): string {
   if (error instanceof DatabaseAway || error instanceof DjangoError) return error.message;
   if (!(error instanceof Error)) return String(error);
-  const code = codeOf(error);
-  const sentence = SENTENCES.get(code);
+  const sentence = sentenceOf(error);
   if (sentence !== undefined) return sentence;
+  const code = codeOf(error);
   // Knex writes the statement before the driver's words.
   const words = error.message.slice(error.message.lastIndexOf(' - ') + 1).replace(/^- /, '');
   return code === '' ? words : `${words} (${code})`;

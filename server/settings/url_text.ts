@@ -47,7 +47,9 @@ export function splitUrl(name: string, text: string): UrlParts {
   if (/%(?![0-9A-Fa-f]{2})/.test(text)) refuseUrl(name, 'There is a % in it that begins no percent-encoding.');
   if (!isDecodable(text)) refuseUrl(name, 'What is percent-encoded in it is not UTF-8, or is a NUL.');
   const [, scheme = '', slashes, rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):(\/\/)?(.*)$/.exec(text) ?? [];
-  if (scheme === '') refuseUrl(name, 'It does not begin with a scheme.', 'Such as postgresql://.');
+  // `user:password@host` has the form of a scheme and a path, too.
+  const hasScheme = scheme !== '' && (slashes !== undefined || rest.startsWith('/') || !rest.includes('@'));
+  if (!hasScheme) refuseUrl(name, 'It does not begin with a scheme and ://.', 'Such as postgresql://.');
   const end = slashes === undefined ? 0 : lengthOfAuthority(rest);
   const [authority, after] = [rest.slice(0, end), rest.slice(end)];
   if (after.includes('@')) refuseUrl(name, 'A / or ? stands before an @.');

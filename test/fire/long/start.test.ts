@@ -80,8 +80,8 @@ describe('under fire: the database is away at the start', function () {
     unknown.pathname = '/there_is_no_such_database';
     stranger.username = 'there_is_no_such_role';
     for (const [url, said] of [
-      [unknown, /database "there_is_no_such_database" does not exist/],
-      [stranger, /authentication failed|role "there_is_no_such_role" does not exist/],
+      [unknown, /^There is no database of the name that DATABASE_URL gives\. Make it first: createdb NAME\.$/m],
+      [stranger, /^The database refuses the user or the password of DATABASE_URL\.$/m],
     ] as const) {
       server = await ServerProcess.listening({ DATABASE_URL: url.href });
       expect(await server.exited).to.deep.equal({ code: 1, signal: null });
