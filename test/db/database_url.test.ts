@@ -141,6 +141,7 @@ describe('DATABASE_URL', function () {
     let folder: string;
     before(() => {
       folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-pem-'));
+      chmodSync(folder, 0o755);
       mkdirSync(path.join(folder, 'folder'));
       for (const [file, content] of [
         ['closed.pem', 'x'],
@@ -189,9 +190,16 @@ describe('DATABASE_URL', function () {
       });
     }
 
-    it('is refused when this process may not read one', function () {
-      if (process.getuid?.() === 0) this.skip();
-      expect(refusal(url('sslrootcert=DIR/closed.pem'))?.message).to.include('which this process may not read');
+    it('is refused when this process may not read one', () => {
+      const root = process.geteuid?.() === 0;
+      // Root may read every file, so this is asked as nobody.
+      if (root) process.seteuid?.(65_534);
+      try {
+        expect(refusal(url('sslrootcert=DIR/one.pem'))).to.equal(undefined);
+        expect(refusal(url('sslrootcert=DIR/closed.pem'))?.message).to.include('which this process may not read');
+      } finally {
+        if (root) process.seteuid?.(0);
+      }
     });
 
     it('is refused when they hold something else, or do not belong together', () => {
