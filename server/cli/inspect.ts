@@ -1,6 +1,6 @@
 /** `inspect KEY`: what one row of django_session holds, and whether this server would accept it. */
+import { developmentKey } from '../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../config/settings.js';
-import { developmentKey } from '../serve.js';
 import { SessionCodec } from '../session/codec.js';
 import type { Settings } from '../settings.js';
 import { split_members } from '../signing/python_json.js';
