@@ -59,7 +59,7 @@ describe('the package in an empty project', () => {
     expect(names.filter((name) => SERVER.test(name) || OPTIONAL.test(name))).to.deep.equal([]);
   });
 
-  it('migrates and adds a user by its command', async () => {
+  it('migrates and runs doctor by its command', async () => {
     const environment = { DATABASE_URL: database.url };
     const command = ['--no-install', 'koa-django-session'];
     const migrated = await user.run('npx', [...command, 'migrate'], environment);
