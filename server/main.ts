@@ -1,8 +1,9 @@
 /** `npm start`: settings, database, migrations, application, until a signal says stop. */
+import { developmentKey } from '../config/development_key.js';
 import { ownSettings, serverSettings } from '../config/settings.js';
 import { sentenceOf } from './db/sentences.js';
 import { createLog } from './ops/log.js';
-import { developmentKey, serve } from './serve.js';
+import { serve } from './serve.js';
 import { isDefaultUserModel } from './settings.js';
 import { DEMO_USERS } from './site/demo_users.js';
 

@@ -1,17 +1,14 @@
 /** A running server: database, migrations, application, listening socket; and the way down in reverse order. */
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
-import type { OwnSettings, ServerSettings } from '../config/settings.js';
+import type { ServerSettings } from '../config/settings.js';
 import { createApp } from './app.js';
 import { UserTable } from './auth/users.js';
 import { shownDatabase } from './db/database_url.js';
-import { makeDataFolder, startEmbeddedPostgres } from './db/embedded.js';
+import { startEmbeddedPostgres } from './db/embedded.js';
 import { connectKnex } from './db/knex.js';
 import { migrate } from './db/migrate.js';
 import { checkSessionTable } from './db/session_table.js';
@@ -23,21 +20,6 @@ import type { SessionStore } from './session/store.js';
 import { hasSessionTable, openStore } from './session/stores/index.js';
 import { isDefaultUserModel, type Settings } from './settings.js';
 import { ensureDemoUsers } from './site/demo_users.js';
-
-/** The development SECRET_KEY: made once, kept in the data folder, for the owner's eyes. */
-export function developmentKey({ DATA_FOLDER }: Pick<OwnSettings, 'DATA_FOLDER'>): string {
-  const file = path.join(DATA_FOLDER, 'secret_key');
-  if (!existsSync(file)) {
-    makeDataFolder(DATA_FOLDER);
-    try {
-      writeFileSync(file, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
-    } catch (error) {
-      // Two first starts at once: the other's key counts.
-      if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
-    }
-  }
-  return readFileSync(file, 'utf8').trim();
-}
 
 export interface RunningServer {
   /** Where it listens, for example `http://127.0.0.1:8000/`. */

@@ -7,19 +7,24 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { emptyDatabase, type TestDatabase } from './support/database.js';
+import { packageOf, specifiersOf } from './support/imports.js';
 
 const run = promisify(execFile);
 const root = path.join(import.meta.dirname, '..');
+type Versions = Readonly<Record<string, string>>;
 const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string } | string>>;
   readonly bin: Readonly<Record<string, string>>;
-  readonly files: readonly string[];
+  readonly dependencies: Versions;
+  readonly devDependencies: Versions;
+  readonly peerDependencies: Versions;
+  readonly optionalDependencies?: Versions;
+  readonly workspaces: readonly string[];
 };
 
 const parts = Object.entries(manifest.exports).flatMap(([name, target]) =>
   typeof target === 'string' ? [] : [{ name, ...target }],
 );
-const fill = (text: string): string => text.replace('*', 'db');
 
 const MEMBER = `
 import Koa, { type Context } from 'koa';
@@ -106,14 +111,16 @@ export { login_required, login, update_session_auth_hash, user_passes_test };
 describe('the package', () => {
   before(async function () {
     this.timeout(180_000);
+    // As before packing: a file whose source is gone would be packed.
+    rmSync(path.join(root, 'dist'), { recursive: true, force: true });
     await run('npm', ['run', '--silent', 'build'], { cwd: root });
   });
 
   for (const { name, types, default: code } of parts) {
-    it(`can be imported as koa-django-session${fill(name).slice(1)}, with types`, async () => {
-      expect(existsSync(path.join(root, fill(types))), fill(types)).to.equal(true);
-      expect(existsSync(path.join(root, fill(code))), fill(code)).to.equal(true);
-      const specifier = `koa-django-session${fill(name).slice(1)}`;
+    it(`can be imported as koa-django-session${name.slice(1)}, with types`, async () => {
+      expect(existsSync(path.join(root, types)), types).to.equal(true);
+      expect(existsSync(path.join(root, code)), code).to.equal(true);
+      const specifier = `koa-django-session${name.slice(1)}`;
       const script = `console.log(Object.keys(await import('${specifier}')).length)`;
       const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: root });
       expect(Number(stdout)).to.be.greaterThan(0);
@@ -131,8 +138,73 @@ describe('the package', () => {
     const command = manifest.bin['koa-django-session'] ?? '';
     const { stdout } = await run(process.execPath, [path.join(root, command), 'django-engine']);
     expect(stdout).to.equal(readFileSync(path.join(root, 'server/django/sessions.py'), 'utf8'));
-    const packed = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
-    expect(packed.stdout).to.contain('"server/django/sessions.py"');
+    expect(await packedFiles()).to.contain('server/django/sessions.py');
+  });
+
+  describe('as it is packed', () => {
+    let files: readonly string[];
+    let modules: readonly string[];
+    before(async () => {
+      files = await packedFiles();
+      modules = files.filter((file) => /(\.js|\.d\.ts)$/.test(file));
+    });
+    const entries = [...parts.flatMap(({ types, default: code }) => [types, code]), ...Object.values(manifest.bin)].map(
+      (file) => path.posix.normalize(file),
+    );
+
+    it('has every file that its exports and its command import', () => {
+      const missing = [...reached(entries)].filter((file) => !files.includes(file));
+      expect(missing).to.deep.equal([]);
+    });
+
+    it('has no other code: none of the reference server', () => {
+      const used = reached(entries);
+      // tsc writes an empty module beside the types of a file that has only types, and types beside each module.
+      const known = new Set([...used].map((file) => file.replace(/(\.d\.ts|\.js)$/, '')));
+      expect(modules.filter((file) => !known.has(file.replace(/(\.d\.ts|\.js)$/, '')))).to.deep.equal([]);
+    });
+
+    it('has documents that its README links to, and no map of sources that are not in it', () => {
+      expect(files).to.include.members(['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'package.json']);
+      expect(files.filter((file) => file.endsWith('.map'))).to.deep.equal([]);
+    });
+
+    it('declares each package that its code and types import, and imports each that it declares', () => {
+      const imported = new Set(
+        modules.flatMap((file) => [...specifiersOf(path.join(root, file))].map(packageOf)).filter((name) => name),
+      );
+      const declared = { ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies };
+      expect([...imported].sort()).to.deep.equal(Object.keys(declared).sort());
+    });
+
+    it('installs nothing by itself that only some of its users need', () => {
+      expect(Object.keys(manifest.dependencies)).to.deep.equal(['@fastify/busboy', 'entities']);
+      expect(manifest.optionalDependencies).to.equal(undefined);
+    });
+  });
+
+  describe('as a clone', () => {
+    const [workspace = ''] = manifest.workspaces;
+    const production = JSON.parse(readFileSync(path.join(root, workspace, 'package.json'), 'utf8')) as {
+      readonly private: boolean;
+      readonly dependencies: Versions;
+    };
+
+    it('installs in production the versions that it is developed with', () => {
+      expect(production.private).to.equal(true);
+      for (const [name, version] of Object.entries(production.dependencies)) {
+        expect(manifest.devDependencies[name], name).to.equal(version);
+      }
+    });
+
+    it('installs in production all that the build imports', () => {
+      const installed = new Set([...Object.keys(manifest.dependencies), ...Object.keys(production.dependencies)]);
+      const imported = [...reached(['dist/server/main.js', 'dist/server/cli/main.js', 'dist/config/knexfile.js'])]
+        .filter((file) => file.endsWith('.js'))
+        .flatMap((file) => [...specifiersOf(path.join(root, file))].map(packageOf))
+        .filter((name) => name !== undefined && !installed.has(name));
+      expect(imported).to.deep.equal([]);
+    });
   });
 
   it('loads none of its optional parts before they are used', () => {
@@ -195,7 +267,9 @@ describe('the package', () => {
     };
 
     it("that names no registry's address", () => {
-      expect(JSON.stringify(lock)).not.to.contain('"resolved"');
+      const resolved = Object.values(lock.packages).filter((entry) => 'resolved' in entry && !('link' in entry));
+      expect(resolved).to.deep.equal([]);
+      expect(JSON.stringify(lock)).not.to.match(/"resolved": ?"[a-z+]+:/);
     });
 
     // npm leaves out an optional package that it does not find, and `npm ci` then refuses the lock file everywhere.
@@ -243,6 +317,31 @@ describe('the package', () => {
     });
   });
 });
+
+/** What `npm pack` takes of the build that is there. */
+async function packedFiles(): Promise<readonly string[]> {
+  const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
+  const packed: unknown = JSON.parse(stdout);
+  // A list up to npm 11, by the package's name after it.
+  const [{ files }] = Object.values(packed as object) as [{ readonly files: readonly { readonly path: string }[] }];
+  return files.map((file) => file.path);
+}
+
+/** The files of the build that `entries` lead to, themselves included; types lead to types. */
+function reached(entries: readonly string[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const queue = [...entries];
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    for (const specifier of specifiersOf(path.join(root, file))) {
+      if (!specifier.startsWith('.')) continue;
+      const target = path.posix.join(path.posix.dirname(file), specifier);
+      queue.push(file.endsWith('.d.ts') ? target.replace(/\.js$/, '.d.ts') : target);
+    }
+  }
+  return seen;
+}
 
 /** The example as it stands, which tells its port: 0 means any. */
 function withPort(code: string): string {

@@ -1,10 +1,17 @@
 /** The captcha's picture, for callers: size, and drawing by modules that are loaded at the first picture. */
+import { optionalPackage } from '../optional_package.js';
 
 export const PICTURE_WIDTH = 360;
 export const PICTURE_HEIGHT = 120;
 
-/** The picture of `text` as PNG bytes. */
+const DRAWING = { what: "The captcha's pictures", packages: ['@resvg/resvg-js', 'svg-captcha'] };
+
+/**
+ * The picture of `text` as PNG bytes.
+ *
+ * @throws ImproperlyConfigured when @resvg/resvg-js or svg-captcha is not installed
+ */
 export async function drawCaptcha(text: string): Promise<Buffer> {
-  const { draw } = await import('./draw.js');
+  const { draw } = await optionalPackage(DRAWING, () => import('./draw.js'));
   return draw(text);
 }

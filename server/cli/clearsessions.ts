@@ -1,7 +1,7 @@
 /** `clearsessions`: remove expired sessions, as Django's command of this name. */
+import { developmentKey } from '../../config/development_key.js';
 import { ownSettings, serverSettings, sessionEngine, sessionTable } from '../../config/settings.js';
 import { count_expired, sweep } from '../db/clear_expired.js';
-import { developmentKey } from '../serve.js';
 import { openStore } from '../session/stores/index.js';
 import type { SessionEngine } from '../settings.js';
 import { type Command, EXIT, type ExitCode, print, printError, UsageError, withDatabase } from './command.js';

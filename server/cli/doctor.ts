@@ -1,6 +1,6 @@
 /** `doctor`: will a Django on this database and this server share their logins? */
+import { developmentKey } from '../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../config/settings.js';
-import { developmentKey } from '../serve.js';
 import { type Command, EXIT, print, UsageError, withDatabase } from './command.js';
 import { DEFAULT_SAMPLE, examine, inWords } from './doctor/report.js';
 

@@ -1,7 +1,7 @@
 /** `inspect KEY`: what one row of the sessions' table holds, and whether this server would accept it. */
+import { developmentKey } from '../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../config/settings.js';
 import { quoteTable } from '../db/session_table.js';
-import { developmentKey } from '../serve.js';
 import { SessionCodec } from '../session/codec.js';
 import type { Settings } from '../settings.js';
 import { split_members } from '../signing/python_json.js';

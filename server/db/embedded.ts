@@ -9,7 +9,7 @@ import pg from 'pg';
 import { ImproperlyConfigured } from '../errors.js';
 import { type Account, databaseAccount } from './embedded/account.js';
 import { freePort, keepUrl, keptUrl, urlOf } from './embedded/address.js';
-import { findBinaries } from './embedded/binaries.js';
+import { packagedPrograms, usableBinaries } from './embedded/binaries.js';
 import { type Cluster, openCluster, trimLog } from './embedded/cluster.js';
 import { clusterFolder, makeDataFolder } from './embedded/places.js';
 import { type Postmaster, runningPostmaster, startPostmaster, takeOver } from './embedded/postmaster.js';
@@ -54,10 +54,12 @@ export interface EmbeddedPostgres {
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log = () => {}, throwaway = false } = options;
+  // First: where there are none, no folder is left behind.
+  const native = packagedPrograms();
   const folder = path.resolve(options.folder);
   makeDataFolder(folder);
   const account = databaseAccount(path.join(folder, 'postgres', 'data'));
-  const { initdb, postgres } = findBinaries(account, folder, log);
+  const { initdb, postgres } = usableBinaries(native, account, folder, log);
   if (throwaway) giveTo(account, folder);
   const place = clusterFolder(folder, account, log);
   const cluster = await openCluster({ folder: place, account, initdb, fsync: !throwaway });

@@ -1,6 +1,7 @@
 /** argon2: `argon2$argon2id$v=19$m=102400,t=2,p=8$salt$hash`, base64 without padding. */
 import { timingSafeEqual } from 'node:crypto';
 import { ValueError } from '../../errors.js';
+import { optionalPackage } from '../../optional_package.js';
 import {
   checkArguments,
   inPool,
@@ -20,6 +21,7 @@ export interface Argon2Parameters {
 
 const DEFAULTS: Argon2Parameters = { time_cost: 2, memory_cost: 102_400, parallelism: 8 };
 const HASH_LENGTH = 32;
+const ARGON2 = { what: 'Passwords hashed by Argon2', packages: ['@node-rs/argon2'] };
 
 // The package's enums are `const enum`s, which verbatimModuleSyntax does not let us name.
 const VARIETIES = { argon2d: 0, argon2i: 1, argon2id: 2 } as const;
@@ -74,7 +76,7 @@ export class Argon2PasswordHasher implements PasswordHasher {
 
   /** hashRaw instead of verify: the package's own parser (PHC) is narrower than libargon2's. */
   async #hash(password: string, decoded: Decoded): Promise<Buffer> {
-    const { hashRaw } = await import('@node-rs/argon2');
+    const { hashRaw } = await optionalPackage(ARGON2, () => import('@node-rs/argon2'));
     return inPool(() =>
       hashRaw(password, {
         algorithm: VARIETIES[decoded.variety],

