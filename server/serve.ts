@@ -72,7 +72,7 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   const metrics = settings.METRICS_PORT === null ? undefined : new Metrics(knex);
   let phase: Phase = 'starting';
 
-  const store = await openStore({ settings: settings.django, knex, prepared: settings.DATABASE_PREPARED });
+  const store = await openStore({ settings: settings.django, knex, prepared: settings.DATABASE_PREPARED, timeout });
   const app = createApp({
     settings,
     knex,

@@ -1,7 +1,9 @@
 /** Users: Django's table auth_user through knex, and who `ctx.request.user` is (django.contrib.auth.models). */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
-import { shareOf, Turns } from '../db/turns.js';
+import { databaseBounds, shareOf } from '../db/bounds.js';
+import { Deadline } from '../db/deadline.js';
+import { Queue } from '../db/queue.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
@@ -147,12 +149,12 @@ const TOO_LONG = '22001';
 export class UserTable {
   readonly #knex: Knex;
   readonly #now: Clock;
-  readonly #turns: Turns;
+  readonly #queue: Queue;
 
   constructor(knex: Knex, { now = systemClock }: { readonly now?: Clock } = {}) {
     this.#knex = knex;
     this.#now = now;
-    this.#turns = new Turns(shareOf(knex));
+    this.#queue = new Queue(shareOf(knex), databaseBounds().statement);
   }
 
   /** null when there is none, also for what is no id at all. */
@@ -237,7 +239,9 @@ export class UserTable {
       knex.raw(STATEMENTS[statement], [...bindings]);
     try {
       // A transaction has its connection already.
-      const result = await (transaction === undefined ? this.#turns.run(() => ask(this.#knex)) : ask(transaction));
+      const result = await (transaction === undefined
+        ? this.#queue.run(null, new Deadline(databaseBounds().request), () => ask(this.#knex))
+        : ask(transaction));
       const row = result.rows[0];
       // pg gives a bigint column, which a Django project may have made of the id, as text.
       return row === undefined ? null : new User({ ...row, id: Number(row.id) });

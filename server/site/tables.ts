@@ -1,6 +1,8 @@
 /** The tables that pages read by themselves: the goods, and for the lab the row of a session. The site's only SQL. */
 import type { Knex } from 'knex';
-import { shareOf, Turns } from '../db/turns.js';
+import { databaseBounds, shareOf } from '../db/bounds.js';
+import { Deadline } from '../db/deadline.js';
+import { Queue } from '../db/queue.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 
 export type Database = Knex;
@@ -25,11 +27,11 @@ export interface StoredSession {
 /** @throws StoreUnavailable from every method when the database does not answer */
 export class SiteTables {
   readonly #knex: Knex;
-  readonly #turns: Turns;
+  readonly #queue: Queue;
 
   constructor(knex: Knex) {
     this.#knex = knex;
-    this.#turns = new Turns(shareOf(knex));
+    this.#queue = new Queue(shareOf(knex), databaseBounds().statement);
   }
 
   async goods(): Promise<readonly GoodRow[]> {
@@ -55,7 +57,7 @@ export class SiteTables {
 
   async #ask<Row>(query: PromiseLike<Row[]>): Promise<Row[]> {
     try {
-      return await this.#turns.run(async () => query);
+      return await this.#queue.run(null, new Deadline(databaseBounds().request), async () => query);
     } catch (error) {
       throw isUnavailable(error) ? unavailable(error) : error;
     }

@@ -14,17 +14,26 @@ export interface StoreOptions {
   readonly knex?: Knex;
   /** For `db` and `cached_db`: false to keep no prepared statements, see DatabaseStoreOptions. */
   readonly prepared?: boolean;
+  /** For `db` and `cached_db`: DATABASE_TIMEOUT, see DatabaseStoreOptions. */
+  readonly timeout?: number;
   readonly now?: Clock;
 }
 
 /** The store that SESSION_ENGINE names. @throws ImproperlyConfigured when what it needs was not given */
-export async function openStore({ settings, knex, prepared = true, now }: StoreOptions): Promise<SessionStore> {
+export async function openStore({
+  settings,
+  knex,
+  prepared = true,
+  timeout,
+  now,
+}: StoreOptions): Promise<SessionStore> {
   const clock = now === undefined ? {} : { now };
+  const database = { ...clock, prepared, ...(timeout === undefined ? {} : { timeout }) };
   switch (engineName(settings)) {
     case 'db':
-      return openDatabase(settings, knex, { ...clock, prepared });
+      return openDatabase(settings, knex, database);
     case 'cached_db': {
-      const db = await openDatabase(settings, knex, { ...clock, prepared });
+      const db = await openDatabase(settings, knex, database);
       const redis = await openRedis(settings);
       const { CachedDatabaseStore } = await import('./cached_db.js');
       return new CachedDatabaseStore(db, redis, settings);
