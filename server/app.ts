@@ -94,10 +94,11 @@ export function createApp(options: AppOptions): Koa {
   // 6. CSRF, which refuses another site's form before it is read; forms; the user; messages.
   app.use(csrf(app, { settings: django, now }));
   app.use(formBody({ settings: django }));
+  const users = new UserTable(knex, { timeout: settings.DATABASE_TIMEOUT, prepared: settings.DATABASE_PREPARED });
   app.use(
     authentication(app, {
       settings: django,
-      backends: [new ModelBackend(new UserTable(knex))],
+      backends: [new ModelBackend(users)],
       now,
       user_logged_in: (ctx, user) => log.info({ ...who(ctx), user_id: user.id }, 'user_logged_in'),
       user_logged_out: (ctx, user) => log.info({ ...who(ctx), user_id: user?.id ?? null }, 'user_logged_out'),

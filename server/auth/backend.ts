@@ -1,4 +1,5 @@
 /** Who may log in: the contract of an authentication backend, and Django's ModelBackend. */
+import type { Deadline } from '../db/deadline.js';
 import { check_password, type HasherOptions, harden_runtime, spend_runtime } from './hashers.js';
 import type { User, UserTable } from './users.js';
 
@@ -14,7 +15,7 @@ export interface AuthenticationBackend {
   /** The user whom these credentials prove; null: ask the next backend. PermissionDenied: ask nobody else. */
   authenticate(credentials: Credentials): Promise<User | null>;
   /** The user of a session; null when there is none any more or they may not log in now. */
-  get_user(user_id: string): Promise<User | null>;
+  get_user(user_id: string, deadline?: Deadline): Promise<User | null>;
   /**
    * Note the time of a login (Django does it on the signal user_logged_in).
    * @param transaction that the session's row is written in, where the store of sessions has the same `database`
@@ -57,8 +58,8 @@ export class ModelBackend implements AuthenticationBackend {
     return null;
   }
 
-  async get_user(user_id: string): Promise<User | null> {
-    const user = await this.#users.get_by_id(user_id);
+  async get_user(user_id: string, deadline?: Deadline): Promise<User | null> {
+    const user = await this.#users.get_by_id(user_id, deadline);
     return user !== null && this.user_can_authenticate(user) ? user : null;
   }
 

@@ -1,13 +1,14 @@
 /** Users: Django's table auth_user through knex, and who `ctx.request.user` is (django.contrib.auth.models). */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
-import { databaseBounds, shareOf } from '../db/bounds.js';
+import { type DatabaseBounds, databaseBounds, shareOf } from '../db/bounds.js';
 import { Deadline } from '../db/deadline.js';
 import { Queue } from '../db/queue.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { make_password } from './hashers.js';
+import { UserLookup } from './user_lookup.js';
 import { MAX_NAME_LENGTH, normalize_username } from './username.js';
 
 /** A row of auth_user. */
@@ -132,9 +133,17 @@ export interface NewUser {
 const COLUMNS =
   'id, username, password, first_name, last_name, email, is_active, is_staff, is_superuser, last_login, date_joined';
 
-/** Sent with their text each time: a plan that is kept has to be given up when a migration of Django's changes a column. */
+const LOOKUP = {
+  get_by_ids: {
+    name: 'auth_user_by_ids',
+    text: `SELECT id::text, ${COLUMNS} FROM auth_user WHERE id = ANY($1::bigint[])`,
+    described: true,
+  },
+  fields: COLUMNS.split(', '),
+};
+
+/** Sent with their text each time. */
 const STATEMENTS = {
-  get_by_id: `SELECT ${COLUMNS} FROM auth_user WHERE id = ?`,
   get_by_natural_key: `SELECT ${COLUMNS} FROM auth_user WHERE username = ?`,
   create: `INSERT INTO auth_user (username, password, first_name, last_name, email, is_active, is_staff, is_superuser, date_joined)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${COLUMNS}`,
@@ -145,22 +154,42 @@ const STATEMENTS = {
 const UNIQUE_VIOLATION = '23505';
 const TOO_LONG = '22001';
 
+export interface UserTableOptions {
+  readonly now?: Clock;
+  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
+  readonly timeout?: number;
+  /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
+  readonly prepared?: boolean;
+}
+
 /** Django's table auth_user. @throws StoreUnavailable from every method when the database does not answer */
 export class UserTable {
   readonly #knex: Knex;
   readonly #now: Clock;
+  readonly #bounds: DatabaseBounds;
+  readonly #lookup: UserLookup;
   readonly #queue: Queue;
 
-  constructor(knex: Knex, { now = systemClock }: { readonly now?: Clock } = {}) {
+  constructor(knex: Knex, { now = systemClock, timeout, prepared = true }: UserTableOptions = {}) {
     this.#knex = knex;
     this.#now = now;
-    this.#queue = new Queue(shareOf(knex), databaseBounds().statement);
+    this.#bounds = databaseBounds(timeout);
+    this.#lookup = new UserLookup(knex, async () => LOOKUP, prepared);
+    this.#queue = new Queue(shareOf(knex), this.#bounds.statement);
   }
 
-  /** null when there is none, also for what is no id at all. */
-  async get_by_id(id: string | number): Promise<User | null> {
+  /**
+   * null when there is none, also for what is no id at all. Those of one tick share a statement.
+   * @param deadline of the request that asks; one of its own when absent
+   */
+  async get_by_id(id: string | number, deadline = this.#deadline()): Promise<User | null> {
     const key = parse_user_id(id);
-    return key === null ? null : this.#one('get_by_id', [key]);
+    const found = key === null ? null : await this.#lookup.find(String(key), deadline);
+    return found === null ? null : new User({ ...(found as unknown as UserRow), id: Number(found['id']) });
+  }
+
+  #deadline(): Deadline {
+    return new Deadline(this.#bounds.request);
   }
 
   /** By the exact name, as stored; null when there is none, also for a name that no row can have. */
@@ -240,7 +269,7 @@ export class UserTable {
     try {
       // A transaction has its connection already.
       const result = await (transaction === undefined
-        ? this.#queue.run(null, new Deadline(databaseBounds().request), () => ask(this.#knex))
+        ? this.#queue.run(null, this.#deadline(), () => ask(this.#knex))
         : ask(transaction));
       const row = result.rows[0];
       // pg gives a bigint column, which a Django project may have made of the id, as text.

@@ -1,0 +1,77 @@
+/** Everybody at once, with a database that is far away: all are served, or told when they have waited as long as is promised. */
+import { expect } from 'chai';
+import type { User } from '../../server/auth/users.js';
+import { databaseBounds } from '../../server/db/bounds.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { FaultProxy } from './fault_proxy.js';
+import { Planted } from './planted.js';
+import { ServerProcess, showLogs } from './processes.js';
+import { type Answer, crowd, hangUp, Visitor } from './visitor.js';
+
+/** Seconds of a request that may go by without the database: this process, the server and PostgreSQL share a machine. */
+const PROMISE = databaseBounds(1).request;
+
+describe('under fire: a crowd and a database that is far away', function () {
+  this.timeout(180_000);
+  let database: TestDatabase;
+  let proxy: FaultProxy;
+  let planted: Planted;
+  let server: ServerProcess;
+  const users: User[] = [];
+  const session_keys: string[] = [];
+
+  before(async () => {
+    database = await testDatabase();
+    planted = new Planted(database.knex);
+    proxy = await FaultProxy.start(database.url);
+    server = await ServerProcess.ready({ DATABASE_URL: proxy.url });
+    for (let n = 0; n < 30; n += 1) users.push(await planted.user());
+    for (let n = 0; n < 3000; n += 300) {
+      session_keys.push(
+        ...(await Promise.all(
+          Array.from({ length: 300 }, (_, i) => planted.session({ n: n + i }, users[i % 30] as User)),
+        )),
+      );
+    }
+  });
+  afterEach(async function () {
+    showLogs(this.currentTest, [server]);
+    hangUp();
+    await proxy.mend();
+  });
+  after(async () => {
+    hangUp();
+    await server?.stop();
+    await proxy?.close();
+    await database?.drop();
+  });
+
+  const ask = (visitors: number): Promise<readonly Answer[]> =>
+    Promise.all(
+      session_keys
+        .slice(0, visitors)
+        .map((session_key) => new Visitor(session_key, {}, crowd).get(`${server.url}/api/me/`)),
+    );
+
+  for (const delay of [40, 80, 200]) {
+    for (const visitors of [300, 3000]) {
+      it(`${visitors} logged-in visitors, ${delay} ms: each is known, or has waited as long as is promised`, async () => {
+        proxy.delay = delay;
+        const answers = await ask(visitors);
+        for (const [n, { status, text, seconds }] of answers.entries()) {
+          if (status === 200) expect(text).to.contain(users[n % 30]?.username);
+          else {
+            expect(status, text).to.equal(503);
+            expect(seconds, `seconds of visitor ${n}, who was not served`).to.be.at.least(PROMISE);
+          }
+        }
+        const served = answers.filter(({ status }) => status === 200).length;
+        // A machine that is busy otherwise may use the time up; the database alone never does.
+        expect(served).to.be.at.least(visitors === 300 ? 300 : 1);
+        proxy.delay = 0;
+        const [again] = await ask(1);
+        expect(again?.status).to.equal(200);
+      });
+    }
+  }
+});
