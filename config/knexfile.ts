@@ -6,7 +6,7 @@ import { runningEmbeddedUrl } from '../server/db/embedded.js';
 import { connectionSettings } from '../server/db/knex.js';
 import { MIGRATIONS_TABLE, MigrationSource } from '../server/db/migrations.js';
 import { ImproperlyConfigured } from '../server/errors.js';
-import { ownSettings } from './settings.js';
+import { ownSettings, userModelSettings } from './settings.js';
 
 /** Knex changes into this file's folder; the data folder is beside it in the sources, one further up in the build. */
 function projectFolder(): string {
@@ -16,6 +16,7 @@ function projectFolder(): string {
 
 export default function config(): Knex.Config {
   const { DATABASE_URL, DATA_FOLDER } = ownSettings();
+  const { AUTH_USER_MODEL } = userModelSettings();
   const url = DATABASE_URL ?? runningEmbeddedUrl(path.resolve(projectFolder(), DATA_FOLDER));
   if (url === undefined) {
     throw new ImproperlyConfigured('No database: set DATABASE_URL, or start the server, which brings one of its own.');
@@ -23,6 +24,6 @@ export default function config(): Knex.Config {
   return {
     client: 'pg',
     connection: { ...connectionSettings(url, { statement_timeout: 0 }) },
-    migrations: { migrationSource: new MigrationSource(), tableName: MIGRATIONS_TABLE },
+    migrations: { migrationSource: new MigrationSource({ AUTH_USER_MODEL }), tableName: MIGRATIONS_TABLE },
   };
 }

@@ -16,6 +16,7 @@ import {
   SETTINGS,
   type SessionEngine,
   type Settings,
+  type UserModelSettings,
 } from '../server/settings.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -217,6 +218,33 @@ function pick<T extends object>(definitions: T, environment: Environment): Given
 export function sessionEngine(environment: Environment = process.env): SessionEngine {
   const definition = { SESSION_ENGINE: SETTINGS.SESSION_ENGINE };
   return engineName(readSettings<Pick<Settings, 'SESSION_ENGINE'>>(definition, pick(definition, environment)));
+}
+
+/**
+ * Some of the library's settings, where the others, such as SECRET_KEY, do not matter.
+ * @throws ImproperlyConfigured
+ */
+export function librarySettings<Name extends keyof Settings>(
+  names: readonly Name[],
+  environment: Environment = process.env,
+): Pick<Settings, Name> {
+  const definitions = Object.fromEntries(names.map((name) => [name, SETTINGS[name]])) as unknown as {
+    readonly [Known in Name]: Definition<Settings[Known]>;
+  };
+  return readSettings<Pick<Settings, Name>>(definitions, pick(definitions, environment));
+}
+
+/** The settings that say where users are. @throws ImproperlyConfigured */
+export function userModelSettings(environment: Environment = process.env): UserModelSettings {
+  return librarySettings(
+    ['AUTH_USER_MODEL', 'AUTH_USER_TABLE', 'AUTH_USER_COLUMNS', 'USERNAME_FIELD', 'EMAIL_FIELD'],
+    environment,
+  );
+}
+
+/** SESSION_TABLE alone. @throws ImproperlyConfigured */
+export function sessionTable(environment: Environment = process.env): string {
+  return librarySettings(['SESSION_TABLE'], environment).SESSION_TABLE;
 }
 
 /** The server's own settings, without the library's. @throws ImproperlyConfigured */

@@ -31,6 +31,8 @@ export interface AppOptions {
   readonly settings: ServerSettings;
   readonly knex: Knex;
   readonly store: SessionStore;
+  /** Those of the settings' AUTH_USER_MODEL unless given. */
+  readonly users?: UserTable;
   readonly log: Logger;
   readonly phase?: () => Phase;
   readonly metrics?: Metrics;
@@ -40,6 +42,7 @@ export interface AppOptions {
 export function createApp(options: AppOptions): Koa {
   const { settings, knex, store, log, phase = () => 'ready', metrics, now = systemClock } = options;
   const { django, production, lab, ALLOWED_HOSTS, TRUSTED_PROXIES } = settings;
+  const { users = new UserTable(knex, { settings: django, now }) } = options;
   const app = new Koa();
   const sessionHash = sessionHasher(django.SECRET_KEY);
   const throttle = new LoginThrottle(knex, {
@@ -94,7 +97,6 @@ export function createApp(options: AppOptions): Koa {
   // 6. CSRF, which refuses another site's form before it is read; forms; the user; messages.
   app.use(csrf(app, { settings: django, now }));
   app.use(formBody({ settings: django }));
-  const users = new UserTable(knex, { timeout: settings.DATABASE_TIMEOUT, prepared: settings.DATABASE_PREPARED });
   app.use(
     authentication(app, {
       settings: django,

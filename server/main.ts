@@ -2,6 +2,7 @@
 import { ownSettings, serverSettings } from '../config/settings.js';
 import { createLog } from './ops/log.js';
 import { developmentKey, serve } from './serve.js';
+import { isDefaultUserModel } from './settings.js';
 import { DEMO_USERS } from './site/demo_users.js';
 
 const print = (line: string): void => {
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
     throw error;
   }
   if (!settings.production) {
-    if (settings.DATABASE_URL === null) {
+    if (settings.DATABASE_URL === null && isDefaultUserModel(settings.django)) {
       const [first, second] = DEMO_USERS;
       print(
         `Log in at ${server.url}login/ as ${first.username} (${first.password}) or ${second.username} (${second.password}).`,

@@ -196,7 +196,8 @@ async function make(knex: Knex, table: Table): Promise<boolean> {
   return true;
 }
 
-async function recorded(knex: Knex, app: string, name: string): Promise<boolean> {
+/** Whether Django's history has this migration, whoever wrote it. */
+export async function recorded(knex: Knex, app: string, name: string): Promise<boolean> {
   if (!(await exists(knex, HISTORY))) return false;
   return (await rows(knex, `SELECT 1 FROM ${HISTORY} WHERE app = ? AND name = ?`, [app, name])).length > 0;
 }
@@ -219,7 +220,7 @@ export async function createDjangoTables(knex: Knex, django: DjangoTables): Prom
   for (const [app, name] of django.history) {
     if (await recorded(knex, app, name)) {
       throw mismatch(
-        `Django has run its migration ${app}.${name}, but there is no table ${first.name}. If that Django has a user model of its own (AUTH_USER_MODEL), it cannot share users with this server.`,
+        `Django has run its migration ${app}.${name}, but there is no table ${first.name}, so that it was dropped or renamed since.`,
       );
     }
   }

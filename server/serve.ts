@@ -5,19 +5,23 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { OwnSettings, ServerSettings } from '../config/settings.js';
 import { createApp } from './app.js';
+import { UserTable } from './auth/users.js';
 import { shownDatabase } from './db/database_url.js';
 import { makeDataFolder, startEmbeddedPostgres } from './db/embedded.js';
 import { connectKnex } from './db/knex.js';
 import { migrate } from './db/migrate.js';
+import { checkSessionTable } from './db/session_table.js';
 import { isRefusal, isUnavailable } from './db/unavailable.js';
 import { createListener } from './http/listener.js';
 import type { Phase } from './ops/health.js';
 import { Metrics } from './ops/metrics.js';
 import type { SessionStore } from './session/store.js';
-import { openStore } from './session/stores/index.js';
+import { hasSessionTable, openStore } from './session/stores/index.js';
+import { isDefaultUserModel, type Settings } from './settings.js';
 import { ensureDemoUsers } from './site/demo_users.js';
 
 /** The development SECRET_KEY: made once, kept in the data folder, for the owner's eyes. */
@@ -72,11 +76,14 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   const metrics = settings.METRICS_PORT === null ? undefined : new Metrics(knex);
   let phase: Phase = 'starting';
 
-  const store = await openStore({ settings: settings.django, knex, prepared: settings.DATABASE_PREPARED, timeout });
+  const prepared = settings.DATABASE_PREPARED;
+  const users = new UserTable(knex, { settings: settings.django, timeout, prepared });
+  const store = await openStore({ settings: settings.django, knex, prepared, timeout });
   const app = createApp({
     settings,
     knex,
     store,
+    users,
     log,
     phase: () => phase,
     ...(metrics === undefined ? {} : { metrics }),
@@ -94,8 +101,8 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   if (metricsServer !== undefined) await listening(metricsServer);
 
   const prepare = async (): Promise<void> => {
-    await whenAnswering(() => migrate(knex), log, print, abort.signal);
-    if (embedded !== undefined) await ensureDemoUsers(knex);
+    await whenAnswering(() => prepareTables(settings.django, knex, users), log, print, abort.signal);
+    if (embedded !== undefined && isDefaultUserModel(settings.django)) await ensureDemoUsers(users);
     if (phase === 'starting') phase = 'ready';
     print(`Database: ${embedded === undefined ? '' : 'embedded PostgreSQL, '}${shownDatabase(url)}`);
   };
@@ -127,6 +134,13 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
       return stopped;
     },
   };
+}
+
+/** @throws SchemaMismatch when the tables of users or sessions are not what the settings say */
+async function prepareTables(settings: Settings, knex: Knex, users: UserTable): Promise<void> {
+  await migrate(knex, { AUTH_USER_MODEL: settings.AUTH_USER_MODEL });
+  await users.model();
+  if (hasSessionTable(settings)) await checkSessionTable(knex, settings.SESSION_TABLE);
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

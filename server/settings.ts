@@ -19,12 +19,15 @@ import {
   timeZone,
 } from './settings/readers.js';
 import { splitUrl } from './settings/url_text.js';
+import { USER_MODEL_SETTINGS, type UserModelSettings } from './settings/user_model.js';
+
+export { isDefaultUserModel, type UserModelSettings } from './settings/user_model.js';
 
 export type SameSite = 'Lax' | 'Strict' | 'None' | false | null;
 export type LoginCaptcha = 'always' | 'after_failures' | 'off';
 
 /** The checked values. Times are seconds, sizes bytes. */
-export interface Settings {
+export interface Settings extends UserModelSettings {
   readonly SECRET_KEY: string;
   readonly SECRET_KEY_FALLBACKS: readonly string[];
 
@@ -42,6 +45,7 @@ export interface Settings {
   readonly USE_TZ: boolean;
   readonly TIME_ZONE: string;
   readonly SESSION_KEY_SALT: string;
+  readonly SESSION_TABLE: string;
   readonly SESSION_READ_LEGACY: boolean;
   readonly SESSION_MAX_BYTES: number;
   readonly SESSION_VERIFIED_BYTES: number;
@@ -203,6 +207,13 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     allowed: 'a text that is not empty',
     read: text(ANY),
   },
+  SESSION_TABLE: {
+    default: 'django_session',
+    meaning:
+      "The table of engines `db` and `cached_db`: that of Django's session model, where it has one of its own; `schema.table` in a schema of its own.",
+    allowed: 'the name of a table, without "?", ":" and "\\"',
+    read: text(/^[^?:\\]+$/),
+  },
   SESSION_READ_LEGACY: flag(false, 'Also read rows in the format of Django 2.2 and 3.0. Never writes them.'),
   SESSION_MAX_BYTES: size(
     4_194_304,
@@ -280,6 +291,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     },
   },
   CSRF_USE_SESSIONS: flag(false, 'Keep the CSRF secret in the session instead of a cookie.'),
+  ...USER_MODEL_SETTINGS,
   MESSAGE_STORAGE: {
     default: 'django.contrib.messages.storage.fallback.FallbackStorage',
     meaning:

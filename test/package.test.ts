@@ -1,7 +1,7 @@
 /** The package as another application meets it: built, imported by its name, with the README's example running. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -20,6 +20,88 @@ const parts = Object.entries(manifest.exports).flatMap(([name, target]) =>
   typeof target === 'string' ? [] : [{ name, ...target }],
 );
 const fill = (text: string): string => text.replace('*', 'db');
+
+const MEMBER = `
+import Koa, { type Context } from 'koa';
+import {
+  type AuthenticationBackend, authenticate, authentication, type BaseUser, type Credentials, defineSettings, login,
+  login_required, permission_required, update_session_auth_hash, User, user_passes_test, UserTable, ModelBackend,
+} from 'koa-django-session';
+
+export const settings = defineSettings({ SECRET_KEY: 'k' });
+export const app = new Koa();
+
+/** Nothing of ours but what every user has. */
+export class Member implements BaseUser {
+  readonly is_authenticated = true as const;
+  readonly company: string = 'Acme';
+  constructor(readonly id: bigint, readonly password: string) {}
+  get_username(): string { return 'ann'; }
+}
+export class Members implements AuthenticationBackend<Member> {
+  readonly path = 'mysite.Members';
+  async authenticate({ email, password }: Credentials, ctx: Context): Promise<Member | undefined> {
+    return email === 'ann' && password === ctx.get('x') ? new Member(1n, 'x') : undefined;
+  }
+  async get_user(user_id: string): Promise<Member | null> { return new Member(BigInt(user_id), 'x'); }
+}
+`;
+
+/** An application's own class, for ctx.user everywhere. */
+const REGISTERED = `${MEMBER}
+declare module 'koa-django-session' {
+  interface Register { user: Member }
+}
+app.use(authentication(app, { settings, backends: [new Members()], user_logged_in: (_, user) => user.company }));
+app.use(login_required());
+app.use(user_passes_test((user) => user.is_authenticated && user.company === 'Acme'));
+app.use(async (ctx) => {
+  if (ctx.user.is_authenticated) ctx.body = ctx.user.company;
+  const later = await ctx.request.auser();
+  if (later.is_authenticated) ctx.body = [later.company, later.id];
+  const user = await authenticate(ctx, { email: 'ann', password: 'x', username: undefined });
+  if (user !== null) {
+    const company: string = (await login(ctx, user)).company;
+    await update_session_auth_hash(ctx, user);
+    ctx.body = company;
+  }
+  // @ts-expect-error: there is no such member
+  if (ctx.user.is_authenticated) ctx.body = ctx.user.firm;
+  // @ts-expect-error: nobody has no company
+  if (!ctx.user.is_authenticated) ctx.body = ctx.user.company;
+  // @ts-expect-error: a class of one's own has what it has
+  if (ctx.user.is_authenticated) await ctx.user.has_perm('shop.add_good');
+});
+export { ModelBackend, permission_required, User, UserTable };
+`;
+
+const PLAIN = `${MEMBER}
+app.use(authentication(app, { settings, backends: [new ModelBackend(new UserTable({} as never, { settings }))] }));
+app.use(permission_required('shop.add_good', { raise_exception: true }));
+app.use(async (ctx) => {
+  const name: string = ctx.user.username;
+  if (await ctx.user.has_perm('shop.add_good')) ctx.body = name;
+  // @ts-expect-error: no such member
+  ctx.body = ctx.user.company;
+});
+class Employee extends User {
+  readonly company: string = String(this.field('company'));
+}
+const employees = new ModelBackend(new UserTable({} as never, { settings, user_class: Employee }));
+export const another = new Koa();
+another.use(authentication<Employee>(another, { settings, backends: [employees] })).use(async (ctx) => {
+  if (ctx.user.is_authenticated) ctx.body = ctx.user.company;
+  const found = await authenticate<Employee>(ctx, { username: 'a', password: 'b' });
+  ctx.body = found?.company;
+});
+export const third = new Koa();
+third.use(authentication<Member>(third, { settings, backends: [new Members()] })).use(async (ctx) => {
+  if (ctx.user.is_authenticated) ctx.body = ctx.user.company;
+});
+// @ts-expect-error: these backends have other users
+authentication<Member>(third, { settings, backends: [employees] });
+export { login_required, login, update_session_auth_hash, user_passes_test };
+`;
 
 describe('the package', () => {
   before(async function () {
@@ -57,6 +139,54 @@ describe('the package', () => {
     const loaded = staticImports(path.join(root, 'dist/server/index.js'));
     const heavy = /^(svg-captcha|@resvg|@node-rs|redis|nunjucks|koa-views|koa-static|pino|prom-client|@koa\/router)/;
     expect([...loaded].filter((specifier) => heavy.test(specifier))).to.deep.equal([]);
+  });
+
+  describe('has types', () => {
+    let folder: string;
+    before(() => {
+      folder = mkdtempSync(path.join(root, 'test', '.types-'));
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    /** What tsc says of a program that imports the package by its name. */
+    async function compile(name: string, code: string): Promise<string> {
+      const project = path.join(folder, name);
+      mkdirSync(project);
+      writeFileSync(path.join(project, 'app.ts'), code);
+      // Options of its own: with ours, tsc finds the sources behind the build.
+      const compilerOptions = {
+        target: 'es2023',
+        module: 'nodenext',
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        skipLibCheck: false,
+        noEmit: true,
+        types: ['node'],
+      };
+      const config = { include: ['app.ts'], compilerOptions };
+      writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(config));
+      const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+      try {
+        await run(process.execPath, [tsc, '-p', project]);
+        return '';
+      } catch (error) {
+        return (error as { readonly stdout: string }).stdout;
+      }
+    }
+
+    it("that give ctx.user an application's own class, registered from outside, and refuse what it has not", async function () {
+      this.timeout(60_000);
+      expect(await compile('registered', REGISTERED)).to.equal('');
+      expect(await compile('misused', REGISTERED.replaceAll('// @ts-expect-error', '//'))).to.match(
+        /Property 'firm' does not exist(?:.|\n)*Property 'has_perm' does not exist/,
+      );
+    });
+
+    it('that give ctx.user our User where no class is registered, and take a class of its own by hand', async function () {
+      this.timeout(60_000);
+      expect(await compile('plain', PLAIN)).to.equal('');
+    });
   });
 
   describe('has a lock file', () => {

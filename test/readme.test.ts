@@ -15,7 +15,7 @@ const FILE = path.join(import.meta.dirname, '..', 'README.md');
 function shown(value: unknown): string {
   if (value === '') return 'none';
   if (value === null) return '`None`';
-  return `\`${Array.isArray(value) ? '[]' : typeof value === 'object' ? '{}' : String(value)}\``;
+  return `\`${typeof value === 'object' ? JSON.stringify(value) : String(value)}\``;
 }
 
 function table(definitions: Readonly<Record<string, Definition<unknown>>>): string {

@@ -15,7 +15,7 @@ export {
 export { type LoginRequiredOptions, login_required, REDIRECT_FIELD_NAME } from './login_required.js';
 export { authentication } from './middleware.js';
 export { get_session_auth_fallback_hash, get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
-export type { AuthenticationOptions, CurrentUser } from './state.js';
+export type { AuthenticationOptions } from './state.js';
 export {
   type LoginAttempt,
   LoginThrottle,
@@ -25,13 +25,21 @@ export {
   type ThrottleLimit,
   type ThrottleLimits,
 } from './throttle.js';
-export { normalize_username } from './username.js';
 export {
   AnonymousUser,
-  type NewUser,
-  normalize_email,
-  parse_user_id,
+  type BaseUser,
+  type CurrentUser,
+  type Register,
+  type RegisteredUser,
   User,
   type UserRow,
-  UserTable,
-} from './users.js';
+} from './user.js';
+export type { UserModel, UserModelSettings } from './user_model.js';
+export {
+  type PermissionRequiredOptions,
+  permission_required,
+  staff_member_required,
+  user_passes_test,
+} from './user_passes_test.js';
+export { normalize_username } from './username.js';
+export { type NewUser, normalize_email, UserTable, type UserTableOptions } from './users.js';

@@ -11,8 +11,8 @@ import type { AuthenticationBackend, Credentials } from './backend.js';
 import { rewriteHash } from './rotation.js';
 import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
 import { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
-import { type AuthenticationOptions, type CurrentUser, optionsOf, sessionOf, setUser, stateOf } from './state.js';
-import { AnonymousUser, User } from './users.js';
+import { type AuthenticationOptions, optionsOf, sessionOf, setUser, stateOf } from './state.js';
+import { AnonymousUser, type BaseUser, backendOf, type CurrentUser, type RegisteredUser, vouchFor } from './user.js';
 
 export { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY };
 
@@ -20,20 +20,27 @@ export { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY };
  * The user whom the credentials prove, with `backend` set; null when no backend knows them. Logs nobody in.
  * The time it takes tells nothing about why it is null (ModelBackend).
  */
-export async function authenticate(ctx: Context, credentials: Credentials): Promise<User | null> {
+export async function authenticate<U extends BaseUser = RegisteredUser>(
+  ctx: Context,
+  credentials: Credentials,
+): Promise<U | null> {
   const options = optionsOf(ctx);
   for (const backend of options.backends) {
-    const user = await ask(backend, credentials);
+    const user = await ask(backend, credentials, ctx);
     if (user === 'refused') break;
-    if (user !== null) return new User(user, backend.path);
+    if (user !== null) return vouchFor(user, backend.path) as U;
   }
   options.user_login_failed?.(ctx, { username: credentials.username ?? null });
   return null;
 }
 
-async function ask(backend: AuthenticationBackend, credentials: Credentials): Promise<User | null | 'refused'> {
+async function ask(
+  backend: AuthenticationBackend<BaseUser>,
+  credentials: Credentials,
+  ctx: Context,
+): Promise<BaseUser | null | 'refused'> {
   try {
-    return await backend.authenticate(credentials);
+    return (await backend.authenticate(credentials, ctx)) ?? null;
   } catch (error) {
     if (error instanceof PermissionDenied) return 'refused';
     throw error;
@@ -55,9 +62,13 @@ async function ask(backend: AuthenticationBackend, credentials: Credentials): Pr
  * @throws ValueError when it cannot be told which backend vouches
  * @throws SessionInterrupted (400) when the session ended while this request ran
  */
-export async function login(ctx: Context, user: User, options: { readonly backend?: string } = {}): Promise<User> {
+export async function login<U extends BaseUser>(
+  ctx: Context,
+  user: U,
+  options: { readonly backend?: string } = {},
+): Promise<U> {
   const { settings, backends, now = systemClock, cycle_key_on_same_user_login = true, user_logged_in } = optionsOf(ctx);
-  const path = options.backend ?? user.backend ?? onlyOne(backends).path;
+  const path = options.backend ?? backendOf(user) ?? onlyOne(backends).path;
   const backend = backends.find((known) => known.path === path);
   const session = sessionOf(ctx);
   const session_auth_hash = get_session_auth_hash(user.password, settings.SECRET_KEY);
@@ -69,7 +80,7 @@ export async function login(ctx: Context, user: User, options: { readonly backen
   ];
   if (csrf_secret !== null) values.push([CSRF_SESSION_KEY, csrf_secret]);
 
-  let stored: User | null | undefined;
+  let stored: BaseUser | null | undefined;
   const joined: JoinedWrite = {
     database: backend?.database,
     write: async (transaction) => {
@@ -88,19 +99,20 @@ export async function login(ctx: Context, user: User, options: { readonly backen
   }
   rotate_token(ctx, csrf_secret ?? undefined);
 
-  const current = stored === undefined || stored === null ? user : new User(stored, path);
+  // The user who was given is the caller's, who may log them in by another backend next time.
+  const current = stored == null ? user : vouchFor(stored as U, path);
   setUser(ctx, current);
   user_logged_in?.(ctx, current);
   return current;
 }
 
 /** Also with a hash under an older SECRET_KEY: nobody's data goes because the key was rotated. */
-function isSessionOf(session: Session, user: User, settings: AuthenticationOptions['settings']): boolean {
+function isSessionOf(session: Session, user: BaseUser, settings: AuthenticationOptions<BaseUser>['settings']): boolean {
   if (userIdText(session.get(SESSION_KEY)) !== String(user.id)) return false;
   return verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings) !== null;
 }
 
-function onlyOne(backends: AuthenticationOptions['backends']): AuthenticationBackend {
+function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): AuthenticationBackend<BaseUser> {
   const [first, second] = backends;
   if (first === undefined || second !== undefined) {
     throw new ValueError(
@@ -140,7 +152,7 @@ export async function logout(ctx: Context): Promise<void> {
  * Anonymous, with the session forgotten: a hash that is missing or does not belong to the user's password. A hash under
  * one of SECRET_KEY_FALLBACKS is written anew; unlike Django's, the session keeps its key.
  */
-export async function get_user(ctx: Context): Promise<CurrentUser> {
+export async function get_user(ctx: Context): Promise<CurrentUser<BaseUser>> {
   const { user, isStale } = await lookUp(ctx);
   if (isStale) await forget(ctx);
   return user;
@@ -153,7 +165,7 @@ export async function get_user(ctx: Context): Promise<CurrentUser> {
 const forget = (ctx: Context): Promise<void> => sessionOf(ctx).flush({ keep_row: !mayDeleteDeadCookie(ctx) });
 
 /** @returns also whether the session has to be forgotten */
-async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser; readonly isStale?: boolean }> {
+async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser<BaseUser>; readonly isStale?: boolean }> {
   const { settings, backends } = optionsOf(ctx);
   const session = sessionOf(ctx);
   const user_id = userIdText(session.get(SESSION_KEY));
@@ -161,7 +173,7 @@ async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser; reado
   const backend = backends.find((known) => known.path === path);
   if (user_id === null || backend === undefined) return { user: new AnonymousUser() };
 
-  const user = await backend.get_user(user_id, session[DEADLINE]);
+  const user = (await backend.get_user(user_id, session[DEADLINE])) ?? null;
   if (user === null) return { user: new AnonymousUser() };
   const hash = session.get(HASH_SESSION_KEY);
   switch (verify_session_auth_hash(hash, user.password, settings)) {
@@ -176,17 +188,17 @@ async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser; reado
 }
 
 /** The user of the request, looked up once. */
-export async function currentUser(ctx: Context): Promise<CurrentUser> {
+export async function currentUser(ctx: Context): Promise<CurrentUser<BaseUser>> {
   const user = await lookAhead(ctx);
   await forgetStale(ctx);
   return user;
 }
 
 /** The same before anybody has asked: a session that has to be forgotten is left to `forgetStale`. */
-export async function lookAhead(ctx: Context): Promise<CurrentUser> {
+export async function lookAhead(ctx: Context): Promise<CurrentUser<BaseUser>> {
   const state = stateOf(ctx);
   if (state.asked === undefined) {
-    const asked: Promise<CurrentUser> = lookUp(ctx).then(({ user, isStale = false }) => {
+    const asked: Promise<CurrentUser<BaseUser>> = lookUp(ctx).then(({ user, isStale = false }) => {
       if (state.asked === asked) state.isStale = isStale;
       return user;
     });
@@ -224,11 +236,11 @@ export async function forgetStale(ctx: Context): Promise<void> {
  *
  * @param user with the new password, as `UserTable.set_password` returns it
  */
-export async function update_session_auth_hash(ctx: Context, user: User): Promise<void> {
+export async function update_session_auth_hash(ctx: Context, user: BaseUser): Promise<void> {
   const { settings } = optionsOf(ctx);
   const session = sessionOf(ctx);
   const current = await currentUser(ctx);
-  if (current.id !== user.id) return cycle(session, {});
+  if (!current.is_authenticated || String(current.id) !== String(user.id)) return cycle(session, {});
   const values = [[HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY)]] as const;
   await cycle(session, { values });
   setUser(ctx, user);

@@ -15,16 +15,17 @@ export interface LoginRequiredOptions {
 
 /** Middleware that sends whoever is not logged in to the login page, and remembers where they wanted to go. */
 export function login_required(options: LoginRequiredOptions = {}): Middleware {
-  const { redirect_field_name = REDIRECT_FIELD_NAME } = options;
   return async function login_required(ctx, next) {
     const user = await ctx.request.auser();
-    if (user.is_authenticated) {
-      await next();
-      return;
-    }
-    const login_url = options.login_url ?? optionsOf(ctx).settings.LOGIN_URL;
-    ctx.redirect(loginAddress(fullPath(ctx, login_url), login_url, redirect_field_name));
+    if (user.is_authenticated) await next();
+    else redirectToLogin(ctx, options);
   };
+}
+
+/** Answer with a redirect to the login page that remembers this page (views.redirect_to_login). */
+export function redirectToLogin(ctx: Context, options: LoginRequiredOptions): void {
+  const { redirect_field_name = REDIRECT_FIELD_NAME, login_url = optionsOf(ctx).settings.LOGIN_URL } = options;
+  ctx.redirect(loginAddress(fullPath(ctx, login_url), login_url, redirect_field_name));
 }
 
 /** The page's path and query; its whole address if the login page is on another host. */

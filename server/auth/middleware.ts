@@ -7,14 +7,14 @@ import { currentUser, forgetStale, lookAhead } from './login.js';
 import { SESSION_KEY } from './session_keys.js';
 import {
   type AuthenticationOptions,
-  type CurrentUser,
+  forAnyUser,
   givenOptions,
   sessionOf,
   setOptions,
   setUser,
   stateOf,
 } from './state.js';
-import { AnonymousUser } from './users.js';
+import { AnonymousUser, type BaseUser, type CurrentUser, type RegisteredUser } from './user.js';
 
 declare module 'koa' {
   interface Request {
@@ -38,7 +38,11 @@ declare module 'koa' {
  *
  * @throws ImproperlyConfigured without a backend, or with two of one path
  */
-export function authentication(app: Application, options: AuthenticationOptions): Middleware {
+export function authentication<U extends BaseUser = RegisteredUser>(
+  app: Application,
+  given: AuthenticationOptions<U>,
+): Middleware<Koa.DefaultState, Koa.DefaultContext & { readonly user?: CurrentUser<U> }> {
+  const options = forAnyUser(given);
   const paths = options.backends.map(({ path }) => path);
   if (paths.length === 0)
     throw new ImproperlyConfigured('authentication() needs one backend or more, such as ModelBackend.');
@@ -96,7 +100,7 @@ const installUser = memberInstaller({
       async value(this: Koa.Request): Promise<CurrentUser> {
         const user = await currentUser(this.ctx);
         lookAtSession(this.ctx);
-        return user;
+        return user as CurrentUser;
       },
     },
   },
@@ -119,7 +123,7 @@ function userNow(ctx: Context): CurrentUser {
     );
   }
   lookAtSession(ctx);
-  return user;
+  return user as CurrentUser;
 }
 
 /**

@@ -5,15 +5,12 @@ import { ImproperlyConfigured } from '../errors.js';
 import type { Session } from '../session/session.js';
 import type { Settings } from '../settings.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
-import type { AnonymousUser, User } from './users.js';
+import type { BaseUser, CurrentUser, RegisteredUser } from './user.js';
 
-/** Whom a request is from. `is_authenticated` tells which. */
-export type CurrentUser = User | AnonymousUser;
-
-export interface AuthenticationOptions {
+export interface AuthenticationOptions<U extends BaseUser = RegisteredUser> {
   readonly settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS' | 'LOGIN_URL'>;
   /** Asked in this order (Django's AUTHENTICATION_BACKENDS). */
-  readonly backends: readonly AuthenticationBackend[];
+  readonly backends: readonly AuthenticationBackend<U>[];
   readonly now?: Clock;
   /**
    * Whether a login by the user who is logged in already takes a new session key too. Default true: OWASP ASVS 5.0,
@@ -21,18 +18,21 @@ export interface AuthenticationOptions {
    */
   readonly cycle_key_on_same_user_login?: boolean;
   /** Django's signals, for whoever writes a log. They must not throw. */
-  readonly user_logged_in?: (ctx: Context, user: User) => void;
+  readonly user_logged_in?: (ctx: Context, user: U) => void;
   /** Before the session goes; null for a logout by nobody. */
-  readonly user_logged_out?: (ctx: Context, user: User | null) => void;
+  readonly user_logged_out?: (ctx: Context, user: U | null) => void;
   /** Gets the name that was tried, never the password. */
   readonly user_login_failed?: (ctx: Context, credentials: Pick<Credentials, 'username'>) => void;
 }
 
+/** The options of an application, whatever the class of its users is. */
+export type AnyOptions = AuthenticationOptions<BaseUser>;
+
 /** One request's user: absent until somebody asked. */
 interface UserState {
   readonly session: Session | undefined;
-  asked?: Promise<CurrentUser>;
-  user?: CurrentUser;
+  asked?: Promise<CurrentUser<BaseUser>>;
+  user?: CurrentUser<BaseUser>;
   /** Why it could not be told, for whoever reads `user`. */
   error?: unknown;
   /** Whether the session was opened with another password, and is to be forgotten when somebody asks for the user. */
@@ -43,15 +43,20 @@ interface UserState {
 
 const OPTIONS = Symbol('koa-django-session.authentication');
 const STATES = Symbol('koa-django-session.user');
-type Holder = { [OPTIONS]?: AuthenticationOptions; [STATES]?: UserState[] };
+type Holder = { [OPTIONS]?: AnyOptions; [STATES]?: UserState[] };
+
+/** The same options: users that an application is told of were made by its own backends. */
+export function forAnyUser<U extends BaseUser>(options: AuthenticationOptions<U>): AnyOptions {
+  return options as unknown as AnyOptions;
+}
 
 /** For all requests of an application (its `context`), or from here on for one. */
-export function setOptions(context: object, options: AuthenticationOptions): void {
+export function setOptions(context: object, options: AnyOptions): void {
   (context as Holder)[OPTIONS] = options;
 }
 
 /** @throws ImproperlyConfigured when authentication() was not called for this application */
-export function optionsOf(ctx: Context): AuthenticationOptions {
+export function optionsOf(ctx: Context): AnyOptions {
   const options = givenOptions(ctx);
   if (options === undefined) {
     throw new ImproperlyConfigured('Call authentication(app, { settings, backends }) before using its functions.');
@@ -60,7 +65,7 @@ export function optionsOf(ctx: Context): AuthenticationOptions {
 }
 
 /** The options in force at this point of a request; undefined where there are none. */
-export function givenOptions(ctx: Context): AuthenticationOptions | undefined {
+export function givenOptions(ctx: Context): AnyOptions | undefined {
   return (ctx as unknown as Holder)[OPTIONS];
 }
 
@@ -77,7 +82,7 @@ export function stateOf(ctx: Context): UserState {
 }
 
 /** From here on the request is this user's. */
-export function setUser(ctx: Context, user: CurrentUser): void {
+export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
   const state = stateOf(ctx);
   state.user = user;
   state.asked = Promise.resolve(user);

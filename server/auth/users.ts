@@ -1,112 +1,21 @@
-/** Users: Django's table auth_user through knex, and who `ctx.request.user` is (django.contrib.auth.models). */
+/** The table of users through knex, whatever Django's AUTH_USER_MODEL made of it. */
+import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
 import { type DatabaseBounds, databaseBounds, shareOf } from '../db/bounds.js';
 import { Deadline } from '../db/deadline.js';
 import { Queue } from '../db/queue.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
-import { ValueError } from '../errors.js';
+import { SchemaMismatch, ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { make_password } from './hashers.js';
+import { findBetween, Permissions } from './permissions.js';
+import { User, type UserRow } from './user.js';
+import { exactKey, keyValue, parse_user_key } from './user_key.js';
 import { UserLookup } from './user_lookup.js';
+import { DEFAULT_USER_MODEL, findUserModel, quoteName, type UserModel, type UserModelSettings } from './user_model.js';
+import { type UserStatements, userStatements } from './user_statements.js';
 import { MAX_NAME_LENGTH, normalize_username } from './username.js';
-
-/** A row of auth_user. */
-export interface UserRow {
-  readonly id: number;
-  readonly username: string;
-  /** As stored: algorithm, parameters, salt and hash. */
-  readonly password: string;
-  readonly first_name: string;
-  readonly last_name: string;
-  readonly email: string;
-  readonly is_active: boolean;
-  readonly is_staff: boolean;
-  readonly is_superuser: boolean;
-  readonly last_login: Date | null;
-  readonly date_joined: Date;
-}
-
-/** Somebody who has an account. */
-export class User implements UserRow {
-  readonly is_authenticated = true;
-  readonly is_anonymous = false;
-  readonly id: number;
-  readonly username: string;
-  readonly first_name: string;
-  readonly last_name: string;
-  readonly email: string;
-  readonly is_active: boolean;
-  readonly is_staff: boolean;
-  readonly is_superuser: boolean;
-  readonly last_login: Date | null;
-  readonly date_joined: Date;
-  /** The path of the backend that vouched for this user; null where nobody asked one (`authenticate` and `login` do). */
-  readonly backend: string | null;
-  /** Private, so that a user written to a log or as JSON does not show it. */
-  readonly #password: string;
-
-  constructor(row: UserRow, backend: string | null = null) {
-    this.id = row.id;
-    this.username = row.username;
-    this.first_name = row.first_name;
-    this.last_name = row.last_name;
-    this.email = row.email;
-    this.is_active = row.is_active;
-    this.is_staff = row.is_staff;
-    this.is_superuser = row.is_superuser;
-    this.last_login = row.last_login;
-    this.date_joined = row.date_joined;
-    this.#password = row.password;
-    this.backend = backend;
-  }
-
-  /** As stored: algorithm, parameters, salt and hash. */
-  get password(): string {
-    return this.#password;
-  }
-
-  get_username(): string {
-    return this.username;
-  }
-
-  get_full_name(): string {
-    return `${this.first_name} ${this.last_name}`.trim();
-  }
-
-  get_short_name(): string {
-    return this.first_name;
-  }
-}
-
-/** Nobody: what `ctx.request.user` is until a login. */
-export class AnonymousUser {
-  readonly is_authenticated = false;
-  readonly is_anonymous = true;
-  readonly id = null;
-  readonly username = '';
-  readonly is_active = false;
-  readonly is_staff = false;
-  readonly is_superuser = false;
-
-  get_username(): string {
-    return this.username;
-  }
-}
-
-const INT4_MAX = 2_147_483_647;
-
-/**
- * A user's id from what a session holds under `_auth_user_id`: text as Python's int() reads it, or a whole number.
- * null for all else, and for what PostgreSQL's integer cannot hold. (Django raises ValidationError, a 500, for some.)
- */
-export function parse_user_id(value: unknown): number | null {
-  let id: number;
-  if (typeof value === 'number' || typeof value === 'bigint') id = Number(value);
-  else if (typeof value === 'string' && /^\s*[+-]?\d+(?:_\d+)*\s*$/.test(value)) id = Number(value.replaceAll('_', ''));
-  else return null;
-  return Number.isInteger(id) && Math.abs(id) <= INT4_MAX ? id : null;
-}
 
 /** The domain in lower case; the part before the last @ may tell case (BaseUserManager.normalize_email). */
 export function normalize_email(email: string): string {
@@ -119,6 +28,7 @@ export function normalize_email(email: string): string {
 const isStorable = (text: string): boolean => !text.includes('\0') && isWellFormed(text);
 
 export interface NewUser {
+  /** The value of USERNAME_FIELD. */
   readonly username: string;
   /** From `make_password`; without one the account cannot log in with a password. */
   readonly password?: string | null;
@@ -128,125 +38,67 @@ export interface NewUser {
   readonly is_active?: boolean;
   readonly is_staff?: boolean;
   readonly is_superuser?: boolean;
+  /** Further fields of the model, by their names; those that Django fills with a default have to be given here. */
+  readonly fields?: Readonly<Record<string, string | number | boolean | Date | null>>;
 }
 
-const COLUMNS =
-  'id, username, password, first_name, last_name, email, is_active, is_staff, is_superuser, last_login, date_joined';
-
-const LOOKUP = {
-  get_by_ids: {
-    name: 'auth_user_by_ids',
-    text: `SELECT id::text, ${COLUMNS} FROM auth_user WHERE id = ANY($1::bigint[])`,
-    described: true,
-  },
-  fields: COLUMNS.split(', '),
-};
-
-/** Sent with their text each time. */
-const STATEMENTS = {
-  get_by_natural_key: `SELECT ${COLUMNS} FROM auth_user WHERE username = ?`,
-  create: `INSERT INTO auth_user (username, password, first_name, last_name, email, is_active, is_staff, is_superuser, date_joined)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${COLUMNS}`,
-  set_password: `UPDATE auth_user SET password = ? WHERE id = ? RETURNING ${COLUMNS}`,
-  update_last_login: `UPDATE auth_user SET last_login = ? WHERE id = ? RETURNING ${COLUMNS}`,
-} as const;
-
-const UNIQUE_VIOLATION = '23505';
-const TOO_LONG = '22001';
-
-export interface UserTableOptions {
+export interface UserTableOptions<U extends User> {
+  /** Where Django's users are; `auth_user` unless given. `defineSettings` gives them. */
+  readonly settings?: UserModelSettings;
   readonly now?: Clock;
   /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
   readonly timeout?: number;
   /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
   readonly prepared?: boolean;
+  /** A class of one's own for users, with further members. */
+  readonly user_class?: new (
+    row: UserRow,
+  ) => U;
 }
 
-/** Django's table auth_user. @throws StoreUnavailable from every method when the database does not answer */
-export class UserTable {
+/** What is known of the database's table, until a migration of Django's changes it. */
+interface Known {
+  readonly model: UserModel;
+  readonly statements: UserStatements;
+}
+
+const UNIQUE_VIOLATION = '23505';
+const TOO_LONG = '22001';
+const NOT_NULL = '23502';
+/** A text that the column's type does not read: no row has it. */
+const NO_SUCH_VALUE = new Set(['22P02', '22003', '22007', '22008']);
+/** undefined_column, undefined_table, and a plan that a migration has overtaken. */
+const CHANGED_TABLE = new Set(['42703', '42P01', '0A000']);
+
+type Binding = string | number | boolean | Date | null;
+
+/**
+ * Django's users. The table and its columns are looked up in the database's catalogue at the first use.
+ *
+ * @throws StoreUnavailable from every method when the database does not answer, or when its table is not the model's any
+ *   more; its cause says which
+ */
+export class UserTable<U extends User = User> {
   readonly #knex: Knex;
   readonly #now: Clock;
   readonly #bounds: DatabaseBounds;
-  readonly #lookup: UserLookup;
   readonly #queue: Queue;
+  readonly #lookup: UserLookup;
+  readonly #settings: UserModelSettings;
+  readonly #userClass: (row: UserRow) => U;
+  #known: Promise<Known> | undefined;
+  #between: ReturnType<typeof findBetween> | undefined;
 
-  constructor(knex: Knex, { now = systemClock, timeout, prepared = true }: UserTableOptions = {}) {
+  constructor(knex: Knex, options: UserTableOptions<U> = {}) {
+    const { settings = DEFAULT_USER_MODEL, now = systemClock, user_class: UserClass = User } = options;
+    const { timeout, prepared = true } = options;
     this.#knex = knex;
     this.#now = now;
     this.#bounds = databaseBounds(timeout);
-    this.#lookup = new UserLookup(knex, async () => LOOKUP, prepared);
     this.#queue = new Queue(shareOf(knex), this.#bounds.statement);
-  }
-
-  /**
-   * null when there is none, also for what is no id at all. Those of one tick share a statement.
-   * @param deadline of the request that asks; one of its own when absent
-   */
-  async get_by_id(id: string | number, deadline = this.#deadline()): Promise<User | null> {
-    const key = parse_user_id(id);
-    const found = key === null ? null : await this.#lookup.find(String(key), deadline);
-    return found === null ? null : new User({ ...(found as unknown as UserRow), id: Number(found['id']) });
-  }
-
-  #deadline(): Deadline {
-    return new Deadline(this.#bounds.request);
-  }
-
-  /** By the exact name, as stored; null when there is none, also for a name that no row can have. */
-  async get_by_natural_key(username: string): Promise<User | null> {
-    const possible = username.length <= MAX_NAME_LENGTH && isStorable(username);
-    return possible ? this.#one('get_by_natural_key', [username]) : null;
-  }
-
-  /**
-   * Add a user, with name and email normalised as Django does.
-   * @throws ValueError when the name is empty, taken, or does not fit
-   */
-  async create_user(user: NewUser): Promise<User> {
-    const username = normalize_username(user.username);
-    if (username === '') throw new ValueError('The given username must be set');
-    const email = normalize_email(user.email ?? '');
-    const { first_name = '', last_name = '', is_active = true, is_staff = false, is_superuser = false } = user;
-    if (![username, email, first_name, last_name].every(isStorable)) {
-      throw new ValueError('A name must not hold a NUL character or half a surrogate pair.');
-    }
-    const password = user.password ?? (await make_password(null));
-    const date_joined = new Date(this.#now() * 1000);
-    try {
-      const created = await this.#one('create', [
-        username,
-        password,
-        first_name,
-        last_name,
-        email,
-        is_active,
-        is_staff,
-        is_superuser,
-        date_joined,
-      ]);
-      if (created === null) throw new ValueError('The database did not return the new user.');
-      return created;
-    } catch (error) {
-      if (hasCode(error, UNIQUE_VIOLATION)) {
-        throw new ValueError('A user with that username already exists.', { cause: error });
-      }
-      if (hasCode(error, TOO_LONG)) {
-        throw new ValueError(
-          'A value is longer than its column: 150 characters for names, 254 for an email, 128 for a stored password.',
-          { cause: error },
-        );
-      }
-      throw error;
-    }
-  }
-
-  /**
-   * Store a password from `make_password`. Every session of the user ends with it, but for one that is given the
-   * returned user by `update_session_auth_hash`.
-   * @returns the user with the new password, null when there is no such user
-   */
-  async set_password(id: number, encoded: string): Promise<User | null> {
-    return this.#one('set_password', [encoded, id]);
+    this.#lookup = new UserLookup(knex, async () => (await this.#asked(() => this.#know())).statements, prepared);
+    this.#settings = settings;
+    this.#userClass = (row) => new UserClass(row) as U;
   }
 
   /** Where the table is, by identity: a store of sessions with the same one can write both in one commit. */
@@ -254,32 +106,237 @@ export class UserTable {
     return this.#knex;
   }
 
-  /** @param transaction of `database`, to be part of; one of its own when absent */
-  async update_last_login(id: number, at: Date, transaction?: object): Promise<User | null> {
-    return this.#one('update_last_login', [at, id], transaction as Knex.Transaction | undefined);
+  /** The field that users log in with. */
+  get username_field(): string {
+    return this.#settings.USERNAME_FIELD;
   }
 
-  async #one(
-    statement: keyof typeof STATEMENTS,
-    bindings: readonly (string | number | boolean | Date)[],
-    transaction?: Knex.Transaction,
-  ): Promise<User | null> {
-    const ask = async (knex: Knex): Promise<{ rows: readonly UserRow[] }> =>
-      knex.raw(STATEMENTS[statement], [...bindings]);
+  /**
+   * The model as this database has it.
+   * @throws SchemaMismatch with a sentence that says what to set
+   */
+  async model(): Promise<UserModel> {
+    return (await this.#know()).model;
+  }
+
+  #know(): Promise<Known> {
+    this.#known ??= findUserModel(this.#knex, this.#settings).then((model) => ({
+      model,
+      statements: userStatements(model),
+    }));
+    const known = this.#known;
+    known.catch(() => {
+      if (this.#known === known) this.#known = undefined;
+    });
+    return known;
+  }
+
+  #forget(): void {
+    this.#known = undefined;
+    this.#between = undefined;
+  }
+
+  /**
+   * null when there is none, also for what is no key of this table. Those of one tick share a statement.
+   * @param deadline of the request that asks; one of its own when absent
+   */
+  async get_by_id(id: string | number, deadline = this.#deadline()): Promise<U | null> {
+    return this.#withKnown(async ({ model }) => {
+      const key = parse_user_key(String(id), model.keyType);
+      const row = key === null ? null : await this.#lookup.find(key, deadline);
+      return row === null ? null : this.#userClass(this.#rowOf(row, model));
+    });
+  }
+
+  #deadline(): Deadline {
+    return new Deadline(this.#bounds.request);
+  }
+
+  /** By the exact value of USERNAME_FIELD, as stored; null when there is none, also for one that no row can have. */
+  async get_by_natural_key(username: string): Promise<U | null> {
+    if (username.length > MAX_NAME_LENGTH || !isStorable(username)) return null;
+    return this.#find(async ({ statements }) => ({ sql: statements.get_by_natural_key, bindings: [username] }));
+  }
+
+  /**
+   * Store a password from `make_password`. Every session of the user ends with it, but for one that is given the
+   * returned user by `update_session_auth_hash`.
+   * @returns the user with the new password, null when there is no such user
+   */
+  async set_password(id: string | number, encoded: string): Promise<U | null> {
+    return this.#find((known) => this.#byKey(known, id, 'set_password', [encoded]));
+  }
+
+  /** @param transaction of `database`, to be part of; one of its own when absent */
+  async update_last_login(id: string | number, at: Date, transaction?: object): Promise<U | null> {
+    return this.#find(
+      (known) => this.#byKey(known, id, 'update_last_login', [at]),
+      transaction as Knex.Transaction | undefined,
+    );
+  }
+
+  /**
+   * Add a user, with name and email normalised as Django does.
+   * @throws ValueError when the name is empty, taken, or does not fit, or when the model has fields that are not given
+   */
+  async create_user(user: NewUser): Promise<U> {
+    const { model, statements } = await this.#asked(() => this.#know());
+    const values = await this.#valuesOf(user, model);
+    const { sql, bindings } = statements.create(values);
     try {
-      // A transaction has its connection already.
-      const result = await (transaction === undefined
-        ? this.#queue.run(null, this.#deadline(), () => ask(this.#knex))
-        : ask(transaction));
-      const row = result.rows[0];
-      // pg gives a bigint column, which a Django project may have made of the id, as text.
-      return row === undefined ? null : new User({ ...row, id: Number(row.id) });
+      const created = await this.#ask({ sql, bindings });
+      if (created === null) throw new ValueError('The database did not return the new user.');
+      return created;
     } catch (error) {
-      throw isUnavailable(error) ? unavailable(error) : error;
+      if (hasCode(error, CHANGED_TABLE)) {
+        this.#forget();
+        throw unavailable(error);
+      }
+      throw asValueError(error, model);
+    }
+  }
+
+  /** Every column of the new row, by its field. */
+  async #valuesOf(user: NewUser, model: UserModel): Promise<Map<string, Binding>> {
+    const { USERNAME_FIELD, EMAIL_FIELD } = model.settings;
+    const username = normalize_username(
+      USERNAME_FIELD === EMAIL_FIELD ? normalize_email(user.username) : user.username,
+    );
+    if (username === '') throw new ValueError('The given username must be set');
+    const { first_name = '', last_name = '', is_active = true, is_staff = false, is_superuser = false } = user;
+    const values = new Map<string, Binding>([
+      ['password', user.password ?? (await make_password(null))],
+      [EMAIL_FIELD, normalize_email(user.email ?? '')],
+      [USERNAME_FIELD, username],
+      ...Object.entries({ first_name, last_name, is_active, is_staff, is_superuser }),
+      ['date_joined', new Date(this.#now() * 1000)],
+      ...Object.entries(user.fields ?? {}),
+    ]);
+    for (const [field, value] of values) {
+      if (typeof value === 'string' && !isStorable(value)) {
+        throw new ValueError('A name must not hold a NUL character or half a surrogate pair.');
+      }
+      if (!model.columns.has(field)) {
+        if (user.fields !== undefined && Object.hasOwn(user.fields, field)) {
+          throw new ValueError(`${model.label} has no field ${field}.`);
+        }
+        values.delete(field);
+      }
+    }
+    // Django makes UUIDs itself; the column has no default.
+    const [{ key }] = model.tables;
+    for (const [field, column] of model.columns) {
+      if (quoteName(column.name) === key && !column.filled && !values.has(field) && model.keyType === 'uuid') {
+        values.set(field, randomUUID());
+      }
+    }
+    return values;
+  }
+
+  #byKey(
+    { model, statements }: Known,
+    id: string | number,
+    statement: 'set_password' | 'update_last_login',
+    values: readonly Binding[],
+  ): Promise<Asking | null> {
+    const key = parse_user_key(String(id), model.keyType);
+    return Promise.resolve(key === null ? null : { sql: statements[statement], bindings: [...values, key] });
+  }
+
+  /** Ask for one user; once more when the table has changed since it was looked up. */
+  async #find(asking: (known: Known) => Promise<Asking | null>, transaction?: Knex.Transaction): Promise<U | null> {
+    return this.#withKnown(async (known) => {
+      const asked = await asking(known);
+      return asked === null ? null : this.#ask(asked, transaction);
+    }, transaction === undefined);
+  }
+
+  async #withKnown<T>(ask: (known: Known) => Promise<T | null>, mayRepeat = true): Promise<T | null> {
+    for (let last = !mayRepeat; ; last = true) {
+      const knowing = this.#know();
+      const known = await this.#asked(() => knowing);
+      try {
+        return await ask(known);
+      } catch (error) {
+        if (hasCode(error, NO_SUCH_VALUE)) return null;
+        if (!hasCode(error, CHANGED_TABLE)) throw error;
+        // Others who met the same have looked it up anew by now.
+        if (this.#known === knowing) this.#forget();
+        if (last) throw unavailable(error);
+      }
+    }
+  }
+
+  async #ask({ sql, bindings }: Asking, transaction?: Knex.Transaction): Promise<U | null> {
+    const ask = async (knex: Knex): Promise<{ rows: readonly Record<string, unknown>[] }> =>
+      knex.raw(sql, [...bindings]);
+    const { model } = await this.#asked(() => this.#know());
+    // A transaction has its connection already.
+    const result = await this.#asked(() =>
+      transaction === undefined ? this.#queue.run(null, this.#deadline(), () => ask(this.#knex)) : ask(transaction),
+    );
+    const row = result.rows[0];
+    return row === undefined ? null : this.#userClass(this.#rowOf(row, model));
+  }
+
+  #rowOf({ pk, ...fields }: Record<string, unknown>, { keyType, settings }: UserModel): UserRow {
+    const { password, last_login } = fields;
+    return {
+      id: keyValue(String(pk), keyType),
+      pk: exactKey(String(pk), keyType),
+      natural_key: String(fields[settings.USERNAME_FIELD] ?? ''),
+      password: String(password),
+      last_login: last_login instanceof Date ? last_login : null,
+      fields,
+      permissions: new Permissions(this.#knex, () => this.#tablesBetween()),
+    };
+  }
+
+  async #tablesBetween(): ReturnType<typeof findBetween> {
+    this.#between ??= this.model().then((model) => findBetween(this.#knex, model));
+    const between = this.#between;
+    between.catch(() => {
+      if (this.#between === between) this.#between = undefined;
+    });
+    return between;
+  }
+
+  async #asked<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      throw isUnavailable(error) || error instanceof SchemaMismatch ? unavailable(error) : error;
     }
   }
 }
 
-function hasCode(error: unknown, code: string): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+interface Asking {
+  readonly sql: string;
+  readonly bindings: readonly Binding[];
+}
+
+function asValueError(error: unknown, { label, settings }: UserModel): unknown {
+  const { column } = Object(error) as { readonly column?: unknown };
+  if (hasCode(error, UNIQUE_VIOLATION)) {
+    const field = settings.USERNAME_FIELD.replaceAll('_', ' ');
+    return new ValueError(`A user with that ${field} already exists.`, { cause: error });
+  }
+  if (hasCode(error, TOO_LONG)) {
+    return new ValueError(
+      'A value is longer than its column: 150 characters for names, 254 for an email, 128 for a stored password.',
+      { cause: error },
+    );
+  }
+  if (hasCode(error, NOT_NULL)) {
+    return new ValueError(
+      `${label} wants a value for ${String(column)}: give it in \`fields\`, or make this user at Django.`,
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+function hasCode(error: unknown, code: string | ReadonlySet<string>): boolean {
+  const { code: found } = Object(error) as { readonly code?: unknown };
+  return typeof code === 'string' ? found === code : code.has(String(found));
 }

@@ -1,5 +1,5 @@
 /** `clearsessions`: remove expired sessions, as Django's command of this name. */
-import { ownSettings, serverSettings, sessionEngine } from '../../config/settings.js';
+import { ownSettings, serverSettings, sessionEngine, sessionTable } from '../../config/settings.js';
 import { count_expired, sweep } from '../db/clear_expired.js';
 import { developmentKey } from '../serve.js';
 import { openStore } from '../session/stores/index.js';
@@ -33,7 +33,8 @@ With another SESSION_ENGINE than db and cached_db it removes what that engine ke
       return clearElsewhere();
     }
     return withDatabase(async (knex) => {
-      const total = await count_expired(knex);
+      const table = sessionTable();
+      const total = await count_expired(knex, { table });
       if (values['dry-run'] === true) {
         print(`${sessions(total)}. Nothing was removed.`);
         return EXIT.ok;
@@ -43,6 +44,7 @@ With another SESSION_ENGINE than db and cached_db it removes what that engine ke
       process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
       let spoke = performance.now();
       const { removed, busy } = await sweep(knex, {
+        table,
         batch,
         signal: stop.signal,
         onProgress: (done) => {

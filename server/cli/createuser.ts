@@ -1,7 +1,9 @@
 /** `createuser`: add a user, whom Django knows too. */
-import { ownSettings } from '../../config/settings.js';
+import { ownSettings, userModelSettings } from '../../config/settings.js';
 import { make_password } from '../auth/hashers.js';
-import { type User, UserTable } from '../auth/users.js';
+import type { User } from '../auth/user.js';
+import { UserTable } from '../auth/users.js';
+import type { UserModelSettings } from '../settings.js';
 import { type Arguments, type Command, EXIT, print, printError, UsageError, withDatabase } from './command.js';
 import { Prompt } from './prompt.js';
 
@@ -11,9 +13,14 @@ const SHORTEST_ADVISED = 8;
 export const command: Command = {
   summary: 'Add a user, whom Django knows too.',
   details: `Asks for name and password. The password is no option, because options are seen in the list of processes and kept
-in the shell's history. From a pipe: the name (unless --username gives it) and the password, a line each.`,
+in the shell's history. From a pipe: the name (unless --username gives it) and the password, a line each. With a user model of
+Django's own (AUTH_USER_MODEL) the name is what its USERNAME_FIELD holds, such as the email.`,
   options: {
-    username: { type: 'string', value: 'NAME', help: 'The name, instead of asking for it.' },
+    username: {
+      type: 'string',
+      value: 'NAME',
+      help: 'The name (the value of USERNAME_FIELD), instead of asking for it.',
+    },
     email: { type: 'string', value: 'ADDRESS', help: 'The email address; none by default.' },
     staff: { type: 'boolean', help: "May enter Django's admin." },
     superuser: { type: 'boolean', help: 'Has every permission; is staff too.' },
@@ -21,8 +28,9 @@ in the shell's history. From a pipe: the name (unless --username gives it) and t
   async run(given) {
     // A wrong setting is told before a password is typed.
     ownSettings();
+    const settings = userModelSettings();
     const prompt = new Prompt();
-    const { username, password } = await askAll(given, prompt);
+    const { username, password } = await askAll(given, prompt, settings);
     if (password.length < SHORTEST_ADVISED) {
       printError(`The password has fewer than ${SHORTEST_ADVISED} characters: it is accepted, but easily guessed.`);
     }
@@ -30,7 +38,7 @@ in the shell's history. From a pipe: the name (unless --username gives it) and t
     const encoded = await make_password(password);
     const user = await withDatabase(
       (knex): Promise<User> =>
-        new UserTable(knex).create_user({
+        new UserTable(knex, { settings }).create_user({
           username,
           password: encoded,
           email: String(given.values['email'] ?? ''),
@@ -38,14 +46,25 @@ in the shell's history. From a pipe: the name (unless --username gives it) and t
           is_superuser: superuser,
         }),
     );
-    print(`Added ${superuser ? 'superuser' : 'user'} ${user.username} (id ${user.id}).`);
+    print(`Added ${superuser ? 'superuser' : 'user'} ${user.get_username()} (id ${user.id}).`);
     return EXIT.ok;
   },
 };
 
-async function askAll({ values }: Arguments, prompt: Prompt): Promise<{ username: string; password: string }> {
-  const username = (values['username'] ?? (await prompt.ask({ what: 'Username' }))) as string;
-  if (username.trim() === '') throw new UsageError('The username must not be empty.');
+/** As Django prints a field's name without a `verbose_name`: `employee_number` → `Employee number`. */
+function fieldInWords({ USERNAME_FIELD }: UserModelSettings): string {
+  const words = USERNAME_FIELD.replaceAll('_', ' ').trim();
+  return words.slice(0, 1).toUpperCase() + words.slice(1);
+}
+
+async function askAll(
+  { values }: Arguments,
+  prompt: Prompt,
+  settings: UserModelSettings,
+): Promise<{ username: string; password: string }> {
+  const what = fieldInWords(settings);
+  const username = (values['username'] ?? (await prompt.ask({ what }))) as string;
+  if (username.trim() === '') throw new UsageError(`The ${what.toLowerCase()} must not be empty.`);
   const password = await prompt.ask({ what: 'Password', secret: true });
   if (password === '') throw new UsageError('The password must not be empty.');
   if (prompt.interactive && (await prompt.ask({ what: 'Password (again)', secret: true })) !== password) {

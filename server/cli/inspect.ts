@@ -1,5 +1,6 @@
-/** `inspect KEY`: what one row of django_session holds, and whether this server would accept it. */
+/** `inspect KEY`: what one row of the sessions' table holds, and whether this server would accept it. */
 import { ownSettings, serverSettings } from '../../config/settings.js';
+import { quoteTable } from '../db/session_table.js';
 import { developmentKey } from '../serve.js';
 import { SessionCodec } from '../session/codec.js';
 import type { Settings } from '../settings.js';
@@ -29,7 +30,7 @@ when no key of SECRET_KEY and SECRET_KEY_FALLBACKS signed it.`,
     const row = await withDatabase(async (knex) => {
       const result: { rows: readonly Row[] } = await knex.raw(
         `SELECT session_data, expire_date::text, extract(epoch FROM expire_date - now())::float8 AS lifetime
-           FROM django_session WHERE session_key = ?`,
+           FROM ${quoteTable(settings.SESSION_TABLE)} WHERE session_key = ?`,
         // PostgreSQL's text holds no NUL, so no row has such a key.
         [key.replaceAll('\0', '\ufffd')],
       );

@@ -1,4 +1,5 @@
 /** `migrate`: bring the database up to date. */
+import { userModelSettings } from '../../config/settings.js';
 import { bringUpToDate } from '../db/migrate.js';
 import { isMigrationName, type MigrationName, migrationNames } from '../db/migrations.js';
 import { type Command, EXIT, print, UsageError, withDatabase } from './command.js';
@@ -15,13 +16,16 @@ function onlyOf(value: unknown): readonly MigrationName[] | undefined {
 export const command: Command = {
   summary: 'Bring the database up to date.',
   details: `Tables that a Django made are checked and kept. Where ours come first, Django's own "migrate" goes on from them.
+A Django with a user model of its own (AUTH_USER_MODEL) comes first: its users are its own.
 What has run is noted in koa_django_session_migrations, beside an application's own migrations.`,
   options: {
     only: { type: 'string', value: 'NAME,…', help: 'Run these migrations alone, such as 0001_django_session.' },
   },
   async run({ values }) {
     const only = onlyOf(values['only']);
-    const { names, moved } = await withDatabase((knex) => bringUpToDate(knex, only === undefined ? {} : { only }));
+    const { AUTH_USER_MODEL } = userModelSettings();
+    const options = { AUTH_USER_MODEL, ...(only === undefined ? {} : { only }) };
+    const { names, moved } = await withDatabase((knex) => bringUpToDate(knex, options));
     for (const { name, from } of moved) {
       print(`Moved ${name} out of ${from}, where it kept the application's own migrations from running.`);
     }

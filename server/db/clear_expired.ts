@@ -7,10 +7,13 @@
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
 import { whileLocked } from './lock.js';
+import { DJANGO_SESSION, quoteTable } from './session_table.js';
 
 export interface SweepOptions {
   /** A clock for tests; without one, or with the system's, the database's own clock decides what has expired. */
   readonly now?: Clock;
+  /** The table of sessions; django_session when absent. */
+  readonly table?: string;
   /** Rows a statement. */
   readonly batch?: number;
   /** Count, remove nothing. */
@@ -38,11 +41,11 @@ const STATEMENT_TIMEOUT = 30_000;
  * between the look and the lock lives, because PostgreSQL asks again under the lock, and the DELETE asks once more.
  * `floor` is where the last batch ended: without it each batch would step over all that is dead already.
  */
-const DELETE_BATCH = `
+const deleteBatch = (table: string): string => `
   WITH gone AS (
-    DELETE FROM django_session
+    DELETE FROM ${table}
      WHERE ctid = ANY (ARRAY(
-             SELECT ctid FROM django_session
+             SELECT ctid FROM ${table}
               WHERE expire_date < :cut AND expire_date >= :floor
               ORDER BY expire_date LIMIT :batch FOR UPDATE SKIP LOCKED))
        AND expire_date < :cut
@@ -72,11 +75,12 @@ export async function clear_expired(knex: Knex, options: SweepOptions = {}): Pro
   return (await sweep(knex, options)).removed;
 }
 
-export async function count_expired(knex: Knex, options: Pick<SweepOptions, 'now'> = {}): Promise<number> {
+export async function count_expired(knex: Knex, options: Pick<SweepOptions, 'now' | 'table'> = {}): Promise<number> {
   const cut = await cutOf(knex, options.now);
-  const result: Rows<{ count: string }> = await knex.raw('SELECT count(*) FROM django_session WHERE expire_date < ?', [
-    cut,
-  ]);
+  const result: Rows<{ count: string }> = await knex.raw(
+    `SELECT count(*) FROM ${quoteTable(options.table ?? DJANGO_SESSION)} WHERE expire_date < ?`,
+    [cut],
+  );
   return Number(result.rows[0]?.count ?? 0);
 }
 
@@ -87,15 +91,19 @@ async function cutOf(knex: Knex, now: Clock = systemClock): Promise<string> {
   return result.rows[0]?.now ?? 'now';
 }
 
-async function batches(knex: Knex, { now, batch = BATCH, onProgress, signal }: SweepOptions): Promise<number> {
+async function batches(
+  knex: Knex,
+  { now, table = DJANGO_SESSION, batch = BATCH, onProgress, signal }: SweepOptions,
+): Promise<number> {
   const cut = await cutOf(knex, now);
+  const statement = deleteBatch(quoteTable(table));
   let floor = '-infinity';
   let removed = 0;
   while (signal?.aborted !== true) {
     const { rows } = await knex.transaction(async (transaction): Promise<Rows<Batch>> => {
       await transaction.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT}`);
       await transaction.raw(`SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT}`);
-      return transaction.raw(DELETE_BATCH, { cut, floor, batch });
+      return transaction.raw(statement, { cut, floor, batch });
     });
     const [gone] = rows;
     if (gone === undefined || gone.floor === null) break;

@@ -1,6 +1,8 @@
 /** What `doctor` looks at, gathered in one read-only transaction: nothing here judges, nothing writes. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
+import { SchemaMismatch } from '../errors.js';
+import { checkSessionTable, quoteTable, sessionTables } from './session_table.js';
 
 export interface SessionRow {
   readonly session_key: string;
@@ -15,10 +17,15 @@ export interface Traffic {
   readonly deletes: number;
 }
 
-export interface Facts {
+/** @template U what was found out about users, see `GatherOptions.users` */
+export interface Facts<U> {
   readonly serverVersion: string;
   /** The database's clock minus this machine's, in seconds. */
   readonly clockDifference: number;
+  /** The table of sessions that was looked at: the wanted one, or, where that is missing or has no row, one that has some. */
+  readonly sessionTable: string;
+  /** Why a row could not be added to it, in a sentence; null when one can. */
+  readonly sessionTableProblem: string | null;
   /** `name type [not null]` of each column; null where there is no such table. */
   readonly sessionColumns: readonly string[] | null;
   /** The indexes' definitions after `USING`. */
@@ -30,20 +37,19 @@ export interface Facts {
   /** Seconds since the oldest row expired; null when none did. */
   readonly oldestExpired: number | null;
   readonly traffic: Traffic;
-  /** Algorithm → how many users; null where there is no auth_user. */
-  readonly hashers: Readonly<Record<string, number>> | null;
-  /** Encoded passwords of the users that the newest rows name. For hashing only: never shown. */
-  readonly passwords: ReadonlyMap<string, string>;
   /** Whether Django's own migrate has recorded the sessions app. */
   readonly recorded: boolean;
+  readonly users: U;
 }
 
-export interface GatherOptions {
+export interface GatherOptions<U> {
+  /** SESSION_TABLE. */
+  readonly table: string;
   /** How many of the newest rows to read. */
   readonly sample: number;
   readonly now: Clock;
-  /** Ids of users that a row names, taken from verified rows by the caller. */
-  readonly userIds: (rows: readonly SessionRow[]) => readonly string[];
+  /** Looks for the users of the newest rows, in the same transaction. */
+  readonly users: (trx: Knex, newest: readonly SessionRow[]) => Promise<U>;
 }
 
 async function all<Row>(trx: Knex, sql: string, bindings: readonly Knex.RawBinding[] = []): Promise<readonly Row[]> {
@@ -56,37 +62,58 @@ async function exists(trx: Knex, table: string): Promise<boolean> {
 }
 
 /** @throws what the database throws; the caller says it in words */
-export function gatherFacts(knex: Knex, options: GatherOptions): Promise<Facts> {
+export function gatherFacts<U>(knex: Knex, options: GatherOptions<U>): Promise<Facts<U>> {
   return knex.transaction((trx) => gather(trx, options), { readOnly: true });
 }
 
-async function gather(trx: Knex, { sample, now, userIds }: GatherOptions): Promise<Facts> {
+async function gather<U>(trx: Knex, { table: wanted, sample, now, users }: GatherOptions<U>): Promise<Facts<U>> {
   const before = now();
   const [clock] = await all<{ version: string; epoch: string }>(
     trx,
     "SELECT current_setting('server_version') AS version, extract(epoch FROM clock_timestamp()) AS epoch",
   );
   const clockDifference = Number(clock?.epoch) - (before + now()) / 2;
-  const hasSessions = await exists(trx, 'django_session');
-  const newest = hasSessions ? await newestRows(trx, sample) : [];
-  const hasUsers = await exists(trx, 'auth_user');
+  const sessionTable = await tableWithRows(trx, wanted);
+  const table = quoteTable(sessionTable);
+  const hasSessions = await exists(trx, table);
+  const newest = hasSessions ? await newestRows(trx, table, sample) : [];
   const nothing = { rows: 0, expired: 0, oldestExpired: null, traffic: { reads: 0, writes: 0, deletes: 0 } };
   return {
     serverVersion: clock?.version ?? '',
     clockDifference,
-    sessionColumns: hasSessions ? await columnsOf(trx, 'django_session') : null,
-    sessionIndexes: await indexesOf(trx, 'django_session'),
+    sessionTable,
+    sessionTableProblem: hasSessions ? await problemOf(trx, sessionTable) : null,
+    sessionColumns: hasSessions ? await columnsOf(trx, table) : null,
+    sessionIndexes: await indexesOf(trx, table),
     newest,
-    ...(hasSessions ? { ...(await counts(trx)), traffic: await trafficOf(trx, 'django_session') } : nothing),
-    hashers: hasUsers ? await hashersOf(trx) : null,
-    passwords: hasUsers ? await passwordsOf(trx, userIds(newest)) : new Map(),
+    ...(hasSessions ? { ...(await counts(trx, table)), traffic: await trafficOf(trx, table) } : nothing),
     recorded: await recorded(trx),
+    users: await users(trx, newest),
   };
 }
 
+/** The wanted table if it has a row; otherwise one of the same shape that has some, in case the setting is not right. */
+async function tableWithRows(trx: Knex, wanted: string): Promise<string> {
+  for (const name of [wanted, ...(await sessionTables(trx))]) {
+    const table = quoteTable(name);
+    if ((await exists(trx, table)) && (await all(trx, `SELECT 1 FROM ${table} LIMIT 1`)).length > 0) return name;
+  }
+  return wanted;
+}
+
+async function problemOf(trx: Knex, table: string): Promise<string | null> {
+  try {
+    await checkSessionTable(trx, table);
+    return null;
+  } catch (error) {
+    if (error instanceof SchemaMismatch) return error.message;
+    throw error;
+  }
+}
+
 /** By expire_date, which has an index: a table of millions is not sorted for this. */
-function newestRows(trx: Knex, sample: number): Promise<readonly SessionRow[]> {
-  const sql = 'SELECT session_key, session_data, expire_date FROM django_session ORDER BY expire_date DESC LIMIT ?';
+function newestRows(trx: Knex, table: string, sample: number): Promise<readonly SessionRow[]> {
+  const sql = `SELECT session_key, session_data, expire_date FROM ${table} ORDER BY expire_date DESC LIMIT ?`;
   return all<SessionRow>(trx, sql, [sample]);
 }
 
@@ -111,19 +138,20 @@ async function indexesOf(trx: Knex, table: string): Promise<readonly string[]> {
   return found.map(({ line }) => line);
 }
 
-async function counts(trx: Knex): Promise<Pick<Facts, 'rows' | 'expired' | 'oldestExpired'>> {
+async function counts(trx: Knex, table: string): Promise<Pick<Facts<unknown>, 'rows' | 'expired' | 'oldestExpired'>> {
   // The planner's estimate: counting millions of rows takes seconds. It is -1 before the first ANALYZE.
   const [size] = await all<{ estimate: string }>(
     trx,
-    "SELECT reltuples::bigint AS estimate FROM pg_class WHERE oid = 'django_session'::regclass",
+    'SELECT reltuples::bigint AS estimate FROM pg_class WHERE oid = ?::regclass',
+    [table],
   );
   const [expired] = await all<{ count: string; seconds: string | null }>(
     trx,
-    'SELECT count(*) AS count, extract(epoch FROM now() - min(expire_date)) AS seconds FROM django_session WHERE expire_date < now()',
+    `SELECT count(*) AS count, extract(epoch FROM now() - min(expire_date)) AS seconds FROM ${table} WHERE expire_date < now()`,
   );
   const estimate = Number(size?.estimate ?? 0);
   const small = estimate < 10_000;
-  const [exact] = small ? await all<{ count: string }>(trx, 'SELECT count(*) AS count FROM django_session') : [];
+  const [exact] = small ? await all<{ count: string }>(trx, `SELECT count(*) AS count FROM ${table}`) : [];
   return {
     rows: small ? Number(exact?.count ?? 0) : estimate,
     expired: Number(expired?.count ?? 0),
@@ -140,28 +168,6 @@ async function trafficOf(trx: Knex, table: string): Promise<Traffic> {
     [table],
   );
   return { reads: Number(row?.reads), writes: Number(row?.writes), deletes: Number(row?.deletes) };
-}
-
-/** By the first part of what looks like a hash: the column may hold anything, also a password in the clear. */
-async function hashersOf(trx: Knex): Promise<Readonly<Record<string, number>>> {
-  const found = await all<{ algorithm: string; count: string }>(
-    trx,
-    `SELECT CASE WHEN password LIKE '!%' OR password = '' THEN 'unusable'
-                 WHEN password ~ '^[a-z][a-z0-9_]{2,30}[$][^$]*[$].' THEN split_part(password, '$', 1)
-                 ELSE 'unknown' END AS algorithm,
-            count(*) AS count
-       FROM auth_user GROUP BY 1 ORDER BY 2 DESC, 1`,
-  );
-  return Object.fromEntries(found.map(({ algorithm, count }) => [algorithm, Number(count)]));
-}
-
-async function passwordsOf(trx: Knex, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const found = await all<{ id: string; password: string }>(
-    trx,
-    'SELECT id::text AS id, password FROM auth_user WHERE is_active AND id::text = ANY (?)',
-    [[...ids]],
-  );
-  return new Map(found.map(({ id, password }) => [id, password]));
 }
 
 async function recorded(trx: Knex): Promise<boolean> {

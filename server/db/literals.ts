@@ -1,4 +1,7 @@
-/** Values as PostgreSQL reads them from text (PostgreSQL manual, 8.5 and 8.15). */
+/** Values as PostgreSQL reads them from text, and names (PostgreSQL manual, 4.1.1, 8.5 and 8.15). */
+
+/** A name of whatever characters: `"a ""name"""`. */
+export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /**
  * `2026-11-26T09:30:00.000Z`; JavaScript's `+012026-…` and `-000043-…` as PostgreSQL writes such years.

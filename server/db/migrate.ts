@@ -21,6 +21,8 @@ const WAIT = 60;
 export interface MigrateOptions {
   /** The migrations to run, for an application that has its own users or no shop; all when absent. */
   readonly only?: readonly MigrationName[];
+  /** Django's, `auth.User` when absent: users of another model Django has to make before, and ours are not made. */
+  readonly AUTH_USER_MODEL?: string | undefined;
 }
 
 /** What `migrate` did. */
@@ -39,7 +41,8 @@ export interface Migrated {
  *
  * @returns the names of the migrations that ran, in order
  * @throws ImproperlyConfigured when `only` names a migration that there is not
- * @throws SchemaMismatch when a table of Django's name has another shape; nothing is changed then
+ * @throws SchemaMismatch when a table of Django's name has another shape, or when Django has to migrate first; nothing is
+ *   changed then
  * @throws StoreUnavailable when another process has been migrating for a minute
  */
 export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise<readonly string[]> {
@@ -47,8 +50,8 @@ export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise
 }
 
 /** `migrate`, saying also which rows it moved. */
-export async function bringUpToDate(knex: Knex, { only }: MigrateOptions = {}): Promise<Migrated> {
-  const wanted = migrationNames(only);
+export async function bringUpToDate(knex: Knex, options: MigrateOptions = {}): Promise<Migrated> {
+  const wanted = migrationNames(options.only);
   const config = configOf(knex);
   const pending = await withPlainKnex(knex, {}, async (plain) => {
     const applied = await appliedNames(plain);
@@ -57,14 +60,17 @@ export async function bringUpToDate(knex: Knex, { only }: MigrateOptions = {}): 
   if (!pending) return { names: [], moved: [] };
   return alone(knex, async (trx) => {
     const moved = await prepareHistory(trx, config);
-    const [, names]: [number, string[]] = await trx.migrate.latest(ours(wanted));
+    const [, names]: [number, string[]] = await trx.migrate.latest(ours(wanted, options));
     return { names, moved };
   });
 }
 
 /** For knex, on a transaction that holds the lock. Names of another release in the table are left alone. */
-const ours = (only: readonly MigrationName[]): Knex.MigratorConfig => ({
-  migrationSource: new MigrationSource({ only, dropRows: true, shared: true }),
+const ours = (
+  only: readonly MigrationName[],
+  { AUTH_USER_MODEL }: Pick<MigrateOptions, 'AUTH_USER_MODEL'> = {},
+): Knex.MigratorConfig => ({
+  migrationSource: new MigrationSource({ only, AUTH_USER_MODEL, dropRows: true, shared: true }),
   tableName: MIGRATIONS_TABLE,
   disableMigrationsListValidation: true,
 });

@@ -1,6 +1,7 @@
 /** The migrations as knex's MigrationSource: one list for the start, the command line, knex's own tool and library users. */
 import type { Knex } from 'knex';
 import * as django_session from '../../migrations/0001_django_session.js';
+import type { UsersOfDjango } from '../../migrations/0002_auth_user.js';
 import * as auth_user from '../../migrations/0002_auth_user.js';
 import * as goods from '../../migrations/0003_goods.js';
 import * as login_attempts from '../../migrations/0004_login_attempts.js';
@@ -12,6 +13,8 @@ import { refuseRows } from './rows_at_stake.js';
 export const MIGRATIONS_TABLE = 'koa_django_session_migrations';
 
 interface Migration extends Knex.Migration {
+  up(knex: Knex, users?: UsersOfDjango): Promise<void>;
+  down(knex: Knex): Promise<void>;
   /** The tables that `down` would drop. Reads only. */
   drops(knex: Knex): Promise<readonly string[]>;
 }
@@ -85,6 +88,8 @@ export interface MigrationSourceOptions {
    * table of knex's.
    */
   readonly shared?: boolean;
+  /** Django's AUTH_USER_MODEL, `auth.User` when absent: users of another model Django has to make before. */
+  readonly AUTH_USER_MODEL?: string | undefined;
 }
 
 /**
@@ -105,12 +110,14 @@ export class MigrationSource implements Knex.MigrationSource<string> {
   readonly #names: readonly MigrationName[];
   readonly #dropRows: boolean;
   readonly #shared: boolean;
+  readonly #users: UsersOfDjango;
 
   /** @throws ImproperlyConfigured when `only` names a migration that there is not */
-  constructor({ only, dropRows = false, shared = false }: MigrationSourceOptions = {}) {
+  constructor({ only, AUTH_USER_MODEL, dropRows = false, shared = false }: MigrationSourceOptions = {}) {
     this.#names = migrationNames(only);
     this.#dropRows = dropRows;
     this.#shared = shared;
+    this.#users = { AUTH_USER_MODEL };
   }
 
   /** In the order in which they run. */
@@ -128,12 +135,12 @@ export class MigrationSource implements Knex.MigrationSource<string> {
    */
   getMigration(name: string): Promise<Knex.Migration> {
     if (!isMigrationName(name)) return Promise.reject(new Error(`There is no migration ${name}.`));
-    const { up, down, drops } = MIGRATIONS[name];
+    const { up, down, drops }: Migration = MIGRATIONS[name];
     return Promise.resolve({
       up: async (knex: Knex) => {
         if (!this.#shared) await refuseApplicationTables(knex);
         await alone(knex);
-        await up(knex);
+        await up(knex, this.#users);
       },
       down: async (knex: Knex) => {
         await alone(knex);

@@ -13,7 +13,7 @@ export interface Statement {
 }
 
 /** Sent as text, in the form in which PostgreSQL reads it. */
-export type Parameter = string | Date | readonly string[] | readonly Date[];
+export type Parameter = string | Date | null | readonly string[] | readonly Date[];
 
 /** A row's columns in the statement's order, in PostgreSQL's text form; null is NULL. */
 export type Row = readonly (string | null)[];
@@ -50,7 +50,7 @@ interface Connection {
   readonly parsedStatements: Record<string, string | undefined>;
   close(message: { readonly type: 'S'; readonly name: string }): void;
   parse(message: { readonly name: string; readonly text: string }): void;
-  bind(message: { readonly statement: string; readonly values: readonly string[] }): void;
+  bind(message: { readonly statement: string; readonly values: readonly (string | null)[] }): void;
   describe(message: { readonly type: 'P'; readonly name: string }): void;
   execute(): void;
   sync(): void;
@@ -65,8 +65,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-function parameterText(value: Parameter): string {
-  if (typeof value === 'string') return value;
+function parameterText(value: Parameter): string | null {
+  if (value === null || typeof value === 'string') return value;
   if (value instanceof Date) return timestamptzText(value);
   return arrayText(value.map((item: string | Date) => (typeof item === 'string' ? item : timestamptzText(item))));
 }
@@ -85,7 +85,7 @@ class PreparedQuery {
   readonly text: string;
   /** Called with an error or an answer; pg puts its own around it, for `query_timeout`. */
   callback: (error: unknown, answer?: Answer) => void;
-  #values: readonly string[];
+  #values: readonly (string | null)[];
   #rows: Row[] = [];
   #rowCount = 0;
   #waiting: Waiting | undefined;
@@ -96,7 +96,7 @@ class PreparedQuery {
   constructor(
     name: string,
     { text, described: isDescribed = false }: Statement,
-    values: readonly string[],
+    values: readonly (string | null)[],
     waiting: Waiting,
   ) {
     this.name = name;
@@ -166,7 +166,7 @@ class PreparedQuery {
   }
 }
 
-function run(client: Client, name: string, statement: Statement, values: readonly string[]): Promise<Answer> {
+function run(client: Client, name: string, statement: Statement, values: readonly (string | null)[]): Promise<Answer> {
   return new Promise((resolve, reject) => {
     client.query(new PreparedQuery(name, statement, values, { resolve, reject }));
   });

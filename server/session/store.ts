@@ -17,6 +17,8 @@ export interface SessionRecord {
   /** Signed text as session/codec.ts makes it. */
   readonly session_data: string;
   readonly expire_date: Date;
+  /** What `session_data` holds, by key, as JSON: for stores that keep some of it in columns of its own. Sessions give it. */
+  readonly texts?: ReadonlyMap<string, string>;
 }
 
 /** What a change of a row writes back. */

@@ -42,6 +42,20 @@ export function list(value: unknown): readonly string[] | undefined {
     .filter((item) => item !== '');
 }
 
+/** Texts by name, given in code or as JSON text. */
+export function textMap(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (typeof value === 'string') {
+    try {
+      return textMap(JSON.parse(value) as unknown);
+    } catch {
+      return undefined;
+    }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const entries = Object.entries(value);
+  return entries.every(([, item]) => typeof item === 'string' && item !== '') ? Object.fromEntries(entries) : undefined;
+}
+
 export function oneOf<const T extends string>(...words: readonly T[]): (value: unknown) => T | undefined {
   return (value) => words.find((word) => word === value);
 }

@@ -1,4 +1,5 @@
 /** `GET /api/me/`: who this is, for machines. */
+import { print_json } from '../index.js';
 import { shorten } from './format.js';
 import type { Handler } from './site.js';
 
@@ -7,9 +8,11 @@ export function apiMe(): Handler {
     const { user } = ctx;
     const { session_key } = ctx.session;
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = {
-      user: user.is_authenticated ? { id: user.id, username: user.username } : null,
+    ctx.type = 'json';
+    // As Django's JsonResponse prints `user.pk`: a 64-bit key is a number, which JSON.stringify could not write.
+    ctx.body = print_json({
+      user: user.is_authenticated ? { id: user.pk, username: user.get_username() } : null,
       session_key: session_key === null ? null : shorten(session_key),
-    };
+    });
   };
 }

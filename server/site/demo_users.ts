@@ -1,6 +1,5 @@
 /** Two users to try the server with. They are made in the embedded database only, never in one that was given. */
-import type { Knex } from 'knex';
-import { make_password, UserTable } from '../index.js';
+import { make_password, type UserTable } from '../index.js';
 
 export const DEMO_USERS = [
   { username: 'alice', password: 'white-rabbit-7' },
@@ -8,8 +7,7 @@ export const DEMO_USERS = [
 ] as const;
 
 /** Add those that are missing; a password that was changed stays as it is. */
-export async function ensureDemoUsers(knex: Knex): Promise<void> {
-  const users = new UserTable(knex);
+export async function ensureDemoUsers(users: UserTable): Promise<void> {
   for (const { username, password } of DEMO_USERS) {
     if ((await users.get_by_natural_key(username)) === null) {
       await users.create_user({ username, password: await make_password(password) });

@@ -57,6 +57,14 @@ export function createSite({
 }: SiteOptions): SitePieces {
   const { LANGUAGE_COOKIE_NAME, SESSION_COOKIE_NAME } = settings;
   const pages = new Pages({ LANGUAGE_COOKIE_NAME, SESSION_COOKIE_NAME, lab });
-  const site: Site = { settings, pages, tables: new SiteTables(knex), throttle, captchas, lab, now };
+  const site: Site = {
+    settings,
+    pages,
+    tables: new SiteTables(knex, settings.SESSION_TABLE),
+    throttle,
+    captchas,
+    lab,
+    now,
+  };
   return { staticFiles: staticFiles(), views: pages.middleware, renderError: pages.error, routes: routes(site) };
 }

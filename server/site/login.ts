@@ -9,6 +9,7 @@ import {
   PICTURE_HEIGHT,
   PICTURE_WIDTH,
   PROOF_OF_WORK_SESSION_KEY,
+  type User,
 } from '../index.js';
 import { captchaWait } from './captcha_limits.js';
 import { restoreExpiry, shortenNewSession } from './form_session.js';
@@ -21,8 +22,8 @@ import { staticAddress } from './static_files.js';
 
 /** The session key that says that a login failed here, for LOGIN_CAPTCHA=after_failures. */
 const FAILED_SESSION_KEY = 'login_failed';
-// Django's own bounds: auth_user.username, and AuthenticationForm's password field.
-const USERNAME_LENGTH = 150;
+// Django's own bounds: AuthenticationForm's fields. An email that users log in with may have 254 characters.
+const USERNAME_LENGTH = 254;
 const PASSWORD_LENGTH = 4096;
 /** How many failures of one account or address there may be before a browser without any has to read a picture. */
 const FAILURES_WITHOUT_CAPTCHA = 3;
@@ -69,14 +70,14 @@ export function loginAction(site: Site): Handler {
     forgetFormState(ctx);
     if (site.lab && next === SECOND_LOGIN_PATH) await loginWithReport(ctx, user);
     else await login(ctx, user);
-    notice(ctx, m.notice_logged_in(user.username));
+    notice(ctx, m.notice_logged_in(user.get_username()));
     ctx.set('Cache-Control', 'no-store');
     ctx.redirect(next);
   };
 }
 
 /** null for what cannot be right as well, without asking the database. */
-async function checkPassword(ctx: Context, username: string, password: string): ReturnType<typeof authenticate> {
+async function checkPassword(ctx: Context, username: string, password: string): Promise<User | null> {
   const possible =
     username !== '' &&
     password !== '' &&

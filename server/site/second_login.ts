@@ -83,7 +83,7 @@ function summary(ctx: Context): RowSummary {
   const members = session.keys().filter((name) => !hidden(name));
   return {
     key: session.session_key === null ? null : shorten(session.session_key),
-    user: user.is_authenticated ? user.username : null,
+    user: user.is_authenticated ? user.get_username() : null,
     members,
   };
 }

@@ -29,8 +29,12 @@ export class SiteTables {
   readonly #knex: Knex;
   readonly #queue: Queue;
 
-  constructor(knex: Knex) {
+  readonly #sessions: string;
+
+  /** @param sessions the name of their table */
+  constructor(knex: Knex, sessions: string) {
     this.#knex = knex;
+    this.#sessions = sessions;
     this.#queue = new Queue(shareOf(knex), databaseBounds().statement);
   }
 
@@ -49,9 +53,13 @@ export class SiteTables {
     return ids.flatMap((id) => rows.filter((row) => row.id === id));
   }
 
-  /** The row of django_session as it is stored, expired or not. */
+  /** The row of a session as it is stored, expired or not. */
   async session(session_key: string): Promise<StoredSession | null> {
-    const rows = await this.#ask(this.#knex<StoredSession>('django_session').select('*').where({ session_key }));
+    const rows = await this.#ask(
+      this.#knex<StoredSession>(this.#sessions)
+        .select('session_key', 'session_data', 'expire_date')
+        .where({ session_key }),
+    );
     return rows[0] ?? null;
   }
 

@@ -42,12 +42,12 @@ const printable = ({ text, safe, bad }: Notice): object => ({ text: safe ? marku
 
 /** What is said of a user on a page. */
 interface Visitor {
-  readonly id: number;
+  readonly id: number | string;
   readonly username: string;
 }
 
 const visitorOf = ({ user }: Context): Visitor | null =>
-  user.is_authenticated ? { id: user.id, username: user.username } : null;
+  user.is_authenticated ? { id: user.id, username: user.get_username() } : null;
 
 /** The renderer of pages, with what the layout needs in every language. */
 export class Pages {

@@ -14,16 +14,10 @@ import { closeServers, serve, settings } from '../http/serve.js';
 
 const user = new User({
   id: 1,
-  username: 'alice',
+  natural_key: 'alice',
   password: 'x',
-  first_name: '',
-  last_name: '',
-  email: '',
-  is_active: true,
-  is_staff: false,
-  is_superuser: false,
   last_login: null,
-  date_joined: new Date(0),
+  fields: {},
 });
 const backend: AuthenticationBackend = {
   path: 'example.Backend',

@@ -21,6 +21,7 @@ export interface Pair {
   readonly urls: Readonly<Record<Side, string>>;
   readonly servers: Readonly<Record<Side, RunningServer>>;
   readonly db: pg.Pool;
+  readonly site: Site;
 }
 
 /** Since which release Django signs cookies with the salt of version 2 (CVE-2026-6873). */
@@ -30,6 +31,56 @@ export function signedCookieSaltVersion(django: Environment): Settings['SIGNED_C
   if (major === 6 && minor === 0) return patch >= 6 ? 2 : 1;
   return since(django, 6, 1) ? 2 : 1;
 }
+
+/** One Django site: which models of its own it has, and what that is in settings. */
+export interface Site {
+  readonly name: string;
+  readonly values: Readonly<Record<string, string>>;
+  /** The tables of users and of sessions as a statement has them. */
+  readonly users: string;
+  readonly sessions: string;
+  /** What its users log in with, from a name of the test's own. */
+  readonly username: (name: string) => string;
+}
+
+const DJANGOS_OWN: Site = {
+  name: '',
+  values: {},
+  users: 'auth_user',
+  sessions: 'django_session',
+  username: (name) => name,
+};
+
+/** Those with models of their own. */
+export const SITES: readonly Site[] = [
+  {
+    ...DJANGOS_OWN,
+    name: 'emails and UUID keys',
+    values: { SITE_APPS: 'accounts', AUTH_USER_MODEL: 'accounts.User', USERNAME_FIELD: 'email' },
+    users: 'accounts_user',
+    username: (name) => `${name}@example.com`,
+  },
+  {
+    ...DJANGOS_OWN,
+    name: 'keys above 2^53',
+    values: { SITE_APPS: 'members', AUTH_USER_MODEL: 'members.Member', AUTH_USER_TABLE: 'People' },
+    users: '"People"',
+  },
+  {
+    ...DJANGOS_OWN,
+    name: 'a session model of its own',
+    values: {
+      SITE_APPS: 'tracked',
+      DJANGO_SESSION_ENGINE: 'tracked.sessions',
+      SESSION_TABLE: 'tracked_trackedsession',
+    },
+    sessions: 'tracked_trackedsession',
+  },
+];
+
+/** The site that has these values. */
+const siteOf = (values: Readonly<Record<string, string>>): Site =>
+  SITES.find(({ values: { SITE_APPS } }) => SITE_APPS === values['SITE_APPS']) ?? DJANGOS_OWN;
 
 const pairs = new Map<string, Promise<Pair>>();
 const databases: TestDatabase[] = [];
@@ -67,6 +118,7 @@ async function startPair(django: Environment, extra: Readonly<Record<string, str
     urls: { django: djangoServer.url, koa: koaServer.url },
     servers: { django: djangoServer, koa: koaServer },
     db,
+    site: siteOf(extra),
   };
 }
 
@@ -99,18 +151,31 @@ export async function eachDjango(suite: (django: Environment, pair: () => Promis
   }
 }
 
+/** One `describe` for each Django and each kind of site: Django's own users and sessions first, then those of its own. */
+export async function eachSite(
+  suite: (django: Environment, pair: () => Promise<Pair>, site: Site) => void,
+): Promise<void> {
+  for (const django of await environments()) {
+    for (const site of [DJANGOS_OWN, ...SITES]) {
+      describe(`Django ${django.version}${site.name === '' ? '' : ` with ${site.name}`}`, () => {
+        suite(django, () => pairOf(django, site.values), site);
+      });
+    }
+  }
+}
+
 /** A user of this test alone, made by Django. */
 export async function makeUser(
-  { urls }: Pair,
+  { urls, site }: Pair,
   wanted: Readonly<Record<string, unknown>> = {},
-): Promise<{ username: string; password: string; id: number; encoded: string }> {
-  const username = `user_${randomBytes(5).toString('hex')}`;
+): Promise<{ username: string; password: string; id: string; encoded: string }> {
+  const username = site.username(`user_${randomBytes(5).toString('hex')}`);
   const password = 'correct horse battery staple';
   const answer = await new Browser().post(`${urls.django}/django/users/`, {
     json: JSON.stringify({ username, password, ...wanted }),
   });
-  const { id, password: encoded } = answer.json as { id: number; password: string };
-  return { username, password, id, encoded };
+  const { id, password: encoded } = answer.json as { id: number | bigint | string; password: string };
+  return { username, password, id: String(id), encoded };
 }
 
 /** Change a user as Django's administrator would: `{"password"}`, `{"is_active": false}`. */
@@ -153,9 +218,20 @@ export function logout({ urls }: Pair, side: Side, browser: Browser): Promise<An
 }
 
 /** Who this side thinks the visitor is. */
-export async function me({ urls }: Pair, side: Side, browser: Browser): Promise<string | null> {
-  const { user } = (await browser.get(urls[side] + ME[side])).json as { user: { username: string } | null };
-  return user === null ? null : user.username;
+export async function me(pair: Pair, side: Side, browser: Browser): Promise<string | null> {
+  return (await account(pair, side, browser))?.username ?? null;
+}
+
+/** The same with the user's id, as this side's JSON has it. */
+export async function account(
+  { urls }: Pair,
+  side: Side,
+  browser: Browser,
+): Promise<{ readonly id: number | bigint | string; readonly username: string } | null> {
+  const { user } = (await browser.get(urls[side] + ME[side])).json as {
+    user: { id: number | bigint | string; username: string } | null;
+  };
+  return user;
 }
 
 export type Op = readonly [name: string, ...args: unknown[]];
@@ -222,8 +298,8 @@ export function keyOf(browser: Browser): string {
 }
 
 /** The row behind a session key, or the browser's own. */
-export async function row({ db }: Pair, key: string | Browser): Promise<Row | undefined> {
+export async function row({ db, site }: Pair, key: string | Browser): Promise<Row | undefined> {
   const session_key = key instanceof Browser ? keyOf(key) : key;
-  const { rows } = await db.query<Row>('SELECT * FROM django_session WHERE session_key = $1', [session_key]);
+  const { rows } = await db.query<Row>(`SELECT * FROM ${site.sessions} WHERE session_key = $1`, [session_key]);
   return rows[0];
 }

@@ -102,13 +102,18 @@ export async function manage(django: Environment, values: Values, ...command: st
 }
 
 /** Run our own command line from source. */
-export async function koaCommand(values: Values, ...command: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--import', 'tsx', 'server/cli/main.ts', ...command],
-    { cwd: ROOT, env: { ...process.env, ...values } },
-  );
-  return stdout;
+export function koaCommand(values: Values, ...command: string[]): Promise<string> {
+  return koaCommandWith('', values, ...command);
+}
+
+/** The same with lines for its standard input. */
+export async function koaCommandWith(input: string, values: Values, ...command: string[]): Promise<string> {
+  const running = promisify(execFile)(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', ...command], {
+    cwd: ROOT,
+    env: { ...process.env, ...values },
+  });
+  running.child.stdin?.end(input);
+  return (await running).stdout;
 }
 
 /** Stop what is still running. */

@@ -1,7 +1,7 @@
 /** What visitors see while the database is away, in every way in which it can be, and after it has come back. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
-import type { User } from '../../server/auth/users.js';
+import type { User } from '../../server/auth/user.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { FaultProxy } from './fault_proxy.js';
 import { PASSWORD, Planted } from './planted.js';

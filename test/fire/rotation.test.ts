@@ -1,7 +1,7 @@
 /** SECRET_KEY is changed while pages send many requests at once, over two server processes on one database. */
 import { expect } from 'chai';
 import { get_session_auth_hash } from '../../server/auth/session_hash.js';
-import type { User } from '../../server/auth/users.js';
+import type { User } from '../../server/auth/user.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { defineSettings } from '../../server/settings.js';
 import { parse_json } from '../../server/signing/python_json.js';

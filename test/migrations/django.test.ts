@@ -49,6 +49,20 @@ describe('the migrations of Django’s tables', () => {
   };
 
   describe('where ours come first', () => {
+    it('with a user model of Django’s own: say that Django has to migrate first, and change nothing', async () => {
+      for (const AUTH_USER_MODEL of ['accounts.User', 'auth.Member']) {
+        expect(await refusal(migrate(knex, { AUTH_USER_MODEL }))).to.equal(
+          `AUTH_USER_MODEL is ${AUTH_USER_MODEL}, whose tables only Django can make. Run Django's "migrate" on this database first, then this one.`,
+        );
+        expect((await tables()).filter((name) => !name.startsWith(MIGRATIONS_TABLE))).to.deep.equal([]);
+      }
+    });
+
+    it('make Django’s users where the model is named by its default', async () => {
+      await migrate(knex, { AUTH_USER_MODEL: 'auth.User' });
+      expect(await schemaOf(knex)).to.deep.equal(DJANGO_6_0);
+    });
+
     it('make exactly what Django makes', async () => {
       await migrate(knex);
       expect(await schemaOf(knex)).to.deep.equal(DJANGO_6_0);
@@ -133,10 +147,41 @@ describe('the migrations of Django’s tables', () => {
       expect(await schemaOf(knex)).to.deep.equal(DJANGO_6_0);
     });
 
-    it('with a user model of its own: say that users cannot be shared', async () => {
-      await asDjango();
-      await knex.raw('DROP TABLE auth_user_user_permissions, auth_user_groups, auth_user');
-      expect(await refusal(migrate(knex))).to.match(/no table auth_user.*AUTH_USER_MODEL/);
+    describe('with a user model of its own', () => {
+      const asDjangoOfItsOwn = async (): Promise<void> => {
+        await asDjango();
+        await knex.raw('DROP TABLE auth_user_user_permissions, auth_user_groups, auth_user');
+      };
+
+      for (const [what, options] of [
+        ['', { AUTH_USER_MODEL: 'accounts.User' }],
+        [', also where AUTH_USER_MODEL is not told', {}],
+      ] as const) {
+        it(`leave users alone and go on${what}`, async () => {
+          await asDjangoOfItsOwn();
+          const [schema, written] = [await schemaOf(knex), await history()];
+          expect(await migrate(knex, options)).to.include.members(['0002_auth_user', '0004_login_attempts']);
+          await rollback(knex, { all: true, dropRows: true });
+          expect(await schemaOf(knex)).to.deep.equal(schema);
+          expect(await history()).to.deep.equal(written);
+        });
+      }
+
+      it('leave a model alone that took over the table auth_user with columns of its own', async () => {
+        await asDjango();
+        await knex.raw('ALTER TABLE auth_user ADD tenant int NOT NULL');
+        const schema = await schemaOf(knex);
+        await migrate(knex, { AUTH_USER_MODEL: 'accounts.User' });
+        expect(await schemaOf(knex)).to.deep.equal(schema);
+      });
+
+      it('say that a table of auth is missing when it is not the users alone', async () => {
+        await asDjangoOfItsOwn();
+        await knex.raw('DROP TABLE auth_group_permissions');
+        expect(await refusal(migrate(knex))).to.match(
+          /Django has run its migration auth.0001_initial, but there is no/,
+        );
+      });
     });
   });
 

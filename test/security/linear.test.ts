@@ -9,8 +9,9 @@ import {
   PBKDF2PasswordHasher,
   ScryptPasswordHasher,
 } from '../../server/auth/hashers.js';
+import { parse_user_key } from '../../server/auth/user_key.js';
 import { fold_username, normalize_username } from '../../server/auth/username.js';
-import { normalize_email, parse_user_id } from '../../server/auth/users.js';
+import { normalize_email } from '../../server/auth/users.js';
 import { check_token_format } from '../../server/csrf/token.js';
 import { split_domain_port, validate_host } from '../../server/http/allowed_hosts.js';
 import { decode_header, parse_cookie } from '../../server/http/cookie_header.js';
@@ -141,7 +142,11 @@ const ENTRANCES: readonly Entrance[] = [
   ['a signed row', (text) => codec.members(signed(text, false)), [...AROUND, ['{"a":', '}']]],
   ['a compressed row', (text) => codec.members(signed(text, true)), [...AROUND, ['{"a":"', '"}']]],
   ['base64', b64url_decode],
-  ["a row's user id", parse_user_id, [...AROUND, ['1', 'x'], [' ', '1 ']]],
+  [
+    "a row's user id",
+    (text: string) => [parse_user_key(text, 'bigint'), parse_user_key(text, 'uuid')],
+    [...AROUND, ['1', 'x'], [' ', '1 ']],
+  ],
   [
     "a row's expiry",
     (text) => get_expiry_age(text, { cookie_age: 1, modification: 0 }),

@@ -50,7 +50,7 @@ describe('security: hostile rows', function () {
   let planted: Planted;
   let server: TestServer;
   let good: string;
-  let user_id: number;
+  let user_id: number | string;
 
   before(async () => {
     // Made before the server runs: while the process is busy with it, connections that are kept would time out.

@@ -34,7 +34,12 @@ export async function startServer(environment: Environment): Promise<TestServer>
     },
   });
   const server: RunningServer = await serve(settings, { log: createLog({ level: settings.LOG_LEVEL, destination }) });
-  await server.ready;
+  try {
+    await server.ready;
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   return { url: server.url.replace(/\/$/, ''), metricsUrl: server.metricsUrl, lines, stop: () => server.stop() };
 }
 

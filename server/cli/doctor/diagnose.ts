@@ -1,8 +1,10 @@
 /** Judges what was gathered: will a Django on this database and this server share their logins? Pure. */
 import { PASSWORD_HASHERS } from '../../auth/hashers.js';
 import type { Facts } from '../../db/facts.js';
+import { DJANGO_SESSION } from '../../db/session_table.js';
 import type { Settings } from '../../settings.js';
 import { guesses, type LoginFinding, type RowFinding, readLogin, readRow } from './rows.js';
+import type { UserFacts } from './users.js';
 
 /** `problem` means that logins are not shared, or not safely. */
 export type Level = 'ok' | 'note' | 'warning' | 'problem';
@@ -20,7 +22,11 @@ export interface Finding {
 export interface Diagnosis {
   readonly healthy: boolean;
   readonly findings: readonly Finding[];
+  /** Settings that were found in the database and are not those of this server: name → value. */
+  readonly environment: Readonly<Record<string, string>>;
 }
+
+type DoctorFacts = Facts<UserFacts>;
 
 const COLUMNS = [
   'session_key character varying(40) not null',
@@ -38,11 +44,11 @@ const DAY = 86_400;
 const MODEL_BACKEND = 'django.contrib.auth.backends.ModelBackend';
 
 /** @param settings those of this server; SECRET_KEY and fallbacks are used and never shown */
-export function diagnose(facts: Facts, settings: Settings): Diagnosis {
+export function diagnose(facts: DoctorFacts, settings: Settings): Diagnosis {
   const rows = facts.newest.map((row) => readRow(row, settings));
-  const logins = rows.map((row) => readLogin(row, facts.passwords, settings)).filter((login) => login !== null);
+  const logins = rows.map((row) => readLogin(row, facts.users.passwords, settings)).filter((login) => login !== null);
   const findings = [
-    ...table(facts),
+    ...table(facts, settings),
     clock(facts),
     ...(facts.sessionColumns === null
       ? []
@@ -52,39 +58,50 @@ export function diagnose(facts: Facts, settings: Settings): Diagnosis {
           ...expired(facts),
           ...timeZones(rows, settings),
         ]),
-    ...accounts(facts, logins),
+    ...accounts(facts.users, logins),
     ...traffic(facts),
   ];
-  return { healthy: findings.every(({ level }) => level !== 'problem'), findings };
+  const environment = {
+    ...(facts.sessionTable === settings.SESSION_TABLE ? {} : { SESSION_TABLE: facts.sessionTable }),
+    ...facts.users.lines,
+  };
+  return { healthy: findings.every(({ level }) => level !== 'problem'), findings, environment };
 }
 
-function table({ sessionColumns, sessionIndexes, recorded }: Facts): Finding[] {
+function table(
+  { sessionTable, sessionTableProblem, sessionColumns, sessionIndexes, recorded }: DoctorFacts,
+  { SESSION_TABLE }: Settings,
+): Finding[] {
   const check = 'table';
   if (sessionColumns === null) {
     const advice = "Check DATABASE_URL and the search_path; then run this server's or Django's migrate.";
-    return [{ check, level: 'problem', text: 'There is no table django_session in this database.', advice }];
+    return [{ check, level: 'problem', text: `There is no table ${sessionTable} in this database.`, advice }];
   }
   const findings: Finding[] = [];
+  if (sessionTable !== SESSION_TABLE) {
+    const text = `SESSION_TABLE is ${SESSION_TABLE}, where no session is; the sessions of this database are in ${sessionTable}.`;
+    findings.push({ check, level: 'problem', text, advice: `Set SESSION_TABLE=${sessionTable}.` });
+  }
   const wrong = COLUMNS.filter((column) => !sessionColumns.includes(column));
   if (wrong.length > 0) {
-    const text = `django_session is not in Django's shape: it lacks "${wrong.join('", "')}".`;
+    const text = `${sessionTable} is not in Django's shape: it lacks "${wrong.join('", "')}".`;
     findings.push({ check, level: 'problem', text, advice: 'It may belong to another application. Rename that one.' });
+  } else if (sessionTableProblem !== null) {
+    findings.push({ check, level: 'problem', text: sessionTableProblem });
   } else {
-    findings.push({ check, level: 'ok', text: "django_session has Django's columns." });
+    findings.push({ check, level: 'ok', text: `${sessionTable} has Django's columns.` });
   }
   const missing = INDEXES.filter(([definition]) => !sessionIndexes.includes(definition));
   for (const [definition, purpose] of missing) {
     const level: Level = definition.startsWith('unique') ? 'problem' : 'warning';
-    findings.push({
-      check: 'indexes',
-      level,
-      text: `django_session lacks ${purpose}.`,
-      advice: `Create it: ${definition}.`,
-    });
+    const what = sessionTable === DJANGO_SESSION ? purpose : 'an index';
+    const advice = `Create it: ${definition}.`;
+    findings.push({ check: 'indexes', level, text: `${sessionTable} lacks ${what}.`, advice });
   }
-  if (missing.length === 0)
-    findings.push({ check: 'indexes', level: 'ok', text: "django_session has Django's indexes." });
-  if (!recorded) {
+  if (missing.length === 0) {
+    findings.push({ check: 'indexes', level: 'ok', text: `${sessionTable} has Django's indexes.` });
+  }
+  if (!recorded && sessionTable === DJANGO_SESSION) {
     findings.push({
       check: 'history',
       level: 'warning',
@@ -95,7 +112,7 @@ function table({ sessionColumns, sessionIndexes, recorded }: Facts): Finding[] {
   return findings;
 }
 
-function clock({ clockDifference }: Facts): Finding {
+function clock({ clockDifference }: DoctorFacts): Finding {
   const check = 'clock';
   const seconds = Math.abs(clockDifference);
   const text = `The database's clock is ${seconds.toFixed(1)} s ${clockDifference < 0 ? 'behind' : 'ahead of'} this machine's.`;
@@ -104,7 +121,7 @@ function clock({ clockDifference }: Facts): Finding {
   return { check, level: seconds > 60 ? 'problem' : 'warning', text, advice };
 }
 
-function signatures({ newest }: Facts, rows: readonly RowFinding[], settings: Settings): Finding {
+function signatures({ newest }: DoctorFacts, rows: readonly RowFinding[], settings: Settings): Finding {
   const check = 'signatures';
   if (rows.length === 0) {
     const text = 'There are no rows yet, so that the SECRET_KEY cannot be tried.';
@@ -144,7 +161,7 @@ function legacy(rows: readonly RowFinding[], settings: Settings): Finding[] {
   return [{ check: 'legacy', level: 'warning', text, advice }];
 }
 
-function expired({ rows, expired: count, oldestExpired, traffic: { deletes } }: Facts): Finding[] {
+function expired({ rows, expired: count, oldestExpired, traffic: { deletes } }: DoctorFacts): Finding[] {
   const check = 'expired';
   if (oldestExpired === null) return [{ check, level: 'ok', text: `No row has expired, of ${rows}.` }];
   const text = `${count} of about ${rows} rows have expired, the oldest ${age(oldestExpired)} ago.`;
@@ -174,19 +191,27 @@ function timeZones(rows: readonly RowFinding[], { USE_TZ }: Settings): Finding[]
   return [{ check, level: 'warning', text, advice }];
 }
 
-function accounts({ hashers }: Facts, logins: readonly LoginFinding[]): Finding[] {
-  if (hashers === null) {
-    const text = 'There is no table auth_user: sessions can be shared, logins cannot.';
-    return [
-      {
-        check: 'users',
-        level: 'problem',
-        text,
-        advice: 'A Django with a user model of its own needs a backend of its own here.',
-      },
-    ];
+function accounts({ mismatch, lines, hashers }: UserFacts, logins: readonly LoginFinding[]): Finding[] {
+  const set =
+    lines === null
+      ? ''
+      : Object.entries(lines)
+          .map(([name, value]) => `${name}=${value}`)
+          .join(' ');
+  const users: Finding[] = [];
+  if (mismatch !== null) {
+    users.push({
+      check: 'users',
+      level: 'problem',
+      text: mismatch,
+      ...(lines === null ? {} : { advice: `Set ${set}.` }),
+    });
+  } else if (lines !== null) {
+    const text = 'The sessions of this database are logins of users in another table than AUTH_USER_MODEL names.';
+    users.push({ check: 'users', level: 'problem', text, advice: `Set ${set}.` });
   }
-  const findings: Finding[] = [];
+  if (hashers === null) return users;
+  const findings = users;
   const known = [...PASSWORD_HASHERS.map(({ algorithm }) => algorithm), 'unusable'];
   const unknown = Object.keys(hashers).filter((algorithm) => !known.includes(algorithm));
   const list = Object.entries(hashers).map(([algorithm, count]) => `${algorithm} ${count}`);
@@ -225,13 +250,13 @@ const ENOUGH_WRITES = 100;
  * The db engine searches the table at least twice for each write: once to load, once to save. Fewer searches mean that
  * someone loads from elsewhere: SESSION_ENGINE cached_db, whose entry goes on living when we change or delete the row.
  */
-function traffic({ traffic: { reads, writes } }: Facts): Finding[] {
+function traffic({ sessionTable, traffic: { reads, writes } }: DoctorFacts): Finding[] {
   if (writes < ENOUGH_WRITES || reads >= writes * 1.5) return [];
   return [
     {
       check: 'cached_db',
       level: 'warning',
-      text: `django_session was written ${writes} times and searched only ${reads} times: somebody reads sessions from a cache.`,
+      text: `${sessionTable} was written ${writes} times and searched only ${reads} times: somebody reads sessions from a cache.`,
       advice:
         "If Django's SESSION_ENGINE is cached_db, a logout or change here is not seen there until its cache entry ends: use db at both sides.",
     },

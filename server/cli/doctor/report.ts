@@ -4,7 +4,8 @@ import { type Clock, systemClock } from '../../clock.js';
 import { gatherFacts } from '../../db/facts.js';
 import type { Settings } from '../../settings.js';
 import { type Diagnosis, diagnose, type Finding, type Level } from './diagnose.js';
-import { userIds } from './rows.js';
+import { readLogin, readRow, userIds } from './rows.js';
+import { gatherUsers } from './users.js';
 
 export const DEFAULT_SAMPLE = 1000;
 
@@ -18,7 +19,17 @@ export interface ExamineOptions {
 /** Writes nothing to the database. @throws what the database throws when it is away or refuses */
 export async function examine(knex: Knex, options: ExamineOptions): Promise<Diagnosis> {
   const { settings, sample = DEFAULT_SAMPLE, now = systemClock } = options;
-  const facts = await gatherFacts(knex, { sample, now, userIds: (rows) => userIds(rows, settings) });
+  const facts = await gatherFacts(knex, {
+    table: settings.SESSION_TABLE,
+    sample,
+    now,
+    users: (trx, newest) => {
+      const rows = newest.map((row) => readRow(row, settings));
+      const valid = (passwords: ReadonlyMap<string, string>): number =>
+        rows.filter((row) => (readLogin(row, passwords, settings)?.hash ?? null) !== null).length;
+      return gatherUsers(trx, { settings, ids: userIds(rows), valid });
+    },
+  });
   return diagnose(facts, settings);
 }
 
@@ -29,8 +40,8 @@ const MARKS: Readonly<Record<Level, string>> = {
   problem: 'PROBLEM ',
 };
 
-/** One line for each finding, its advice below it, and the verdict last. */
-export function inWords({ healthy, findings }: Diagnosis): string {
+/** One line for each finding, its advice below it, then what to put into the environment, and the verdict last. */
+export function inWords({ healthy, findings, environment }: Diagnosis): string {
   const lines = findings.flatMap(({ level, text, advice }: Finding) =>
     advice === undefined ? [MARKS[level] + text] : [MARKS[level] + text, `${' '.repeat(8)}→ ${advice}`],
   );
@@ -38,5 +49,7 @@ export function inWords({ healthy, findings }: Diagnosis): string {
   const verdict = healthy
     ? `A Django with these settings and this server share their logins${warnings > 0 ? `; ${warnings} ${warnings === 1 ? 'thing' : 'things'} to look at` : ''}.`
     : 'A Django and this server will not share logins until the problems above are solved.';
-  return [...lines, verdict].join('\n');
+  const wanted = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const advice = wanted.length === 0 ? [] : ['Put into the environment of this server:', ...wanted, ''];
+  return [...lines, ...advice, verdict].join('\n');
 }

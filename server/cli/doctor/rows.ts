@@ -58,8 +58,8 @@ export function readLogin(
 }
 
 /** The users that these rows name. */
-export function userIds(rows: readonly SessionRow[], settings: Settings): readonly string[] {
-  const ids = rows.map((row) => readRow(row, settings).members?.['_auth_user_id']);
+export function userIds(rows: readonly RowFinding[]): readonly string[] {
+  const ids = rows.map(({ members }) => members?.['_auth_user_id']);
   return [...new Set(ids.filter((id) => typeof id === 'string' || typeof id === 'number').map(String))];
 }
 

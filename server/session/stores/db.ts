@@ -1,4 +1,4 @@
-/** Sessions in Django's table django_session, through knex and pg (django.contrib.sessions.backends.db). */
+/** Sessions in Django's table django_session, or in that of a session model of one's own, through knex and pg (django.contrib.sessions.backends.db). */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from '../../db/batcher.js';
@@ -7,13 +7,17 @@ import { clear_expired } from '../../db/clear_expired.js';
 import { Deadline, inTime, late } from '../../db/deadline.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
 import { Queue } from '../../db/queue.js';
+import { DJANGO_SESSION } from '../../db/session_table.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
-import { CreateError, UpdateError } from '../../errors.js';
+import { CreateError, ImproperlyConfigured, UpdateError } from '../../errors.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
+import { type FurtherColumns, furtherColumns } from './further_columns.js';
 import { Inside } from './inside.js';
+import { type SessionStatements, sessionStatements } from './statements.js';
 import { transact } from './transaction.js';
 
 const UNIQUE_VIOLATION = '23505';
+const NOT_NULL = '23502';
 
 /** A row to write if its text still is `loaded`. */
 interface Replacement extends SessionRecord {
@@ -25,53 +29,7 @@ interface Saving {
   readonly deadline: Deadline;
 }
 
-/** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
-const STATEMENTS = {
-  load: {
-    name: 'django_session_load',
-    text: 'SELECT session_data FROM django_session WHERE session_key = $1 AND expire_date > to_timestamp($2)',
-  },
-  load_many: {
-    name: 'django_session_load_many',
-    text: 'SELECT session_key, session_data FROM django_session WHERE session_key = ANY($1) AND expire_date > to_timestamp($2)',
-  },
-  exists: { name: 'django_session_exists', text: 'SELECT 1 FROM django_session WHERE session_key = $1' },
-  create: {
-    name: 'django_session_create',
-    text: 'INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)',
-  },
-  replace: {
-    name: 'django_session_replace',
-    text: 'UPDATE django_session SET session_data = $1, expire_date = $2 WHERE session_key = $3 AND session_data = $4',
-  },
-  // A row's lock is taken before it is written, where waiting can be refused: SKIP LOCKED. Statements that never wait
-  // for one another cannot deadlock. The text is compared as it is under the lock.
-  replace_many: {
-    name: 'django_session_replace_many',
-    text: `
-      WITH given AS (
-        SELECT * FROM unnest($1::varchar[], $2::text[], $3::timestamptz[], $4::text[])
-          AS given (session_key, session_data, expire_date, loaded)
-      ), free AS MATERIALIZED (
-        SELECT session_key FROM django_session JOIN given USING (session_key)
-        WHERE django_session.session_data = given.loaded
-        FOR UPDATE OF django_session SKIP LOCKED
-      )
-      UPDATE django_session SET session_data = given.session_data, expire_date = given.expire_date
-      FROM given JOIN free USING (session_key)
-      WHERE django_session.session_key = given.session_key
-      RETURNING django_session.session_key`,
-  },
-  lock: {
-    name: 'django_session_lock',
-    text: 'SELECT session_data FROM django_session WHERE session_key = $1 FOR UPDATE',
-  },
-  modify: {
-    name: 'django_session_modify',
-    text: 'UPDATE django_session SET session_data = $1, expire_date = $2 WHERE session_key = $3',
-  },
-  delete: { name: 'django_session_delete', text: 'DELETE FROM django_session WHERE session_key = $1' },
-} as const satisfies Record<string, Statement>;
+export type { ColumnValue } from './further_columns.js';
 
 export interface DatabaseStoreOptions {
   readonly now?: Clock;
@@ -83,6 +41,9 @@ export interface DatabaseStoreOptions {
   readonly row_locks?: number;
   /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
   readonly prepared?: boolean;
+  /** The table of a session model of one's own (AbstractBaseSession), `schema.table` in a schema of its own. */
+  readonly table?: string;
+  readonly columns?: FurtherColumns;
 }
 
 /**
@@ -102,10 +63,17 @@ export class DatabaseStore implements SessionStore {
   /** The rows whose `change` runs. */
   readonly #changing = new Inside();
   readonly #prepared: boolean;
+  readonly #statements: SessionStatements;
+  readonly #columns: DatabaseStoreOptions['columns'];
+  readonly #table: string;
 
   /** @param knex connected to PostgreSQL with server/db/knex.ts's timeouts, or your own */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
     const { now = systemClock, timeout, batches, row_locks = shareOf(knex), prepared = true } = options;
+    const { table = DJANGO_SESSION, columns } = options;
+    this.#table = table;
+    this.#columns = columns;
+    this.#statements = sessionStatements(table);
     this.#knex = knex;
     this.#now = now;
     this.#bounds = databaseBounds(timeout);
@@ -176,8 +144,11 @@ export class DatabaseStore implements SessionStore {
     );
   }
 
-  async #insert({ session_key, session_data, expire_date }: SessionRecord, connection?: Knex): Promise<void> {
-    await this.#run('create', [session_key, session_data, expire_date], connection);
+  async #insert(record: SessionRecord, connection?: Knex): Promise<void> {
+    const { session_key, session_data, expire_date } = record;
+    const further = furtherColumns(this.#columns, record);
+    const values = [session_key, session_data, expire_date, ...further.values()];
+    await this.#ask(this.#statements.create([...further.keys()]), values, connection);
   }
 
   replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean> {
@@ -241,8 +212,9 @@ export class DatabaseStore implements SessionStore {
       deadline,
       async (record, transaction) => {
         new_key = record.session_key;
-        await this.#insert(record, transaction);
-        await this.#run('delete', [session_key], transaction);
+        const further = furtherColumns(this.#columns, record);
+        const values = [record.session_key, record.session_data, record.expire_date, ...further.values(), session_key];
+        await this.#ask(this.#statements.cycle([...further.keys()]), values, transaction);
         // Last, so that what it locks (a user's row, which others may want) is free again soonest.
         await companion?.(transaction);
       },
@@ -274,7 +246,7 @@ export class DatabaseStore implements SessionStore {
   }
 
   async clear_expired(): Promise<number> {
-    return clear_expired(this.#knex, { now: this.#now });
+    return clear_expired(this.#knex, { now: this.#now, table: this.#table });
   }
 
   /**
@@ -350,20 +322,28 @@ export class DatabaseStore implements SessionStore {
     }
   }
 
-  async #run(
-    statement: keyof typeof STATEMENTS,
+  #run(
+    statement: Exclude<keyof SessionStatements, 'create' | 'cycle'>,
     values: readonly Parameter[],
-    connection: Knex = this.#knex,
+    connection?: Knex,
   ): Promise<Answer> {
+    return this.#ask(this.#statements[statement], values, connection);
+  }
+
+  async #ask(statement: Statement, values: readonly Parameter[], connection: Knex = this.#knex): Promise<Answer> {
     try {
-      return await runPrepared(connection, STATEMENTS[statement], values, this.#prepared);
+      return await runPrepared(connection, statement, values, this.#prepared);
     } catch (error) {
-      if (isUniqueViolation(error)) throw new CreateError('The session key is taken.', { cause: error });
+      if (hasCode(error, UNIQUE_VIOLATION)) throw new CreateError('The session key is taken.', { cause: error });
+      if (hasCode(error, NOT_NULL)) {
+        const message = `Table ${this.#table} has a column that must not be NULL and was not given. Fill it with the option \`columns\` of DatabaseStore.`;
+        throw new ImproperlyConfigured(message, { cause: error });
+      }
       throw isUnavailable(error) ? unavailable(error) : error;
     }
   }
 }
 
-function isUniqueViolation(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === UNIQUE_VIOLATION;
+function hasCode(error: unknown, code: string): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }

@@ -17,23 +17,26 @@ export interface StoreOptions {
   /** For `db` and `cached_db`: DATABASE_TIMEOUT, see DatabaseStoreOptions. */
   readonly timeout?: number;
   readonly now?: Clock;
+  /** For `db` and `cached_db`: the further columns of a session model of one's own, see DatabaseStoreOptions. */
+  readonly columns?: DatabaseStoreOptions['columns'];
+}
+
+/** Whether SESSION_ENGINE keeps sessions as rows of SESSION_TABLE. */
+export function hasSessionTable(settings: Pick<Settings, 'SESSION_ENGINE'>): boolean {
+  return ['db', 'cached_db'].includes(engineName(settings));
 }
 
 /** The store that SESSION_ENGINE names. @throws ImproperlyConfigured when what it needs was not given */
-export async function openStore({
-  settings,
-  knex,
-  prepared = true,
-  timeout,
-  now,
-}: StoreOptions): Promise<SessionStore> {
+export async function openStore(options: StoreOptions): Promise<SessionStore> {
+  const { settings, knex, prepared = true, timeout, now, columns } = options;
   const clock = now === undefined ? {} : { now };
-  const database = { ...clock, prepared, ...(timeout === undefined ? {} : { timeout }) };
+  const bound = timeout === undefined ? {} : { timeout };
+  const table = { prepared, table: settings.SESSION_TABLE, ...bound, ...(columns === undefined ? {} : { columns }) };
   switch (engineName(settings)) {
     case 'db':
-      return openDatabase(settings, knex, database);
+      return openDatabase(settings, knex, { ...clock, ...table });
     case 'cached_db': {
-      const db = await openDatabase(settings, knex, database);
+      const db = await openDatabase(settings, knex, { ...clock, ...table });
       const redis = await openRedis(settings);
       const { CachedDatabaseStore } = await import('./cached_db.js');
       return new CachedDatabaseStore(db, redis, settings);

@@ -3,8 +3,9 @@ import { expect } from 'chai';
 import { Browser } from '../browser.js';
 import { since } from '../environments.js';
 import {
+  account,
   changeUser,
-  eachDjango,
+  eachSite,
   formToken,
   keyOf,
   login,
@@ -17,7 +18,13 @@ import {
   SIDES,
 } from '../pairs.js';
 
-await eachDjango((django, pair) => {
+/** What Python's JSON makes of a key: a number, which may be more than a double holds, or text. */
+const keyType = (id: string): string => {
+  if (!/^\d+$/.test(id)) return 'string';
+  return Number.isSafeInteger(Number(id)) ? 'number' : 'bigint';
+};
+
+await eachSite((django, pair) => {
   for (const side of SIDES) {
     describe(`a login at ${side}`, () => {
       it(`is a login at ${other(side)}`, async () => {
@@ -28,6 +35,10 @@ await eachDjango((django, pair) => {
         expect(answer.status).to.equal(302);
         expect(await me(both, side, browser)).to.equal(user.username);
         expect(await me(both, other(side), browser)).to.equal(user.username);
+        for (const at of SIDES) {
+          const seen = await account(both, at, browser);
+          expect([String(seen?.id), typeof seen?.id], at).to.deep.equal([user.id, keyType(user.id)]);
+        }
       });
 
       it('keeps what the visitor had and gives a new key, at both sides', async () => {
@@ -47,7 +58,7 @@ await eachDjango((django, pair) => {
         const both = await pair();
         const user = await makeUser(both);
         await login(both, side, new Browser(), user.username, user.password);
-        const { rows } = await both.db.query('SELECT password FROM auth_user WHERE id = $1', [user.id]);
+        const { rows } = await both.db.query(`SELECT password FROM ${both.site.users} WHERE id = $1`, [user.id]);
         expect(rows).to.deep.equal([{ password: user.encoded }]);
       });
 

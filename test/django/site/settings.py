@@ -47,6 +47,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
 ]
+# The apps with models of their own: "accounts,tracked".
+INSTALLED_APPS += [name for name in os.environ.get("SITE_APPS", "").split(",") if name]
+AUTH_USER_MODEL = os.environ.get("AUTH_USER_MODEL", "auth.User")
 MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",  # Content-Length: connections stay open
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -16,5 +16,7 @@ urlpatterns = [
     path("django/told/", views.told),
     path("django/cookies/", views.cookies),
     path("django/users/", views.users),
+    path("django/groups/", views.groups),
+    path("django/may/", views.may),
     path("django/password/", views.password),
 ]

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model, hashers, update_session_auth_hash
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.signing import BadSignature
 from django.db import connection
@@ -22,7 +24,7 @@ def me(request):
     user = request.user
     return answer(
         {
-            "user": {"id": user.pk, "username": user.get_username()} if user.is_authenticated else None,
+            "user": {"id": key_of(user), "username": user.get_username()} if user.is_authenticated else None,
             "session_key": request.session.session_key,
         }
     )
@@ -138,14 +140,62 @@ def cookies(request):
 
 @csrf_exempt
 def users(request):
-    """Make or change users: {"username", "password"?, "hasher"?, "is_active"?}; also what an administrator would do."""
+    """Make or change users: {"username", "password"?, "hasher"?, "is_active"?,
+    "is_superuser"?, "groups"?, "permissions"?}; also what an administrator would do."""
     wanted = json.loads(request.body)
-    user, _ = get_user_model().objects.get_or_create(username=wanted["username"])
+    model = get_user_model()
+    user, _ = model.objects.get_or_create(**{model.USERNAME_FIELD: wanted["username"]})
     if "password" in wanted:
         user.password = hashers.make_password(wanted["password"], hasher=wanted.get("hasher", "default"))
     user.is_active = wanted.get("is_active", user.is_active)
+    user.is_superuser = wanted.get("is_superuser", user.is_superuser)
     user.save()
-    return answer({"id": user.pk, "password": user.password})
+    if "groups" in wanted:
+        user.groups.set([Group.objects.get_or_create(name=name)[0] for name in wanted["groups"]])
+    if "permissions" in wanted:
+        user.user_permissions.set(permissions(wanted["permissions"]))
+    return answer({"id": key_of(user), "password": user.password})
+
+
+def key_of(user):
+    """Numbers as they are; a UUID as text, which JSON has no type for."""
+    return user.pk if isinstance(user.pk, int) else str(user.pk)
+
+
+def permissions(names):
+    """By texts such as "shop.change_good"; those that are not there yet are made."""
+    found = []
+    for name in names:
+        app_label, codename = name.split(".")
+        content_type, _ = ContentType.objects.get_or_create(app_label=app_label, model="good")
+        found.append(Permission.objects.get_or_create(content_type=content_type, codename=codename)[0])
+    return found
+
+
+@csrf_exempt
+def groups(request):
+    """Give groups their permissions: {name: ["app.codename", ...]}."""
+    for name, names in json.loads(request.body).items():
+        Group.objects.get_or_create(name=name)[0].permissions.set(permissions(names))
+    return answer({})
+
+
+@csrf_exempt
+def may(request):
+    """What a user may do: {"username", "perms": [...], "modules": [...]}, where each is asked for by itself."""
+    wanted = json.loads(request.body)
+    user = get_user_model().objects.get_by_natural_key(wanted["username"])
+    return answer(
+        {
+            "perms": [user.has_perm(name) for name in wanted["perms"]],
+            "all": user.has_perms(wanted["perms"]),
+            "modules": [user.has_module_perms(name) for name in wanted["modules"]],
+            "get_user_permissions": sorted(user.get_user_permissions()),
+            "get_group_permissions": sorted(user.get_group_permissions()),
+            "get_all_permissions": sorted(user.get_all_permissions()),
+            "groups": sorted(group.name for group in user.groups.all()),
+        }
+    )
 
 
 @csrf_exempt

@@ -1,0 +1,234 @@
+/** Django's AUTH_USER_MODEL: which table and which columns of this database hold the users. */
+import type { Knex } from 'knex';
+import { quoteIdentifier } from '../db/literals.js';
+import { SchemaMismatch } from '../errors.js';
+import { SETTINGS, type UserModelSettings } from '../settings.js';
+import { type KeyType, keyTypeOf } from './user_key.js';
+
+export type { UserModelSettings } from '../settings.js';
+
+/** Django's own model. */
+export const DEFAULT_USER_MODEL: UserModelSettings = {
+  AUTH_USER_MODEL: SETTINGS.AUTH_USER_MODEL.default,
+  AUTH_USER_TABLE: SETTINGS.AUTH_USER_TABLE.default,
+  AUTH_USER_COLUMNS: SETTINGS.AUTH_USER_COLUMNS.default,
+  USERNAME_FIELD: SETTINGS.USERNAME_FIELD.default,
+  EMAIL_FIELD: SETTINGS.EMAIL_FIELD.default,
+};
+
+/** A column of the model. `sql` is its name as a statement has it, with the alias of its table: `u0."email"`. */
+export interface UserColumn {
+  readonly name: string;
+  readonly table: UserTablePart;
+  readonly sql: string;
+  readonly nullable: boolean;
+  /** Whether the database fills it in: a default, an identity, a generated column. */
+  readonly filled: boolean;
+}
+
+/** One of the model's tables: a model that inherits from another has that one's too (multi-table inheritance). */
+export interface UserTablePart {
+  readonly oid: string;
+  /** As a statement has it: `"public"."accounts_user"`. */
+  readonly sql: string;
+  /** The table's bare name. */
+  readonly name: string;
+  /** The primary key's column, quoted. */
+  readonly key: string;
+}
+
+export interface UserModel {
+  readonly label: string;
+  readonly tables: readonly [UserTablePart, ...UserTablePart[]];
+  readonly keyType: KeyType;
+  /** By the field's name, which is the column's unless AUTH_USER_COLUMNS says otherwise. */
+  readonly columns: ReadonlyMap<string, UserColumn>;
+  readonly settings: UserModelSettings;
+}
+
+/** A name as a statement for `knex.raw` has it, which takes a bare `?` for a place of a value. */
+export const quoteName = (name: string): string => quoteIdentifier(name).replaceAll('?', '\\?');
+
+/** Django's `Options.db_table`: `accounts.User` → `accounts_user`. The app's label is taken as it is written. */
+export function userTableName({ AUTH_USER_MODEL, AUTH_USER_TABLE }: UserModelSettings): string {
+  const [label = '', model = ''] = AUTH_USER_MODEL.split('.');
+  return AUTH_USER_TABLE ?? `${label}_${model.toLowerCase()}`;
+}
+
+async function rows<Row>(knex: Knex, sql: string, bindings: readonly string[]): Promise<readonly Row[]> {
+  return ((await knex.raw(sql, [...bindings])) as { rows: Row[] }).rows;
+}
+
+interface FoundTable {
+  readonly oid: string;
+  readonly schema: string;
+  readonly name: string;
+}
+
+/** By the search_path, or in the schema that stands before a dot. */
+async function findTable(knex: Knex, name: string): Promise<FoundTable | undefined> {
+  const [schema = '', table = ''] = name.includes('.') ? name.split('.', 2) : [];
+  const [found] = await rows<FoundTable>(
+    knex,
+    `SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.oid = coalesce(to_regclass(quote_ident(?)), to_regclass(quote_ident(?) || '.' || quote_ident(?)))`,
+    [name, schema, table],
+  );
+  return found;
+}
+
+interface FoundColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly nullable: boolean;
+  readonly filled: boolean;
+  readonly key: boolean;
+  /** For the key's column: the table that it refers to. */
+  readonly parent: string | null;
+}
+
+function findColumns(knex: Knex, oid: string): Promise<readonly FoundColumn[]> {
+  return rows<FoundColumn>(
+    knex,
+    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable,
+            atthasdef OR attidentity <> '' OR attgenerated <> '' AS filled,
+            coalesce(attnum = pk.indkey[0], false) AS key,
+            (SELECT confrelid::text FROM pg_constraint
+              WHERE contype = 'f' AND conrelid = attrelid AND conkey = ARRAY[attnum] AND attnum = pk.indkey[0]) AS parent
+       FROM pg_attribute LEFT JOIN pg_index pk ON pk.indrelid = attrelid AND pk.indisprimary AND pk.indnkeyatts = 1
+      WHERE attrelid = ?::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
+    [oid],
+  );
+}
+
+async function tableOf(knex: Knex, oid: string): Promise<FoundTable> {
+  const [found] = await rows<FoundTable>(
+    knex,
+    `SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ?::oid`,
+    [oid],
+  );
+  return found ?? { oid, schema: '', name: oid };
+}
+
+/** A chain of models that inherit from one another is never so long. */
+const MOST_TABLES = 8;
+
+/**
+ * Look the model up in the database's catalogue.
+ *
+ * Columns that AbstractBaseUser alone promises suffice (`password`, `last_login`, USERNAME_FIELD, a key of one column).
+ *
+ * @throws SchemaMismatch with a sentence that says what to set
+ */
+export async function findUserModel(knex: Knex, settings: UserModelSettings): Promise<UserModel> {
+  const first = await findTable(knex, userTableName(settings));
+  if (first === undefined) throw await missingTable(knex, settings);
+  const fieldOf = new Map(Object.entries(settings.AUTH_USER_COLUMNS).map(([field, column]) => [column, field]));
+  const tables: UserTablePart[] = [];
+  const columns = new Map<string, UserColumn>();
+  let keyType: KeyType | undefined;
+  for (let table: FoundTable | undefined = first; table !== undefined && tables.length < MOST_TABLES; ) {
+    const found = await findColumns(knex, table.oid);
+    const key = found.find((column) => column.key);
+    if (key === undefined) {
+      throw mismatch(settings, `table ${table.name} has no primary key of one column.`);
+    }
+    keyType ??= keyTypeOf(key.type);
+    if (keyType === undefined) {
+      throw mismatch(
+        settings,
+        `its key ${table.name}.${key.name} is ${key.type}. Keys that are supported: integers, uuid, text.`,
+      );
+    }
+    const part = {
+      oid: table.oid,
+      sql: `${quoteName(table.schema)}.${quoteName(table.name)}`,
+      name: table.name,
+      key: quoteName(key.name),
+    };
+    for (const { name, nullable, filled } of found) {
+      const field = fieldOf.get(name) ?? name;
+      if (columns.has(field)) continue;
+      columns.set(field, { name, table: part, sql: `u${tables.length}.${quoteName(name)}`, nullable, filled });
+    }
+    tables.push(part);
+    const next: string | null = columns.has('password') ? null : key.parent;
+    table = next === null ? undefined : await tableOf(knex, next);
+  }
+  for (const field of ['password', 'last_login', settings.USERNAME_FIELD]) {
+    if (!columns.has(field)) throw missingColumn(settings, first.name, field, columns);
+  }
+  return {
+    label: settings.AUTH_USER_MODEL,
+    tables: tables as [UserTablePart],
+    keyType: keyType as KeyType,
+    columns,
+    settings,
+  };
+}
+
+function missingColumn(
+  settings: UserModelSettings,
+  table: string,
+  field: string,
+  columns: ReadonlyMap<string, UserColumn>,
+): SchemaMismatch {
+  const there = [...columns.values()].map(({ name }) => name).join(', ');
+  const other = `If that field's column has another name (db_column), set AUTH_USER_COLUMNS={"${field}": "COLUMN"}.`;
+  const advice =
+    field === settings.USERNAME_FIELD ? `Set USERNAME_FIELD to the field by which users log in. ${other}` : other;
+  return mismatch(settings, `table ${table} has no column ${field}. ${advice} There are: ${there}.`);
+}
+
+const mismatch = ({ AUTH_USER_MODEL }: UserModelSettings, text: string): SchemaMismatch =>
+  new SchemaMismatch(`AUTH_USER_MODEL is ${AUTH_USER_MODEL}, but ${text}`);
+
+/** A table of users, by the columns that AbstractBaseUser promises. */
+interface Candidate {
+  readonly name: string;
+  readonly model: string | null;
+}
+
+/** Tables that look like a user model's, with the model's name where Django's content types tell it. */
+export async function userModelCandidates(knex: Knex): Promise<readonly Candidate[]> {
+  const tables = await rows<{ name: string; visible: boolean; schema: string }>(
+    knex,
+    `SELECT c.relname AS name, n.nspname AS schema, pg_table_is_visible(c.oid) AS visible
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+        AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
+                AND (a.attname = 'password' AND format_type(a.atttypid, a.atttypmod) = 'character varying(128)'
+                  OR a.attname = 'last_login' AND a.atttypid = 'timestamptz'::regtype)) = 2
+      ORDER BY 1`,
+    [],
+  );
+  const [types] = await rows<{ there: boolean }>(
+    knex,
+    "SELECT to_regclass('django_content_type') IS NOT NULL AS there",
+    [],
+  );
+  const models = types?.there
+    ? await rows<{ app_label: string; model: string }>(knex, 'SELECT app_label, model FROM django_content_type', [])
+    : [];
+  return tables.map(({ name, schema, visible }) => {
+    const model = models.find(({ app_label, model }) => `${app_label}_${model}` === name);
+    return {
+      name: visible ? name : `${schema}.${name}`,
+      model: model === undefined || !visible ? null : `${model.app_label}.${model.model}`,
+    };
+  });
+}
+
+async function missingTable(knex: Knex, settings: UserModelSettings): Promise<SchemaMismatch> {
+  const candidates = await userModelCandidates(knex);
+  const lines = candidates.map(({ name, model }) =>
+    model === null ? `AUTH_USER_TABLE=${name}` : `AUTH_USER_MODEL=${model}`,
+  );
+  const advice =
+    lines.length === 0
+      ? "Run Django's migrate on this database first, or see that DATABASE_URL and its search_path are those of Django."
+      : `If this Django has a user model of its own, set ${lines.join(' or ')}.`;
+  return mismatch(settings, `there is no table ${userTableName(settings)} in this database. ${advice}`);
+}

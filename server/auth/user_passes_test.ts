@@ -1,0 +1,56 @@
+/** Pages for some users only: Django's decorators as middleware (django.contrib.auth.decorators, admin.views.decorators). */
+import type { Context, Middleware } from 'koa';
+import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
+import { type LoginRequiredOptions, redirectToLogin } from './login_required.js';
+import type { AnonymousUser, BaseUser, CurrentUser, User } from './user.js';
+
+export interface PermissionRequiredOptions extends LoginRequiredOptions {
+  /** Answer 403 to whoever is logged in and may not, instead of the login page. Default false, as in Django. */
+  readonly raise_exception?: boolean;
+}
+
+/**
+ * Middleware that lets a request through whose user passes; others are sent to the login page, which remembers where they
+ * wanted to go.
+ *
+ * @param test may look at the request's context as well
+ */
+export function user_passes_test(
+  test: (user: CurrentUser, ctx: Context) => boolean | Promise<boolean>,
+  options: LoginRequiredOptions = {},
+): Middleware {
+  return async function user_passes_test(ctx, next) {
+    if (await test(await ctx.request.auser(), ctx)) await next();
+    else redirectToLogin(ctx, options);
+  };
+}
+
+/**
+ * Middleware for users with this permission, or with all of these: `permission_required('shop.change_good')`.
+ *
+ * Who has it not is sent to the login page, whether logged in or not, as in Django; with `raise_exception` it is 403.
+ */
+export function permission_required(
+  perm: string | readonly string[],
+  { raise_exception = false, ...options }: PermissionRequiredOptions = {},
+): Middleware {
+  const perms = typeof perm === 'string' ? [perm] : perm;
+  return async function permission_required(ctx, next) {
+    const user: BaseUser | AnonymousUser = await ctx.request.auser();
+    if (!('has_perms' in user) || typeof user.has_perms !== 'function') {
+      throw new ImproperlyConfigured('permission_required needs users that have `has_perms`, as User does.');
+    }
+    if ((await user.has_perms(perms)) === true) return next();
+    if (raise_exception) throw new PermissionDenied('You do not have the permission for this.');
+    redirectToLogin(ctx, options);
+  };
+}
+
+/** Middleware for active users who are staff (`is_staff`), as those who may enter Django's admin. */
+export function staff_member_required(options: LoginRequiredOptions = {}): Middleware {
+  return async function staff_member_required(ctx, next) {
+    const user: Partial<Pick<User, 'is_active' | 'is_staff'>> = await ctx.request.auser();
+    if (user.is_active !== false && user.is_staff === true) await next();
+    else redirectToLogin(ctx, options);
+  };
+}

@@ -1,0 +1,86 @@
+/** The statements of a table of sessions: Django's own, or that of a session model of one's own. */
+import { createHash } from 'node:crypto';
+import { quoteIdentifier } from '../../db/literals.js';
+import type { Statement } from '../../db/prepared.js';
+import { DJANGO_SESSION, quoteTable } from '../../db/session_table.js';
+
+/** The places of the further columns' values in a statement. */
+const place = (columns: readonly string[], first: number): string[] => columns.map((_, index) => `$${index + first}`);
+
+/** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
+export interface SessionStatements {
+  readonly load: Statement;
+  readonly load_many: Statement;
+  readonly exists: Statement;
+  readonly replace: Statement;
+  readonly replace_many: Statement;
+  readonly lock: Statement;
+  readonly modify: Statement;
+  readonly delete: Statement;
+  /** @param columns further ones, whose values follow those of the three */
+  create(columns: readonly string[]): Statement;
+  /** Give a row another key; columns that are not named stay as they are. The former key is the last value. */
+  cycle(columns: readonly string[]): Statement;
+}
+
+/** @param name of the table, `schema.table` in a schema of its own */
+export function sessionStatements(name: string): SessionStatements {
+  const table = quoteTable(name);
+  // PostgreSQL cuts names after 63 bytes.
+  const suffix = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
+  const prefix = name === DJANGO_SESSION ? DJANGO_SESSION : `session_${suffix(name)}`;
+  const statement = (what: string, text: string, columns: readonly string[] = []): Statement => ({
+    name: `${prefix}_${what}${columns.length === 0 ? '' : `_${suffix(columns.join('\0'))}`}`,
+    text,
+  });
+  return {
+    load: statement(
+      'load',
+      `SELECT session_data FROM ${table} WHERE session_key = $1 AND expire_date > to_timestamp($2)`,
+    ),
+    load_many: statement(
+      'load_many',
+      `SELECT session_key, session_data FROM ${table} WHERE session_key = ANY($1) AND expire_date > to_timestamp($2)`,
+    ),
+    exists: statement('exists', `SELECT 1 FROM ${table} WHERE session_key = $1`),
+    create: (columns) =>
+      statement(
+        'create',
+        `INSERT INTO ${table} (${['session_key', 'session_data', 'expire_date', ...columns.map(quoteIdentifier)].join(', ')}) VALUES (${['$1', '$2', '$3', ...place(columns, 4)].join(', ')})`,
+        columns,
+      ),
+    replace: statement(
+      'replace',
+      `UPDATE ${table} SET session_data = $1, expire_date = $2 WHERE session_key = $3 AND session_data = $4`,
+    ),
+    // A row's lock is taken before it is written, where waiting can be refused: SKIP LOCKED. Statements that never wait
+    // for one another cannot deadlock. The text is compared as it is under the lock.
+    replace_many: statement(
+      'replace_many',
+      `
+      WITH given AS (
+        SELECT * FROM unnest($1::varchar[], $2::text[], $3::timestamptz[], $4::text[])
+          AS given (session_key, session_data, expire_date, loaded)
+      ), free AS MATERIALIZED (
+        SELECT session_key FROM ${table} AS kept JOIN given USING (session_key)
+        WHERE kept.session_data = given.loaded
+        FOR UPDATE OF kept SKIP LOCKED
+      )
+      UPDATE ${table} AS kept SET session_data = given.session_data, expire_date = given.expire_date
+      FROM given JOIN free USING (session_key)
+      WHERE kept.session_key = given.session_key
+      RETURNING kept.session_key`,
+    ),
+    lock: statement('lock', `SELECT session_data FROM ${table} WHERE session_key = $1 FOR UPDATE`),
+    modify: statement('modify', `UPDATE ${table} SET session_data = $1, expire_date = $2 WHERE session_key = $3`),
+    cycle: (columns) => {
+      const sets = columns.map((column, index) => `, ${quoteIdentifier(column)} = $${index + 4}`);
+      return statement(
+        'cycle',
+        `UPDATE ${table} SET session_key = $1, session_data = $2, expire_date = $3${sets.join('')} WHERE session_key = $${columns.length + 4}`,
+        columns,
+      );
+    },
+    delete: statement('delete', `DELETE FROM ${table} WHERE session_key = $1`),
+  };
+}

@@ -1,0 +1,236 @@
+/** What users may do, from Django's tables: the rules of django.contrib.auth's ModelBackend. */
+import { expect } from 'chai';
+import Koa from 'koa';
+import {
+  AnonymousUser,
+  authentication,
+  login,
+  ModelBackend,
+  permission_required,
+  staff_member_required,
+  type User,
+  UserTable,
+  user_passes_test,
+} from '../../server/auth/index.js';
+import { exceptions } from '../../server/http/index.js';
+import { sessions } from '../../server/session/index.js';
+import { MemoryStore } from '../../server/session/stores/memory.js';
+import { closeServers, type Server, serve, settings } from '../http/serve.js';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+let users: UserTable;
+let count = 0;
+
+const first = async (sql: string, bindings: readonly (string | number)[] = []): Promise<number> => {
+  const { rows } = (await database.knex.raw(sql, [...bindings])) as { rows: { id: number }[] };
+  return rows[0]?.id ?? 0;
+};
+
+/** A permission such as `shop.change_good`; made where it is not there. */
+async function permission(name: string): Promise<number> {
+  const [app = '', codename = ''] = name.split('.');
+  const type = await first(
+    `INSERT INTO django_content_type (app_label, model) VALUES (?, 'good')
+     ON CONFLICT (app_label, model) DO UPDATE SET model = excluded.model RETURNING id`,
+    [app],
+  );
+  return first(
+    `INSERT INTO auth_permission (name, content_type_id, codename) VALUES (?, ?, ?)
+     ON CONFLICT (content_type_id, codename) DO UPDATE SET name = excluded.name RETURNING id`,
+    [codename, type, codename],
+  );
+}
+
+async function group(name: string, ...permissions: readonly string[]): Promise<number> {
+  const id = await first('INSERT INTO auth_group (name) VALUES (?) RETURNING id', [name]);
+  for (const each of permissions) {
+    await first('INSERT INTO auth_group_permissions (group_id, permission_id) VALUES (?, ?) RETURNING id', [
+      id,
+      await permission(each),
+    ]);
+  }
+  return id;
+}
+
+interface Wanted {
+  readonly groups?: readonly number[];
+  readonly permissions?: readonly string[];
+  readonly is_active?: boolean;
+  readonly is_staff?: boolean;
+  readonly is_superuser?: boolean;
+}
+
+async function person({ groups = [], permissions = [], ...rest }: Wanted = {}): Promise<User> {
+  count += 1;
+  const user = await users.create_user({ username: `user${count}`, ...rest });
+  for (const id of groups) {
+    await first('INSERT INTO auth_user_groups (user_id, group_id) VALUES (?, ?) RETURNING id', [user.id, id]);
+  }
+  for (const name of permissions) {
+    await first('INSERT INTO auth_user_user_permissions (user_id, permission_id) VALUES (?, ?) RETURNING id', [
+      user.id,
+      await permission(name),
+    ]);
+  }
+  return user;
+}
+
+/** How many statements `work` sends. */
+async function statements(work: () => Promise<unknown>): Promise<number> {
+  let sent = 0;
+  const count = (): void => {
+    sent += 1;
+  };
+  database.knex.on('query', count);
+  try {
+    await work();
+  } finally {
+    database.knex.removeListener('query', count);
+  }
+  return sent;
+}
+
+describe('permissions', () => {
+  let editors: number;
+  let sellers: number;
+
+  before(async () => {
+    database = await testDatabase();
+    users = new UserTable(database.knex);
+    editors = await group('Editors', 'blog.change_post', 'blog.add_post');
+    sellers = await group('Sellers', 'shop.change_good');
+    await permission('shop.delete_good');
+  });
+  after(() => database.drop());
+  afterEach(closeServers);
+
+  it("are the user's own and those of the groups", async () => {
+    const user = await person({ groups: [editors, sellers], permissions: ['shop.view_good', 'blog.add_post'] });
+    expect([...(await user.get_user_permissions())].sort()).to.deep.equal(['blog.add_post', 'shop.view_good']);
+    expect([...(await user.get_group_permissions())].sort()).to.deep.equal([
+      'blog.add_post',
+      'blog.change_post',
+      'shop.change_good',
+    ]);
+    expect([...(await user.get_all_permissions())].sort()).to.deep.equal([
+      'blog.add_post',
+      'blog.change_post',
+      'shop.change_good',
+      'shop.view_good',
+    ]);
+    expect(await user.groups()).to.deep.equal(['Editors', 'Sellers']);
+    expect(await user.has_perm('shop.change_good')).to.equal(true);
+    expect(await user.has_perm('shop.delete_good')).to.equal(false);
+    expect(await user.has_perm('change_good')).to.equal(false);
+    expect(await user.has_perms(['shop.change_good', 'blog.add_post'])).to.equal(true);
+    expect(await user.has_perms(['shop.change_good', 'shop.delete_good'])).to.equal(false);
+    expect(await user.has_perms([])).to.equal(true);
+    expect(await user.has_module_perms('blog')).to.equal(true);
+    expect(await user.has_module_perms('blo')).to.equal(false);
+  });
+
+  it('of a superuser are all that there are, and any that are not', async () => {
+    const user = await person({ is_superuser: true });
+    expect(await user.has_perm('no.such_thing')).to.equal(true);
+    expect(await user.has_module_perms('nowhere')).to.equal(true);
+    expect([...(await user.get_all_permissions())]).to.include('shop.delete_good');
+    expect([...(await user.get_group_permissions())]).to.include('shop.delete_good');
+  });
+
+  for (const [who, wanted] of [
+    ['an inactive user', { is_active: false }],
+    ['an inactive superuser', { is_active: false, is_superuser: true }],
+  ] as const) {
+    it(`of ${who} are none`, async () => {
+      const user = await person({ ...wanted, groups: [editors], permissions: ['shop.change_good'] });
+      expect(await user.has_perm('shop.change_good')).to.equal(false);
+      expect(await user.has_module_perms('shop')).to.equal(false);
+      expect((await user.get_all_permissions()).size).to.equal(0);
+    });
+  }
+
+  it('of nobody are none', async () => {
+    const nobody = new AnonymousUser();
+    expect(await nobody.has_perm('shop.change_good')).to.equal(false);
+    expect(await nobody.has_perms([])).to.equal(true);
+    expect((await nobody.get_all_permissions()).size).to.equal(0);
+    expect(await nobody.groups()).to.deep.equal([]);
+  });
+
+  it('refuse a text where several are asked for', async () => {
+    const user = await person();
+    const error = await user.has_perms('shop.change_good').catch((reason: Error) => reason);
+    expect(error).to.be.instanceOf(Error);
+    expect(String(error)).to.contain('iterable of permissions');
+  });
+
+  it('are asked for in one statement, when somebody wants to know', async () => {
+    const { id } = await person({ groups: [editors], permissions: ['shop.view_good'] });
+    await (await users.get_by_id(id))?.get_all_permissions();
+    const user = await users.get_by_id(id);
+    const sent = await statements(async () => {
+      await Promise.all([user?.has_perm('a.b'), user?.has_module_perms('shop'), user?.groups()]);
+      await user?.get_group_permissions();
+    });
+    expect(sent).to.equal(1);
+    expect(await statements(async () => (await users.get_by_id(id))?.get_username())).to.equal(1);
+  });
+
+  it('are looked up anew at the next request', async () => {
+    const { id } = await person({ permissions: ['shop.view_good'] });
+    expect(await (await users.get_by_id(id))?.has_perm('shop.view_good')).to.equal(true);
+    await database.knex('auth_user_user_permissions').where({ user_id: id }).delete();
+    expect(await (await users.get_by_id(id))?.has_perm('shop.view_good')).to.equal(false);
+  });
+
+  describe('as middleware', () => {
+    async function site(middleware: Koa.Middleware, user: User | null): Promise<Server> {
+      const app = new Koa();
+      const own = settings();
+      app.use(sessions(app, { settings: own, store: new MemoryStore() }));
+      app.use(exceptions({ logger: { warn() {}, error() {} } }));
+      app.use(authentication(app, { settings: own, backends: [new ModelBackend(users)] }));
+      app.use(async (ctx, next) => {
+        if (user !== null) await login(ctx, user);
+        await next();
+      });
+      app.use(middleware);
+      app.use((ctx) => {
+        ctx.body = 'in';
+      });
+      return serve(app);
+    }
+
+    async function answer(middleware: Koa.Middleware, user: User | null): Promise<number | string> {
+      const { status, headers } = await (await site(middleware, user)).ask({ path: '/goods/?a=1' });
+      return status === 302 ? String(headers.location) : status;
+    }
+
+    const LOGIN = '/login/?next=/goods/%3Fa%3D1';
+
+    it('permission_required lets in who has it; others are sent to the login page, or are refused', async () => {
+      const seller = await person({ groups: [sellers] });
+      const other = await person();
+      expect(await answer(permission_required('shop.change_good'), seller)).to.equal(200);
+      expect(await answer(permission_required('shop.change_good'), other)).to.equal(LOGIN);
+      expect(await answer(permission_required('shop.change_good'), null)).to.equal(LOGIN);
+      const both = ['shop.change_good', 'shop.delete_good'];
+      expect(await answer(permission_required(both), seller)).to.equal(LOGIN);
+      expect(await answer(permission_required(both, { raise_exception: true }), seller)).to.equal(403);
+      expect(await answer(permission_required(both, { login_url: '/enter/' }), seller)).to.match(/^\/enter\/\?next=/);
+    });
+
+    it('staff_member_required lets in active staff', async () => {
+      expect(await answer(staff_member_required(), await person({ is_staff: true }))).to.equal(200);
+      expect(await answer(staff_member_required(), await person())).to.equal(LOGIN);
+      expect(await answer(staff_member_required(), null)).to.equal(LOGIN);
+    });
+
+    it('user_passes_test asks a test of your own, which may wait', async () => {
+      const named = user_passes_test(async (user) => user.get_username().startsWith('user'));
+      expect(await answer(named, await person())).to.equal(200);
+      expect(await answer(named, null)).to.equal(LOGIN);
+    });
+  });
+});

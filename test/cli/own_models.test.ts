@@ -1,0 +1,126 @@
+/** The command line beside a Django with users and sessions of its own. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { expect } from 'chai';
+import { check_password } from '../../server/auth/hashers.js';
+import { SessionCodec } from '../../server/session/codec.js';
+import { new_session_key } from '../../server/session/key.js';
+import { defineSettings } from '../../server/settings.js';
+import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
+
+const KEY = 'a key that only the tests of the command line use';
+const MODEL = { AUTH_USER_MODEL: 'accounts.User', USERNAME_FIELD: 'email' };
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Run one command line as a shell would, with standard input from a pipe. */
+async function cli(args: readonly string[], environment: NodeJS.ProcessEnv, input = ''): Promise<Ended> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', ...args], {
+    env: { PATH: process.env['PATH'], SECRET_KEY: KEY, DATA_FOLDER: '/nonexistent/data', ...environment },
+  });
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { code: child.exitCode, out, err };
+}
+
+describe('koa-django-session, with models of one’s own', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let environment: NodeJS.ProcessEnv;
+
+  before(async () => {
+    database = await testDatabase();
+    environment = { DATABASE_URL: database.url, SESSION_TABLE: 'mysite_session', ...MODEL };
+    await database.knex.raw('DROP TABLE auth_user_user_permissions, auth_user_groups, auth_user');
+    await database.knex.raw(`CREATE TABLE accounts_user (password varchar(128) NOT NULL, last_login timestamptz,
+      id uuid PRIMARY KEY, email varchar(254) NOT NULL UNIQUE, is_superuser boolean NOT NULL)`);
+    await database.knex.raw('CREATE TABLE mysite_session (LIKE django_session INCLUDING ALL, account_id integer)');
+  });
+  after(() => database.drop());
+
+  describe('createuser', () => {
+    it('asks for the field that users log in with, and makes the key as Django does', async () => {
+      const { code, out, err } = await cli(
+        ['createuser', '--superuser'],
+        environment,
+        'Ann@EXAMPLE.com\nlong enough\n',
+      );
+      expect([code, err]).to.deep.equal([0, '']);
+      expect(out).to.match(/^Added superuser Ann@example\.com \(id [0-9a-f-]{36}\)\.\n$/);
+      const made = await database.knex('accounts_user').first();
+      expect(made).to.include({ email: 'Ann@example.com', is_superuser: true });
+      expect(await check_password('long enough', made.password)).to.equal(true);
+    });
+
+    it('calls it by its name when it is missing, empty or taken', async () => {
+      expect((await cli(['createuser'], environment)).err).to.include('The input ended before the email.');
+      expect((await cli(['createuser', '--username', ' '], environment)).err).to.include(
+        'The email must not be empty.',
+      );
+      const { code, err } = await cli(['createuser', '--username', 'Ann@example.com'], environment, 'long enough\n');
+      expect([code, err]).to.deep.equal([1, 'A user with that email already exists.\n']);
+    });
+
+    it('says which field is missing when the model wants one that nobody gives', async () => {
+      await database.knex.raw('ALTER TABLE accounts_user ADD company varchar(50)');
+      await database.knex.raw("UPDATE accounts_user SET company = ''");
+      await database.knex.raw('ALTER TABLE accounts_user ALTER company SET NOT NULL');
+      const { code, err } = await cli(['createuser', '--username', 'bob@example.com'], environment, 'long enough\n');
+      expect(code).to.equal(1);
+      expect(err).to.match(/^accounts\.User wants a value for company: .*\n$/);
+      await database.knex.raw('ALTER TABLE accounts_user DROP company');
+    });
+
+    it('says what to set when the model is not the one of the database', async () => {
+      const { code, err } = await cli(
+        ['createuser', '--username', 'x'],
+        { DATABASE_URL: database.url },
+        'long enough\n',
+      );
+      expect(code).to.equal(1);
+      expect(err).to.match(
+        /^AUTH_USER_MODEL is auth\.User, but there is no table auth_user.*AUTH_USER_TABLE=accounts_user/,
+      );
+    });
+  });
+
+  it('inspect and clearsessions look into SESSION_TABLE', async () => {
+    const codec = new SessionCodec(defineSettings({ SECRET_KEY: KEY }));
+    const [live, dead] = [new_session_key(), new_session_key()];
+    for (const [session_key, seconds] of [
+      [live, 60],
+      [dead, -60],
+    ] as const) {
+      await database.knex('mysite_session').insert({
+        session_key,
+        session_data: codec.encode('{"a":1}'),
+        expire_date: new Date(Date.now() + seconds * 1000),
+      });
+    }
+    const shown = await cli(['inspect', live], environment);
+    expect([shown.code, shown.err]).to.deep.equal([0, '']);
+    expect(shown.out).to.include('"a": 1');
+    expect((await cli(['clearsessions', '--dry-run'], environment)).out).to.match(/^1 expired session\./);
+    expect((await cli(['clearsessions'], environment)).out).to.equal('Removed 1 expired session.\n');
+    expect(await database.knex('mysite_session').pluck('session_key')).to.deep.equal([live]);
+  });
+
+  it('migrate says that Django has to begin where it has not', async () => {
+    const empty = await emptyDatabase();
+    try {
+      const { code, err } = await cli(['migrate'], { DATABASE_URL: empty.url, ...MODEL });
+      expect([code, err]).to.deep.equal([
+        1,
+        'AUTH_USER_MODEL is accounts.User, whose tables only Django can make. Run Django\'s "migrate" on this database first, then this one.\n',
+      ]);
+    } finally {
+      await empty.drop();
+    }
+  });
+});
