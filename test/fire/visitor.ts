@@ -17,8 +17,8 @@ export interface LabAnswer extends Answer {
 const CSRF = 'underfire0123456789abcdefghijklm';
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** For a crowd that is to be there at once, each over a connection of its own. */
-export const crowd = new Agent({ maxSockets: Number.POSITIVE_INFINITY });
+/** For a crowd that is to be there at once. Of more connections the kernel would not accept all in time. */
+export const crowd = new Agent({ keepAlive: true, maxSockets: 1000 });
 
 /** Close the kept-alive connections. */
 export const hangUp = (): void => {
