@@ -18,6 +18,9 @@ earlier one wrote. This engine
   only one side changed is taken from that side; where both changed it, mine wins.
 - does not join two different logins: the later request is answered with 400.
 - never brings a deleted row back, in `cycle_key` too: 400.
+- keeps the session's key when SECRET_KEY was changed and the old one is among
+  SECRET_KEY_FALLBACKS: only the user's hash is written anew. Django takes a new key,
+  and the other requests of the page, on their way with the old one, find no row.
 - adds `atomic` (and `aatomic`), for counters and for values that count once.
 
 Write a subclass as Django's manual says under "Extending database-backed session
@@ -29,12 +32,15 @@ import inspect
 from contextlib import contextmanager
 
 from asgiref.sync import async_to_sync, sync_to_async
-from django.contrib.sessions.backends.base import CreateError, UpdateError
+from django.apps import apps
+from django.contrib import auth
+from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import IntegrityError, connections, router, transaction
 from django.db.models import F, Model
 from django.db.models.signals import post_save, pre_save
+from django.http import HttpRequest
 
 AUTH_PREFIX = "_auth_user_"
 
@@ -46,6 +52,31 @@ class Interrupted(UpdateError, SessionInterrupted):
     SessionMiddleware expects UpdateError from save(). In a view nobody does, and
     SessionInterrupted makes the answer 400.
     """
+
+
+class SessionCopy(SessionBase):
+    """
+    A copy to ask Django's get_user about: it calls cycle_key() if the session's hash
+    verifies under one of SECRET_KEY_FALLBACKS and not under SECRET_KEY, and only then.
+    """
+
+    asked = False
+
+    def __init__(self, values):
+        super().__init__()
+        self._session_cache = dict(values)
+
+    def cycle_key(self):
+        self.asked = True
+
+    async def acycle_key(self):
+        self.asked = True
+
+    def flush(self):
+        """Called if the hash does not verify. The session itself is not deleted."""
+
+    async def aflush(self):
+        """See flush()."""
 
 
 class SessionStore(DatabaseStore):
@@ -61,6 +92,9 @@ class SessionStore(DatabaseStore):
     # The same without writes in a transaction that is still open. After a rollback
     # the row holds this, so changes are compared with it.
     _base = None
+    # The hash for which cycle_key() kept the key; None before. If it is still in the
+    # session at the save, the caller was not get_user, and the save takes a new key.
+    _old_hash = None
 
     def load(self):
         row = self._get_session_from_db()
@@ -100,18 +134,33 @@ class SessionStore(DatabaseStore):
         new row is there before the old one goes, or neither.
 
         Raise UpdateError if the old row is gone: a logout elsewhere is final.
+
+        After a change of SECRET_KEY, Django's get_user calls this, and then sets the
+        user's new hash. The key stays, as it does not depend on SECRET_KEY, and the
+        next save writes the hash. If no new hash was set by then, the caller was
+        somebody else, and that save takes the new key. Where a user is logged in, the
+        user is read once more, to see whether the hash is one of an old SECRET_KEY.
         """
         self._get_session()
         if self._known_text() is None:
             return super().cycle_key()
-        self._cycle(self.create_model_instance)
+        request = self._copied()
+        if request:
+            auth.get_user(request)
+        if not self._keep_key(request):
+            self._cycle(self.create_model_instance)
 
     async def acycle_key(self):
         """See cycle_key()."""
         await self._aget_session()
         if self._known_text() is None:
             return await super().acycle_key()
-        await sync_to_async(self._cycle)(async_to_sync(self.acreate_model_instance))
+        request = self._copied()
+        if request:
+            await auth.aget_user(request)
+        if not self._keep_key(request):
+            make = async_to_sync(self.acreate_model_instance)
+            await sync_to_async(self._cycle)(make)
 
     def atomic(self, change):
         """
@@ -158,7 +207,37 @@ class SessionStore(DatabaseStore):
     # What follows is synchronous, for both worlds: a transaction is, in Django. 'make'
     # is create_model_instance or acreate_model_instance, which subclasses override.
 
+    def _copied(self):
+        """
+        A request with a copy of this session. None if get_user cannot be the caller of
+        cycle_key(): nobody is logged in, or the call before this one set no hash.
+        """
+        values = self._session_cache
+        if auth.SESSION_KEY not in values or not values.get(auth.HASH_SESSION_KEY):
+            return None
+        if self._wants_key() or not apps.is_installed("django.contrib.auth"):
+            return None
+        request = HttpRequest()
+        request.session = SessionCopy(values)
+        return request
+
+    def _keep_key(self, request):
+        """Keep the key if get_user called cycle_key() on the copy. Return whether."""
+        if request is None or not request.session.asked:
+            return False
+        self._old_hash = self._session_cache[auth.HASH_SESSION_KEY]
+        self.modified = True
+        return True
+
+    def _wants_key(self):
+        """Whether cycle_key() kept the key, and its caller has set no new hash."""
+        if self._old_hash is None or self._known_text() is None:
+            return False
+        return self._session_cache.get(auth.HASH_SESSION_KEY) == self._old_hash
+
     def _write(self, must_create, make):
+        if self._wants_key():
+            return self._cycle(make)
         with self._unchanged_by_errors():
             obj = make(self._session_cache)
             using = router.db_for_write(self.model, instance=obj)
@@ -186,9 +265,12 @@ class SessionStore(DatabaseStore):
                     continue
             self.delete(old.session_key)
         self._wrote(obj, using)
+        self._old_hash = None
         self.modified = True
 
     def _apply(self, change, make):
+        if self._wants_key():
+            self._cycle(make)
         mine, base, modified = self._session_cache, self._base, self.modified
         row = self.model(session_key=self.session_key)
         using = router.db_for_write(self.model, instance=row)

@@ -36,10 +36,12 @@ export class Browser {
     return this.#send('POST', url, sending);
   }
 
-  #send(method: string, url: string, { form, json, headers = {} }: Sending): Promise<Answer> {
+  #send(method: string, url: string, sending: Sending): Promise<Answer> {
+    const { form, json, headers = {} } = sending;
     const body = form === undefined ? json : new URLSearchParams(form).toString();
     const type = form === undefined ? 'application/json' : 'application/x-www-form-urlencoded';
     const cookie = [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
+    const again = (): Promise<Answer> => this.#send(method, url, sending);
     return new Promise((resolve, reject) => {
       const outgoing = request(url, {
         agent,
@@ -52,7 +54,11 @@ export class Browser {
           ...headers,
         },
       });
-      outgoing.on('error', reject);
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // A server closed a kept connection at the moment at which it was used once more: it has not seen the request.
+        if (outgoing.reusedSocket && error.code === 'ECONNRESET') resolve(again());
+        else reject(error);
+      });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${url}: no answer within 30 s`)));
       outgoing.on('response', (incoming) => {
         const chunks: Buffer[] = [];

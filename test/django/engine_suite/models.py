@@ -1,5 +1,8 @@
-"""Session models of one's own, as Django's manual shows them, on the engine instead of Django's store."""
+"""Models of one's own: sessions, as Django's manual shows them, on the engine instead of Django's store, and users."""
 
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session
 from django.db import models
@@ -70,3 +73,13 @@ class DeviceStore(SessionStore):
         obj = super().create_model_instance(data)
         obj.device = data.get("device", "unknown")
         return obj
+
+
+class Member(AbstractBaseUser):
+    """A user whose primary key is no number."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    email = models.EmailField(unique=True)
+    blocked = models.BooleanField(default=False)
+
+    USERNAME_FIELD = "email"

@@ -10,10 +10,21 @@ USE_TZ = True
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "engine_suite.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-INSTALLED_APPS = ["django.contrib.sessions", "engine_suite"]
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "engine_suite",
+]
 # Tables straight from the models: one of ours inherits from Django's, which has migrations.
-MIGRATION_MODULES = {"sessions": None}
-MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
+MIGRATION_MODULES = {"auth": None, "contenttypes": None, "sessions": None}
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+AUTH_USER_MODEL = "engine_suite.Member"
+AUTHENTICATION_BACKENDS = ["engine_suite.backends.MemberBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def database(name):

@@ -5,15 +5,19 @@ from datetime import timedelta
 from threading import Barrier, Thread
 
 import django
+from django.contrib import auth
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DjangoStore
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.models import Session
 from django.db import connections, transaction
 from django.db.models.signals import post_save, pre_save
+from django.http import HttpRequest
 from django.test import Client, TransactionTestCase
-from django.test.utils import override_settings
+from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from engine_suite.models import (
     AccountSession,
     AccountStore,
@@ -21,6 +25,7 @@ from engine_suite.models import (
     CountedStore,
     DeviceSession,
     DeviceStore,
+    Member,
 )
 from mysite.sessions import SessionStore
 
@@ -371,7 +376,9 @@ class AtomicTests(TransactionTestCase):
         self.assertEqual(read(mine.session_key), {"n": 1})
 
 
-class ThreadTests(TransactionTestCase):
+class Together:
+    """Work of many threads at once."""
+
     WRITERS = 12
 
     def run_together(self, work):
@@ -395,6 +402,8 @@ class ThreadTests(TransactionTestCase):
             thread.join()
         self.assertEqual(errors, [])
 
+
+class ThreadTests(Together, TransactionTestCase):
     def test_keeps_the_keys_of_all_writers_that_read_the_same_text(self):
         session_key = stored({"a": 0})
 
@@ -435,6 +444,166 @@ class ThreadTests(TransactionTestCase):
         self.run_together(cycle)
         (new_key,) = [outcome for outcome in outcomes if outcome is not None]
         self.assertEqual(list(Session.objects.values_list("session_key", flat=True)), [new_key])
+
+
+@unittest.skipUnless(hasattr(AbstractBaseUser, "get_session_auth_fallback_hash"), "Django has no SECRET_KEY_FALLBACKS")
+@override_settings(SECRET_KEY_FALLBACKS=["older", "old"])
+class RotationTests(Together, TransactionTestCase):
+    """SECRET_KEY was changed since the user logged in."""
+
+    def setUp(self):
+        self.user = Member(email="a@example.com")
+        self.user.set_password("first")
+        self.user.save()
+        self.session_key = self.logged_in(self.user, "old")
+        self.client = Client()
+        self.client.cookies["sessionid"] = self.session_key
+
+    def logged_in(self, user, secret_key):
+        """The key of a session from the time of this SECRET_KEY."""
+        with override_settings(SECRET_KEY=secret_key):
+            login = {
+                auth.SESSION_KEY: str(user.pk),
+                auth.BACKEND_SESSION_KEY: "engine_suite.backends.MemberBackend",
+                auth.HASH_SESSION_KEY: user.get_session_auth_hash(),
+            }
+            return stored({"a": 0, **login})
+
+    def request(self, session):
+        request = HttpRequest()
+        request.session = session
+        return request
+
+    def keys(self):
+        return list(Session.objects.values_list("session_key", flat=True))
+
+    def hash_in_row(self):
+        return Session.objects.get().get_decoded()[auth.HASH_SESSION_KEY]
+
+    def assert_moved(self):
+        """The session has a new key, and the old one is gone."""
+        (session_key,) = self.keys()
+        self.assertNotEqual(session_key, self.session_key)
+        self.assertEqual(self.client.cookies["sessionid"].value, session_key)
+
+    def test_keeps_the_key_and_writes_the_new_hash(self):
+        for _ in range(2):
+            response = self.client.get("/me/")
+            self.assertEqual(response.content.decode(), str(self.user.pk))
+            self.assertEqual(self.keys(), [self.session_key])
+            self.assertEqual(self.hash_in_row(), self.user.get_session_auth_hash())
+        self.assertEqual(response.cookies, {})
+        with override_settings(SECRET_KEY_FALLBACKS=[]):
+            session = opened(self.session_key)
+            self.assertEqual(auth.get_user(self.request(session)), self.user)
+
+    def test_keeps_it_for_a_request_that_read_before_another_wrote_the_hash(self):
+        response = self.client.get("/me-after-another/")
+        self.assertEqual((response.status_code, response.content.decode()), (200, str(self.user.pk)))
+        self.assertEqual(response.cookies["sessionid"].value, self.session_key)
+        self.assertEqual(self.keys(), [self.session_key])
+        self.assertEqual(self.hash_in_row(), self.user.get_session_auth_hash())
+
+    def test_answers_all_requests_that_come_at_once(self):
+        users = []
+
+        def read_user(number, meet):
+            session = opened(self.session_key)
+            meet()
+            users.append(auth.get_user(self.request(session)))
+            meet()
+            session[f"w{number}"] = number
+            session.save()
+
+        self.run_together(read_user)
+        self.assertEqual(users, [self.user] * self.WRITERS)
+        self.assertEqual(self.keys(), [self.session_key])
+        values = read(self.session_key)
+        self.assertEqual(values[auth.HASH_SESSION_KEY], self.user.get_session_auth_hash())
+        self.assertEqual({values[f"w{number}"] for number in range(self.WRITERS)}, set(range(self.WRITERS)))
+
+    def test_reads_the_user_once_more_and_only_where_the_hash_is_an_old_one(self):
+        for queries in (2, 1):
+            session = opened(self.session_key)
+            with self.assertNumQueries(queries):
+                auth.get_user(self.request(session))
+            session.save()
+
+    def test_leaves_a_logout_meanwhile_final(self):
+        self.assertEqual(self.client.get("/me-after-logout/").status_code, 400)
+        self.assertEqual(self.keys(), [])
+
+    def test_ends_a_session_from_before_a_change_of_the_password(self):
+        self.user.set_password("second")
+        self.user.save()
+        self.assertEqual(self.client.get("/me/").content, b"None")
+        self.assertEqual(self.keys(), [])
+
+    def test_takes_a_new_key_after_a_change_of_the_password(self):
+        self.assertEqual(self.client.get("/change-password/").status_code, 200)
+        self.assert_moved()
+        user = Member.objects.get()
+        self.assertEqual(self.hash_in_row(), user.get_session_auth_hash())
+        self.assertEqual(self.client.get("/me/").content.decode(), str(user.pk))
+
+    def test_takes_a_new_key_after_a_change_of_the_password_that_is_saved_later(self):
+        request = self.request(opened(self.session_key))
+        request.user = SimpleLazyObject(lambda: auth.get_user(request))
+        self.user.set_password("second")
+        auth.update_session_auth_hash(request, self.user)
+        self.user.save()
+        request.session.save()
+        self.assertEqual(self.keys(), [request.session.session_key])
+        self.assertNotEqual(request.session.session_key, self.session_key)
+        self.assertEqual(self.hash_in_row(), self.user.get_session_auth_hash())
+
+    def test_takes_a_new_key_for_others_that_ask_for_one(self):
+        self.assertEqual(self.client.get("/ask-for-a-key/").status_code, 200)
+        self.assert_moved()
+        self.assertEqual(Session.objects.get().get_decoded()["rights"], "more")
+        self.assertEqual(self.client.get("/me/").content.decode(), str(self.user.pk))
+
+    def test_takes_a_new_key_for_others_that_ask_once_the_user_is_known(self):
+        session = opened(self.session_key)
+        auth.get_user(self.request(session))
+        session.cycle_key()
+        self.assertEqual(self.keys(), [session.session_key])
+        self.assertNotEqual(session.session_key, self.session_key)
+        self.assertEqual(self.hash_in_row(), self.user.get_session_auth_hash())
+
+    def test_takes_the_new_key_that_others_asked_for_before_atomic(self):
+        session = opened(self.session_key)
+        session.cycle_key()
+        self.client.get("/me/")
+        session.atomic(lambda fresh: fresh.update({"b": 1}))
+        self.assertEqual(self.keys(), [session.session_key])
+        self.assertNotEqual(session.session_key, self.session_key)
+        self.assertEqual(read(session.session_key)["b"], 1)
+
+    def test_takes_a_new_key_at_a_login(self):
+        other = Member(email="b@example.com")
+        other.save()
+        for user in (self.user, other):
+            session_key = self.logged_in(self.user, "old")
+            request = self.request(opened(session_key))
+            request.user = None
+            auth.login(request, user, "engine_suite.backends.MemberBackend")
+            request.session.save()
+            self.assertNotIn(session_key, self.keys())
+            self.assertEqual(auth.get_user(self.request(opened(request.session.session_key))), user)
+
+    def test_takes_a_new_key_where_the_backend_gives_no_user(self):
+        Member.objects.update(blocked=True)
+        session = opened(self.session_key)
+        session.cycle_key()
+        self.assertEqual(self.keys(), [session.session_key])
+        self.assertNotEqual(session.session_key, self.session_key)
+
+    def test_asks_no_user_model_where_nobody_is_logged_in(self):
+        session = opened(stored({"a": 0}))
+        with CaptureQueriesContext(connections["default"]) as queries:
+            session.cycle_key()
+        self.assertNotIn(Member._meta.db_table, str(queries.captured_queries))
 
 
 class TransactionTests(TransactionTestCase):
@@ -678,3 +847,53 @@ class AsyncTests(TransactionTestCase):
         self.assertEqual((await AccountSession.objects.aget()).account_id, 7)
         await mine.acycle_key()
         self.assertEqual((await AccountSession.objects.aget()).account_id, 7)
+
+    async def alogged_in(self):
+        """A user, and a session of that user from before a change of SECRET_KEY."""
+        user = Member(email="a@example.com")
+        user.set_password("first")
+        await user.asave()
+        with override_settings(SECRET_KEY="old"):
+            login = {
+                auth.SESSION_KEY: str(user.pk),
+                auth.BACKEND_SESSION_KEY: "engine_suite.backends.MemberBackend",
+                auth.HASH_SESSION_KEY: user.get_session_auth_hash(),
+            }
+            return user, await self.astored({"a": 0, **login})
+
+    def request(self, session):
+        request = HttpRequest()
+        request.session = session
+        return request
+
+    @override_settings(SECRET_KEY_FALLBACKS=["old"])
+    async def test_keeps_the_key_after_a_change_of_secret_key(self):
+        user, session_key = await self.alogged_in()
+        both = [await self.aopened(session_key), await self.aopened(session_key)]
+        for session in both:
+            self.assertEqual(await auth.aget_user(self.request(session)), user)
+        for session in both:
+            await session.asave()
+        row = await Session.objects.aget()
+        self.assertEqual(row.session_key, session_key)
+        self.assertEqual(row.get_decoded()[auth.HASH_SESSION_KEY], user.get_session_auth_hash())
+
+    @override_settings(SECRET_KEY_FALLBACKS=["old"])
+    async def test_takes_a_new_key_for_others_that_ask_after_a_change_of_secret_key(self):
+        user, session_key = await self.alogged_in()
+        session = await self.aopened(session_key)
+        await session.acycle_key()
+        await session.asave()
+        row = await Session.objects.aget()
+        self.assertNotEqual(row.session_key, session_key)
+        self.assertEqual(row.session_key, session.session_key)
+
+    @override_settings(SECRET_KEY_FALLBACKS=["old"])
+    async def test_leaves_a_logout_final_after_a_change_of_secret_key(self):
+        user, session_key = await self.alogged_in()
+        session = await self.aopened(session_key)
+        await SessionStore(session_key).aflush()
+        self.assertEqual(await auth.aget_user(self.request(session)), user)
+        with self.assertRaises(UpdateError):
+            await session.asave()
+        self.assertEqual(await Session.objects.acount(), 0)

@@ -1,10 +1,6 @@
 /** SECRET_KEY and its fallbacks, signed cookies and password hashes, each made at one side and read at the other. */
 import { expect } from 'chai';
 import * as auth from '../../../server/auth/index.js';
-import { SessionCodec } from '../../../server/session/codec.js';
-import { new_session_key } from '../../../server/session/key.js';
-import { defineSettings } from '../../../server/settings.js';
-import { print_json } from '../../../server/signing/python_json.js';
 import { Browser } from '../browser.js';
 import { since } from '../environments.js';
 import {
@@ -16,15 +12,13 @@ import {
   me,
   ops,
   other,
-  type Pair,
-  pairOf,
   row,
   SECRET_KEY,
   SIDES,
   tryOps,
 } from '../pairs.js';
+import { copyOf, rotated, twentyLogins } from '../rotation.js';
 
-const NEW_KEY = 'the-key-after-the-rotation-9876543210-zyxwvutsrqponm';
 const HASHERS = ['pbkdf2_sha256', 'pbkdf2_sha1', 'argon2', 'bcrypt_sha256', 'bcrypt', 'scrypt'] as const;
 
 await eachDjango((django, pair) => {
@@ -62,43 +56,6 @@ await eachDjango((django, pair) => {
   if (!since(django, 4, 1)) return;
 
   describe('rotation of SECRET_KEY', () => {
-    /** Both servers with the new key, on the database of the pair that has the old one. */
-    const rotated = async (before: Pair, fallbacks: readonly string[]): Promise<Pair> =>
-      pairOf(django, {
-        DATABASE_URL: before.values.DATABASE_URL,
-        SECRET_KEY: NEW_KEY,
-        SECRET_KEY_FALLBACKS: JSON.stringify(fallbacks),
-      });
-
-    /** Twenty browsers in which one user is logged in, by rows from before the rotation: twenty logins take a minute. */
-    async function twentyLogins({ db, ...before }: Pair): Promise<{ username: string; browsers: readonly Browser[] }> {
-      const { username, id, encoded } = await makeUser({ db, ...before });
-      const codec = new SessionCodec(defineSettings({ SECRET_KEY }));
-      const login = {
-        [auth.SESSION_KEY]: String(id),
-        [auth.BACKEND_SESSION_KEY]: 'django.contrib.auth.backends.ModelBackend',
-        [auth.HASH_SESSION_KEY]: auth.get_session_auth_hash(encoded, SECRET_KEY),
-      };
-      const browsers = Array.from({ length: 20 }, () => new Browser());
-      for (const browser of browsers) {
-        const session_key = new_session_key();
-        const values = [session_key, codec.encode(print_json(login)), new Date(Date.now() + 3_600_000)];
-        await db.query(
-          'INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)',
-          values,
-        );
-        browser.jar.set('sessionid', session_key);
-      }
-      return { username, browsers };
-    }
-
-    /** A copy of a browser's cookies, as one that stole them has it. */
-    function copyOf(browser: Browser): Browser {
-      const copy = new Browser();
-      for (const [name, value] of browser.jar) copy.jar.set(name, value);
-      return copy;
-    }
-
     it('logs nobody out whose page sends six requests at once to our side, and Django goes on with all', async () => {
       const before = await pair();
       const after = await rotated(before, [SECRET_KEY]);
