@@ -1,6 +1,6 @@
 /** The tables that pages read by themselves: the goods, and for the lab the row of a session. The site's only SQL. */
 import type { Knex } from 'knex';
-import { databaseBounds, shareOf } from '../db/bounds.js';
+import { type DatabaseBounds, databaseBounds, shareOf } from '../db/bounds.js';
 import { Deadline } from '../db/deadline.js';
 import { Queue } from '../db/queue.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
@@ -28,14 +28,19 @@ export interface StoredSession {
 export class SiteTables {
   readonly #knex: Knex;
   readonly #queue: Queue;
+  readonly #bounds: DatabaseBounds;
 
   readonly #sessions: string;
 
-  /** @param sessions the name of their table */
-  constructor(knex: Knex, sessions: string) {
+  /**
+   * @param sessions the name of their table
+   * @param timeout DATABASE_TIMEOUT, seconds
+   */
+  constructor(knex: Knex, sessions: string, timeout?: number) {
     this.#knex = knex;
     this.#sessions = sessions;
-    this.#queue = new Queue(shareOf(knex), databaseBounds().statement);
+    this.#bounds = databaseBounds(timeout);
+    this.#queue = new Queue(shareOf(knex), this.#bounds.statement);
   }
 
   async goods(): Promise<readonly GoodRow[]> {
@@ -65,7 +70,7 @@ export class SiteTables {
 
   async #ask<Row>(query: PromiseLike<Row[]>): Promise<Row[]> {
     try {
-      return await this.#queue.run(null, new Deadline(databaseBounds().request), async () => query);
+      return await this.#queue.run(null, new Deadline(this.#bounds.request), async () => query);
     } catch (error) {
       throw isUnavailable(error) ? unavailable(error) : error;
     }
