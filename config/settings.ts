@@ -157,7 +157,8 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   },
   DATABASE_TIMEOUT: {
     default: 1,
-    meaning: 'Seconds after which a connection, a lock or a statement is given up and the visitor gets 503.',
+    meaning:
+      'Seconds after which a connection, a lock or a statement is given up and the visitor gets 503. Every other bound on a wait for the database follows from it, see the table of waits.',
     allowed: 'a whole number of seconds, 1 or more',
     read: integer(1),
   },

@@ -42,7 +42,8 @@ export interface AppOptions {
 export function createApp(options: AppOptions): Koa {
   const { settings, knex, store, log, phase = () => 'ready', metrics, now = systemClock } = options;
   const { django, production, lab, ALLOWED_HOSTS, TRUSTED_PROXIES } = settings;
-  const { users = new UserTable(knex, { settings: django, now }) } = options;
+  const { DATABASE_TIMEOUT: timeout } = settings;
+  const { users = new UserTable(knex, { settings: django, now, timeout }) } = options;
   const app = new Koa();
   const sessionHash = sessionHasher(django.SECRET_KEY);
   const throttle = new LoginThrottle(knex, {
@@ -60,7 +61,7 @@ export function createApp(options: AppOptions): Koa {
     }),
     session: new AddressThrottle(knex, { settings: django, name: 'captcha', limit: CAPTCHA_LIMITS.session }),
   };
-  const site = createSite({ settings: django, knex, throttle, captchas, lab, now });
+  const site = createSite({ settings: django, knex, timeout, throttle, captchas, lab, now });
   const onError = exceptions({ render: site.renderError, debug: !production, logger: log });
   installProxies(app, TRUSTED_PROXIES);
   app.on('error', (error: unknown) => {

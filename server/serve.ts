@@ -58,8 +58,9 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   const metrics = settings.METRICS_PORT === null ? undefined : new Metrics(knex);
   let phase: Phase = 'starting';
 
-  const users = new UserTable(knex, { settings: settings.django });
-  const store = await openStore({ settings: settings.django, knex, prepared: settings.DATABASE_PREPARED });
+  const prepared = settings.DATABASE_PREPARED;
+  const users = new UserTable(knex, { settings: settings.django, timeout, prepared });
+  const store = await openStore({ settings: settings.django, knex, prepared, timeout });
   const app = createApp({
     settings,
     knex,

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { OWN_SETTINGS } from '../config/settings.js';
+import { DATABASE_BOUNDS } from '../server/db/bounds.js';
 import { type Definition, SETTINGS } from '../server/settings.js';
 import { goalTable, print, type Report, summaryTable } from './bench/report.js';
 
@@ -38,6 +39,14 @@ The server's own:
 ${table(OWN_SETTINGS)}
 `;
 
+const bounds = `
+| wait | × \`DATABASE_TIMEOUT\` | meaning |
+|---|---|---|
+${Object.entries(DATABASE_BOUNDS)
+  .map(([name, { times, meaning }]) => `| ${name.replaceAll('_', ' ')} | ${times} | ${meaning} |`)
+  .join('\n')}
+`;
+
 const report = JSON.parse(readFileSync(path.join(import.meta.dirname, 'bench', 'reference.json'), 'utf8')) as Report;
 
 const figures = `
@@ -59,6 +68,10 @@ function expectSection(name: string, section: string): void {
 describe('the README', () => {
   it('lists every setting as it is defined', () => {
     expectSection('settings', settings);
+  });
+
+  it('lists every bound on a wait for the database', () => {
+    expectSection('bounds', bounds);
   });
 
   it('shows the figures of the last reference run', () => {

@@ -1,5 +1,6 @@
 /** Who may log in: the contract of an authentication backend, and Django's ModelBackend. */
 import type { Context } from 'koa';
+import type { Deadline } from '../db/deadline.js';
 import { check_password, type HasherOptions, harden_runtime, spend_runtime } from './hashers.js';
 import type { BaseUser, User } from './user.js';
 import type { UserTable } from './users.js';
@@ -20,8 +21,11 @@ export interface AuthenticationBackend<U extends BaseUser = User> {
    * @param ctx for credentials that are not in a form: a header, a client's certificate
    */
   authenticate(credentials: Credentials, ctx: Context): Promise<U | null | undefined>;
-  /** The user of a session; null when there is none any more, when they may not log in now, or when that is no id. */
-  get_user(user_id: string): Promise<U | null | undefined>;
+  /**
+   * The user of a session; null when there is none any more, when they may not log in now, or when that is no id.
+   * @param deadline of the request, for whoever asks the database
+   */
+  get_user(user_id: string, deadline?: Deadline): Promise<U | null | undefined>;
   /**
    * Note the time of a login (Django does it on the signal user_logged_in).
    * @param transaction that the session's row is written in, where the store of sessions has the same `database`
@@ -67,8 +71,8 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
     return null;
   }
 
-  async get_user(user_id: string): Promise<U | null> {
-    const user = await this.#users.get_by_id(user_id);
+  async get_user(user_id: string, deadline?: Deadline): Promise<U | null> {
+    const user = await this.#users.get_by_id(user_id, deadline);
     return user !== null && this.user_can_authenticate(user) ? user : null;
   }
 

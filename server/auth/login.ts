@@ -6,6 +6,7 @@ import { PermissionDenied, SessionInterrupted, UpdateError, ValueError } from '.
 import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite, NewKeyOptions } from '../session/new_key.js';
 import type { Session } from '../session/session.js';
+import { DEADLINE } from '../session/store.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
 import { rewriteHash } from './rotation.js';
 import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
@@ -172,7 +173,7 @@ async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser<BaseUs
   const backend = backends.find((known) => known.path === path);
   if (user_id === null || backend === undefined) return { user: new AnonymousUser() };
 
-  const user = (await backend.get_user(user_id)) ?? null;
+  const user = (await backend.get_user(user_id, session[DEADLINE])) ?? null;
   if (user === null) return { user: new AnonymousUser() };
   const hash = session.get(HASH_SESSION_KEY);
   switch (verify_session_auth_hash(hash, user.password, settings)) {

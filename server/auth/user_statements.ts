@@ -1,12 +1,16 @@
 /** The statements of a user model: its columns by their fields' names, wherever in its tables they are. */
+import { createHash } from 'node:crypto';
+import type { Statement } from '../db/prepared.js';
 import { ValueError } from '../errors.js';
 import { quoteName, type UserColumn, type UserModel, type UserTablePart } from './user_model.js';
 
 type Value = string | number | boolean | Date | null;
 
-/** The key is the last binding of each. Sent with their text: a kept plan is overtaken by a migration of Django's. */
+/** The key is the last binding of each. */
 export interface UserStatements {
-  readonly get_by_id: string;
+  /** The users of an array of keys; the columns are the key's text, and then `fields`. */
+  readonly get_by_ids: Statement;
+  readonly fields: readonly string[];
   readonly get_by_natural_key: string;
   readonly set_password: string;
   readonly update_last_login: string;
@@ -41,8 +45,15 @@ export function userStatements(model: UserModel): UserStatements {
     return `WITH changed AS (UPDATE ${table.sql} SET ${quoteName(name)} = ? WHERE ${table.key} = ? RETURNING *)
             SELECT ${columns} FROM ${joined(sources, tables)}`;
   };
+  const byIds = `SELECT ${columns} FROM ${from} WHERE ${key} = ANY($1::${model.keyType}[])`;
   return {
-    get_by_id: `SELECT ${columns} FROM ${from} WHERE ${key} = ?`,
+    // One name has one text: a migration that changes the columns gives another.
+    get_by_ids: {
+      name: `users_by_ids_${createHash('sha256').update(byIds).digest('hex').slice(0, 12)}`,
+      text: byIds,
+      described: true,
+    },
+    fields: [...model.columns.keys()],
     get_by_natural_key: `SELECT ${columns} FROM ${from} WHERE ${column(model.settings.USERNAME_FIELD).sql} = ?`,
     set_password: update('password'),
     update_last_login: update('last_login'),

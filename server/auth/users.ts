@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
-import { shareOf, Turns } from '../db/turns.js';
+import { type DatabaseBounds, databaseBounds, shareOf } from '../db/bounds.js';
+import { Deadline } from '../db/deadline.js';
+import { Queue } from '../db/queue.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { SchemaMismatch, ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
@@ -10,6 +12,7 @@ import { make_password } from './hashers.js';
 import { findBetween, Permissions } from './permissions.js';
 import { User, type UserRow } from './user.js';
 import { exactKey, keyValue, parse_user_key } from './user_key.js';
+import { UserLookup } from './user_lookup.js';
 import { DEFAULT_USER_MODEL, findUserModel, quoteName, type UserModel, type UserModelSettings } from './user_model.js';
 import { type UserStatements, userStatements } from './user_statements.js';
 import { MAX_NAME_LENGTH, normalize_username } from './username.js';
@@ -43,6 +46,10 @@ export interface UserTableOptions<U extends User> {
   /** Where Django's users are; `auth_user` unless given. `defineSettings` gives them. */
   readonly settings?: UserModelSettings;
   readonly now?: Clock;
+  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
+  readonly timeout?: number;
+  /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
+  readonly prepared?: boolean;
   /** A class of one's own for users, with further members. */
   readonly user_class?: new (
     row: UserRow,
@@ -74,7 +81,9 @@ type Binding = string | number | boolean | Date | null;
 export class UserTable<U extends User = User> {
   readonly #knex: Knex;
   readonly #now: Clock;
-  readonly #turns: Turns;
+  readonly #bounds: DatabaseBounds;
+  readonly #queue: Queue;
+  readonly #lookup: UserLookup;
   readonly #settings: UserModelSettings;
   readonly #userClass: (row: UserRow) => U;
   #known: Promise<Known> | undefined;
@@ -82,9 +91,12 @@ export class UserTable<U extends User = User> {
 
   constructor(knex: Knex, options: UserTableOptions<U> = {}) {
     const { settings = DEFAULT_USER_MODEL, now = systemClock, user_class: UserClass = User } = options;
+    const { timeout, prepared = true } = options;
     this.#knex = knex;
     this.#now = now;
-    this.#turns = new Turns(shareOf(knex));
+    this.#bounds = databaseBounds(timeout);
+    this.#queue = new Queue(shareOf(knex), this.#bounds.statement);
+    this.#lookup = new UserLookup(knex, async () => (await this.#asked(() => this.#know())).statements, prepared);
     this.#settings = settings;
     this.#userClass = (row) => new UserClass(row) as U;
   }
@@ -124,9 +136,20 @@ export class UserTable<U extends User = User> {
     this.#between = undefined;
   }
 
-  /** null when there is none, also for what is no key of this table. */
-  async get_by_id(id: string | number): Promise<U | null> {
-    return this.#find((known) => this.#byKey(known, id, 'get_by_id', []));
+  /**
+   * null when there is none, also for what is no key of this table. Those of one tick share a statement.
+   * @param deadline of the request that asks; one of its own when absent
+   */
+  async get_by_id(id: string | number, deadline = this.#deadline()): Promise<U | null> {
+    return this.#withKnown(async ({ model }) => {
+      const key = parse_user_key(String(id), model.keyType);
+      const row = key === null ? null : await this.#lookup.find(key, deadline);
+      return row === null ? null : this.#userClass(this.#rowOf(row, model));
+    });
+  }
+
+  #deadline(): Deadline {
+    return new Deadline(this.#bounds.request);
   }
 
   /** By the exact value of USERNAME_FIELD, as stored; null when there is none, also for one that no row can have. */
@@ -213,7 +236,7 @@ export class UserTable<U extends User = User> {
   #byKey(
     { model, statements }: Known,
     id: string | number,
-    statement: 'get_by_id' | 'set_password' | 'update_last_login',
+    statement: 'set_password' | 'update_last_login',
     values: readonly Binding[],
   ): Promise<Asking | null> {
     const key = parse_user_key(String(id), model.keyType);
@@ -222,15 +245,23 @@ export class UserTable<U extends User = User> {
 
   /** Ask for one user; once more when the table has changed since it was looked up. */
   async #find(asking: (known: Known) => Promise<Asking | null>, transaction?: Knex.Transaction): Promise<U | null> {
-    for (let last = transaction !== undefined; ; last = true) {
-      const asked = await asking(await this.#asked(() => this.#know()));
-      if (asked === null) return null;
+    return this.#withKnown(async (known) => {
+      const asked = await asking(known);
+      return asked === null ? null : this.#ask(asked, transaction);
+    }, transaction === undefined);
+  }
+
+  async #withKnown<T>(ask: (known: Known) => Promise<T | null>, mayRepeat = true): Promise<T | null> {
+    for (let last = !mayRepeat; ; last = true) {
+      const knowing = this.#know();
+      const known = await this.#asked(() => knowing);
       try {
-        return await this.#ask(asked, transaction);
+        return await ask(known);
       } catch (error) {
         if (hasCode(error, NO_SUCH_VALUE)) return null;
         if (!hasCode(error, CHANGED_TABLE)) throw error;
-        this.#forget();
+        // Others who met the same have looked it up anew by now.
+        if (this.#known === knowing) this.#forget();
         if (last) throw unavailable(error);
       }
     }
@@ -242,7 +273,7 @@ export class UserTable<U extends User = User> {
     const { model } = await this.#asked(() => this.#know());
     // A transaction has its connection already.
     const result = await this.#asked(() =>
-      transaction === undefined ? this.#turns.run(() => ask(this.#knex)) : ask(transaction),
+      transaction === undefined ? this.#queue.run(null, this.#deadline(), () => ask(this.#knex)) : ask(transaction),
     );
     const row = result.rows[0];
     return row === undefined ? null : this.#userClass(this.#rowOf(row, model));

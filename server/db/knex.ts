@@ -1,8 +1,10 @@
 /** The one way in which this project opens PostgreSQL: knex and pg with a bound on every wait. */
 import makeKnex, { type Knex } from 'knex';
 import type { Client } from 'pg';
+import { databaseBounds } from './bounds.js';
+import { cancelRequest } from './cancel_request.js';
 import { checkDatabaseUrl } from './database_url.js';
-import { isSilence } from './unavailable.js';
+import { isReadOnly, isSilence } from './unavailable.js';
 
 /** All times are seconds. `0` waits for ever, which suits a command that a person watches, never a request. */
 export interface DatabaseOptions {
@@ -40,14 +42,14 @@ const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
  */
 export function connectionSettings(DATABASE_URL: string, options: DatabaseOptions = {}): ConnectionSettings {
   checkDatabaseUrl(DATABASE_URL);
-  const statement = milliseconds(options.statement_timeout ?? 2.5);
+  const bounds = databaseBounds(options.statement_timeout ?? 2.5);
   return {
     connectionString: DATABASE_URL,
     application_name: options.application_name ?? 'koa-django-session',
     connectionTimeoutMillis: milliseconds(options.connect_timeout ?? 3),
-    statement_timeout: statement,
-    query_timeout: statement === 0 ? 0 : statement + 250,
-    idle_in_transaction_session_timeout: statement === 0 ? 0 : statement * 4,
+    statement_timeout: milliseconds(bounds.statement),
+    query_timeout: milliseconds(bounds.silence),
+    idle_in_transaction_session_timeout: milliseconds(bounds.idle_transaction),
     keepAlive: true,
     // A migration has no timeout; so asked after ten seconds, a host that is gone is found out ten seconds later.
     keepAliveInitialDelayMillis: 10_000,
@@ -85,14 +87,28 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
     // The text of an error is the statement's with $1 in it, not with the values: those are sessions.
     compileSqlOnError: false,
   });
-  // pg goes on to use a connection on which no answer came. If its other end is gone for good, each request that was
-  // given it would wait in vain, for the quarter of an hour after which TCP gives up. The others lead to where that one
-  // led: each is replaced before somebody else is given it.
-  knex.on('query-error', (error: unknown, { __knexUid }: Pick<Connection, '__knexUid'>) => {
-    if (!isSilence(error)) return;
-    // Knex's own mark, which each of its releases looks at; `pool.validate` is asked by the newest alone.
+  // Knex's own mark, which each of its releases looks at; `pool.validate` is asked by the newest alone.
+  const retire = (error: unknown): void => {
     for (const connection of standing.values()) Object.assign(connection, { __knex__disposed: error });
-    void standing.get(__knexUid)?.end();
+  };
+  let retired = Number.NEGATIVE_INFINITY;
+  knex.on('query-error', (error: unknown, { __knexUid }: Pick<Connection, '__knexUid'>) => {
+    // After a failover by address, the connections to what is a standby now would stay for as long as there is load. Once
+    // a second at most, for a database that is read only altogether.
+    if (isReadOnly(error) && performance.now() - retired > 1000) {
+      retired = performance.now();
+      retire(error);
+    }
+    if (!isSilence(error)) return;
+    // pg goes on to use a connection on which no answer came. If its other end is gone for good, each request that was
+    // given it would wait in vain, for the quarter of an hour after which TCP gives up. Assume the host is gone: each is
+    // replaced before somebody else is given it.
+    retire(error);
+    const silent = standing.get(__knexUid);
+    if (silent === undefined) return;
+    // A backend does not look after its client while it works or waits, and would go on beside the one that replaces it.
+    cancelRequest(silent);
+    void silent.end();
   });
   return knex;
 }

@@ -1,5 +1,6 @@
 /** Runs a named prepared statement on one of knex's connections, by the shortest way. */
 import type { Knex } from 'knex';
+import pg from 'pg';
 import { arrayText, timestamptzText } from './literals.js';
 import { isStalePlan } from './unavailable.js';
 
@@ -7,6 +8,8 @@ import { isStalePlan } from './unavailable.js';
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** Whether to ask for the types of its columns, once for each plan, because they are not known beforehand. */
+  readonly described?: boolean;
 }
 
 /** Sent as text, in the form in which PostgreSQL reads it. */
@@ -15,8 +18,12 @@ export type Parameter = string | Date | null | readonly string[] | readonly Date
 /** A row's columns in the statement's order, in PostgreSQL's text form; null is NULL. */
 export type Row = readonly (string | null)[];
 
+export type Parser = (text: string) => unknown;
+
 export interface Answer {
   readonly rows: readonly Row[];
+  /** What makes of each column's text the value that pg gives; absent where the statement is not `described`. */
+  readonly parsers?: readonly Parser[] | undefined;
   /** Rows read, or rows written. */
   readonly rowCount: number;
 }
@@ -44,9 +51,13 @@ interface Connection {
   close(message: { readonly type: 'S'; readonly name: string }): void;
   parse(message: { readonly name: string; readonly text: string }): void;
   bind(message: { readonly statement: string; readonly values: readonly (string | null)[] }): void;
+  describe(message: { readonly type: 'P'; readonly name: string }): void;
   execute(): void;
   sync(): void;
 }
+
+/** By connection and name, the parsers of a plan's columns: a plan that gives other types is refused, and made anew. */
+const described = new WeakMap<Connection, Map<string, readonly Parser[]>>();
 
 /** Whoever waits for a query. */
 interface Waiting {
@@ -78,11 +89,19 @@ class PreparedQuery {
   #rows: Row[] = [];
   #rowCount = 0;
   #waiting: Waiting | undefined;
+  #parsers: readonly Parser[] | undefined;
+  readonly #isDescribed: boolean;
 
   /** @param name '' for a statement that the server forgets at once */
-  constructor(name: string, text: string, values: readonly (string | null)[], waiting: Waiting) {
+  constructor(
+    name: string,
+    { text, described: isDescribed = false }: Statement,
+    values: readonly (string | null)[],
+    waiting: Waiting,
+  ) {
     this.name = name;
     this.text = text;
+    this.#isDescribed = isDescribed;
     this.#values = values;
     this.#waiting = waiting;
     // By way of a constant: assigned at once, this one would be made among the old objects, too.
@@ -97,15 +116,18 @@ class PreparedQuery {
 
   submit(connection: Connection): null {
     const { name, text } = this;
+    const isNew = connection.parsedStatements[name] === undefined;
+    if (this.#isDescribed && !isNew) this.#parsers = described.get(connection)?.get(name);
     // One packet instead of four.
     connection.stream.cork();
     try {
-      if (connection.parsedStatements[name] === undefined) {
+      if (isNew) {
         // What was forgotten here may still be there under this name; to close what is not there is no error.
         if (name !== '') connection.close({ type: 'S', name });
         connection.parse({ name, text });
       }
       connection.bind({ statement: name, values: this.#values });
+      if (this.#isDescribed && this.#parsers === undefined) connection.describe({ type: 'P', name: '' });
       connection.execute();
       connection.sync();
     } finally {
@@ -113,6 +135,10 @@ class PreparedQuery {
       this.#values = [];
     }
     return null;
+  }
+
+  handleRowDescription({ fields }: { readonly fields: readonly { readonly dataTypeID: number }[] }): void {
+    this.#parsers = fields.map(({ dataTypeID }) => pg.types.getTypeParser(dataTypeID, 'text') as Parser);
   }
 
   handleDataRow({ fields }: { readonly fields: Row }): void {
@@ -124,10 +150,14 @@ class PreparedQuery {
     this.#rowCount = Number(text.slice(text.lastIndexOf(' ') + 1));
   }
 
-  handleReadyForQuery(): void {
+  handleReadyForQuery(connection: Connection): void {
     const rows = this.#rows;
+    if (this.#parsers !== undefined && this.name !== '') {
+      const plans = described.get(connection) ?? new Map<string, readonly Parser[]>();
+      if (plans.get(this.name) !== this.#parsers) described.set(connection, plans.set(this.name, this.#parsers));
+    }
     this.#rows = [];
-    this.callback(null, { rows, rowCount: this.#rowCount });
+    this.callback(null, { rows, rowCount: this.#rowCount, parsers: this.#parsers });
   }
 
   handleError(error: unknown, connection: Connection): void {
@@ -136,9 +166,9 @@ class PreparedQuery {
   }
 }
 
-function run(client: Client, name: string, text: string, values: readonly (string | null)[]): Promise<Answer> {
+function run(client: Client, name: string, statement: Statement, values: readonly (string | null)[]): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    client.query(new PreparedQuery(name, text, values, { resolve, reject }));
+    client.query(new PreparedQuery(name, statement, values, { resolve, reject }));
   });
 }
 
@@ -155,7 +185,7 @@ function run(client: Client, name: string, text: string, values: readonly (strin
  */
 export async function runPrepared(
   knex: Knex,
-  { name, text }: Statement,
+  statement: Statement,
   values: readonly Parameter[],
   prepared = true,
 ): Promise<Answer> {
@@ -164,15 +194,16 @@ export async function runPrepared(
   if (transaction?.isCompleted()) throw new Error('The transaction is over.');
   const source = knex.client as ConnectionSource;
   const texts = values.map(parameterText);
-  const kept = prepared ? name : '';
+  const { text } = statement;
+  const kept = prepared ? statement.name : '';
   const client = await source.acquireConnection();
   try {
     if (source.listenerCount('query') > 0) source.emit('query', { sql: text, bindings: values });
     try {
-      return await run(client, kept, text, texts);
+      return await run(client, kept, statement, texts);
     } catch (error) {
       if (transaction !== undefined || !isStalePlan(error)) throw error;
-      return await run(client, kept, text, texts);
+      return await run(client, kept, statement, texts);
     }
   } catch (error) {
     // connectKnex listens, and gives a connection up on which no answer came.

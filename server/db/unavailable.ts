@@ -88,6 +88,11 @@ function driversText({ message }: Error): string {
   return dash < 0 ? message : message.slice(dash + 3);
 }
 
+/** Was it a write where only reading is allowed: on a standby, as after a failover? */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === '25006'; // read_only_sql_transaction
+}
+
 /** Did query_timeout end it: no answer came, not even that of statement_timeout? */
 export function isSilence(error: unknown): boolean {
   return error instanceof Error && driversText(error) === 'Query read timeout';

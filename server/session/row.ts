@@ -1,4 +1,5 @@
 /** Reads and changes the text of a row, and says what becomes of one that cannot be read. */
+import type { Deadline } from '../db/deadline.js';
 import { UpdateError } from '../errors.js';
 import type { Change, SavedExpiry } from './change.js';
 import { type SessionCodec, Unreadable } from './codec.js';
@@ -62,12 +63,14 @@ export async function modifyRow(
   { store, observe }: Pick<SessionOptions, 'store' | 'observe'>,
   session_key: string,
   change: (session_data: string) => Promise<Change>,
+  deadline: Deadline | undefined,
 ): Promise<Change> {
   let written: Change | undefined;
-  const modified = store.modify(session_key, async (session_data) => {
+  const changed = async (session_data: string): Promise<Change> => {
     written = await change(session_data);
     return written;
-  });
+  };
+  const modified = store.modify(session_key, changed, deadline);
   await noted(modified, observe);
   if (written === undefined) throw new UpdateError('The store changed a row without asking for the change.');
   return written;

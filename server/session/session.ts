@@ -1,5 +1,6 @@
 /** `request.session`: a dictionary with a row behind it (django.contrib.sessions.backends.base and .db). */
 import { type Clock, systemClock } from '../clock.js';
+import type { Deadline } from '../db/deadline.js';
 import { UpdateError, ValueError } from '../errors.js';
 import { print_json } from '../signing/python_json.js';
 import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
@@ -12,7 +13,7 @@ import type { Misspelling } from './misspelling.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
 import { type Baseline, isSignedWithin, type Loaded, modifyRow, noted, readRow, theirsOf } from './row.js';
-import type { Companion, SessionRecord } from './store.js';
+import { type Companion, DEADLINE, type SessionRecord } from './store.js';
 import { CHANGED_INSIDE } from './unsaved.js';
 import { WriteLock } from './write_lock.js';
 
@@ -29,6 +30,7 @@ export class Session extends SessionDictionary {
   readonly #now: Clock;
   #session_key: string | null;
   #loaded: Loaded | undefined;
+  #deadline: Deadline | undefined;
   /** Absent until the first access: an untouched session keeps the cookie's key even if no row has it. */
   #document: Document | undefined;
   /** Absent while no row of this session is known. */
@@ -46,6 +48,12 @@ export class Session extends SessionDictionary {
     this.#options = options;
     this.#now = options.now ?? systemClock;
     this.#session_key = valid_session_key(session_key);
+  }
+
+  /** How long this request may wait for the database, all its waits together; also for its user. */
+  get [DEADLINE](): Deadline | undefined {
+    this.#deadline ??= this.#options.store.deadline?.();
+    return this.#deadline;
   }
 
   /** The key in cookie and row; null while there is none. Shows the cookie's value until the first access. */
@@ -75,7 +83,7 @@ export class Session extends SessionDictionary {
     if (this.#session_key === null || this.#document !== undefined) return;
     this.#options.observe?.('load');
     try {
-      this.#loaded = { session_data: await this.#options.store.load(this.#session_key) };
+      this.#loaded = { session_data: await this.#options.store.load(this.#session_key, this[DEADLINE]) };
     } catch (error) {
       this.#loaded = { error };
     }
@@ -132,7 +140,7 @@ export class Session extends SessionDictionary {
   /** Whether a row has this key, expired or not; null and undefined are no key. */
   async exists(session_key: string | null | undefined): Promise<boolean> {
     if (typeof session_key !== 'string' || !isStorable(session_key)) return false;
-    return this.#options.store.exists(session_key);
+    return this.#options.store.exists(session_key, this[DEADLINE]);
   }
 
   /** Take a new key and add its row, with what the dictionary holds if it was in use. A former row stays. */
@@ -170,7 +178,7 @@ export class Session extends SessionDictionary {
     try {
       if (must_create || base === undefined) return await this.#insert(session_key);
       const mine = this.#change(document.texts());
-      if (await this.#options.store.replace(base.session_data, { session_key, ...mine })) {
+      if (await this.#options.store.replace(base.session_data, { session_key, ...mine }, this[DEADLINE])) {
         return this.#wrote(session_key, mine);
       }
       // Somebody else wrote the row since it was read: join both changes under the row's lock.
@@ -285,7 +293,7 @@ export class Session extends SessionDictionary {
       written = this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
       return { session_key, ...written };
     };
-    const cycled = this.#options.store.cycle(old_key, change, companion);
+    const cycled = this.#options.store.cycle(old_key, change, companion, this[DEADLINE]);
     try {
       await (forget ? cycled : noted(cycled, this.#options.observe));
     } catch (error) {
@@ -318,7 +326,7 @@ export class Session extends SessionDictionary {
     this.#isUnreadable = false;
     this.#loaded = keep_row ? { session_data: null } : undefined;
     try {
-      if (session_key !== null && !keep_row) await this.#options.store.delete(session_key);
+      if (session_key !== null && !keep_row) await this.#options.store.delete(session_key, this[DEADLINE]);
     } catch (error) {
       [this.#session_key, this.#baseline] = [session_key, base];
       throw error;
@@ -328,7 +336,7 @@ export class Session extends SessionDictionary {
   /** Remove a row, this session's own without an argument; the dictionary stays as it is. */
   async delete(session_key: string | null = this.#session_key): Promise<void> {
     if (session_key === null || !isStorable(session_key)) return;
-    await this.#options.store.delete(session_key);
+    await this.#options.store.delete(session_key, this[DEADLINE]);
     if (session_key !== this.#session_key) return;
     if (this.#document === undefined) this.#loaded = { session_data: null };
     // So that a save at the end finds out that the row is gone, as in Django.
@@ -367,12 +375,13 @@ export class Session extends SessionDictionary {
 
   async #insert(session_key: string, texts = this[DOCUMENT].texts(), companion?: Companion): Promise<SavedExpiry> {
     const change = this.#change(texts);
-    await this.#options.store.create({ session_key, ...change }, companion);
+    await this.#options.store.create({ session_key, ...change }, companion, this[DEADLINE]);
     return this.#wrote(session_key, change);
   }
 
   #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>): Promise<Change> {
-    return modifyRow(this.#options, session_key, async (session_data) => change(this.#theirs(session_data)));
+    const changed = async (session_data: string): Promise<Change> => change(this.#theirs(session_data));
+    return modifyRow(this.#options, session_key, changed, this[DEADLINE]);
   }
 
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {

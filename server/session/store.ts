@@ -6,6 +6,11 @@
  * method rejects with StoreUnavailable and the driver's error as its `cause`.
  */
 
+import type { Deadline } from '../db/deadline.js';
+
+/** Where a session has its request's deadline; no name, because each name may be a key of the session. */
+export const DEADLINE = Symbol('koa-django-session.deadline');
+
 /** One row of django_session (django.contrib.sessions.base_session.AbstractBaseSession). */
 export interface SessionRecord {
   readonly session_key: string;
@@ -41,30 +46,40 @@ export interface SessionStore {
    */
   readonly database?: object | undefined;
 
+  /**
+   * How long one request waits for this store, all its waits together. A session makes one and gives it, last, to every
+   * method; whoever gives none is given one for that call. Absent where each wait has a bound of its own.
+   */
+  deadline?(): Deadline | undefined;
+
   /** The row's `session_data`; null when there is no such row or `expire_date` has come. */
-  load(session_key: string): Promise<string | null>;
+  load(session_key: string, deadline?: Deadline): Promise<string | null>;
 
   /** Whether there is a row, expired or not. */
-  exists(session_key: string): Promise<boolean>;
+  exists(session_key: string, deadline?: Deadline): Promise<boolean>;
 
   /**
    * Add a row.
    * @param companion in the same commit
    * @throws CreateError when the key is taken: the row that is there stays as it is
    */
-  create(record: SessionRecord, companion?: Companion): Promise<void>;
+  create(record: SessionRecord, companion?: Companion, deadline?: Deadline): Promise<void>;
 
   /**
    * Write the row if its text still is `loaded`: compare and set, so that no other request's change is lost.
    * @returns false when the row is gone or holds another text; nothing was written then
    */
-  replace(loaded: string, record: SessionRecord): Promise<boolean>;
+  replace(loaded: string, record: SessionRecord, deadline?: Deadline): Promise<boolean>;
 
   /**
    * Lock the row, hand its present text to `change`, and write what that gives.
    * @throws UpdateError when the row is gone; what `change` throws is passed on, and nothing was written
    */
-  modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void>;
+  modify(
+    session_key: string,
+    change: (session_data: string) => Promise<SessionChange>,
+    deadline?: Deadline,
+  ): Promise<void>;
 
   /**
    * Lock the row, hand its present text to `change`, add the record that gives under its new key, then delete the
@@ -76,10 +91,11 @@ export interface SessionStore {
     session_key: string,
     change: (session_data: string) => Promise<SessionRecord>,
     companion?: Companion,
+    deadline?: Deadline,
   ): Promise<void>;
 
   /** Remove the row; nothing happens when there is none. */
-  delete(session_key: string): Promise<void>;
+  delete(session_key: string, deadline?: Deadline): Promise<void>;
 
   /**
    * Remove the rows whose `expire_date` lies in the past.

@@ -14,6 +14,8 @@ export type { SiteThrottle } from './site.js';
 
 export interface SiteOptions {
   readonly settings: Settings;
+  /** DATABASE_TIMEOUT, seconds; 1 when absent. */
+  readonly timeout?: number;
   readonly knex: Database;
   /** Counts failed logins; null leaves them uncounted. */
   readonly throttle: SiteThrottle | null;
@@ -49,6 +51,7 @@ export interface SitePieces {
 
 export function createSite({
   settings,
+  timeout,
   knex,
   throttle,
   captchas = null,
@@ -60,7 +63,7 @@ export function createSite({
   const site: Site = {
     settings,
     pages,
-    tables: new SiteTables(knex, settings.SESSION_TABLE),
+    tables: new SiteTables(knex, settings.SESSION_TABLE, timeout),
     throttle,
     captchas,
     lab,

@@ -1,6 +1,8 @@
 /** The tables that pages read by themselves: the goods, and for the lab the row of a session. The site's only SQL. */
 import type { Knex } from 'knex';
-import { shareOf, Turns } from '../db/turns.js';
+import { type DatabaseBounds, databaseBounds, shareOf } from '../db/bounds.js';
+import { Deadline } from '../db/deadline.js';
+import { Queue } from '../db/queue.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 
 export type Database = Knex;
@@ -25,15 +27,20 @@ export interface StoredSession {
 /** @throws StoreUnavailable from every method when the database does not answer */
 export class SiteTables {
   readonly #knex: Knex;
-  readonly #turns: Turns;
+  readonly #queue: Queue;
+  readonly #bounds: DatabaseBounds;
 
   readonly #sessions: string;
 
-  /** @param sessions the name of their table */
-  constructor(knex: Knex, sessions: string) {
+  /**
+   * @param sessions the name of their table
+   * @param timeout DATABASE_TIMEOUT, seconds
+   */
+  constructor(knex: Knex, sessions: string, timeout?: number) {
     this.#knex = knex;
     this.#sessions = sessions;
-    this.#turns = new Turns(shareOf(knex));
+    this.#bounds = databaseBounds(timeout);
+    this.#queue = new Queue(shareOf(knex), this.#bounds.statement);
   }
 
   async goods(): Promise<readonly GoodRow[]> {
@@ -63,7 +70,7 @@ export class SiteTables {
 
   async #ask<Row>(query: PromiseLike<Row[]>): Promise<Row[]> {
     try {
-      return await this.#turns.run(async () => query);
+      return await this.#queue.run(null, new Deadline(this.#bounds.request), async () => query);
     } catch (error) {
       throw isUnavailable(error) ? unavailable(error) : error;
     }

@@ -109,6 +109,64 @@ describe('UserTable', () => {
     expect((await users.get_by_id(user.id))?.last_login).to.deep.equal(at);
   });
 
+  describe('looked up by id', () => {
+    const statementsOf = async (work: () => Promise<void>): Promise<readonly string[]> => {
+      const statements: string[] = [];
+      const note = ({ sql }: { readonly sql: string }): void => {
+        statements.push(sql);
+      };
+      database.knex.on('query', note);
+      await work();
+      database.knex.off('query', note);
+      return statements;
+    };
+
+    it('those of one tick share a statement, and each request has a user of its own', async () => {
+      const made = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => users.create_user({ username: `tick ${n}` })),
+      );
+      const asked = [...made, ...made];
+      const statements = await statementsOf(async () => {
+        const found = await Promise.all(asked.map(({ id }) => users.get_by_id(id)));
+        expect(found.map((user) => user?.username)).to.deep.equal(asked.map(({ username }) => username));
+        expect(found[0]).to.not.equal(found[20]);
+        expect(found[0]?.date_joined).to.not.equal(found[20]?.date_joined);
+      });
+      expect(statements).to.have.length(1);
+    });
+
+    it('has the values that pg gives', async () => {
+      const user = await users.create_user({ username: 'valued', is_staff: true, email: 'v@x.org' });
+      const { rows } = await database.knex.raw<{ rows: object[] }>('SELECT * FROM auth_user WHERE id = ?', [user.id]);
+      for (let plan = 0; plan < 3; plan += 1) {
+        expect({ ...rows[0], ...(await users.get_by_id(user.id)) }).to.deep.equal({
+          ...(await users.get_by_id(user.id)),
+          ...rows[0],
+        });
+      }
+    });
+
+    it('is the same after a migration of Django’s, on every connection', async () => {
+      const user = await users.create_user({ username: 'migrated', last_name: 'Kept' });
+      const everywhere = async (): Promise<void> => {
+        const found = await Promise.all(Array.from({ length: 8 }, () => users.get_by_id(user.id)));
+        for (const each of found) expect(each?.last_name).to.equal('Kept');
+      };
+      await everywhere();
+      await database.knex.raw(
+        'ALTER TABLE auth_user ALTER COLUMN last_name TYPE text, ALTER COLUMN username TYPE varchar(200)',
+      );
+      try {
+        await everywhere();
+        await everywhere();
+      } finally {
+        await database.knex.raw(
+          'ALTER TABLE auth_user ALTER COLUMN last_name TYPE varchar(150), ALTER COLUMN username TYPE varchar(150)',
+        );
+      }
+    });
+  });
+
   it('is unavailable, not empty, while nothing listens at the address of the database', async () => {
     const knex = connectKnex('postgres://nobody@127.0.0.1:1/nothing', { connect_timeout: 1 });
     const away = new UserTable(knex);

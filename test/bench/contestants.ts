@@ -13,6 +13,8 @@ export interface Contestant {
   readonly writes: boolean;
   /** More than one process: not pinned to the server's core, and compared per machine. */
   readonly processes: number;
+  /** Whether a page also looks up who is logged in. Compared with ours that does so, too. */
+  readonly users: boolean;
 }
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -25,7 +27,8 @@ export const several = (path: string, processes: number): readonly string[] => [
   String(processes),
 ];
 
-const base = { env: {}, cookie: 'django', expect: 'id', writes: true, processes: 1 } as const;
+const base = { env: {}, cookie: 'django', expect: 'id', writes: true, processes: 1, users: false } as const;
+const users = { users: true, env: { USERS: '1' } } as const;
 
 /** @param django the interpreter that has Django and gunicorn, when there is one */
 export function contestants(
@@ -94,6 +97,31 @@ export function contestants(
       cookie: 'express_session',
     },
   ];
+  list.push(
+    {
+      ...base,
+      ...users,
+      name: 'ours + user',
+      what: 'ours, and `ctx.user` of every request',
+      command: node('servers/ours.mjs'),
+    },
+    {
+      ...base,
+      ...users,
+      name: 'koa-session + user',
+      what: 'koa-session as above, and one named prepared SELECT of the user',
+      command: node('peers/koa_session.mjs'),
+      cookie: 'koa_session',
+    },
+    {
+      ...base,
+      ...users,
+      name: 'koa + 2 selects',
+      what: 'koa + select + decode, and one named prepared SELECT of the user',
+      command: node('peers/koa_select.mjs'),
+      writes: false,
+    },
+  );
   if (cores > 1) {
     const what = `ours in ${cores} processes behind one port`;
     list.push({ ...base, name: `ours ×${cores}`, what, command: several('servers/ours.mjs', cores), processes: cores });

@@ -4,16 +4,20 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { BenchDatabase } from './database.js';
 import { CORES } from './processes.js';
-import { peerJson, session_data, session_key, sessionDocument } from './rows.js';
+import { PASSWORD, peerJson, session_data, session_key, sessionDocument } from './rows.js';
 
 /** Change it when rows.ts makes other rows: a kept database is filled again then. */
-const EDITION = 3;
+const EDITION = 4;
 const BATCH = 2000;
 const TWO_MONTHS = 60 * 86_400_000;
 
 const TABLES = [
-  'DROP TABLE IF EXISTS django_session, session, bench_fill',
+  'DROP TABLE IF EXISTS django_session, session, auth_user, bench_fill',
   'CREATE TABLE django_session (session_key varchar(40) NOT NULL, session_data text NOT NULL, expire_date timestamptz NOT NULL)',
+  `CREATE TABLE auth_user (id integer NOT NULL, password varchar(128) NOT NULL, last_login timestamptz,
+    is_superuser boolean NOT NULL, username varchar(150) NOT NULL, first_name varchar(150) NOT NULL,
+    last_name varchar(150) NOT NULL, email varchar(254) NOT NULL, is_staff boolean NOT NULL, is_active boolean NOT NULL,
+    date_joined timestamptz NOT NULL)`,
   'CREATE TABLE session (sid varchar NOT NULL, sess json NOT NULL, expire timestamp(6) NOT NULL)',
 ];
 // Django's and connect-pg-simple's own indexes, names included.
@@ -21,6 +25,7 @@ const INDEXES = [
   'ALTER TABLE django_session ADD CONSTRAINT django_session_pkey PRIMARY KEY (session_key)',
   'CREATE INDEX django_session_session_key_c0390e0f_like ON django_session (session_key varchar_pattern_ops)',
   'CREATE INDEX django_session_expire_date_a5c62663 ON django_session (expire_date)',
+  'ALTER TABLE auth_user ADD CONSTRAINT auth_user_pkey PRIMARY KEY (id)',
   'ALTER TABLE session ADD CONSTRAINT session_pkey PRIMARY KEY (sid)',
   'CREATE INDEX "IDX_session_expire" ON session (expire)',
   'CREATE TABLE bench_fill (rows integer, peers boolean, edition integer)',
@@ -59,6 +64,12 @@ export async function fill(database: BenchDatabase, rows: number, peers: boolean
     peers,
   }));
   await Promise.all(shares.map(fillInProcess));
+  // One user for each session.
+  await database.query(
+    `INSERT INTO auth_user SELECT id, $2, now(), false, 'visitor' || id, 'Visitor', 'Number ' || id,
+       'visitor' || id || '@example.org', false, true, now() FROM generate_series(1, $1) id`,
+    [rows, PASSWORD],
+  );
   await database.query("SET maintenance_work_mem = '1GB'");
   for (const text of INDEXES) await database.query(text);
   await database.query('INSERT INTO bench_fill VALUES ($1, $2, $3)', [rows, peers, EDITION]);
@@ -71,7 +82,7 @@ export async function warm(database: BenchDatabase): Promise<void> {
   try {
     await database.query('CREATE EXTENSION IF NOT EXISTS pg_prewarm');
     await database.query(
-      "SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 'i') AND relname ~ '^(django_session|session|IDX_session)'",
+      "SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 'i') AND relname ~ '^(django_session|session|IDX_session|auth_user)'",
     );
   } catch (error) {
     console.error(`not read into memory first: ${error}`);
@@ -82,6 +93,7 @@ export async function warm(database: BenchDatabase): Promise<void> {
 export async function settle(database: BenchDatabase): Promise<void> {
   await database.query('VACUUM ANALYZE django_session');
   await database.query('VACUUM ANALYZE session');
+  await database.query('ANALYZE auth_user');
   await database.query('CHECKPOINT');
 }
 

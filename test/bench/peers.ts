@@ -34,8 +34,11 @@ export async function comparePeers(
   const [ours, ...others] = list;
   if (ours === undefined) throw new Error('unreachable');
   const equalOf = (contestant: Contestant): Contestant => {
-    const several = others.find(({ name, processes }) => name.startsWith('ours') && processes === contestant.processes);
-    return several === undefined || several === contestant ? ours : several;
+    const equal = others.find(
+      ({ name, processes, users }) =>
+        name.startsWith('ours') && processes === contestant.processes && users === contestant.users,
+    );
+    return equal === undefined || equal === contestant ? ours : equal;
   };
   const scenarios = SCENARIOS.filter(({ name }) => options.scenarios?.test(name) ?? true);
   const samples = new Map<string, Sample[]>();

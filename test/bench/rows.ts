@@ -11,6 +11,19 @@ const hex = (text: string): string => createHash('md5').update(text).digest('hex
 /** 32 characters of [a-z0-9], spread over the whole index. */
 export const session_key = (id: number): string => hex(`session ${id}`);
 
+/** What every user's row has for a password; nobody logs in with it. */
+export const PASSWORD = 'pbkdf2_sha256$1200000$benchmarksalt$q0ScW0rSs1XbM9Qy3tVz2hN5kPfLdEaGuJiOyTcRwKs=';
+
+/** What their sessions hold of it (AbstractBaseUser.get_session_auth_hash). */
+const PASSWORD_HASH = createHmac(
+  'sha256',
+  createHash('sha256')
+    .update(`django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash${SECRET_KEY}`)
+    .digest(),
+)
+  .update(PASSWORD)
+  .digest('hex');
+
 const GOODS = ['teapot', 'lantern', 'notebook', 'umbrella', 'fountain pen', 'wool scarf', 'desk lamp', 'tea towel'];
 const CITIES = ['Lisbon', 'Chengdu', 'Nairobi', 'Bergen', 'Valparaiso', 'Kyoto', 'Izmir', 'Leeds'];
 
@@ -23,7 +36,7 @@ export function sessionDocument(id: number): Record<string, unknown> {
   return {
     _auth_user_id: String(id),
     _auth_user_backend: 'django.contrib.auth.backends.ModelBackend',
-    _auth_user_hash: text.slice(0, 64),
+    _auth_user_hash: PASSWORD_HASH,
     n: 0,
     username: `visitor${id}`,
     city: pick(CITIES, 1),

@@ -17,14 +17,23 @@ export interface LabAnswer extends Answer {
 const CSRF = 'underfire0123456789abcdefghijklm';
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
+/** For a crowd that is to be there at once. Of more connections the kernel would not accept all in time. */
+export const crowd = new Agent({ keepAlive: true, maxSockets: 1000 });
+
 /** Close the kept-alive connections. */
-export const hangUp = (): void => agent.destroy();
+export const hangUp = (): void => {
+  agent.destroy();
+  crowd.destroy();
+};
 
 export class Visitor {
   readonly cookies = new Map([['csrftoken', CSRF]]);
   readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(session_key?: string, headers: Readonly<Record<string, string>> = {}) {
+  readonly #agent: Agent;
+
+  constructor(session_key?: string, headers: Readonly<Record<string, string>> = {}, connections = agent) {
+    this.#agent = connections;
     if (session_key !== undefined) this.cookies.set('sessionid', session_key);
     this.#headers = headers;
   }
@@ -58,7 +67,7 @@ export class Visitor {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     return new Promise((resolve, reject) => {
       const outgoing = request(url, {
-        agent,
+        agent: this.#agent,
         method,
         timeout: 20_000,
         headers: {

@@ -3,11 +3,12 @@
  * to read: the two engines share a Redis, not a session.
  */
 import { type Clock, systemClock } from '../../clock.js';
+import { Deadline } from '../../db/deadline.js';
+import { Queue } from '../../db/queue.js';
 import { CreateError, StoreUnavailable, UpdateError } from '../../errors.js';
 import type { Settings } from '../../settings.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 import type { RedisConnection } from './redis_connection.js';
-import { RowQueue } from './row_queue.js';
 
 export type CacheSettings = Pick<Settings, 'CACHE_KEY_PREFIX' | 'CACHE_VERSION'>;
 
@@ -24,6 +25,9 @@ const SWEEP = 60;
 
 /** Sessions that may change at once. */
 const CHANGING = 256;
+
+/** Seconds that a change waits for the others of its session in this process, before it asks Redis. */
+const WAIT = 1.25;
 
 /** Milliseconds after which a change that others were always faster than is given up. */
 const PATIENCE = 1500;
@@ -68,7 +72,7 @@ export class CacheStore implements SessionStore {
   readonly #redis: RedisConnection;
   readonly #prefix: string;
   readonly #now: Clock;
-  readonly #turns = new RowQueue(CHANGING);
+  readonly #turns = new Queue(CHANGING);
 
   constructor(redis: RedisConnection, settings: CacheSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
     this.#redis = redis;
@@ -156,7 +160,7 @@ export class CacheStore implements SessionStore {
 
   /** Hand the present text to `write` until nobody was faster. Those of this process take turns. */
   async #untilDone(session_key: string, write: (session_data: string) => Promise<boolean>): Promise<void> {
-    await this.#turns.run(session_key, async () => {
+    await this.#turns.run(session_key, new Deadline(WAIT), async () => {
       const deadline = performance.now() + PATIENCE;
       do {
         const value = parse(await this.#redis.command('GET', this.#prefix + session_key));

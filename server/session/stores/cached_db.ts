@@ -5,6 +5,7 @@
  * deletes that entry, and its next look goes to the table. We ourselves read the table every time: Django writes the row
  * and deletes no cache but its own, so a cache of ours could show a session that was logged out there.
  */
+import type { Deadline } from '../../db/deadline.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { type CacheSettings, make_key } from './cache.js';
 import type { RedisConnection } from './redis_connection.js';
@@ -33,40 +34,49 @@ export class CachedDatabaseStore implements SessionStore {
     this.#prefix = make_key(KEY_PREFIX, settings);
   }
 
-  load(session_key: string): Promise<string | null> {
-    return this.#db.load(session_key);
+  deadline(): Deadline | undefined {
+    return this.#db.deadline?.();
   }
 
-  exists(session_key: string): Promise<boolean> {
-    return this.#db.exists(session_key);
+  load(session_key: string, deadline?: Deadline): Promise<string | null> {
+    return this.#db.load(session_key, deadline);
+  }
+
+  exists(session_key: string, deadline?: Deadline): Promise<boolean> {
+    return this.#db.exists(session_key, deadline);
   }
 
   get database(): object | undefined {
     return this.#db.database;
   }
 
-  create(record: SessionRecord, companion?: Companion): Promise<void> {
-    return this.#tellingOfKey(record.session_key, () => this.#db.create(record, companion));
+  create(record: SessionRecord, companion?: Companion, deadline?: Deadline): Promise<void> {
+    return this.#tellingOfKey(record.session_key, () => this.#db.create(record, companion, deadline));
   }
 
-  replace(loaded: string, record: SessionRecord): Promise<boolean> {
-    return this.#telling(record.session_key, () => this.#db.replace(loaded, record));
+  replace(loaded: string, record: SessionRecord, deadline?: Deadline): Promise<boolean> {
+    return this.#telling(record.session_key, () => this.#db.replace(loaded, record, deadline));
   }
 
-  modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
-    return this.#telling(session_key, () => this.#db.modify(session_key, change));
+  modify(
+    session_key: string,
+    change: (session_data: string) => Promise<SessionChange>,
+    deadline?: Deadline,
+  ): Promise<void> {
+    return this.#telling(session_key, () => this.#db.modify(session_key, change, deadline));
   }
 
   cycle(
     session_key: string,
     change: (session_data: string) => Promise<SessionRecord>,
     companion?: Companion,
+    deadline?: Deadline,
   ): Promise<void> {
-    return this.#tellingOfKey(session_key, () => this.#db.cycle(session_key, change, companion));
+    return this.#tellingOfKey(session_key, () => this.#db.cycle(session_key, change, companion, deadline));
   }
 
-  delete(session_key: string): Promise<void> {
-    return this.#telling(session_key, () => this.#db.delete(session_key));
+  delete(session_key: string, deadline?: Deadline): Promise<void> {
+    return this.#telling(session_key, () => this.#db.delete(session_key, deadline));
   }
 
   /** Entries in Django's cache end with their sessions, by themselves. */

@@ -1,59 +1,49 @@
 /** Sessions in Django's table django_session, or in that of a session model of one's own, through knex and pg (django.contrib.sessions.backends.db). */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
+import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from '../../db/batcher.js';
+import { type DatabaseBounds, databaseBounds, shareOf } from '../../db/bounds.js';
 import { clear_expired } from '../../db/clear_expired.js';
+import { Deadline, inTime, late } from '../../db/deadline.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
+import { Queue } from '../../db/queue.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
-import { shareOf } from '../../db/turns.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
-import { CreateError, ImproperlyConfigured, type StoreUnavailable, UpdateError } from '../../errors.js';
-import { Document } from '../document.js';
+import { CreateError, ImproperlyConfigured, UpdateError } from '../../errors.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
-import { inTime } from './in_time.js';
-import type { LanesOptions } from './lanes.js';
-import { LoadBatch } from './load_batch.js';
-import { RowQueue } from './row_queue.js';
-import { type Replacement, SaveBatch } from './save_batch.js';
+import { type FurtherColumns, furtherColumns } from './further_columns.js';
+import { Inside } from './inside.js';
 import { type SessionStatements, sessionStatements } from './statements.js';
 import { transact } from './transaction.js';
 
 const UNIQUE_VIOLATION = '23505';
 const NOT_NULL = '23502';
-const OWN_COLUMNS: ReadonlySet<string> = new Set(['session_key', 'session_data', 'expire_date']);
 
-/** Milliseconds that the application may hold a row's lock; after as many the database ends a transaction that is idle. */
-const LONGEST_CHANGE = 4000;
+/** A row to write if its text still is `loaded`. */
+interface Replacement extends SessionRecord {
+  readonly loaded: string;
+}
 
-const changeTookLong = (): StoreUnavailable =>
-  unavailable(new Error(`A change of a session took more than ${LONGEST_CHANGE / 1000} seconds.`));
+interface Saving {
+  readonly row: Replacement;
+  readonly deadline: Deadline;
+}
 
-/** A value of a further column. */
-export type ColumnValue = string | number | bigint | boolean | Date | null;
+export type { ColumnValue } from './further_columns.js';
 
 export interface DatabaseStoreOptions {
   readonly now?: Clock;
+  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
+  readonly timeout?: number;
   /** How reads and writes of one tick share statements. */
-  readonly batches?: LanesOptions;
+  readonly batches?: BatcherOptions;
   /** The most connections that wait for the locks of rows, so that the others are free; half the pool when absent. */
   readonly row_locks?: number;
   /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
   readonly prepared?: boolean;
   /** The table of a session model of one's own (AbstractBaseSession), `schema.table` in a schema of its own. */
   readonly table?: string;
-  /**
-   * The values of the model's further columns, for which a Django overrides `create_model_instance`:
-   *
-   * ```ts
-   * columns: (data) => ({ account_id: data.get('_auth_user_id') ?? null })
-   * ```
-   *
-   * Asked for a row that is added, and for one that takes a new key, as at login; a column that is not named then keeps
-   * what the former row had. All other writes leave these columns as they are. Django asks at every save.
-   */
-  readonly columns?: (
-    data: ReadonlyMap<string, unknown>,
-    record: SessionRecord,
-  ) => Readonly<Record<string, ColumnValue | undefined>>;
+  readonly columns?: FurtherColumns;
 }
 
 /**
@@ -63,9 +53,15 @@ export interface DatabaseStoreOptions {
 export class DatabaseStore implements SessionStore {
   readonly #knex: Knex;
   readonly #now: Clock;
-  readonly #loads: LoadBatch;
-  readonly #saves: SaveBatch;
-  readonly #rows: RowQueue;
+  readonly #bounds: DatabaseBounds;
+  readonly #loads: Batcher<undefined, string | null>;
+  readonly #saves: Batcher<Saving, boolean>;
+  /** Whatever may wait for a row's lock. */
+  readonly #rows: Queue;
+  /** New rows, each of which is a statement and a commit of its own. */
+  readonly #inserts: Queue;
+  /** The rows whose `change` runs. */
+  readonly #changing = new Inside();
   readonly #prepared: boolean;
   readonly #statements: SessionStatements;
   readonly #columns: DatabaseStoreOptions['columns'];
@@ -73,29 +69,28 @@ export class DatabaseStore implements SessionStore {
 
   /** @param knex connected to PostgreSQL with server/db/knex.ts's timeouts, or your own */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
-    const { now = systemClock, batches, row_locks = shareOf(knex), prepared = true } = options;
+    const { now = systemClock, timeout, batches, row_locks = shareOf(knex), prepared = true } = options;
     const { table = DJANGO_SESSION, columns } = options;
     this.#table = table;
     this.#columns = columns;
     this.#statements = sessionStatements(table);
     this.#knex = knex;
     this.#now = now;
+    this.#bounds = databaseBounds(timeout);
     this.#prepared = prepared;
-    const timedOut = (): StoreUnavailable => unavailable(new Error('No answer in time.'));
-    this.#rows = new RowQueue(row_locks, timedOut);
-    this.#loads = new LoadBatch(
-      { one: (key) => this.#loadOne(key), many: (keys) => this.#loadMany(keys), isUnavailable, timedOut },
-      batches,
-    );
-    this.#saves = new SaveBatch(
-      { one: (row) => this.#replaceOne(row), many: (rows) => this.#replaceMany(rows), isUnavailable, timedOut },
-      // One commit after another: two at once take longer each than both together do.
-      { lanes: 1, halve: true, ...batches },
-    );
+    this.#rows = new Queue(row_locks, this.#bounds.statement);
+    this.#inserts = new Queue(shareOf(knex), this.#bounds.statement);
+    this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
+    // One commit after another: two at once take longer each than both together do.
+    this.#saves = new Batcher((calls) => this.#replaceMany(calls), { lanes: 1, halve: true, ...batches });
   }
 
-  load(session_key: string): Promise<string | null> {
-    return this.#loads.load(session_key);
+  deadline(): Deadline {
+    return new Deadline(this.#bounds.request);
+  }
+
+  load(session_key: string, deadline = this.deadline()): Promise<string | null> {
+    return this.#loads.call({ key: session_key, input: undefined }, deadline);
   }
 
   async #loadOne(session_key: string): Promise<string | null> {
@@ -103,15 +98,23 @@ export class DatabaseStore implements SessionStore {
     return rows[0]?.[0] ?? null;
   }
 
-  async #loadMany(session_keys: readonly string[]): Promise<Map<string, string>> {
-    const { rows } = await this.#run('load_many', [session_keys, String(this.#now())]);
-    const texts = new Map<string, string>();
-    for (const [session_key, session_data] of rows) texts.set(session_key as string, session_data as string);
-    return texts;
+  async #loadMany(calls: readonly BatchCall<undefined>[]): Promise<BatchAnswers<string | null>> {
+    const [only] = calls;
+    if (only !== undefined && calls.length === 1) return [await this.#loadOne(only.key)];
+    try {
+      const { rows } = await this.#run('load_many', [calls.map(({ key }) => key), String(this.#now())]);
+      const texts = new Map<string, string>();
+      for (const [session_key, session_data] of rows) texts.set(session_key as string, session_data as string);
+      return calls.map(({ key }) => texts.get(key) ?? null);
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      // One key that PostgreSQL refuses does not take the others with it.
+      return calls.map(({ key }) => this.#loadOne(key));
+    }
   }
 
-  async exists(session_key: string): Promise<boolean> {
-    const { rows } = await this.#run('exists', [session_key]);
+  async exists(session_key: string, deadline = this.deadline()): Promise<boolean> {
+    const { rows } = await inTime(this.#run('exists', [session_key]), deadline);
     return rows.length > 0;
   }
 
@@ -120,51 +123,78 @@ export class DatabaseStore implements SessionStore {
     return this.#knex;
   }
 
-  async create(record: SessionRecord, companion?: Companion): Promise<void> {
-    if (companion === undefined) return this.#insert(record);
+  async create(record: SessionRecord, companion?: Companion, deadline = this.deadline()): Promise<void> {
     const { session_key } = record;
-    // In the queue, because the companion may wait for a row that others have locked.
-    await this.#rows.run(session_key, () =>
+    if (companion === undefined) {
+      return inTime(
+        this.#inserts.run(null, deadline, () => this.#insert(record)),
+        deadline,
+      );
+    }
+    // Among the rows, because the companion may wait for one that others have locked.
+    await this.#withPlace(session_key, deadline, () =>
       this.#transact(
         async (transaction) => {
           await this.#insert(record, transaction);
           await companion(transaction);
         },
         () => this.#isTaken(session_key),
+        deadline,
       ),
     );
   }
 
   async #insert(record: SessionRecord, connection?: Knex): Promise<void> {
     const { session_key, session_data, expire_date } = record;
-    const further = this.#furtherColumns(record);
+    const further = furtherColumns(this.#columns, record);
     const values = [session_key, session_data, expire_date, ...further.values()];
     await this.#ask(this.#statements.create([...further.keys()]), values, connection);
   }
 
-  replace(loaded: string, { session_key, session_data, expire_date }: SessionRecord): Promise<boolean> {
-    return this.#saves.replace({ session_key, session_data, expire_date, loaded });
+  replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean> {
+    const { session_key, session_data, expire_date } = record;
+    const isInside = this.#changing.check(session_key);
+    const row = { session_key, session_data, expire_date, loaded };
+    // A batch would leave a locked row to the queue, in which the change around this write has a place already.
+    if (isInside) return inTime(this.#replaceOne(row), deadline);
+    const bytes = session_data.length + loaded.length;
+    return this.#saves.call({ key: session_key, input: { row, deadline }, bytes }, deadline);
   }
 
-  #replaceOne({ session_key, session_data, expire_date, loaded }: Replacement): Promise<boolean> {
-    return this.#rows.run(session_key, async () => {
-      const { rowCount } = await this.#run('replace', [session_data, expire_date, session_key, loaded]);
-      return rowCount === 1;
-    });
+  async #replaceOne({ session_key, session_data, expire_date, loaded }: Replacement): Promise<boolean> {
+    const { rowCount } = await this.#run('replace', [session_data, expire_date, session_key, loaded]);
+    return rowCount === 1;
   }
 
-  async #replaceMany(replacements: readonly Replacement[]): Promise<Set<string>> {
-    const { rows } = await this.#run('replace_many', [
-      replacements.map(({ session_key }) => session_key),
-      replacements.map(({ session_data }) => session_data),
-      replacements.map(({ expire_date }) => expire_date),
-      replacements.map(({ loaded }) => loaded),
-    ]);
-    return new Set(rows.map(([session_key]) => session_key as string));
+  /**
+   * Writes those rows whose text still is what was loaded and that nobody has locked. The others are gone, changed,
+   * locked or refused: the statement for one says which, in the queue, because it may have to wait for the lock.
+   */
+  async #replaceMany(calls: readonly BatchCall<Saving>[]): Promise<BatchAnswers<boolean>> {
+    const written = new Set<string>();
+    const given = calls.map(({ input }) => input.row);
+    try {
+      const { rows } = await this.#run('replace_many', [
+        given.map(({ session_key }) => session_key),
+        given.map(({ session_data }) => session_data),
+        given.map(({ expire_date }) => expire_date),
+        given.map(({ loaded }) => loaded),
+      ]);
+      for (const [session_key] of rows) written.add(session_key as string);
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+    }
+    return calls.map(({ key, input: { row, deadline } }) =>
+      written.has(key) ? true : this.#withPlace(key, deadline, () => this.#replaceOne(row)),
+    );
   }
 
-  async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
-    await this.#withRow(session_key, change, async ({ session_data, expire_date }, transaction) => {
+  async modify(
+    session_key: string,
+    change: (session_data: string) => Promise<SessionChange>,
+    deadline = this.deadline(),
+  ): Promise<void> {
+    await this.#withRow(session_key, change, deadline, async ({ session_data, expire_date }, transaction) => {
       await this.#run('modify', [session_data, expire_date, session_key], transaction);
     });
   }
@@ -173,14 +203,16 @@ export class DatabaseStore implements SessionStore {
     session_key: string,
     change: (session_data: string) => Promise<SessionRecord>,
     companion?: Companion,
+    deadline = this.deadline(),
   ): Promise<void> {
     let new_key: string | undefined;
     await this.#withRow(
       session_key,
       change,
+      deadline,
       async (record, transaction) => {
         new_key = record.session_key;
-        const further = this.#furtherColumns(record);
+        const further = furtherColumns(this.#columns, record);
         const values = [record.session_key, record.session_data, record.expire_date, ...further.values(), session_key];
         await this.#ask(this.#statements.cycle([...further.keys()]), values, transaction);
         // Last, so that what it locks (a user's row, which others may want) is free again soonest.
@@ -209,25 +241,36 @@ export class DatabaseStore implements SessionStore {
     return false;
   }
 
-  async delete(session_key: string): Promise<void> {
-    await this.#rows.run(session_key, () => this.#run('delete', [session_key]));
+  async delete(session_key: string, deadline = this.deadline()): Promise<void> {
+    await this.#withPlace(session_key, deadline, () => this.#run('delete', [session_key]));
   }
 
   async clear_expired(): Promise<number> {
     return clear_expired(this.#knex, { now: this.#now, table: this.#table });
   }
 
+  /**
+   * Does what may have to wait for the row's lock, when it is this row's turn.
+   *
+   * Inside of a change of another row there is a place already: a second one would have to be waited for by all who hold
+   * one. Then it is done at once, on a connection of its own.
+   */
+  #withPlace<T>(session_key: string, deadline: Deadline, work: () => Promise<T>): Promise<T> {
+    return inTime(this.#changing.check(session_key) ? work() : this.#rows.run(session_key, deadline, work), deadline);
+  }
+
   /** Locks the row, asks `change` what it should be, and lets `write` do it; what `change` throws is passed on as it is. */
   async #withRow<Changed>(
     session_key: string,
     change: (session_data: string) => Promise<Changed>,
+    deadline: Deadline,
     write: (changed: Changed, transaction: Knex.Transaction) => Promise<void>,
     wasCommitted: () => Promise<boolean> = async () => false,
   ): Promise<void> {
     const thrown: unknown[] = [];
     const changed = async (session_data: string): Promise<Changed> => {
       try {
-        return await inTime(change(session_data), LONGEST_CHANGE, changeTookLong);
+        return await this.#changed(session_key, () => change(session_data), deadline);
       } catch (error) {
         thrown.push(error);
         throw error;
@@ -239,41 +282,44 @@ export class DatabaseStore implements SessionStore {
       if (typeof session_data !== 'string') throw new UpdateError('The session was deleted meanwhile.');
       await write(await changed(session_data), transaction);
     };
-    await this.#rows.run(session_key, async () => {
-      try {
-        await this.#transact(lockAndWrite, wasCommitted);
-      } catch (error) {
-        // The application's own error goes round the queue, where nobody else is to give up for it.
-        if (thrown.length === 0) throw error;
-      }
-    });
-    if (thrown.length > 0) throw thrown[0];
+    try {
+      await this.#withPlace(session_key, deadline, () => this.#transact(lockAndWrite, wasCommitted, deadline));
+    } catch (error) {
+      throw thrown.length > 0 ? thrown[0] : error;
+    }
   }
 
+  /** The application's own time does not count as a wait for the database, and has a bound of its own. */
+  async #changed<Changed>(session_key: string, change: () => Promise<Changed>, deadline: Deadline): Promise<Changed> {
+    const seconds = this.#bounds.change;
+    const tookLong = (): Error => unavailable(new Error(`A change of a session took more than ${seconds} seconds.`));
+    if (deadline.left() <= 0) throw late();
+    deadline.end();
+    try {
+      return await inTime(this.#changing.run(session_key, change), new Deadline(seconds), tookLong);
+    } finally {
+      deadline.begin();
+    }
+  }
+
+  /**
+   * A COMMIT is sent only while its answer can be told in time: those who were told 503 try again, and should find what
+   * there was before.
+   */
   async #transact(
     work: (transaction: Knex.Transaction) => Promise<void>,
     wasCommitted: () => Promise<boolean>,
+    deadline: Deadline,
   ): Promise<void> {
+    const workInTime = async (transaction: Knex.Transaction): Promise<void> => {
+      await work(transaction);
+      if (deadline.left() < this.#bounds.commit * 1000) throw late();
+    };
     try {
-      await transact(this.#knex, work, wasCommitted);
+      await transact(this.#knex, workInTime, wasCommitted);
     } catch (error) {
       throw isUnavailable(error) ? unavailable(error) : error;
     }
-  }
-
-  /** The columns beside Django's three that `columns` names, and their values as PostgreSQL reads them. */
-  #furtherColumns(record: SessionRecord): ReadonlyMap<string, Parameter> {
-    const values = new Map<string, Parameter>();
-    if (this.#columns === undefined) return values;
-    const document = Document.fromTexts(record.texts ?? new Map());
-    const data = new Map(document.keys().map((key) => [key, document.get(key)]));
-    for (const [column, value] of Object.entries(this.#columns(data, record))) {
-      if (OWN_COLUMNS.has(column))
-        throw new ImproperlyConfigured(`\`columns\` names ${column}, which the store fills.`);
-      if (value === undefined) continue;
-      values.set(column, value === null || value instanceof Date ? value : String(value));
-    }
-    return values;
   }
 
   #run(

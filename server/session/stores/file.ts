@@ -10,13 +10,14 @@ import { open, readdir, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Clock, systemClock } from '../../clock.js';
+import { Deadline } from '../../db/deadline.js';
+import { Queue } from '../../db/queue.js';
 import { CreateError, DjangoError, ImproperlyConfigured, StoreUnavailable, UpdateError } from '../../errors.js';
 import type { Settings } from '../../settings.js';
 import { get_random_string } from '../../signing/crypto.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { type FileLock, isCode, lockFile } from './file_lock.js';
 import { PayloadExpiry, type PayloadSettings } from './payload_expiry.js';
-import { RowQueue } from './row_queue.js';
 
 export type FileSettings = PayloadSettings & Pick<Settings, 'SESSION_COOKIE_NAME' | 'SESSION_FILE_PATH'>;
 
@@ -25,6 +26,9 @@ const KEY = /^[a-z0-9]{1,128}$/;
 
 /** Sessions that may wait for their files at once. */
 const WAITING = 64;
+
+/** Seconds that a change waits for the others of its session in this process. */
+const WAIT = 2.5;
 
 /** How often a file is read anew because a Django, which takes no lock, wrote it meanwhile. */
 const TRIES = 20;
@@ -46,7 +50,7 @@ export class FileStore implements SessionStore {
   readonly #prefix: string;
   readonly #expiry: PayloadExpiry;
   readonly #now: Clock;
-  readonly #turns = new RowQueue(WAITING);
+  readonly #turns = new Queue(WAITING);
 
   /** @throws ImproperlyConfigured when SESSION_FILE_PATH is no folder */
   constructor(settings: FileSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
@@ -259,7 +263,7 @@ export class FileStore implements SessionStore {
   }
 
   #locked<T>(session_key: string, work: (lock: FileLock) => Promise<T>): Promise<T> {
-    return this.#turns.run(session_key, async () => {
+    return this.#turns.run(session_key, new Deadline(WAIT), async () => {
       const lock = await lockFile(this.#temporary(session_key, 'lock')).catch((error: unknown) => {
         throw unavailable(error);
       });

@@ -14,6 +14,8 @@ export interface StoreOptions {
   readonly knex?: Knex;
   /** For `db` and `cached_db`: false to keep no prepared statements, see DatabaseStoreOptions. */
   readonly prepared?: boolean;
+  /** For `db` and `cached_db`: DATABASE_TIMEOUT, see DatabaseStoreOptions. */
+  readonly timeout?: number;
   readonly now?: Clock;
   /** For `db` and `cached_db`: the further columns of a session model of one's own, see DatabaseStoreOptions. */
   readonly columns?: DatabaseStoreOptions['columns'];
@@ -26,9 +28,10 @@ export function hasSessionTable(settings: Pick<Settings, 'SESSION_ENGINE'>): boo
 
 /** The store that SESSION_ENGINE names. @throws ImproperlyConfigured when what it needs was not given */
 export async function openStore(options: StoreOptions): Promise<SessionStore> {
-  const { settings, knex, prepared = true, now, columns } = options;
+  const { settings, knex, prepared = true, timeout, now, columns } = options;
   const clock = now === undefined ? {} : { now };
-  const table = { prepared, table: settings.SESSION_TABLE, ...(columns === undefined ? {} : { columns }) };
+  const bound = timeout === undefined ? {} : { timeout };
+  const table = { prepared, table: settings.SESSION_TABLE, ...bound, ...(columns === undefined ? {} : { columns }) };
   switch (engineName(settings)) {
     case 'db':
       return openDatabase(settings, knex, { ...clock, ...table });

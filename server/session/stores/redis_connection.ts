@@ -1,8 +1,8 @@
 /** One connection to Redis, with a bound on every wait. The npm package `redis` is loaded when it is first needed. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { Deadline, inTime } from '../../db/deadline.js';
 import { StoreUnavailable } from '../../errors.js';
 import { optionalPackage } from '../../optional_package.js';
-import { inTime } from './in_time.js';
 
 export interface RedisOptions {
   /** Seconds until a connection or an answer is given up. */
@@ -57,7 +57,7 @@ export class RedisConnection {
     try {
       client = this.#connected();
       const answer = client.then((connected) => connected.sendCommand(args));
-      return await inTime(answer, this.#timeout * 1000, () => new LateError('No answer in time.'));
+      return await inTime(answer, new Deadline(this.#timeout), () => new LateError('No answer in time.'));
     } catch (cause) {
       if (cause instanceof LateError && client !== undefined) this.#giveUp(client);
       throw new StoreUnavailable('Redis does not answer, or not in time. Try again in a moment.', { cause });

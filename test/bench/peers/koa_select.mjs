@@ -5,7 +5,7 @@
 import Router from '@koa/router';
 import knex from 'knex';
 import Koa from 'koa';
-import { decode, encode, MAX_AGE, PORT, pool } from './common.mjs';
+import { decode, encode, MAX_AGE, PORT, pool, userLookup } from './common.mjs';
 
 const SELECT = 'SELECT session_key, session_data FROM django_session WHERE session_key = $1 AND expire_date > now()';
 const UPDATE = 'UPDATE django_session SET session_data = $2, expire_date = $3 WHERE session_key = $1';
@@ -37,6 +37,7 @@ const drivers = {
   },
 };
 const { load, save } = drivers[process.env.DRIVER ?? 'pg']();
+const user = userLookup();
 const decoding = process.env.DECODE !== '0';
 
 const router = new Router();
@@ -48,7 +49,7 @@ router.get('/read', async (ctx) => {
   if (!decoding) ctx.body = { id: row.session_key, n: 0 };
   else {
     const session = decode(row.session_data);
-    ctx.body = { id: session._auth_user_id, n: session.n };
+    ctx.body = { id: await user(session._auth_user_id), n: session.n };
   }
 });
 router.post('/write', async (ctx) => {

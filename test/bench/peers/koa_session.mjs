@@ -2,7 +2,7 @@
 import Router from '@koa/router';
 import Koa from 'koa';
 import session from 'koa-session';
-import { MAX_AGE, PORT, SECRET_KEY, SessionTable } from './common.mjs';
+import { MAX_AGE, PORT, SECRET_KEY, SessionTable, userLookup } from './common.mjs';
 
 const table = new SessionTable();
 const app = new Koa();
@@ -21,15 +21,16 @@ app.use(
   ),
 );
 
+const user = userLookup();
 const router = new Router();
 router.get('/none', (ctx) => {
   ctx.body = { id: null, n: 0 };
 });
-router.get('/read', (ctx) => {
-  ctx.body = { id: ctx.session.auth_user_id, n: ctx.session.n };
+router.get('/read', async (ctx) => {
+  ctx.body = { id: await user(ctx.session.auth_user_id), n: ctx.session.n };
 });
-router.post('/write', (ctx) => {
+router.post('/write', async (ctx) => {
   ctx.session.n += 1;
-  ctx.body = { id: ctx.session.auth_user_id, n: ctx.session.n };
+  ctx.body = { id: await user(ctx.session.auth_user_id), n: ctx.session.n };
 });
 app.use(router.routes()).listen(PORT, '127.0.0.1');

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import type { Knex } from 'knex';
 import { UserTable } from '../../../server/auth/users.js';
 import { connectKnex } from '../../../server/db/knex.js';
-import { CreateError, StoreUnavailable, UpdateError } from '../../../server/errors.js';
-import type { Companion } from '../../../server/session/store.js';
+import { CreateError, StoreUnavailable, UpdateError, ValueError } from '../../../server/errors.js';
+import type { Companion, SessionRecord } from '../../../server/session/store.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
 import { FaultProxy } from '../../fire/fault_proxy.js';
 import { until } from '../../fire/until.js';
@@ -176,6 +176,54 @@ describe('DatabaseStore', () => {
       });
       expect(await reasonOf(changing)).to.equal(refused);
       expect(await store.load(KEY)).to.equal('text');
+    });
+
+    describe('and the application asks for other rows inside of it', () => {
+      const NEVER = new Date('2999-01-01T00:00:00Z');
+      const others = Array.from({ length: 8 }, (_, n) => ({
+        session_key: `abcdefghijklmnopqrstuvwxyz01234${n}`.replace('5', 'x'),
+        session_data: 'text',
+        expire_date: NEVER,
+      }));
+      const mine = others.map((row) => ({ ...row, session_key: row.session_key.replace('abc', 'xyz') }));
+      beforeEach(() => Promise.all([...others, ...mine].map((row) => store.create(row))));
+      const written = { session_data: 'written', expire_date: NEVER };
+
+      for (const [what, act] of Object.entries({
+        delete: (row: SessionRecord) => store.delete(row.session_key),
+        replace: (row: SessionRecord) => store.replace('text', { ...row, ...written }),
+        modify: (row: SessionRecord) => store.modify(row.session_key, async () => written),
+        cycle: (row: SessionRecord) =>
+          store.cycle(row.session_key, async () => ({
+            session_key: `${row.session_key.slice(0, 8)}zz${row.session_key.slice(10)}`,
+            ...written,
+          })),
+      })) {
+        it(`does ${what} for eight at once, of which each holds a row`, async () => {
+          await Promise.all(
+            mine.map(({ session_key }, n) =>
+              store.modify(session_key, async () => {
+                await act(others[n] as SessionRecord);
+                return written;
+              }),
+            ),
+          );
+          for (const { session_key } of mine) expect(await store.load(session_key)).to.equal('written');
+        });
+
+        it(`refuses ${what} of the same row at once, with a sentence`, async () => {
+          const [row] = mine as [SessionRecord];
+          const changing = store.modify(row.session_key, async () => {
+            await act(row);
+            return written;
+          });
+          expect(await reasonOf(changing))
+            .to.be.instanceOf(ValueError)
+            .with.property('message')
+            .that.contains('atomic');
+          expect(await store.load(row.session_key)).to.equal('text');
+        });
+      }
     });
 
     it('gives a change up that never ends: the row is free again, and so is the connection', async () => {

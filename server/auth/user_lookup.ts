@@ -1,0 +1,70 @@
+/** Looks users up by their keys: those of one tick share a prepared statement. */
+import type { Knex } from 'knex';
+import { type BatchAnswers, type BatchCall, Batcher } from '../db/batcher.js';
+import type { Deadline } from '../db/deadline.js';
+import { type Parser, type Row, runPrepared, type Statement } from '../db/prepared.js';
+import { isUnavailable, unavailable } from '../db/unavailable.js';
+
+/** What looks users up in a table. */
+export interface LookupStatements {
+  /** The users of an array of keys; the columns are the key's text, and then `fields`. */
+  readonly get_by_ids: Statement;
+  readonly fields: readonly string[];
+}
+
+/** A row as it came, which several requests may get, and what makes values of it. */
+interface FoundRow {
+  readonly row: Row;
+  readonly fields: readonly string[];
+  readonly parsers: readonly Parser[];
+}
+
+export class UserLookup {
+  readonly #knex: Knex;
+  readonly #statements: () => Promise<LookupStatements>;
+  readonly #prepared: boolean;
+  readonly #batcher = new Batcher<undefined, FoundRow | null>((calls) => this.#findMany(calls), { shared: true });
+
+  /**
+   * @param statements of the table as it is now
+   * @param prepared false to send the text each time, for a pgbouncer that keeps no prepared statements
+   */
+  constructor(knex: Knex, statements: () => Promise<LookupStatements>, prepared: boolean) {
+    this.#knex = knex;
+    this.#statements = statements;
+    this.#prepared = prepared;
+  }
+
+  /**
+   * The values by their fields, and the key's text as `pk`; null when there is none.
+   * @param key as `parse_user_key` gives it
+   * @throws what PostgreSQL says of this key or of the table; StoreUnavailable
+   */
+  async find(key: string, deadline: Deadline): Promise<Record<string, unknown> | null> {
+    const found = await this.#batcher.call({ key, input: undefined }, deadline);
+    if (found === null) return null;
+    const { row, fields, parsers } = found;
+    // Each request's own values: what it is given, it may change.
+    const values: Record<string, unknown> = { pk: row[0] };
+    for (const [index, field] of fields.entries()) {
+      const text = row[index + 1] ?? null;
+      values[field] = text === null ? null : parsers[index + 1]?.(text);
+    }
+    return values;
+  }
+
+  async #findMany(calls: readonly BatchCall<undefined>[]): Promise<BatchAnswers<FoundRow | null>> {
+    try {
+      const { get_by_ids, fields } = await this.#statements();
+      const keys = calls.map(({ key }) => key);
+      const { rows, parsers = [] } = await runPrepared(this.#knex, get_by_ids, [keys], this.#prepared);
+      const found = new Map(rows.map((row) => [row[0], { row, fields, parsers }]));
+      return keys.map((key) => found.get(key) ?? null);
+    } catch (error) {
+      if (isUnavailable(error)) throw unavailable(error);
+      if (calls.length === 1) throw error;
+      // One key that PostgreSQL refuses does not take the others with it.
+      return calls.map(async (call) => (await this.#findMany([call]))[0] ?? null);
+    }
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * Joins the calls of one tick into one statement, so that its cost is shared (DataLoader's shape).
+ *
+ * A call is in one of these states:
+ *
+ * - waiting: no batch has it yet. It waits for the end of its tick, and then for a lane: `lanes` batches are on their way
+ *   at a time. Calls that come meanwhile make the next batch.
+ * - sent: it is in a batch that is on its way.
+ * - answered: by its batch, or by a promise of its own that the batch answered with.
+ * - given up: its deadline came before an answer. If it was sent, whether it was done is not known.
+ *
+ * A batch is in one of these:
+ *
+ * - young: it was sent less than `patience` ago, and takes a lane.
+ * - slow: it takes none, so that others pass it. At most `slow_lanes` batches are let go so.
+ * - left: all its calls were given up; what it gives later is not told to anybody.
+ *
+ * Two modes tell what calls of one key do. `shared` (reads): those that wait together become one, and get one answer. A
+ * call never joins a batch that is on its way: that one may have looked before a write which this visitor was told of.
+ * Otherwise (writes): one call of a key is on its way at a time, the others wait.
+ */
+import { type Deadline, late } from './deadline.js';
+
+export interface BatcherOptions {
+  /** The most batches on their way at once. */
+  readonly lanes?: number;
+  /** The most calls in one batch. */
+  readonly batch_size?: number;
+  /** See above. */
+  readonly shared?: boolean;
+  /** Leave half of a crowd for the next batch, so that it is made ready while the database is busy with this one. */
+  readonly halve?: boolean;
+  /** Seconds until a batch is slow. */
+  readonly patience?: number;
+  readonly slow_lanes?: number;
+}
+
+const DEFAULTS: Required<BatcherOptions> = {
+  lanes: 2,
+  batch_size: 256,
+  shared: false,
+  halve: false,
+  patience: 0.05,
+  slow_lanes: 2,
+};
+
+/** As many calls are never halved: the cost of a commit is to be shared. */
+const NO_CROWD = 16;
+
+/** What a batch leaves of the remembered peak of a crowd: after 14 of them half. */
+const CROWD_KEPT = 0.95;
+
+/** Over ½, because the remembered peak decays. */
+const HALF = 0.55;
+
+/** A batch that is larger is left at that: it would be held twice in memory, and its size would be everybody's delay. */
+const MOST_BYTES = 1_048_576;
+
+/** What a batch is given. */
+export interface BatchCall<Input> {
+  readonly key: string;
+  readonly input: Input;
+}
+
+/** One answer for each call, in order. A promise is an answer that comes later, for this call alone; the lane is free. */
+export type BatchAnswers<Answer> = readonly (Answer | Promise<Answer>)[];
+
+class Call<Input, Answer> implements BatchCall<Input> {
+  readonly key: string;
+  readonly input: Input;
+  readonly bytes: number;
+  readonly deadline: Deadline;
+  /** The next call that shares this one's answer. */
+  joined: Call<Input, Answer> | undefined;
+  readonly #resolve: (answer: Answer | Promise<Answer>) => void;
+  readonly #reject: (error: unknown) => void;
+  #isOver = false;
+
+  constructor(
+    { key, input, bytes = 0 }: BatchCall<Input> & { readonly bytes?: number },
+    deadline: Deadline,
+    resolve: (answer: Answer | Promise<Answer>) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.key = key;
+    this.input = input;
+    this.bytes = bytes;
+    this.deadline = deadline;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    deadline.begin();
+  }
+
+  answer(answer: Answer | Promise<Answer>): void {
+    if (this.#end()) this.#resolve(answer);
+    // Nobody is left to hear of its failure.
+    else if (answer instanceof Promise) answer.catch(() => {});
+  }
+
+  fail(error: unknown): void {
+    if (this.#end()) this.#reject(error);
+  }
+
+  /** Gives the call up when its deadline has come. @returns whether somebody still waits */
+  isWanted(now: number): boolean {
+    if (!this.#isOver && this.deadline.left(now) <= 0) this.fail(late());
+    return !this.#isOver;
+  }
+
+  #end(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.deadline.end();
+    return true;
+  }
+}
+
+/** Does something with a call and with all that share its answer. */
+function each<Input, Answer>(calls: readonly Call<Input, Answer>[], visit: (call: Call<Input, Answer>) => void): void {
+  for (const first of calls) {
+    for (let call: Call<Input, Answer> | undefined = first; call !== undefined; call = call.joined) visit(call);
+  }
+}
+
+interface Batch<Input, Answer> {
+  readonly calls: readonly Call<Input, Answer>[];
+  readonly keys: { has(key: string): boolean };
+  readonly since: number;
+}
+
+export class Batcher<Input, Answer> {
+  readonly #send: (calls: readonly BatchCall<Input>[]) => Promise<BatchAnswers<Answer>>;
+  readonly #limits: Required<BatcherOptions>;
+  #waiting: Call<Input, Answer>[] = [];
+  /**
+   * A Map of keys for each batch, and none for all: a churning Map keeps its old hash tables alive until a full GC, and
+   * what they lead to (CONTRIBUTING, decision 15).
+   */
+  #underway: readonly Batch<Input, Answer>[] = [];
+  /** The peak of how many calls there were at once: those that wait and those on their way. */
+  #crowd = 0;
+  #isScheduled = false;
+  #isWatching = false;
+  /** Wound up again and again: making and dropping a timer for each batch costs as much as sending it. */
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param send runs one statement; when it rejects, all calls of the batch are told so, and nobody else */
+  constructor(
+    send: (calls: readonly BatchCall<Input>[]) => Promise<BatchAnswers<Answer>>,
+    options: BatcherOptions = {},
+  ) {
+    this.#send = send;
+    this.#limits = { ...DEFAULTS, ...options };
+  }
+
+  /**
+   * @param call `bytes` is about how much larger it makes a batch, where that may be much
+   * @throws StoreUnavailable at the deadline
+   */
+  call(call: BatchCall<Input> & { readonly bytes?: number }, deadline: Deadline): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(new Call(call, deadline, resolve, reject));
+      if (this.#limits.halve) {
+        const crowd = this.#underway.reduce((calls, batch) => calls + batch.calls.length, this.#waiting.length);
+        this.#crowd = Math.max(this.#crowd, crowd);
+      }
+      this.#watch();
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#underway.length >= this.#limits.lanes) return;
+    this.#isScheduled = true;
+    // Not a microtask: those run between two sockets' data, and each request would go alone.
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#start();
+    });
+  }
+
+  #start(): void {
+    while (this.#waiting.length > 0 && this.#hasLane()) {
+      const batch = this.#take();
+      if (batch.calls.length === 0) return;
+      void this.#run(batch);
+    }
+  }
+
+  #hasLane(): boolean {
+    const { lanes, slow_lanes, patience } = this.#limits;
+    const { length } = this.#underway;
+    if (length < lanes) return true;
+    if (length >= lanes + slow_lanes) return false;
+    const slow = performance.now() - patience * 1000;
+    return this.#underway.filter(({ since }) => since > slow).length < lanes;
+  }
+
+  /**
+   * The most calls that the next batch takes. Were all in one batch, the database would wait while this process answers
+   * them and unpacks what they ask next, and this process while the database writes.
+   */
+  #most(): number {
+    const { batch_size, halve } = this.#limits;
+    if (!halve) return batch_size;
+    const most = Math.min(batch_size, Math.max(NO_CROWD, Math.ceil(this.#crowd * HALF)));
+    this.#crowd *= CROWD_KEPT;
+    return most;
+  }
+
+  #take(): Batch<Input, Answer> {
+    const { shared } = this.#limits;
+    const most = this.#most();
+    const calls: Call<Input, Answer>[] = [];
+    const keys = new Map<string, Call<Input, Answer>>();
+    let bytes = 0;
+    this.#waiting = this.#waiting.filter((call) => {
+      const same = keys.get(call.key);
+      if (same !== undefined && shared) {
+        call.joined = same.joined;
+        same.joined = call;
+        return false;
+      }
+      if (same !== undefined || calls.length >= most || bytes >= MOST_BYTES) return true;
+      if (!shared && this.#underway.some((batch) => batch.keys.has(call.key))) return true;
+      bytes += call.bytes;
+      keys.set(call.key, call);
+      calls.push(call);
+      return false;
+    });
+    return { calls, keys, since: performance.now() };
+  }
+
+  async #run(batch: Batch<Input, Answer>): Promise<void> {
+    const { calls } = batch;
+    this.#underway = [...this.#underway, batch];
+    try {
+      const answers = await this.#send(calls);
+      for (const [index, call] of calls.entries()) {
+        const answer = answers[index] as Answer | Promise<Answer>;
+        for (let each: Call<Input, Answer> | undefined = call; each !== undefined; each = each.joined) {
+          each.answer(answer);
+        }
+      }
+    } catch (error) {
+      each(calls, (call) => call.fail(error));
+    }
+    this.#underway = this.#underway.filter((other) => other !== batch);
+    this.#start();
+  }
+
+  /** Looks after slow batches and deadlines for as long as there is anything to look after. */
+  #watch(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    // After the sockets were read (setImmediate): where this process was busy, answers may be there.
+    const look = (): void => void setImmediate(() => this.#look());
+    if (this.#timer === undefined) this.#timer = setTimeout(look, this.#limits.patience * 500);
+    else this.#timer.refresh();
+  }
+
+  #look(): void {
+    this.#isWatching = false;
+    const now = performance.now();
+    this.#waiting = this.#waiting.filter((call) => call.isWanted(now));
+    this.#underway = this.#underway.filter(({ calls }) => {
+      let isWanted = false;
+      each(calls, (call) => {
+        isWanted = call.isWanted(now) || isWanted;
+      });
+      return isWanted;
+    });
+    this.#start();
+    if (this.#waiting.length > 0 || this.#underway.length > 0) this.#watch();
+  }
+}

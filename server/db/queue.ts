@@ -1,0 +1,100 @@
+/**
+ * A semaphore by key, with deadlines: one at a time for a key, so many altogether.
+ *
+ * Work is in one of three states:
+ *
+ * - waiting: its key is busy, or all places are taken. It begins in the order of arrival.
+ * - running: it has a place until it settles, also when whoever asked for it was told meanwhile that it is late.
+ * - given up: its turn did not come while there was time for the work itself. It never runs.
+ *
+ * What work rejects with goes to its own caller alone. The others are tried, each until its own deadline.
+ */
+import { type Deadline, late } from './deadline.js';
+
+interface Waiting {
+  readonly key: string | null;
+  readonly begin: () => void;
+}
+
+export class Queue {
+  readonly #most: number;
+  readonly #reserve: number;
+  readonly #busy = new Set<string>();
+  #running = 0;
+  #waiting: Waiting[] = [];
+
+  /**
+   * @param most how much may run at once
+   * @param reserve seconds that must be left before the deadline when work begins, so that it is not done after its caller
+   *   was told that it is late
+   */
+  constructor(most: number, reserve = 0) {
+    this.#most = most;
+    this.#reserve = reserve * 1000;
+  }
+
+  /**
+   * What `work` gives, once it is its turn.
+   * @param key of what is worked on; null where nobody else works on the same
+   * @throws StoreUnavailable when its turn does not come before the deadline
+   */
+  async run<T>(key: string | null, deadline: Deadline, work: () => Promise<T>): Promise<T> {
+    if (this.#patience(deadline) < 0) throw late();
+    if (this.#isFree(key)) this.#take(key);
+    else await this.#turn(key, deadline);
+    try {
+      return await work();
+    } finally {
+      this.#running -= 1;
+      if (key !== null) this.#busy.delete(key);
+      this.#next();
+    }
+  }
+
+  /** Milliseconds that are left for waiting. */
+  #patience(deadline: Deadline): number {
+    return deadline.left() - this.#reserve;
+  }
+
+  #isFree(key: string | null): boolean {
+    return this.#running < this.#most && (key === null || !this.#busy.has(key));
+  }
+
+  #take(key: string | null): void {
+    this.#running += 1;
+    if (key !== null) this.#busy.add(key);
+  }
+
+  #turn(key: string | null, deadline: Deadline): Promise<void> {
+    return new Promise((resolve, reject) => {
+      deadline.begin();
+      const leave = (): void => {
+        clearTimeout(timer);
+        deadline.end();
+        this.#waiting = this.#waiting.filter((other) => other !== waiting);
+      };
+      const begin = (): void => {
+        leave();
+        resolve();
+      };
+      const waiting = { key, begin };
+      const giveUp = (): void => {
+        if (!this.#waiting.includes(waiting)) return;
+        leave();
+        reject(late());
+      };
+      // After the sockets were read, as in `inTime`: the place may be free by then.
+      const timer = setTimeout(() => setImmediate(giveUp), Math.max(1, Math.ceil(this.#patience(deadline))));
+      this.#waiting.push(waiting);
+    });
+  }
+
+  #next(): void {
+    while (this.#running < this.#most) {
+      const next = this.#waiting.find(({ key }) => this.#isFree(key));
+      if (next === undefined) return;
+      this.#take(next.key);
+      next.begin();
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/** Columns of a session model of one's own, beside Django's three. */
+import type { Parameter } from '../../db/prepared.js';
+import { ImproperlyConfigured } from '../../errors.js';
+import { Document } from '../document.js';
+import type { SessionRecord } from '../store.js';
+
+const OWN_COLUMNS: ReadonlySet<string> = new Set(['session_key', 'session_data', 'expire_date']);
+
+/** A value of a further column. */
+export type ColumnValue = string | number | bigint | boolean | Date | null;
+
+/**
+ * The values of the model's further columns, for which a Django overrides `create_model_instance`:
+ *
+ * ```ts
+ * columns: (data) => ({ account_id: data.get('_auth_user_id') ?? null })
+ * ```
+ *
+ * Asked for a row that is added, and for one that takes a new key, as at login; a column that is not named then keeps
+ * what the former row had. All other writes leave these columns as they are. Django asks at every save.
+ */
+export type FurtherColumns = (
+  data: ReadonlyMap<string, unknown>,
+  record: SessionRecord,
+) => Readonly<Record<string, ColumnValue | undefined>>;
+
+/** The columns beside Django's three that `columns` names, and their values as PostgreSQL reads them. */
+export function furtherColumns(
+  columns: FurtherColumns | undefined,
+  record: SessionRecord,
+): ReadonlyMap<string, Parameter> {
+  const values = new Map<string, Parameter>();
+  if (columns === undefined) return values;
+  const document = Document.fromTexts(record.texts ?? new Map());
+  const data = new Map(document.keys().map((key) => [key, document.get(key)]));
+  for (const [column, value] of Object.entries(columns(data, record))) {
+    if (OWN_COLUMNS.has(column)) throw new ImproperlyConfigured(`\`columns\` names ${column}, which the store fills.`);
+    if (value === undefined) continue;
+    values.set(column, value === null || value instanceof Date ? value : String(value));
+  }
+  return values;
+}

@@ -1,0 +1,40 @@
+/** Knows what is called from inside the change of a row. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { ValueError } from '../../errors.js';
+
+export class Inside {
+  readonly #storage = new AsyncLocalStorage<readonly string[]>();
+  #running = 0;
+
+  /** Runs the change of this row. */
+  async run<T>(session_key: string, change: () => Promise<T>): Promise<T> {
+    const around = this.#around();
+    this.#running += 1;
+    try {
+      return await this.#storage.run([...around, session_key], change);
+    } finally {
+      this.#running -= 1;
+      // In Node before 24 a storage that is in use costs every promise of the process.
+      if (this.#running === 0) this.#storage.disable();
+    }
+  }
+
+  /**
+   * Whether the change of another row is running here.
+   * @throws ValueError inside the change of this very row: each would wait for the other
+   */
+  check(session_key: string): boolean {
+    const around = this.#around();
+    if (around.includes(session_key)) {
+      throw new ValueError(
+        'Inside of a change of a session under its lock (`atomic`), the same session can be changed by what the change is given alone. Save, delete or cycle it before or after.',
+      );
+    }
+    return around.length > 0;
+  }
+
+  /** The rows whose changes this is called from. */
+  #around(): readonly string[] {
+    return (this.#running === 0 ? undefined : this.#storage.getStore()) ?? [];
+  }
+}

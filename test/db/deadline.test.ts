@@ -1,0 +1,53 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect } from 'chai';
+import { databaseBounds } from '../../server/db/bounds.js';
+import { Deadline, inTime } from '../../server/db/deadline.js';
+import { StoreUnavailable } from '../../server/errors.js';
+import { reasonOf } from '../support/reason.js';
+
+const never = (): Promise<void> => new Promise(() => {});
+
+describe('Deadline', () => {
+  it('counts the waits of a request together, those that overlap once, and not the time between them', async () => {
+    const deadline = new Deadline(60);
+    const wait = async (milliseconds: number): Promise<number> => {
+      const began = performance.now();
+      await inTime(pause(milliseconds), deadline);
+      return performance.now() - began;
+    };
+    const [first, second] = await Promise.all([wait(40), wait(40)]);
+    const after = deadline.left();
+    await pause(30);
+    expect(deadline.left()).to.equal(after);
+    const third = await wait(25);
+    const used = 60_000 - deadline.left();
+    expect(used).to.be.at.least(60);
+    expect(used).to.be.below(first + second + third);
+  });
+
+  it('leaves a second wait only what the first has left', async () => {
+    const deadline = new Deadline(0.05);
+    expect(await reasonOf(inTime(never(), deadline))).to.be.instanceOf(StoreUnavailable);
+    expect(deadline.left()).to.be.at.most(0);
+    const error = new Error('late');
+    expect(await reasonOf(inTime(never(), deadline, () => error))).to.equal(error);
+  });
+
+  it('gives what came in time, and lets nobody hear of what fails afterwards', async () => {
+    expect(await inTime(Promise.resolve('answer'), new Deadline(60))).to.equal('answer');
+    let fail: (error: Error) => void = () => {};
+    const fails = new Promise((_, reject) => {
+      fail = reject;
+    });
+    expect(await reasonOf(inTime(fails, new Deadline(0.01)))).to.be.instanceOf(StoreUnavailable);
+    fail(new Error('too late to matter'));
+    await new Promise(setImmediate);
+  });
+});
+
+describe('databaseBounds', () => {
+  it('grow with DATABASE_TIMEOUT, all of them', () => {
+    const [one, five] = [databaseBounds(1), databaseBounds(5)];
+    for (const name of Object.keys(one) as (keyof typeof one)[]) expect(five[name]).to.equal(one[name] * 5);
+  });
+});

@@ -1,0 +1,83 @@
+import { expect } from 'chai';
+import { Deadline } from '../../server/db/deadline.js';
+import { Queue } from '../../server/db/queue.js';
+import { StoreUnavailable } from '../../server/errors.js';
+import { reasonOf } from '../support/reason.js';
+
+/** Work that ends when it is told to. */
+class Work {
+  begun = false;
+  end: (answer: string) => void = () => {};
+  fail: (error: Error) => void = () => {};
+  readonly run = (): Promise<string> => {
+    this.begun = true;
+    return new Promise((resolve, reject) => {
+      this.end = resolve;
+      this.fail = reject;
+    });
+  };
+}
+
+/** Everything that is due now has happened. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const patient = (): Deadline => new Deadline(60);
+
+describe('Queue', () => {
+  it('runs so many at a time, and the others in the order in which they came', async () => {
+    const queue = new Queue(2);
+    const works = [new Work(), new Work(), new Work(), new Work()];
+    const answers = works.map(({ run }) => queue.run(null, patient(), run));
+    await settled();
+    expect(works.map(({ begun }) => begun)).to.deep.equal([true, true, false, false]);
+    works[1]?.end('second');
+    await settled();
+    expect(works.map(({ begun }) => begun)).to.deep.equal([true, true, true, false]);
+    works[0]?.end('first');
+    await settled();
+    works[2]?.end('third');
+    works[3]?.end('fourth');
+    expect(await Promise.all(answers)).to.deep.equal(['first', 'second', 'third', 'fourth']);
+  });
+
+  it('runs one at a time for a key, and others meanwhile', async () => {
+    const queue = new Queue(2);
+    const works = [new Work(), new Work(), new Work()];
+    const answers = works.map(({ run }, i) => queue.run(i < 2 ? 'a' : 'b', patient(), run));
+    await settled();
+    expect(works.map(({ begun }) => begun)).to.deep.equal([true, false, true]);
+    works[0]?.end('1');
+    await settled();
+    expect(works[1]?.begun).to.equal(true);
+    works[1]?.end('2');
+    works[2]?.end('3');
+    expect(await Promise.all(answers)).to.deep.equal(['1', '2', '3']);
+  });
+
+  it('passes on what work throws to its own caller, and tries for those who wait', async () => {
+    const queue = new Queue(1);
+    const [first, next] = [new Work(), new Work()];
+    const failed = queue.run('a', patient(), first.run);
+    const answer = queue.run('a', patient(), next.run);
+    const away = new StoreUnavailable('away');
+    first.fail(away);
+    expect(await reasonOf(failed)).to.equal(away);
+    await settled();
+    next.end('there again');
+    expect(await answer).to.equal('there again');
+  });
+
+  it('gives up who waits too long, and goes on with those who wait on', async () => {
+    const queue = new Queue(1);
+    const [first, late, next] = [new Work(), new Work(), new Work()];
+    const running = queue.run('a', patient(), first.run);
+    const given = queue.run('a', new Deadline(0.02), late.run);
+    const answer = queue.run('b', patient(), next.run);
+    expect(await reasonOf(given)).to.be.instanceOf(StoreUnavailable);
+    first.end('done');
+    expect(await running).to.equal('done');
+    await settled();
+    expect([late.begun, next.begun]).to.deep.equal([false, true]);
+    next.end('next');
+    expect(await answer).to.equal('next');
+  });
+});
