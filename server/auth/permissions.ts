@@ -1,7 +1,7 @@
 /** What users may do, from Django's own tables (django.contrib.auth.backends.ModelBackend and PermissionsMixin). */
 import type { Knex } from 'knex';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
-import { quoteName, type UserModel } from './user_model.js';
+import { isChangedTable, quoteName, type UserModel } from './user_model.js';
 
 /** Whose permissions are asked for. */
 export interface PermissionHolder {
@@ -80,14 +80,14 @@ export class Permissions {
     return (await this.#ask(user)).groups;
   }
 
-  /** @throws StoreUnavailable when the database does not answer; the next call asks again */
+  /** @throws StoreUnavailable when the database does not answer, or has other tables now; the next call asks again */
   async #ask(user: PermissionHolder): Promise<Found> {
     this.#found ??= this.#query(user);
     try {
       return await this.#found;
     } catch (error) {
       this.#found = undefined;
-      throw isUnavailable(error) ? unavailable(error) : error;
+      throw isUnavailable(error) || isChangedTable(error) ? unavailable(error) : error;
     }
   }
 

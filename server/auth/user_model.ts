@@ -232,3 +232,12 @@ async function missingTable(knex: Knex, settings: UserModelSettings): Promise<Sc
       : `If this Django has a user model of its own, set ${lines.join(' or ')}.`;
   return mismatch(settings, `there is no table ${userTableName(settings)} in this database. ${advice}`);
 }
+
+/** undefined_column, undefined_table, and a plan that a migration has overtaken. */
+const CHANGED_TABLE = new Set(['42703', '42P01', '0A000']);
+
+/** Does an error of PostgreSQL's say that a table is not any more what the catalogue said of it? */
+export function isChangedTable(error: unknown): boolean {
+  const { code } = Object(error) as { readonly code?: unknown };
+  return CHANGED_TABLE.has(String(code));
+}

@@ -13,7 +13,14 @@ import { findBetween, Permissions } from './permissions.js';
 import { User, type UserRow } from './user.js';
 import { exactKey, keyValue, parse_user_key } from './user_key.js';
 import { UserLookup } from './user_lookup.js';
-import { DEFAULT_USER_MODEL, findUserModel, quoteName, type UserModel, type UserModelSettings } from './user_model.js';
+import {
+  DEFAULT_USER_MODEL,
+  findUserModel,
+  isChangedTable,
+  quoteName,
+  type UserModel,
+  type UserModelSettings,
+} from './user_model.js';
 import { type UserStatements, userStatements } from './user_statements.js';
 import { MAX_NAME_LENGTH, normalize_username } from './username.js';
 
@@ -67,8 +74,12 @@ const TOO_LONG = '22001';
 const NOT_NULL = '23502';
 /** A text that the column's type does not read: no row has it. */
 const NO_SUCH_VALUE = new Set(['22P02', '22003', '22007', '22008']);
-/** undefined_column, undefined_table, and a plan that a migration has overtaken. */
-const CHANGED_TABLE = new Set(['42703', '42P01', '0A000']);
+
+/**
+ * Seconds for which the catalogue's answer counts. A migration that adds a column makes no statement fail, and the column
+ * may be `is_active`.
+ */
+const LOOKED_UP_FOR = 10;
 
 type Binding = string | number | boolean | Date | null;
 
@@ -88,6 +99,7 @@ export class UserTable<U extends User = User> {
   readonly #userClass: (row: UserRow) => U;
   #known: Promise<Known> | undefined;
   #between: ReturnType<typeof findBetween> | undefined;
+  #lookedUpAt = 0;
 
   constructor(knex: Knex, options: UserTableOptions<U> = {}) {
     const { settings = DEFAULT_USER_MODEL, now = systemClock, user_class: UserClass = User } = options;
@@ -120,6 +132,8 @@ export class UserTable<U extends User = User> {
   }
 
   #know(): Promise<Known> {
+    if (this.#now() - this.#lookedUpAt > LOOKED_UP_FOR) this.#forget();
+    if (this.#known === undefined) this.#lookedUpAt = this.#now();
     this.#known ??= findUserModel(this.#knex, this.#settings).then((model) => ({
       model,
       statements: userStatements(model),
@@ -188,7 +202,7 @@ export class UserTable<U extends User = User> {
       if (created === null) throw new ValueError('The database did not return the new user.');
       return created;
     } catch (error) {
-      if (hasCode(error, CHANGED_TABLE)) {
+      if (isChangedTable(error)) {
         this.#forget();
         throw unavailable(error);
       }
@@ -259,7 +273,7 @@ export class UserTable<U extends User = User> {
         return await ask(known);
       } catch (error) {
         if (hasCode(error, NO_SUCH_VALUE)) return null;
-        if (!hasCode(error, CHANGED_TABLE)) throw error;
+        if (!isChangedTable(error)) throw error;
         // Others who met the same have looked it up anew by now.
         if (this.#known === knowing) this.#forget();
         if (last) throw unavailable(error);

@@ -12,6 +12,7 @@ import {
   UserTable,
   user_passes_test,
 } from '../../server/auth/index.js';
+import { StoreUnavailable } from '../../server/errors.js';
 import { exceptions } from '../../server/http/index.js';
 import { sessions } from '../../server/session/index.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
@@ -182,6 +183,19 @@ describe('permissions', () => {
     expect(await (await users.get_by_id(id))?.has_perm('shop.view_good')).to.equal(true);
     await database.knex('auth_user_user_permissions').where({ user_id: id }).delete();
     expect(await (await users.get_by_id(id))?.has_perm('shop.view_good')).to.equal(false);
+  });
+
+  it('whose tables a migration has changed meanwhile are unavailable, and found anew', async () => {
+    const { id } = await person({ permissions: ['shop.view_good'] });
+    const user = await users.get_by_id(id);
+    await database.knex.raw('ALTER TABLE auth_user_groups RENAME TO elsewhere');
+    try {
+      const error = await user?.has_perm('shop.view_good').catch((reason: Error) => reason);
+      expect(error).to.be.instanceOf(StoreUnavailable);
+    } finally {
+      await database.knex.raw('ALTER TABLE elsewhere RENAME TO auth_user_groups');
+    }
+    expect(await user?.has_perm('shop.view_good')).to.equal(true);
   });
 
   describe('as middleware', () => {

@@ -184,6 +184,21 @@ describe('a user model of its own', () => {
     expect((await users.get_by_id(ann.id))?.username).to.equal('ann');
   });
 
+  it('learns within seconds of a column that a migration adds, such as is_active', async () => {
+    await sql(`CREATE TABLE accounts_user (${BASE}, "id" uuid NOT NULL PRIMARY KEY, "email" varchar(254) NOT NULL)`);
+    let now = NOW;
+    const settings = model({ AUTH_USER_MODEL: 'accounts.User', USERNAME_FIELD: 'email' });
+    const backend = new ModelBackend(new UserTable(database.knex, { settings, now: () => now }));
+    await sql(`INSERT INTO accounts_user (password, id, email) VALUES ('${encoded}', '${randomUUID()}', 'a@b.org')`);
+    const credentials = { username: 'a@b.org', password: 'secret' };
+    const user = await backend.authenticate(credentials);
+    expect(user?.is_active).to.equal(true);
+    await sql('ALTER TABLE accounts_user ADD COLUMN is_active boolean NOT NULL DEFAULT false');
+    now += 11;
+    expect(await backend.get_user(String(user?.id))).to.equal(null);
+    expect(await backend.authenticate(credentials)).to.equal(null);
+  });
+
   it('finds nobody by a name that the column cannot hold', async () => {
     await sql(`CREATE TABLE accounts_user (${BASE}, "id" uuid NOT NULL PRIMARY KEY, "phone" bigint NOT NULL UNIQUE)`);
     const users = table({ AUTH_USER_MODEL: 'accounts.User', USERNAME_FIELD: 'phone' });
