@@ -10,7 +10,7 @@ import { until } from './until.js';
 import { type Answer, hangUp, Visitor } from './visitor.js';
 
 /** Seconds within which a page says that it cannot be had. */
-const BOUND = 3;
+const BOUND = 4;
 /** Seconds after which everybody is served again. */
 const RECOVERY = 5;
 

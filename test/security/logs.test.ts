@@ -79,7 +79,8 @@ describe('security: logs', function () {
     if (row === undefined) return;
     const [payload = '', , signature = ''] = row.session_data.split(':');
     secrets.set(`${name}: key`, row.session_key);
-    secrets.set(`${name}: payload`, payload.slice(0, 30));
+    // An empty session's is 'e30', which is in many a number.
+    if (payload.length > 8) secrets.set(`${name}: payload`, payload.slice(0, 30));
     secrets.set(`${name}: signature`, signature);
   }
   function noteToken({ text }: Answer, name: string): void {
@@ -263,13 +264,12 @@ describe('security: logs', function () {
   });
 
   it('have one line a request', async () => {
-    const before = lines().filter(({ msg }) => msg === 'request').length;
-    for (const path of ['/index1/', '/nowhere/', '/static/style.css', '/livez'])
-      await new Visitor().get(server.url + path);
-    const asked = (): Line[] =>
-      lines()
-        .filter(({ msg }) => msg === 'request')
-        .slice(before);
+    const paths = ['/index1/', '/nowhere/', '/static/style.css', '/livez'];
+    // Of these alone: a request whose client went away may end meanwhile.
+    const requests = (): Line[] => lines().filter(({ msg, path }) => msg === 'request' && paths.includes(String(path)));
+    const before = requests().length;
+    for (const path of paths) await new Visitor().get(server.url + path);
+    const asked = (): Line[] => requests().slice(before);
     await until(() => asked().length >= 4 || undefined, { seconds: 5, what: () => 'four lines' });
     expect(asked().map(({ path, status }) => [path, status])).to.deep.equal([
       ['/index1/', 200],
