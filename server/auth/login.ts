@@ -152,10 +152,11 @@ export async function logout(ctx: Context): Promise<void> {
  * Anonymous, with the session forgotten: a hash that is missing or does not belong to the user's password. A hash under
  * one of SECRET_KEY_FALLBACKS is written anew; unlike Django's, the session keeps its key.
  */
-export async function get_user(ctx: Context): Promise<CurrentUser<BaseUser>> {
+export async function get_user<U extends BaseUser = RegisteredUser>(ctx: Context): Promise<CurrentUser<U>> {
   const { user, isStale } = await lookUp(ctx);
   if (isStale) await forget(ctx);
-  return user;
+  // The application's own backend made it.
+  return user as CurrentUser<U>;
 }
 
 /**
