@@ -99,7 +99,7 @@ function giveTo(account: Account | undefined, folder: string): void {
   if (account !== undefined) chownSync(folder, account.uid, account.gid);
 }
 
-const THROWAWAY = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'max_connections=300'];
+const THROWAWAY = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'max_connections=1000'];
 
 /** The URL of the embedded PostgreSQL that a server runs on this data folder now; undefined when none does. */
 export function runningEmbeddedUrl(folder: string): string | undefined {
