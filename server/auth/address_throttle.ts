@@ -1,11 +1,11 @@
 /** A limit for each client address, counted in the database, for what programs must not ask for without end. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
-import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
 import { address_block } from './address_block.js';
+import { AttemptsTable } from './attempts_table.js';
 import type { ThrottleAnswer } from './throttle.js';
 
 /** A leaky bucket: each request adds one, time takes away; a full one makes the next request wait. */
@@ -26,10 +26,6 @@ export interface AddressThrottleOptions {
   readonly now?: Clock;
 }
 
-/** Old rows are removed at every so many checks, at most so many at once. */
-const PRUNE_EVERY = 100;
-const PRUNE_AT_ONCE = 500;
-
 /**
  * Counts requests by client address (IPv6: by /64) in the table koa_login_attempts, which servers share and which
  * survives restarts. A request that is refused counts nothing.
@@ -43,12 +39,10 @@ const PRUNE_AT_ONCE = 500;
  * The address is `ctx.ip`'s: behind a proxy that has to be set up right, or all visitors are one.
  */
 export class AddressThrottle {
-  readonly #knex: Knex;
+  readonly #table: AttemptsTable;
   readonly #key: string;
   readonly #name: string;
   readonly #limit: AddressLimit;
-  readonly #now: Clock | undefined;
-  #checks = 0;
 
   /** @throws ImproperlyConfigured for a name or a limit that makes no sense */
   constructor(knex: Knex, { settings, name, limit, now }: AddressThrottleOptions) {
@@ -63,11 +57,10 @@ export class AddressThrottle {
         `The limit of the AddressThrottle "${name}" is not allowed. Use 1 or more free requests and a time above 0.`,
       );
     }
-    this.#knex = knex;
+    this.#table = new AttemptsTable(knex, now);
     this.#key = settings.SECRET_KEY;
     this.#name = name;
     this.#limit = { free, heals_in };
-    this.#now = now;
   }
 
   /**
@@ -75,13 +68,12 @@ export class AddressThrottle {
    * @throws StoreUnavailable when the database does not answer
    */
   async check(address: string): Promise<ThrottleAnswer> {
-    this.#checks += 1;
-    if (this.#checks % PRUNE_EVERY === 0) await this.#prune();
+    await this.#table.pruneNowAndThen();
     const { free, heals_in } = this.#limit;
     const now = `greatest(t.counted_at, excluded.counted_at)`;
     const left = left_of('t.attempts', `${now} - t.counted_at`, heals_in);
-    const counted = await this.#rows(
-      `WITH clock AS (${this.#clock()})
+    const counted = await this.#table.rows(
+      `WITH clock AS (${this.#table.clock()})
        INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
        SELECT ?, 1, at, at, at + interval '${heals_in} seconds' FROM clock
        ON CONFLICT (bucket) DO UPDATE
@@ -101,8 +93,8 @@ export class AddressThrottle {
    */
   async wait(address: string): Promise<number> {
     const { free, heals_in } = this.#limit;
-    const [row] = await this.#rows<{ wait: number }>(
-      `WITH clock AS (${this.#clock()})
+    const [row] = await this.#table.rows<{ wait: number }>(
+      `WITH clock AS (${this.#table.clock()})
        SELECT (${left_of('attempts', 'at - counted_at', heals_in)} + 1 - ${free}) * ${heals_in} AS wait
          FROM koa_login_attempts, clock WHERE bucket = ?`,
       [this.#bucket(address)],
@@ -110,35 +102,10 @@ export class AddressThrottle {
     return Math.max(0, Math.ceil(row?.wait ?? 0));
   }
 
-  /** Remove rows that say nothing any more, logins' too: those of a flood from many addresses must not stay. */
-  async #prune(): Promise<void> {
-    await this.#rows(
-      `WITH clock AS (${this.#clock()}),
-            old AS MATERIALIZED (SELECT bucket FROM koa_login_attempts WHERE forget_at < (SELECT at FROM clock)
-                                  ORDER BY forget_at LIMIT ${PRUNE_AT_ONCE} FOR UPDATE SKIP LOCKED)
-       DELETE FROM koa_login_attempts WHERE bucket IN (SELECT bucket FROM old)`,
-      [],
-    );
-  }
-
   /** No address is kept, only a keyed hash of it. */
   #bucket(address: string): string {
     const hash = salted_hmac('koa_django_session.address_throttle', address_block(address), this.#key);
     return `${this.#name}:${hash.digest('hex')}`;
-  }
-
-  /** A statement that gives the time as `at`. The number comes from our own clock, never from a request. */
-  #clock(): string {
-    return this.#now === undefined ? 'SELECT clock_timestamp() AS at' : `SELECT to_timestamp(${this.#now()}) AS at`;
-  }
-
-  async #rows<Row>(sql: string, bindings: readonly string[]): Promise<readonly Row[]> {
-    try {
-      const result: { rows: readonly Row[] } = await this.#knex.raw(sql, [...bindings]);
-      return result.rows;
-    } catch (error) {
-      throw isUnavailable(error) ? unavailable(error) : error;
-    }
   }
 }
 

@@ -1,11 +1,11 @@
 /** Login throttling: attempts are counted in the database, before the password is looked at, and heal with time. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
-import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
 import { address_block } from './address_block.js';
+import { AttemptsTable } from './attempts_table.js';
 import { fold_username, MAX_NAME_LENGTH } from './username.js';
 
 /** A leaky bucket: every attempt adds one, time takes away; a full one makes the next attempt wait. All times in seconds. */
@@ -63,10 +63,6 @@ export type ThrottleAnswer =
   /** For a 429 with `Retry-After`; whole seconds, 1 or more. */
   | { readonly allowed: false; readonly retry_after: number };
 
-/** Old rows are removed at every so many checks, at most so many at once. */
-const PRUNE_EVERY = 100;
-const PRUNE_AT_ONCE = 500;
-
 /**
  * Slows down guessing without locking anybody out for good. The count is in the table koa_login_attempts: servers share
  * it and it survives restarts. Names that do not exist are counted like others.
@@ -89,19 +85,16 @@ const PRUNE_AT_ONCE = 500;
  * `account.longest_wait`.
  */
 export class LoginThrottle {
-  readonly #knex: Knex;
+  readonly #table: AttemptsTable;
   readonly #key: string;
   readonly #limits: ThrottleLimits;
-  readonly #now: Clock | undefined;
   readonly #throttled: LoginThrottleOptions['throttled'];
-  #checks = 0;
 
   /** @throws ImproperlyConfigured for limits that make no sense */
   constructor(knex: Knex, { settings, limits = {}, now, throttled }: LoginThrottleOptions) {
-    this.#knex = knex;
+    this.#table = new AttemptsTable(knex, now);
     this.#key = settings.SECRET_KEY;
     this.#limits = { ...THROTTLE_LIMITS, ...limits };
-    this.#now = now;
     this.#throttled = throttled;
     checkLimits(this.#limits);
   }
@@ -112,8 +105,7 @@ export class LoginThrottle {
    * @throws StoreUnavailable when the database does not answer: then nobody logs in
    */
   async check(attempt: LoginAttempt): Promise<ThrottleAnswer> {
-    this.#checks += 1;
-    if (this.#checks % PRUNE_EVERY === 0) await this.prune();
+    await this.#table.pruneNowAndThen();
     const answer = await this.#answer(attempt);
     if (!answer.allowed) this.#throttled?.(attempt);
     return answer;
@@ -136,8 +128,8 @@ export class LoginThrottle {
    */
   async succeeded(attempt: LoginAttempt): Promise<void> {
     const { address, account, exact, known } = this.#buckets(attempt);
-    const [row] = await this.#rows<{ known: boolean }>(
-      `WITH clock AS (${this.#clock()}),
+    const [row] = await this.#table.rows<{ known: boolean }>(
+      `WITH clock AS (${this.#table.clock()}),
             before AS (SELECT forget_at > clock.at AS known FROM koa_login_attempts, clock WHERE bucket = ?)
        INSERT INTO koa_login_attempts (bucket, attempts, counted_at, retry_at, forget_at)
        SELECT ?, 0, at, at, at + interval '${this.#limits.known_for} seconds' FROM clock
@@ -148,7 +140,7 @@ export class LoginThrottle {
     );
     // Where the address was known, the account's own count is strangers' work: they get no new attempts by our login.
     if (row?.known !== true) await this.#giveBack(account, exact);
-    await this.#rows(
+    await this.#table.rows(
       `UPDATE koa_login_attempts
           SET attempts = greatest(0, attempts - 1),
               retry_at = CASE WHEN ceil(attempts - 1) < ${this.#limits.address.free} THEN counted_at ELSE retry_at END
@@ -165,8 +157,8 @@ export class LoginThrottle {
     const buckets = this.#buckets({ username: username ?? '', address });
     const wanted = username === undefined ? [buckets.address] : [buckets.address, buckets.account, buckets.known];
     const { account, address: byAddress } = this.#limits;
-    const [row] = await this.#rows<{ failures: number }>(
-      `WITH clock AS (${this.#clock()})
+    const [row] = await this.#table.rows<{ failures: number }>(
+      `WITH clock AS (${this.#table.clock()})
        SELECT coalesce(max(ceil(attempts - extract(epoch FROM clock.at - counted_at)::float8
                 / CASE WHEN bucket = ? THEN ${byAddress.heals_in} ELSE ${account.heals_in} END)), 0) AS failures
          FROM koa_login_attempts, clock WHERE bucket IN (${wanted.map(() => '?').join(', ')})`,
@@ -176,23 +168,16 @@ export class LoginThrottle {
   }
 
   /** Remove some rows that say nothing any more; done by `check` now and then. @returns how many */
-  async prune(): Promise<number> {
-    const rows = await this.#rows(
-      `WITH clock AS (${this.#clock()}),
-            old AS MATERIALIZED (SELECT bucket FROM koa_login_attempts WHERE forget_at < (SELECT at FROM clock)
-                                  ORDER BY forget_at LIMIT ${PRUNE_AT_ONCE} FOR UPDATE SKIP LOCKED)
-       DELETE FROM koa_login_attempts WHERE bucket IN (SELECT bucket FROM old) RETURNING bucket`,
-      [],
-    );
-    return rows.length;
+  prune(): Promise<number> {
+    return this.#table.prune();
   }
 
   /** Count one attempt unless the bucket makes it wait. */
   async #count(bucket: string, limit: ThrottleLimit): Promise<ThrottleAnswer> {
     const { heals_in, longest_wait } = limit;
     const attempts = `least(${mostOf(limit)}, ${healed('t', 'excluded.counted_at', heals_in)} + 1)`;
-    const counted = await this.#rows(
-      `WITH clock AS (${this.#clock()})
+    const counted = await this.#table.rows(
+      `WITH clock AS (${this.#table.clock()})
        INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
        SELECT ?, 1, at, at + ${waitOf(limit, '1::float8')}, at + interval '${heals_in + longest_wait} seconds' FROM clock
        ON CONFLICT (bucket) DO UPDATE
@@ -206,8 +191,8 @@ export class LoginThrottle {
       [bucket],
     );
     if (counted.length > 0) return { allowed: true };
-    const [row] = await this.#rows<{ wait: number }>(
-      `WITH clock AS (${this.#clock()})
+    const [row] = await this.#table.rows<{ wait: number }>(
+      `WITH clock AS (${this.#table.clock()})
        SELECT extract(epoch FROM retry_at - clock.at)::float8 AS wait FROM koa_login_attempts, clock WHERE bucket = ?`,
       [bucket],
     );
@@ -222,8 +207,8 @@ export class LoginThrottle {
   async #countBeside(exact: string): Promise<void> {
     const { heals_in, longest_wait } = this.#limits.account;
     const most = mostOf(this.#limits.account);
-    await this.#rows(
-      `WITH clock AS (${this.#clock()})
+    await this.#table.rows(
+      `WITH clock AS (${this.#table.clock()})
        INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
        SELECT ?, 1, at, at, at + interval '${heals_in + longest_wait} seconds' FROM clock
        ON CONFLICT (bucket) DO UPDATE
@@ -240,7 +225,7 @@ export class LoginThrottle {
   async #giveBack(account: string, exact: string): Promise<void> {
     const limit = this.#limits.account;
     const left = `greatest(0, t.attempts - ${healed('own', 't.counted_at', limit.heals_in)})`;
-    await this.#rows(
+    await this.#table.rows(
       `WITH own AS (DELETE FROM koa_login_attempts WHERE bucket = ? RETURNING attempts, counted_at)
        UPDATE koa_login_attempts AS t
           SET attempts = ${left}, retry_at = least(t.retry_at, t.counted_at + ${waitOf(limit, left)})
@@ -250,8 +235,8 @@ export class LoginThrottle {
   }
 
   async #isKnown(bucket: string): Promise<boolean> {
-    const rows = await this.#rows(
-      `WITH clock AS (${this.#clock()})
+    const rows = await this.#table.rows(
+      `WITH clock AS (${this.#table.clock()})
        SELECT 1 FROM koa_login_attempts, clock WHERE bucket = ? AND forget_at > clock.at`,
       [bucket],
     );
@@ -270,20 +255,6 @@ export class LoginThrottle {
       exact: `exact:${hash('exact', name, spelling)}`,
       known: `known:${hash('known', name, spelling, block)}`,
     };
-  }
-
-  /** A statement that gives the time as `at`. The number comes from our own clock, never from a request. */
-  #clock(): string {
-    return this.#now === undefined ? 'SELECT clock_timestamp() AS at' : `SELECT to_timestamp(${this.#now()}) AS at`;
-  }
-
-  async #rows<Row>(sql: string, bindings: readonly string[]): Promise<readonly Row[]> {
-    try {
-      const result: { rows: readonly Row[] } = await this.#knex.raw(sql, [...bindings]);
-      return result.rows;
-    } catch (error) {
-      throw isUnavailable(error) ? unavailable(error) : error;
-    }
   }
 }
 

@@ -1,0 +1,53 @@
+/** The table koa_login_attempts, in which both throttles count: its clock, its statements, and the removal of old rows. */
+import type { Knex } from 'knex';
+import type { Clock } from '../clock.js';
+import { isUnavailable, unavailable } from '../db/unavailable.js';
+
+/** Old rows are removed at every so many checks, at most so many at once. */
+const PRUNE_EVERY = 100;
+const PRUNE_AT_ONCE = 500;
+
+export class AttemptsTable {
+  readonly #knex: Knex;
+  readonly #now: Clock | undefined;
+  #checks = 0;
+
+  /** @param now for tests; without it the database's own clock, which all servers share */
+  constructor(knex: Knex, now: Clock | undefined) {
+    this.#knex = knex;
+    this.#now = now;
+  }
+
+  /** To be called at every check: prunes at some of them. */
+  async pruneNowAndThen(): Promise<void> {
+    this.#checks += 1;
+    if (this.#checks % PRUNE_EVERY === 0) await this.prune();
+  }
+
+  /** Remove some rows that say nothing any more, whichever throttle's: those of a flood must not stay. @returns how many */
+  async prune(): Promise<number> {
+    const rows = await this.rows(
+      `WITH clock AS (${this.clock()}),
+            old AS MATERIALIZED (SELECT bucket FROM koa_login_attempts WHERE forget_at < (SELECT at FROM clock)
+                                  ORDER BY forget_at LIMIT ${PRUNE_AT_ONCE} FOR UPDATE SKIP LOCKED)
+       DELETE FROM koa_login_attempts WHERE bucket IN (SELECT bucket FROM old) RETURNING bucket`,
+      [],
+    );
+    return rows.length;
+  }
+
+  /** A statement that gives the time as `at`. The number comes from our own clock, never from a request. */
+  clock(): string {
+    return this.#now === undefined ? 'SELECT clock_timestamp() AS at' : `SELECT to_timestamp(${this.#now()}) AS at`;
+  }
+
+  /** @throws StoreUnavailable when the database does not answer */
+  async rows<Row>(sql: string, bindings: readonly string[]): Promise<readonly Row[]> {
+    try {
+      const result: { rows: readonly Row[] } = await this.#knex.raw(sql, [...bindings]);
+      return result.rows;
+    } catch (error) {
+      throw isUnavailable(error) ? unavailable(error) : error;
+    }
+  }
+}
