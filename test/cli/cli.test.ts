@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { check_password } from '../../server/auth/hashers.js';
 import { UserTable } from '../../server/auth/users.js';
@@ -13,8 +12,8 @@ import { SessionCodec } from '../../server/session/codec.js';
 import { defineSettings } from '../../server/settings.js';
 import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
 import { partOf } from '../support/passwords.js';
+import { cli, KEY } from './command.js';
 
-const KEY = 'a key that only the tests of the command line use';
 const COMMANDS = [
   'migrate',
   'migrate:status',
@@ -25,23 +24,6 @@ const COMMANDS = [
   'doctor',
   'django-engine',
 ];
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Run one command line as a shell would, with standard input from a pipe. */
-async function cli(args: readonly string[], environment: NodeJS.ProcessEnv, input = ''): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', ...args], {
-    env: { PATH: process.env['PATH'], SECRET_KEY: KEY, DATA_FOLDER: '/nonexistent/data', ...environment },
-  });
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code: child.exitCode, out, err };
-}
 
 describe('koa-django-session', function () {
   this.timeout(180_000);

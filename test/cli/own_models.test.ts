@@ -1,33 +1,13 @@
 /** The command line beside a Django with users and sessions of its own. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { check_password } from '../../server/auth/hashers.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { new_session_key } from '../../server/session/key.js';
 import { defineSettings } from '../../server/settings.js';
 import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
+import { cli, KEY } from './command.js';
 
-const KEY = 'a key that only the tests of the command line use';
 const MODEL = { AUTH_USER_MODEL: 'accounts.User', USERNAME_FIELD: 'email' };
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Run one command line as a shell would, with standard input from a pipe. */
-async function cli(args: readonly string[], environment: NodeJS.ProcessEnv, input = ''): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', ...args], {
-    env: { PATH: process.env['PATH'], SECRET_KEY: KEY, DATA_FOLDER: '/nonexistent/data', ...environment },
-  });
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code: child.exitCode, out, err };
-}
 
 describe('koa-django-session, with models of one’s own', function () {
   this.timeout(60_000);
