@@ -73,7 +73,7 @@ const port = (value: unknown): number | undefined => {
   return number !== undefined && number <= 65_535 ? number : undefined;
 };
 
-/** The server's own settings, in the order in which the README lists them. */
+/** The server's own settings, in the order in which SETTINGS.md lists them. */
 export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<OwnSettings[Name]> } = {
   NODE_ENV: {
     default: 'development',

@@ -1,6 +1,6 @@
 /**
  * Every setting: Django's name where Django has one, meaning, default and check.
- * The README's table is made from `SETTINGS`. Nothing here reads the environment; config/settings.ts does.
+ * The table in SETTINGS.md is made from `SETTINGS`. Nothing here reads the environment; config/settings.ts does.
  */
 import { ImproperlyConfigured } from './errors.js';
 import {
@@ -155,7 +155,7 @@ export type MessageStorage = (typeof MESSAGE_STORAGES)[number];
 export const messageStorage = (settings: Pick<Settings, 'MESSAGE_STORAGE'>): MessageStorage =>
   settings.MESSAGE_STORAGE.split('.').at(-2) as MessageStorage;
 
-/** All settings, in the order in which the README lists them. */
+/** All settings, in the order in which SETTINGS.md lists them. */
 export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[Name]> } = {
   SECRET_KEY: {
     default: '',

@@ -1,8 +1,8 @@
 /**
- * Keeps the README true: its settings' table is made from the definitions, and its figures from the last reference run of
- * the benchmark. `UPDATE_README=1` writes.
+ * Keeps the documents true: the settings' table is made from the definitions, the table of waits from their bounds, and the
+ * figures from the last reference run of the benchmark. `UPDATE_README=1` writes them.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { OWN_SETTINGS } from '../config/settings.js';
@@ -10,7 +10,7 @@ import { DATABASE_BOUNDS } from '../server/db/bounds.js';
 import { type Definition, SETTINGS } from '../server/settings.js';
 import { goalTable, print, type Report, summaryTable } from './bench/report.js';
 
-const FILE = path.join(import.meta.dirname, '..', 'README.md');
+const ROOT = path.join(import.meta.dirname, '..');
 
 function shown(value: unknown): string {
   if (value === '') return 'none';
@@ -26,8 +26,6 @@ function table(definitions: Readonly<Record<string, Definition<unknown>>>): stri
 }
 
 const settings = `
-## Settings
-
 The server reads them from the environment under these names; \`NAME_FILE\` names a file that holds the value instead. A
 wrong value stops the start with a sentence that names setting, value and what is allowed. The library takes the first
 table's from \`defineSettings({ … })\`. Where Django has the setting, name and default are Django's.
@@ -54,27 +52,58 @@ const figures = `
 
 ${[summaryTable(report), goalTable(report.goals), ...report.tables].map(print).join('\n')}`;
 
-/** The README must hold this text between `<!-- name -->` and `<!-- /name -->`. */
-function expectSection(name: string, section: string): void {
+/** The document must hold this text between `<!-- name -->` and `<!-- /name -->`. */
+function expectSection(document: string, name: string, section: string): void {
   const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-  const text = readFileSync(FILE, 'utf8');
+  const file = path.join(ROOT, document);
+  const text = readFileSync(file, 'utf8');
   const [before, rest = ''] = text.split(start);
   const after = rest.split(end)[1] ?? '';
   const updated = `${before}${start}${section}${end}${after}`;
-  if (process.env['UPDATE_README'] === '1') writeFileSync(FILE, updated);
+  if (process.env['UPDATE_README'] === '1') writeFileSync(file, updated);
   else expect(text).to.equal(updated);
 }
 
-describe('the README', () => {
-  it('lists every setting as it is defined', () => {
-    expectSection('settings', settings);
+/** Links of a document to files beside it, without their anchors. */
+function linked(document: string): string[] {
+  const text = readFileSync(path.join(ROOT, document), 'utf8');
+  return [...text.matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => target ?? '');
+}
+
+const DOCUMENTS = [
+  'README',
+  'LIBRARY',
+  'SETTINGS',
+  'ENGINES',
+  'DJANGO',
+  'DEPLOYMENT',
+  'BENCHMARKS',
+  'CONTRIBUTING',
+].map((name) => `${name}.md`);
+
+describe('the documents', () => {
+  it('list every setting as it is defined', () => {
+    expectSection('SETTINGS.md', 'settings', settings);
   });
 
-  it('lists every bound on a wait for the database', () => {
-    expectSection('bounds', bounds);
+  it('list every bound on a wait for the database', () => {
+    expectSection('DEPLOYMENT.md', 'bounds', bounds);
   });
 
-  it('shows the figures of the last reference run', () => {
-    expectSection('bench', figures);
+  it('show the figures of the last reference run', () => {
+    expectSection('BENCHMARKS.md', 'bench', figures);
+  });
+
+  it('link to files that are there', () => {
+    for (const document of DOCUMENTS) {
+      for (const target of linked(document))
+        expect(existsSync(path.join(ROOT, target)), `${document} → ${target}`).to.equal(true);
+    }
+  });
+
+  it('are each linked once by a README of at most 220 lines', () => {
+    const links = linked('README.md').filter((target) => target.endsWith('.md'));
+    expect(links).to.have.members([...DOCUMENTS.slice(1), 'SECURITY.md']);
+    expect(readFileSync(path.join(ROOT, 'README.md'), 'utf8').split('\n').length).to.be.at.most(220);
   });
 });

@@ -4,7 +4,7 @@ import type { Knex } from 'knex';
 interface Bound {
   /** In units of DATABASE_TIMEOUT. */
   readonly times: number;
-  /** For the README's table. */
+  /** For the table in DEPLOYMENT.md. */
   readonly meaning: string;
 }
 

@@ -1,4 +1,4 @@
-/** The README's picture: requests a second of every contestant, reads and writes, as an SVG without scripts or fonts. */
+/** The picture of BENCHMARKS.md: requests a second of every contestant, reads and writes, as an SVG without scripts or fonts. */
 import type { Result } from './statistics.js';
 
 const WIDTH = 860;

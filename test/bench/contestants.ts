@@ -4,7 +4,7 @@ import type { CookieKind } from './rows.js';
 
 export interface Contestant {
   readonly name: string;
-  /** One line for the README: what exactly this is. */
+  /** One line for BENCHMARKS.md: what exactly this is. */
   readonly what: string;
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -15,7 +15,7 @@ export interface Options {
   /** Parts of the report. */
   readonly parts: ReadonlySet<Part>;
   readonly output: string;
-  /** Whether the README's numbers and picture are replaced. */
+  /** Whether the numbers and the picture of BENCHMARKS.md are replaced. */
   readonly reference: boolean;
 }
 
@@ -35,7 +35,7 @@ export const USAGE = `npm run bench -- [options]
   --part A,B         of ${PARTS.join(', ')} (all but scale)
   --scale            also 10 thousand and 10 million rows: long, 20 GB
   --output FILE      results as JSON, and a chart beside them (test/bench/results/latest.json)
-  --reference        also put the parts that were run into test/bench/reference.json and chart.svg, which the README
+  --reference        also put the parts that were run into test/bench/reference.json and chart.svg, which BENCHMARKS.md
                      shows
 `;
 

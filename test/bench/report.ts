@@ -1,4 +1,4 @@
-/** Results → the table that is printed and the Markdown of the README. */
+/** Results → the table that is printed and the Markdown of BENCHMARKS.md. */
 import type { Contestant } from './contestants.js';
 import type { Goal } from './goals.js';
 import type { Scenario } from './scenarios.js';
@@ -44,7 +44,7 @@ export function scenarioTable(scenario: Scenario, results: readonly Result[]): T
   };
 }
 
-/** Requests a second of everybody in everything: what the README shows. */
+/** Requests a second of everybody in everything: what BENCHMARKS.md shows. */
 export function summaryTable({ machine, results }: Report): Table {
   const scenarios = [...new Set(results.map(({ scenario }) => scenario))];
   const contestants = [...new Set(results.map(({ contestant }) => contestant))];

@@ -35,7 +35,7 @@ function write(file: string, report: Report, picture = file.replace(/(\.json)?$/
   writeFileSync(picture, chart(report.results, sections, caption));
 }
 
-/** What the README shows, with what this run has measured anew: parts, scenarios and contestants may be run alone. */
+/** What BENCHMARKS.md shows, with what this run has measured anew: parts, scenarios and contestants may be run alone. */
 function merged(report: Report): Report {
   if (!existsSync(REFERENCE)) return report;
   const kept = JSON.parse(readFileSync(REFERENCE, 'utf8')) as Report;

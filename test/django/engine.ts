@@ -10,7 +10,7 @@ export interface EngineProject {
   remove(): Promise<void>;
 }
 
-/** A folder with mysite/sessions.py, as the README says to make it. */
+/** A folder with mysite/sessions.py, as DJANGO.md says to make it. */
 export async function engineProject(): Promise<EngineProject> {
   const folder = await mkdtemp(join(tmpdir(), 'koa-django-session-engine-'));
   await mkdir(join(folder, 'mysite'));

@@ -9,7 +9,7 @@ import { answering, freePort } from '../support/ports.js';
 const MISSING =
   'pgbouncer is not installed, and this suite talks to a real one: apt-get install pgbouncer (or brew install pgbouncer).';
 
-/** As the README says it must be set: pgbouncer refuses start-up parameters that it does not know. */
+/** As DEPLOYMENT.md says it must be set: pgbouncer refuses start-up parameters that it does not know. */
 const settings = (port: number, { hostname, port: server, username, password }: URL): string => `
 [databases]
 * = host=${hostname} port=${server} user=${decodeURIComponent(username)} password='${decodeURIComponent(password)}'

@@ -44,7 +44,7 @@ for (const [parser, { reads }] of Object.entries(PARSERS)) {
         return visitor.post('/', body, { ...headers, ...more });
       }
 
-      // A multipart form whose parser stands behind csrf is read by ours, which leaves nothing to the parser: see README.
+      // A multipart form whose parser stands behind csrf is read by ours, which leaves nothing to the parser: see LIBRARY.md.
       const kinds = reads.filter((kind) => kind !== 'multipart' || !order.startsWith('after csrf'));
       for (const kind of kinds.filter((kind) => kind !== 'json')) {
         it(`finds the token in a form sent as ${kind}, and the handler finds its fields`, async () => {

@@ -91,7 +91,7 @@ const op = (dates: boolean): fc.Arbitrary<Op> =>
     },
   );
 
-/** A difference that README names: cycle_key on a session whose row is gone makes a new one at Django, and is 400 here. */
+/** A difference that DJANGO.md names: cycle_key on a session whose row is gone makes a new one at Django, and is 400 here. */
 function cyclesWhatIsGone(ops: readonly Op[]): boolean {
   const names = ops.map(([name]) => name);
   return names.includes('delete') && names.lastIndexOf('cycle_key') > names.indexOf('delete');
