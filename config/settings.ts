@@ -18,6 +18,7 @@ import {
   type Settings,
   type UserModelSettings,
 } from '../server/settings.js';
+import { refuseMisspeltNames } from './misspelt_names.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -206,7 +207,11 @@ function fromEnvironment(environment: Environment, name: string): string | undef
   }
 }
 
+const ALL_NAMES = [...Object.keys(SETTINGS), ...Object.keys(OWN_SETTINGS)];
+
 function pick<T extends object>(definitions: T, environment: Environment): GivenSettings<T> {
+  // All names, however few are read: `clearsessions` with SESION_TABLE would work on another table.
+  refuseMisspeltNames(environment, ALL_NAMES);
   const given: Record<string, unknown> = {};
   for (const name of Object.keys(definitions)) {
     const value = fromEnvironment(environment, name);

@@ -20,6 +20,7 @@ import {
 } from './settings/readers.js';
 import { splitUrl } from './settings/url_text.js';
 import { USER_MODEL_SETTINGS, type UserModelSettings } from './settings/user_model.js';
+import { nearestName } from './spelling.js';
 
 export { isDefaultUserModel, type UserModelSettings } from './settings/user_model.js';
 
@@ -368,11 +369,7 @@ export function readSettings<T extends object>(
   definitions: { readonly [Name in keyof T]: Definition<T[Name]> },
   given: GivenSettings<T>,
 ): T {
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(definitions, name)) {
-      throw new ImproperlyConfigured(`There is no setting ${name}. Known: ${Object.keys(definitions).join(', ')}.`);
-    }
-  }
+  for (const name of Object.keys(given)) if (!Object.hasOwn(definitions, name)) refuseUnknown(name, definitions);
   const values: Partial<T> = {};
   for (const name of Object.keys(definitions) as (keyof T & string)[]) {
     const { default: usual, allowed, read } = definitions[name];
@@ -386,8 +383,19 @@ export function readSettings<T extends object>(
   return values as T;
 }
 
+function refuseUnknown(name: string, definitions: object): never {
+  const known = Object.keys(definitions);
+  const right = nearestName(name, known);
+  throw new ImproperlyConfigured(
+    right === undefined
+      ? `There is no setting ${name}. Known: ${known.join(', ')}.`
+      : `There is no setting ${name}. Write ${right}.`,
+  );
+}
+
 /**
- * The library's settings, from those given and Django's defaults.
+ * The library's settings, from those given and Django's defaults. A name that is no setting is refused, by the compiler
+ * where it can see it, and with the name that was meant where one is near.
  * @throws ImproperlyConfigured naming setting, value (unless it is a secret) and what is allowed
  */
 export function defineSettings(given: GivenSettings<Settings>): Settings {

@@ -27,8 +27,10 @@ function table(definitions: Readonly<Record<string, Definition<unknown>>>): stri
 
 const settings = `
 The server reads them from the environment under these names; \`NAME_FILE\` names a file that holds the value instead. A
-wrong value stops the start with a sentence that names setting, value and what is allowed. The library takes the first
-table's from \`defineSettings({ … })\`. Where Django has the setting, name and default are Django's.
+wrong value stops the start with a sentence that names setting, value and what is allowed. So does a name that is one
+character off the name of a setting with 13 characters or more (\`SESION_COOKIE_AGE\`); when another program needs that
+variable, set the setting as well. The library takes the first table's from \`defineSettings({ … })\`, which refuses every
+unknown name. Where Django has the setting, name and default are Django's.
 
 ${table(SETTINGS)}
 

@@ -2,6 +2,7 @@
  * Names that are `modified` or `accessed` with one letter wrong, missing, too many, or swapped with the next. Assigned,
  * such a name would be a key of the session, and what was to be saved would be lost.
  */
+import { isOneOff } from '../spelling.js';
 
 // biome-ignore format: a line is enough for the alphabet
 type Letter = 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g' | 'h' | 'i' | 'j' | 'k' | 'l' | 'm' | 'n' | 'o' | 'p' | 'q' | 'r' | 's' | 't' | 'u' | 'v' | 'w' | 'x' | 'y' | 'z';
@@ -84,18 +85,4 @@ export function meant(name: string): (typeof ASSIGNABLE)[number] | undefined {
   if (name.length < 7 || name.length > 9) return undefined;
   const lower = name.toLowerCase();
   return ASSIGNABLE.find((right) => right === lower || isOneOff(lower, right));
-}
-
-/** Whether one letter wrong, missing, too many, or swapped with the next makes the one of the other. */
-function isOneOff(wrong: string, right: string): boolean {
-  let at = 0;
-  while (at < right.length && wrong[at] === right[at]) at += 1;
-  const [restOfWrong, restOfRight] = [wrong.slice(at), right.slice(at)];
-  const isSwapped = restOfWrong[0] === restOfRight[1] && restOfWrong[1] === restOfRight[0];
-  return (
-    restOfWrong.slice(1) === restOfRight.slice(1) ||
-    restOfWrong === restOfRight.slice(1) ||
-    restOfWrong.slice(1) === restOfRight ||
-    (isSwapped && restOfWrong.slice(2) === restOfRight.slice(2))
-  );
 }

@@ -1,0 +1,23 @@
+/** Which known name was meant by a name that nobody knows. */
+
+/** Whether one character wrong, missing, too many, or swapped with the next makes the one of the other. */
+export function isOneOff(wrong: string, right: string): boolean {
+  if (Math.abs(wrong.length - right.length) > 1) return false;
+  let at = 0;
+  while (at < right.length && wrong[at] === right[at]) at += 1;
+  const [restOfWrong, restOfRight] = [wrong.slice(at), right.slice(at)];
+  const isSwapped = restOfWrong[0] === restOfRight[1] && restOfWrong[1] === restOfRight[0];
+  return (
+    restOfWrong.slice(1) === restOfRight.slice(1) ||
+    restOfWrong === restOfRight.slice(1) ||
+    restOfWrong.slice(1) === restOfRight ||
+    (isSwapped && restOfWrong.slice(2) === restOfRight.slice(2))
+  );
+}
+
+const letters = (name: string): string => name.replaceAll('_', '').toUpperCase();
+
+/** The known name that differs from `name` in one character, or in capitals and underscores alone: `sessionCookieAge`. */
+export function nearestName<Name extends string>(name: string, known: readonly Name[]): Name | undefined {
+  return known.find((right) => letters(name) === letters(right)) ?? known.find((right) => isOneOff(name, right));
+}
