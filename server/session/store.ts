@@ -55,6 +55,12 @@ export interface SessionStore {
   /** The row's `session_data`; null when there is no such row or `expire_date` has come. */
   load(session_key: string, deadline?: Deadline): Promise<string | null>;
 
+  /**
+   * The row as it is kept, expired or not, for pages and tools that show it; null when there is none. Absent where an
+   * engine cannot tell.
+   */
+  stored?(session_key: string, deadline?: Deadline): Promise<SessionChange | null>;
+
   /** Whether there is a row, expired or not. */
   exists(session_key: string, deadline?: Deadline): Promise<boolean>;
 

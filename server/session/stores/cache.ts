@@ -85,6 +85,11 @@ export class CacheStore implements SessionStore {
     return value !== null && value.expires > this.#now() * 1000 ? value.session_data : null;
   }
 
+  async stored(session_key: string): Promise<SessionChange | null> {
+    const value = parse(await this.#redis.command('GET', this.#prefix + session_key));
+    return value === null ? null : { session_data: value.session_data, expire_date: new Date(value.expires) };
+  }
+
   async exists(session_key: string): Promise<boolean> {
     return (await this.#redis.command('EXISTS', this.#prefix + session_key)) === 1;
   }

@@ -42,6 +42,10 @@ export class CachedDatabaseStore implements SessionStore {
     return this.#db.load(session_key, deadline);
   }
 
+  async stored(session_key: string, deadline?: Deadline): Promise<SessionChange | null> {
+    return (await this.#db.stored?.(session_key, deadline)) ?? null;
+  }
+
   exists(session_key: string, deadline?: Deadline): Promise<boolean> {
     return this.#db.exists(session_key, deadline);
   }

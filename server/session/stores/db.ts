@@ -113,6 +113,13 @@ export class DatabaseStore implements SessionStore {
     }
   }
 
+  async stored(session_key: string, deadline = this.deadline()): Promise<SessionChange | null> {
+    const { rows } = await inTime(this.#run('stored', [session_key]), deadline);
+    const [session_data, seconds] = rows[0] ?? [];
+    if (typeof session_data !== 'string') return null;
+    return { session_data, expire_date: new Date(Number(seconds) * 1000) };
+  }
+
   async exists(session_key: string, deadline = this.deadline()): Promise<boolean> {
     const { rows } = await inTime(this.#run('exists', [session_key]), deadline);
     return rows.length > 0;

@@ -70,6 +70,10 @@ export class FileStore implements SessionStore {
     return file !== null && file.expire_date.getTime() > this.#now() * 1000 ? file.session_data : null;
   }
 
+  stored(session_key: string): Promise<SessionChange | null> {
+    return this.#read(session_key);
+  }
+
   async exists(session_key: string): Promise<boolean> {
     if (!KEY.test(session_key)) return false;
     return (await this.#orAbsent(() => stat(this.#path(session_key)))) !== null;

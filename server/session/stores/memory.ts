@@ -18,6 +18,11 @@ export class MemoryStore implements SessionStore {
     return row !== undefined && row.expire_date.getTime() > this.#now() * 1000 ? row.session_data : null;
   }
 
+  async stored(session_key: string): Promise<SessionChange | null> {
+    const row = this.#rows.get(session_key);
+    return row === undefined ? null : { session_data: row.session_data, expire_date: row.expire_date };
+  }
+
   async exists(session_key: string): Promise<boolean> {
     return this.#rows.has(session_key);
   }

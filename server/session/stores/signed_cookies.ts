@@ -47,14 +47,25 @@ export class SignedCookiesStore implements SessionStore {
    * Django does not look at the latter (its ticket 19201).
    */
   async load(session_key: string): Promise<string | null> {
-    const verified = this.#signer.verify(session_key);
-    const stamped = verified === null ? null : splitTimestamp(verified.value);
-    if (stamped === null) return null;
-    const signed = Number(stamped.timestamp);
+    const signed = this.#signedAt(session_key);
+    if (signed === null) return null;
     if (this.#now() - signed > this.#settings.SESSION_COOKIE_AGE) return null;
     const expire_date = this.#expiry.date(session_key, signed);
     // Signed at a whole second, so the last one counts to its end, as it does for SESSION_COOKIE_AGE.
     return expire_date.getTime() >= this.#now() * 1000 ? session_key : null;
+  }
+
+  /** What the visitor brought, unless its signature is wrong. */
+  async stored(session_key: string): Promise<SessionChange | null> {
+    const signed_at = this.#signedAt(session_key);
+    if (signed_at === null) return null;
+    return { session_data: session_key, expire_date: this.#expiry.date(session_key, signed_at) };
+  }
+
+  #signedAt(session_key: string): number | null {
+    const verified = this.#signer.verify(session_key);
+    const stamped = verified === null ? null : splitTimestamp(verified.value);
+    return stamped === null ? null : Number(stamped.timestamp);
   }
 
   /** Never, as in Django: there is no place to look. */

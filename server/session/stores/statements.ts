@@ -11,6 +11,7 @@ const place = (columns: readonly string[], first: number): string[] => columns.m
 export interface SessionStatements {
   readonly load: Statement;
   readonly load_many: Statement;
+  readonly stored: Statement;
   readonly exists: Statement;
   readonly replace: Statement;
   readonly replace_many: Statement;
@@ -41,6 +42,10 @@ export function sessionStatements(name: string): SessionStatements {
     load_many: statement(
       'load_many',
       `SELECT session_key, session_data FROM ${table} WHERE session_key = ANY($1) AND expire_date > to_timestamp($2)`,
+    ),
+    stored: statement(
+      'stored',
+      `SELECT session_data, extract(epoch FROM expire_date) FROM ${table} WHERE session_key = $1`,
     ),
     exists: statement('exists', `SELECT 1 FROM ${table} WHERE session_key = $1`),
     create: (columns) =>

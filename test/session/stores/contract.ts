@@ -83,6 +83,16 @@ export function storeContract(open: (now: Clock) => Promise<StoreUnderTest>, exc
       expect(await store.exists(row.session_key)).to.equal(true);
     });
 
+    it('shows a row as it is kept, also an expired one', async () => {
+      const row = record();
+      await store.create(row);
+      const shown = { session_data: row.session_data, expire_date: row.expire_date };
+      expect(await store.stored?.(row.session_key)).to.deep.equal(shown);
+      now = NOW + 61;
+      expect(await store.stored?.(row.session_key)).to.deep.equal(shown);
+      expect(await store.stored?.(new_session_key())).to.equal(null);
+    });
+
     it('refuses to create a key twice and leaves the first row as it is', async () => {
       const row = record();
       await store.create(row);
