@@ -2,15 +2,9 @@
 import type { Knex } from 'knex';
 import { type BatchAnswers, type BatchCall, Batcher } from '../db/batcher.js';
 import type { Deadline } from '../db/deadline.js';
-import { type Parser, type Row, runPrepared, type Statement } from '../db/prepared.js';
+import { type Parser, type Row, runPrepared } from '../db/prepared.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
-
-/** What looks users up in a table. */
-export interface LookupStatements {
-  /** The users of an array of keys; the columns are the key's text, and then `fields`. */
-  readonly get_by_ids: Statement;
-  readonly fields: readonly string[];
-}
+import { rowValues, type UserStatements } from './user_statements.js';
 
 /** A row as it came, which several requests may get, and what makes values of it. */
 interface FoundRow {
@@ -21,7 +15,7 @@ interface FoundRow {
 
 export class UserLookup {
   readonly #knex: Knex;
-  readonly #statements: () => Promise<LookupStatements>;
+  readonly #statements: () => Promise<Pick<UserStatements, 'get_by_ids' | 'fields'>>;
   readonly #prepared: boolean;
   readonly #batcher = new Batcher<undefined, FoundRow | null>((calls) => this.#findMany(calls), { shared: true });
 
@@ -29,7 +23,7 @@ export class UserLookup {
    * @param statements of the table as it is now
    * @param prepared false to send the text each time, for a pgbouncer that keeps no prepared statements
    */
-  constructor(knex: Knex, statements: () => Promise<LookupStatements>, prepared: boolean) {
+  constructor(knex: Knex, statements: () => Promise<Pick<UserStatements, 'get_by_ids' | 'fields'>>, prepared: boolean) {
     this.#knex = knex;
     this.#statements = statements;
     this.#prepared = prepared;
@@ -43,14 +37,8 @@ export class UserLookup {
   async find(key: string, deadline: Deadline): Promise<Record<string, unknown> | null> {
     const found = await this.#batcher.call({ key, input: undefined }, deadline);
     if (found === null) return null;
-    const { row, fields, parsers } = found;
     // Each request's own values: what it is given, it may change.
-    const values: Record<string, unknown> = { pk: row[0] };
-    for (const [index, field] of fields.entries()) {
-      const text = row[index + 1] ?? null;
-      values[field] = text === null ? null : parsers[index + 1]?.(text);
-    }
-    return values;
+    return rowValues(found.row, found.fields, found.parsers);
   }
 
   async #findMany(calls: readonly BatchCall<undefined>[]): Promise<BatchAnswers<FoundRow | null>> {

@@ -46,9 +46,6 @@ export interface UserModel {
   readonly settings: UserModelSettings;
 }
 
-/** A name as a statement for `knex.raw` has it, which takes a bare `?` for a place of a value. */
-export const quoteName = (name: string): string => quoteIdentifier(name).replaceAll('?', '\\?');
-
 /** Django's `Options.db_table`: `accounts.User` → `accounts_user`. The app's label is taken as it is written. */
 export function userTableName({ AUTH_USER_MODEL, AUTH_USER_TABLE }: UserModelSettings): string {
   const [label = '', model = ''] = AUTH_USER_MODEL.split('.');
@@ -144,14 +141,14 @@ export async function findUserModel(knex: Knex, settings: UserModelSettings): Pr
     }
     const part = {
       oid: table.oid,
-      sql: `${quoteName(table.schema)}.${quoteName(table.name)}`,
+      sql: `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`,
       name: table.name,
-      key: quoteName(key.name),
+      key: quoteIdentifier(key.name),
     };
     for (const { name, nullable, filled } of found) {
       const field = fieldOf.get(name) ?? name;
       if (columns.has(field)) continue;
-      columns.set(field, { name, table: part, sql: `u${tables.length}.${quoteName(name)}`, nullable, filled });
+      columns.set(field, { name, table: part, sql: `u${tables.length}.${quoteIdentifier(name)}`, nullable, filled });
     }
     tables.push(part);
     const next: string | null = columns.has('password') ? null : key.parent;

@@ -1,21 +1,39 @@
 /** The statements of a user model: its columns by their fields' names, wherever in its tables they are. */
 import { createHash } from 'node:crypto';
-import type { Statement } from '../db/prepared.js';
+import { quoteIdentifier } from '../db/literals.js';
+import type { Parser, Row, Statement } from '../db/prepared.js';
 import { ValueError } from '../errors.js';
-import { quoteName, type UserColumn, type UserModel, type UserTablePart } from './user_model.js';
+import type { UserColumn, UserModel, UserTablePart } from './user_model.js';
 
-type Value = string | number | boolean | Date | null;
-
-/** The key is the last binding of each. */
+/**
+ * Each gives users: the key's text, and then `fields`. The key is the last parameter, where there is one.
+ */
 export interface UserStatements {
-  /** The users of an array of keys; the columns are the key's text, and then `fields`. */
-  readonly get_by_ids: Statement;
   readonly fields: readonly string[];
-  readonly get_by_natural_key: string;
-  readonly set_password: string;
-  readonly update_last_login: string;
-  /** @throws ValueError for a model of several tables, which Django fills in an order of its own */
-  create(values: ReadonlyMap<string, Value>): { readonly sql: string; readonly bindings: readonly Value[] };
+  /** The users of an array of keys. */
+  readonly get_by_ids: Statement;
+  readonly get_by_natural_key: Statement;
+  readonly set_password: Statement;
+  readonly update_last_login: Statement;
+  /**
+   * @param fields whose values are given, in this order
+   * @throws ValueError for a model of several tables, which Django fills in an order of its own
+   */
+  create(fields: readonly string[]): Statement;
+}
+
+/** A row's values by the names of their fields, and the key's text as `pk`. */
+export function rowValues(
+  row: Row,
+  fields: readonly string[],
+  parsers: readonly Parser[] = [],
+): Record<string, unknown> {
+  const values: Record<string, unknown> = { pk: row[0] };
+  for (const [index, field] of fields.entries()) {
+    const text = row[index + 1] ?? null;
+    values[field] = text === null ? null : parsers[index + 1]?.(text);
+  }
+  return values;
 }
 
 /** The model's tables in a FROM, with the aliases that its columns have. */
@@ -30,7 +48,7 @@ export function userStatements(model: UserModel): UserStatements {
   const key = `u0.${tables[0].key}`;
   const columns = [
     `${key}::text AS "pk"`,
-    ...[...model.columns].map(([field, column]) => `${column.sql} AS ${quoteName(field)}`),
+    ...[...model.columns].map(([field, column]) => `${column.sql} AS ${quoteIdentifier(field)}`),
   ].join(', ');
   const column = (field: string): UserColumn => {
     const found = model.columns.get(field);
@@ -38,35 +56,38 @@ export function userStatements(model: UserModel): UserStatements {
     return found;
   };
   const from = usersFrom(model);
+  // One name has one text: a migration that changes the columns gives another.
+  const statement = (what: string, text: string): Statement => ({
+    name: `users_${what}_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`,
+    text,
+    described: true,
+  });
   const update = (field: string): string => {
     const { table, name } = column(field);
     // The other parts of a statement see what was before it, so the changed row is taken from what it returns.
     const sources = tables.map((part) => (part === table ? 'changed' : part.sql));
-    return `WITH changed AS (UPDATE ${table.sql} SET ${quoteName(name)} = ? WHERE ${table.key} = ? RETURNING *)
+    return `WITH changed AS (UPDATE ${table.sql} SET ${quoteIdentifier(name)} = $1 WHERE ${table.key} = $2 RETURNING *)
             SELECT ${columns} FROM ${joined(sources, tables)}`;
   };
-  const byIds = `SELECT ${columns} FROM ${from} WHERE ${key} = ANY($1::${model.keyType}[])`;
   return {
-    // One name has one text: a migration that changes the columns gives another.
-    get_by_ids: {
-      name: `users_by_ids_${createHash('sha256').update(byIds).digest('hex').slice(0, 12)}`,
-      text: byIds,
-      described: true,
-    },
     fields: [...model.columns.keys()],
-    get_by_natural_key: `SELECT ${columns} FROM ${from} WHERE ${column(model.settings.USERNAME_FIELD).sql} = ?`,
-    set_password: update('password'),
-    update_last_login: update('last_login'),
-    create(values) {
+    get_by_ids: statement('by_ids', `SELECT ${columns} FROM ${from} WHERE ${key} = ANY($1::${model.keyType}[])`),
+    get_by_natural_key: statement(
+      'by_natural_key',
+      `SELECT ${columns} FROM ${from} WHERE ${column(model.settings.USERNAME_FIELD).sql} = $1`,
+    ),
+    set_password: statement('set_password', update('password')),
+    update_last_login: statement('update_last_login', update('last_login')),
+    create(given) {
       if (tables.length > 1) {
         throw new ValueError(`${model.label} has ${tables.length} tables: make its users at Django.`);
       }
-      const names = [...values.keys()].map((field) => quoteName(column(field).name));
-      const marks = names.map(() => '?');
-      return {
-        sql: `INSERT INTO ${tables[0].sql} AS u0 (${names.join(', ')}) VALUES (${marks.join(', ')}) RETURNING ${columns}`,
-        bindings: [...values.values()],
-      };
+      const names = given.map((field) => quoteIdentifier(column(field).name));
+      const places = given.map((_, index) => `$${index + 1}`);
+      return statement(
+        'create',
+        `INSERT INTO ${tables[0].sql} AS u0 (${names.join(', ')}) VALUES (${places.join(', ')}) RETURNING ${columns}`,
+      );
     },
   };
 }

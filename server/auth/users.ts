@@ -4,11 +4,14 @@ import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
 import { type DatabaseBounds, databaseBounds, shareOf } from '../db/bounds.js';
 import { Deadline } from '../db/deadline.js';
+import { quoteIdentifier } from '../db/literals.js';
+import { type Answer, type Parameter, runPrepared, type Statement } from '../db/prepared.js';
 import { Queue } from '../db/queue.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { SchemaMismatch, ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { make_password } from './hashers.js';
+import { type Found, type Holder, PermissionLookup, permissionStatement } from './permission_lookup.js';
 import { findBetween, Permissions } from './permissions.js';
 import { User, type UserRow } from './user.js';
 import { exactKey, keyValue, parse_user_key } from './user_key.js';
@@ -17,11 +20,10 @@ import {
   DEFAULT_USER_MODEL,
   findUserModel,
   isChangedTable,
-  quoteName,
   type UserModel,
   type UserModelSettings,
 } from './user_model.js';
-import { type UserStatements, userStatements } from './user_statements.js';
+import { rowValues, type UserStatements, userStatements } from './user_statements.js';
 import { MAX_NAME_LENGTH, normalize_username } from './username.js';
 
 /** The domain in lower case; the part before the last @ may tell case (BaseUserManager.normalize_email). */
@@ -93,12 +95,14 @@ export class UserTable<U extends User = User> {
   readonly #knex: Knex;
   readonly #now: Clock;
   readonly #bounds: DatabaseBounds;
+  readonly #prepared: boolean;
   readonly #queue: Queue;
   readonly #lookup: UserLookup;
   readonly #settings: UserModelSettings;
   readonly #userClass: (row: UserRow) => U;
   #known: Promise<Known> | undefined;
-  #between: ReturnType<typeof findBetween> | undefined;
+  readonly #permissions: PermissionLookup;
+  #permissionStatement: Promise<Statement | null> | undefined;
   #lookedUpAt = 0;
 
   constructor(knex: Knex, options: UserTableOptions<U> = {}) {
@@ -107,8 +111,10 @@ export class UserTable<U extends User = User> {
     this.#knex = knex;
     this.#now = now;
     this.#bounds = databaseBounds(timeout);
+    this.#prepared = prepared;
     this.#queue = new Queue(shareOf(knex), this.#bounds.statement);
     this.#lookup = new UserLookup(knex, async () => (await this.#asked(() => this.#know())).statements, prepared);
+    this.#permissions = new PermissionLookup(knex, () => this.#statementOfPermissions(), prepared);
     this.#settings = settings;
     this.#userClass = (row) => new UserClass(row) as U;
   }
@@ -147,18 +153,18 @@ export class UserTable<U extends User = User> {
 
   #forget(): void {
     this.#known = undefined;
-    this.#between = undefined;
+    this.#permissionStatement = undefined;
   }
 
   /**
    * null when there is none, also for what is no key of this table. Those of one tick share a statement.
    * @param deadline of the request that asks; one of its own when absent
    */
-  async get_by_id(id: string | number, deadline = this.#deadline()): Promise<U | null> {
+  async get_by_id(id: string | number, deadline?: Deadline): Promise<U | null> {
     return this.#withKnown(async ({ model }) => {
       const key = parse_user_key(String(id), model.keyType);
-      const row = key === null ? null : await this.#lookup.find(key, deadline);
-      return row === null ? null : this.#userClass(this.#rowOf(row, model));
+      const row = key === null ? null : await this.#lookup.find(key, deadline ?? this.#deadline());
+      return row === null ? null : this.#userClass(this.#rowOf(row, model, deadline));
     });
   }
 
@@ -169,7 +175,7 @@ export class UserTable<U extends User = User> {
   /** By the exact value of USERNAME_FIELD, as stored; null when there is none, also for one that no row can have. */
   async get_by_natural_key(username: string): Promise<U | null> {
     if (username.length > MAX_NAME_LENGTH || !isStorable(username)) return null;
-    return this.#find(async ({ statements }) => ({ sql: statements.get_by_natural_key, bindings: [username] }));
+    return this.#find(async ({ statements }) => ({ statement: statements.get_by_natural_key, values: [username] }));
   }
 
   /**
@@ -196,9 +202,9 @@ export class UserTable<U extends User = User> {
   async create_user(user: NewUser): Promise<U> {
     const { model, statements } = await this.#asked(() => this.#know());
     const values = await this.#valuesOf(user, model);
-    const { sql, bindings } = statements.create(values);
+    const statement = statements.create([...values.keys()]);
     try {
-      const created = await this.#ask({ sql, bindings });
+      const created = await this.#ask({ statement, values: [...values.values()].map(parameter) });
       if (created === null) throw new ValueError('The database did not return the new user.');
       return created;
     } catch (error) {
@@ -240,7 +246,7 @@ export class UserTable<U extends User = User> {
     // Django makes UUIDs itself; the column has no default.
     const [{ key }] = model.tables;
     for (const [field, column] of model.columns) {
-      if (quoteName(column.name) === key && !column.filled && !values.has(field) && model.keyType === 'uuid') {
+      if (quoteIdentifier(column.name) === key && !column.filled && !values.has(field) && model.keyType === 'uuid') {
         values.set(field, randomUUID());
       }
     }
@@ -251,10 +257,10 @@ export class UserTable<U extends User = User> {
     { model, statements }: Known,
     id: string | number,
     statement: 'set_password' | 'update_last_login',
-    values: readonly Binding[],
+    values: readonly Parameter[],
   ): Promise<Asking | null> {
     const key = parse_user_key(String(id), model.keyType);
-    return Promise.resolve(key === null ? null : { sql: statements[statement], bindings: [...values, key] });
+    return Promise.resolve(key === null ? null : { statement: statements[statement], values: [...values, key] });
   }
 
   /** Ask for one user; once more when the table has changed since it was looked up. */
@@ -281,19 +287,18 @@ export class UserTable<U extends User = User> {
     }
   }
 
-  async #ask({ sql, bindings }: Asking, transaction?: Knex.Transaction): Promise<U | null> {
-    const ask = async (knex: Knex): Promise<{ rows: readonly Record<string, unknown>[] }> =>
-      knex.raw(sql, [...bindings]);
-    const { model } = await this.#asked(() => this.#know());
+  async #ask({ statement, values }: Asking, transaction?: Knex.Transaction): Promise<U | null> {
+    const ask = (knex: Knex): Promise<Answer> => runPrepared(knex, statement, values, this.#prepared);
+    const { model, statements } = await this.#asked(() => this.#know());
     // A transaction has its connection already.
-    const result = await this.#asked(() =>
+    const { rows, parsers } = await this.#asked(() =>
       transaction === undefined ? this.#queue.run(null, this.#deadline(), () => ask(this.#knex)) : ask(transaction),
     );
-    const row = result.rows[0];
-    return row === undefined ? null : this.#userClass(this.#rowOf(row, model));
+    const [row] = rows;
+    return row === undefined ? null : this.#userClass(this.#rowOf(rowValues(row, statements.fields, parsers), model));
   }
 
-  #rowOf({ pk, ...fields }: Record<string, unknown>, { keyType, settings }: UserModel): UserRow {
+  #rowOf({ pk, ...fields }: Record<string, unknown>, { keyType, settings }: UserModel, deadline?: Deadline): UserRow {
     const { password, last_login } = fields;
     return {
       id: keyValue(String(pk), keyType),
@@ -302,17 +307,30 @@ export class UserTable<U extends User = User> {
       password: String(password),
       last_login: last_login instanceof Date ? last_login : null,
       fields,
-      permissions: new Permissions(this.#knex, () => this.#tablesBetween()),
+      permissions: new Permissions((holder) => this.#findPermissions(holder, deadline ?? this.#deadline())),
     };
   }
 
-  async #tablesBetween(): ReturnType<typeof findBetween> {
-    this.#between ??= this.model().then((model) => findBetween(this.#knex, model));
-    const between = this.#between;
-    between.catch(() => {
-      if (this.#between === between) this.#between = undefined;
+  async #findPermissions(holder: Holder, deadline: Deadline): Promise<Found> {
+    try {
+      return await this.#asked(() => this.#permissions.find(holder, deadline));
+    } catch (error) {
+      if (!isChangedTable(error)) throw error;
+      this.#forget();
+      throw unavailable(error);
+    }
+  }
+
+  #statementOfPermissions(): Promise<Statement | null> {
+    this.#permissionStatement ??= this.model().then(async (model) => {
+      const between = await findBetween(this.#knex, model);
+      return between === null ? null : permissionStatement(between, model.keyType);
     });
-    return between;
+    const statement = this.#permissionStatement;
+    statement.catch(() => {
+      if (this.#permissionStatement === statement) this.#permissionStatement = undefined;
+    });
+    return statement;
   }
 
   async #asked<T>(ask: () => Promise<T>): Promise<T> {
@@ -325,9 +343,12 @@ export class UserTable<U extends User = User> {
 }
 
 interface Asking {
-  readonly sql: string;
-  readonly bindings: readonly Binding[];
+  readonly statement: Statement;
+  readonly values: readonly Parameter[];
 }
+
+const parameter = (value: Binding): Parameter =>
+  typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
 
 function asValueError(error: unknown, { label, settings }: UserModel): unknown {
   const { column } = Object(error) as { readonly column?: unknown };

@@ -12,12 +12,14 @@ import {
   UserTable,
   user_passes_test,
 } from '../../server/auth/index.js';
+import { Deadline } from '../../server/db/deadline.js';
 import { StoreUnavailable } from '../../server/errors.js';
 import { exceptions } from '../../server/http/index.js';
 import { sessions } from '../../server/session/index.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { closeServers, type Server, serve, settings } from '../http/serve.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { reasonOf } from '../support/reason.js';
 
 let database: TestDatabase;
 let users: UserTable;
@@ -176,6 +178,44 @@ describe('permissions', () => {
     });
     expect(sent).to.equal(1);
     expect(await statements(async () => (await users.get_by_id(id))?.get_username())).to.equal(1);
+  });
+
+  it('of all who ask in one tick are asked for in one statement, and each is told the own', async () => {
+    const people = [
+      await person({ permissions: ['shop.view_good'] }),
+      await person({ groups: [editors], permissions: ['shop.add_good'] }),
+      await person({ groups: [editors, sellers] }),
+      await person(),
+      await person({ is_superuser: true, groups: [sellers] }),
+    ];
+    const asking = await Promise.all(people.map(({ id }) => users.get_by_id(id)));
+    const told: ReadonlySet<string>[] = [];
+    const sent = await statements(async () => {
+      told.push(...(await Promise.all(asking.map((user) => user?.get_all_permissions() ?? new Set<string>()))));
+    });
+    expect(sent).to.equal(1);
+    const [viewer, editor, both, nobody, root] = told.map((names) => [...names].sort());
+    expect(viewer).to.deep.equal(['shop.view_good']);
+    expect(editor).to.deep.equal(['blog.add_post', 'blog.change_post', 'shop.add_good']);
+    expect(both).to.deep.equal(['blog.add_post', 'blog.change_post', 'shop.change_good']);
+    expect(nobody).to.deep.equal([]);
+    expect(root).to.include.members(['blog.add_post', 'shop.delete_good']);
+    expect(await asking[4]?.groups()).to.deep.equal(['Sellers']);
+    // What one is given may be changed by whoever has it.
+    for (const user of asking) ((await user?.get_group_permissions()) as Set<string>).clear();
+    expect(await asking[2]?.has_perm('blog.add_post')).to.equal(true);
+    expect([...((await asking[4]?.get_group_permissions()) ?? [])]).to.include('shop.delete_good');
+  });
+
+  it('take their time from the request that they are asked in', async () => {
+    const { id } = await person({ permissions: ['shop.view_good'] });
+    const deadline = new Deadline(0.2);
+    const user = await users.get_by_id(id, deadline);
+    await database.knex.transaction(async (migration) => {
+      await migration.raw('LOCK TABLE auth_user_groups');
+      expect(await reasonOf(Promise.resolve(user?.has_perm('shop.view_good')))).to.be.instanceOf(StoreUnavailable);
+    });
+    expect(deadline.left()).to.be.at.most(0);
   });
 
   it('are looked up anew at the next request', async () => {

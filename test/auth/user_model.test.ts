@@ -133,6 +133,7 @@ describe('a user model of its own', () => {
     expect((await users.update_last_login(ann.id, new Date(0)))?.get_username()).to.equal('ann');
     expect((await users.get_by_natural_key('ann'))?.id).to.equal(1);
     expect((await users.set_password(1, 'x'))?.password).to.equal('x');
+    expect((await users.get_by_id(1))?.password).to.equal('x');
   });
 
   it('is refused with a sentence that says what to set', async () => {

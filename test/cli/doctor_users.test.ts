@@ -68,10 +68,10 @@ describe('doctor, of users and sessions of a Django’s own', () => {
     await findsAndIsContent({ AUTH_USER_MODEL: 'accounts.user', USERNAME_FIELD: 'email' });
   });
 
-  it('finds a model whose table is not called after it', async () => {
+  it('finds a model whose table is not called after it, with a name that means something to knex', async () => {
     await swapped();
     await sql(
-      `CREATE TABLE "People" (${BASE}, id bigint PRIMARY KEY, is_active boolean NOT NULL, nick varchar(30) UNIQUE)`,
+      `CREATE TABLE "People" (${BASE}, "id\\?" bigint PRIMARY KEY, is_active boolean NOT NULL, nick varchar(30) UNIQUE)`,
     );
     await contentType('members', 'member');
     await contentType('shop', 'left_behind');

@@ -9,6 +9,7 @@ import {
   userTableName,
 } from '../../auth/user_model.js';
 import { usersFrom } from '../../auth/user_statements.js';
+import { runPrepared, type Statement } from '../../db/prepared.js';
 import { SchemaMismatch } from '../../errors.js';
 
 /** What is known of the users of the sessions that were looked at. */
@@ -130,35 +131,39 @@ async function usernameColumn(trx: Knex, table: string): Promise<string | undefi
   return ['username', 'email'].find((name) => names.includes(name)) ?? names[0];
 }
 
+/** With the model's own names, in which a `?` is no place for a value as it is for `knex.raw`. */
+const unnamed = (text: string): Statement => ({ name: '', text });
+
 async function passwordsOf(trx: Knex, model: UserModel, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const keys = new Map(ids.map((id) => [id, parse_user_key(id, model.keyType)]));
   const wanted = [...new Set(keys.values())].filter((key) => key !== null);
   const is_active = model.columns.get('is_active');
-  const found = await rowsOf<{ id: string; password: string }>(
+  const { rows } = await runPrepared(
     trx,
-    `SELECT u0.${model.tables[0].key}::text AS id, ${model.columns.get('password')?.sql} AS password FROM ${usersFrom(model)}
-      WHERE u0.${model.tables[0].key} = ANY (?::${model.keyType}[])${is_active === undefined ? '' : ` AND ${is_active.sql}`}`,
+    unnamed(`SELECT u0.${model.tables[0].key}::text AS id, ${model.columns.get('password')?.sql} AS password FROM ${usersFrom(model)}
+      WHERE u0.${model.tables[0].key} = ANY ($1::${model.keyType}[])${is_active === undefined ? '' : ` AND ${is_active.sql}`}`),
     [wanted],
   );
-  const passwords = new Map(found.map(({ id, password }) => [id, password]));
+  const passwords = new Map(rows.map(([id, password]) => [id, password]));
   return new Map(
     [...keys].flatMap(([id, key]) => {
       const password = key === null ? undefined : passwords.get(key);
-      return password === undefined ? [] : [[id, password] as const];
+      return typeof password !== 'string' ? [] : [[id, password] as const];
     }),
   );
 }
 
 /** By the first part of what looks like a hash: the column may hold anything, also a password in the clear. */
 async function hashersOf(trx: Knex, model: UserModel): Promise<Readonly<Record<string, number>>> {
-  const found = await rowsOf<{ algorithm: string; count: string }>(
+  const { rows } = await runPrepared(
     trx,
-    `SELECT CASE WHEN password LIKE '!%' OR password = '' THEN 'unusable'
+    unnamed(`SELECT CASE WHEN password LIKE '!%' OR password = '' THEN 'unusable'
                  WHEN password ~ '^[a-z][a-z0-9_]{2,30}[$][^$]*[$].' THEN split_part(password, '$', 1)
                  ELSE 'unknown' END AS algorithm,
             count(*) AS count
        FROM (SELECT ${model.columns.get('password')?.sql} AS password FROM ${usersFrom(model)}) AS users
-      GROUP BY 1 ORDER BY 2 DESC, 1`,
+      GROUP BY 1 ORDER BY 2 DESC, 1`),
+    [],
   );
-  return Object.fromEntries(found.map(({ algorithm, count }) => [algorithm, Number(count)]));
+  return Object.fromEntries(rows.map(([algorithm, count]) => [String(algorithm), Number(count)]));
 }
