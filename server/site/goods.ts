@@ -1,6 +1,6 @@
 /** `/goods/` and `/goods/<id>/`: a list, a page each, and the last viewed ones. */
-import { price } from './format.js';
-import type { Language } from './i18n.js';
+import { price, shorten } from './format.js';
+import { type Language, messages } from './i18n.js';
 import { isPlainSvg } from './safe_svg.js';
 import type { Handler, Site } from './site.js';
 import type { GoodRow } from './tables.js';
@@ -17,6 +17,9 @@ interface Good {
   readonly picture: unknown;
 }
 
+/** How much of a number that no product has is repeated to the visitor. */
+const LONGEST_ID = 20;
+
 export function goodsList(site: Site): Handler {
   return async function goodsList(ctx) {
     const language = site.pages.language(ctx);
@@ -30,8 +33,11 @@ export function goodPage(site: Site): Handler {
   return async function goodPage(ctx, params) {
     const id = idIn(params['id'] ?? '');
     const [good] = id === null ? [] : await site.tables.goodsById([id]);
-    if (good === undefined) return;
     const language = site.pages.language(ctx);
+    if (good === undefined) {
+      site.pages.missing(ctx, messages(language).goods_missing(shorten(params['id'] ?? '', LONGEST_ID)));
+      return;
+    }
     const viewed = await site.tables.goodsById(addViewedGood(ctx, good.id, site.settings));
     await site.pages.render(ctx, 'good', { good: shown(good, language), viewed: shownAll(viewed, language) });
   };

@@ -5,6 +5,7 @@ import koaViews from 'koa-views';
 import nunjucks from 'nunjucks';
 import { patch_vary_headers } from '../index.js';
 import { pathOf } from '../ops/target.js';
+import { errorDetail } from './error_details.js';
 import { LANGUAGES, type Language, languageOf, languageTag, messages } from './i18n.js';
 import { type Notice, takeNotices } from './notices.js';
 import { staticAddress } from './static_files.js';
@@ -58,6 +59,7 @@ export class Pages {
    */
   readonly middleware: Middleware;
   readonly #environment = createEnvironment();
+  readonly #missing = new WeakMap<Context, string>();
   readonly #options: PageOptions;
 
   constructor(options: PageOptions) {
@@ -81,25 +83,33 @@ export class Pages {
     return (locals) => this.#print(`${name}.html`, { ...common, ...locals });
   }
 
+  /** What the page of 404 says of this address in place of its general sentence. The handler then leaves the body unset. */
+  missing(ctx: Context, text: string): void {
+    this.#missing.set(ctx, text);
+  }
+
   /**
    * The page of an error, for `exceptions({ render })`. It asks for no user and no session: it has to be there when the
    * database is not.
    */
   readonly error = async (ctx: Context, status: number, message: string): Promise<string> => {
-    const texts: Readonly<Record<string, unknown>> = messages(this.language(ctx));
+    const language = this.language(ctx);
+    const texts: Readonly<Record<string, unknown>> = messages(language);
     const title = texts[`error_${status}`];
     // Whether a cookie leads to a user is not known here. Who sent none was not logged in.
     const text =
+      (status === 404 ? this.#missing.get(ctx) : undefined) ??
       (ctx.request.COOKIES.has(this.#options.SESSION_COOKIE_NAME)
         ? texts[`error_${status}_text_session`]
-        : undefined) ?? texts[`error_${status}_text`];
+        : undefined) ??
+      texts[`error_${status}_text`];
     const known = typeof title === 'string' && typeof text === 'string';
     return this.#fill(ctx, 'error', undefined, {
       status,
       title: known ? title : texts[status < 500 ? 'error_400' : 'error_500'],
       text: known ? text : null,
       // In development the reason too, where there is more to say than the text above it.
-      detail: known && (!this.#options.lab || status === 404 || status === 405) ? null : message,
+      detail: known && (!this.#options.lab || status === 404 || status === 405) ? null : errorDetail(message, language),
     });
   };
 

@@ -67,6 +67,25 @@ describe('goods', () => {
     });
   }
 
+  it('that do not exist are named, and what of their number fits', async () => {
+    const texts: string[] = [];
+    for (const [path, language] of [
+      ['/goods/999/', 'en'],
+      ['/goods/999/', 'zh'],
+      [`/goods/${'9'.repeat(200)}<b>/`, 'en'],
+    ] as const) {
+      const { text } = await visitor.get(encodeURI(path), { 'Accept-Language': language });
+      texts.push(/<h1>.*<\/h1>\s*<p>(.*?)<\/p>/.exec(text)?.[1] ?? '');
+    }
+    expect(texts).to.deep.equal([
+      'There is no product with the number 999.',
+      '没有编号为 999 的商品。',
+      `There is no product with the number ${'9'.repeat(20)}….`,
+    ]);
+    const json = await visitor.get('/goods/999/', { Accept: 'application/json' });
+    expect(JSON.parse(json.text)).to.deep.equal({ error: 'There is no such page.', status: 404 });
+  });
+
   for (const who of ['an anonymous visitor, in a signed cookie and without a row', 'a user, in the session']) {
     it(`are remembered for ${who}`, async () => {
       const isUser = who.startsWith('a user');

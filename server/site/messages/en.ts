@@ -103,7 +103,7 @@ export const EN = {
   goods_none: 'There are no goods in the database. `npm run migrate` brings a dozen.',
   goods_back: 'All goods',
   goods_price: 'Price',
-  goods_missing: 'There is no such product.',
+  goods_missing: (id: string): string => `There is no product with the number ${id}.`,
 
   second_title: 'A second login',
   second_question: 'What happens to the table django_session when a second person logs in with the same browser?',
@@ -180,5 +180,6 @@ export const EN = {
   error_503_text: 'The database does not answer. Please try again in a few seconds.',
   error_503_text_session:
     'The database does not answer. If you are logged in, you stay logged in; please try again in a few seconds.',
+  error_original: 'In the words of the program:',
   error_home: 'To the home page',
 };

@@ -94,7 +94,7 @@ export const ZH_HANS: Messages = {
   goods_none: '数据库里没有商品。运行 `npm run migrate` 会放入十二件。',
   goods_back: '全部商品',
   goods_price: '价格',
-  goods_missing: '没有这件商品。',
+  goods_missing: (id) => `没有编号为 ${id} 的商品。`,
 
   second_title: '再次登录',
   second_question: '在同一个浏览器里，第二个人登录时，django_session 表会发生什么变化？',
@@ -165,5 +165,6 @@ export const ZH_HANS: Messages = {
   error_500_text: '不是您的错。错误已经记录下来。',
   error_503_text: '数据库没有回应，请过几秒再试。',
   error_503_text_session: '数据库没有回应。如果您已登录，登录状态不会丢失，请过几秒再试。',
+  error_original: '程序的原话（英文）：',
   error_home: '去主页',
 };
