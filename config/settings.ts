@@ -40,6 +40,7 @@ export interface OwnSettings {
   readonly DATABASE_POOL: number;
   readonly DATABASE_TIMEOUT: number;
   readonly DATABASE_PREPARED: boolean;
+  readonly SHUTDOWN_GRACE: number;
   readonly SHUTDOWN_TIMEOUT: number;
   readonly MAX_HEADER_BYTES: number;
   readonly MAX_HEADERS: number;
@@ -170,7 +171,14 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
     allowed: 'true or false',
     read: boolean,
   },
-  SHUTDOWN_TIMEOUT: seconds(10, 'Seconds that requests in flight have to finish after SIGTERM.'),
+  SHUTDOWN_GRACE: {
+    default: 0,
+    meaning:
+      'Seconds after SIGTERM in which requests are still served while /readyz is 503 and answers say `Connection: close`: longer than a balancer needs to notice.',
+    allowed: 'a whole number of seconds, 0 or more',
+    read: integer(0),
+  },
+  SHUTDOWN_TIMEOUT: seconds(10, 'Seconds that requests in flight have to finish after SIGTERM and SHUTDOWN_GRACE.'),
   MAX_HEADER_BYTES: {
     default: 16_384,
     meaning: 'The longest request line with its headers; 431 above it.',
@@ -186,7 +194,7 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   HEADERS_TIMEOUT: seconds(10, "Seconds for a request's headers to arrive; 408 after it."),
   REQUEST_TIMEOUT: seconds(
     20,
-    'Seconds for a whole request to arrive, 408 after it; also how long a connection may stand still.',
+    'Seconds for a whole request to arrive, 408 after it; also for a client to take the next part of its answer. How long an answer takes to make has no bound.',
   ),
   KEEP_ALIVE_TIMEOUT: seconds(5, 'Seconds that a connection is kept for the next request.'),
 };

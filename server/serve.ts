@@ -30,8 +30,8 @@ export interface RunningServer {
   /** Resolves to a sentence when the embedded PostgreSQL ends by itself. */
   readonly crashed: Promise<string>;
   /**
-   * Stop: readiness off, no new connections, requests in flight finish within SHUTDOWN_TIMEOUT, then the database.
-   * Twice is once.
+   * Stop: readiness off, SHUTDOWN_GRACE, no new connections, requests in flight finish within SHUTDOWN_TIMEOUT, then the
+   * database. Twice is once.
    */
   stop(): Promise<void>;
 }
@@ -70,7 +70,7 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
     phase: () => phase,
     ...(metrics === undefined ? {} : { metrics }),
   });
-  const server = createListener(app.callback(), settings);
+  const { server, connections } = createListener(app.callback(), settings);
   const abort = new AbortController();
   try {
     await listen(server, settings.PORT, settings.HOST);
@@ -95,10 +95,16 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
+    const served = phase === 'ready';
     phase = 'stopping';
-    const end = performance.now() + settings.SHUTDOWN_TIMEOUT * 1000;
     abort.abort();
-    await Promise.all([close(server, settings.SHUTDOWN_TIMEOUT), metricsServer && close(metricsServer, 1)]);
+    connections.endAfterAnswer();
+    // A balancer never saw one that was not ready.
+    if (served) await pause(settings.SHUTDOWN_GRACE * 1000);
+    const end = performance.now() + settings.SHUTDOWN_TIMEOUT * 1000;
+    await connections.close({ timeout: settings.SHUTDOWN_TIMEOUT });
+    metricsServer?.closeAllConnections();
+    metricsServer?.close();
     const quiet = Promise.all([ready.catch(() => {}), clearing])
       .then(() => store.close?.())
       .then(() => knex.destroy());
@@ -141,21 +147,6 @@ function listening(server: Server): Promise<void> {
 function addressOf(server: Server): string {
   const { address, family, port } = server.address() as AddressInfo;
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`;
-}
-
-/** Let requests in flight finish, but idle keep-alive connections go at once, and everything within the bound. */
-function close(server: Server, timeout: number): Promise<void> {
-  return new Promise((resolve) => {
-    const late = setTimeout(() => server.closeAllConnections(), timeout * 1000);
-    // Node closes connections that are idle now; one that answers its last request is idle a moment later.
-    const idle = setInterval(() => server.closeIdleConnections(), 50);
-    server.close(() => {
-      clearTimeout(late);
-      clearInterval(idle);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }
 
 /** Milliseconds that connections to the database have to close, however late it is. */

@@ -1,6 +1,7 @@
 /** Node's http server with a bound on everything that a client can make it wait for or keep. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { Connections } from './connections.js';
 import { SECURITY_HEADERS } from './security_headers.js';
 
 /** Times are seconds. */
@@ -10,7 +11,7 @@ export interface ListenerLimits {
   readonly MAX_HEADERS: number;
   /** For the headers to arrive. */
   readonly HEADERS_TIMEOUT: number;
-  /** For the whole request to arrive, and without any movement on the connection. */
+  /** For the whole request to arrive, and for a client to take the next part of its answer. */
   readonly REQUEST_TIMEOUT: number;
   /** Between two requests of one connection. */
   readonly KEEP_ALIVE_TIMEOUT: number;
@@ -27,15 +28,20 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ['Content-Length', '0'],
 ];
 
+export interface Listener {
+  readonly server: Server;
+  readonly connections: Connections;
+}
+
 /**
- * A server for `handle`. A slow or endless request holds its own connection only, and not for long. What Node refuses
- * by itself (400, 408, 413, 417, 431) is refused here with the headers that every answer carries, and so are requests
- * with more than MAX_HEADERS headers, of which Node would drop what is over without a word.
+ * A server for `handle`. A slow or endless request holds its own connection only, and not for long; an answer may take
+ * its time. What Node refuses by itself (400, 408, 413, 417, 431) is refused here with the headers that every answer
+ * carries, and so are requests with more than MAX_HEADERS headers, of which Node would drop what is over without a word.
  */
 export function createListener(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
   limits: ListenerLimits,
-): Server {
+): Listener {
   const { MAX_HEADERS } = limits;
   const server = createServer({
     maxHeaderSize: limits.MAX_HEADER_BYTES,
@@ -47,8 +53,14 @@ export function createListener(
     requireHostHeader: false,
   });
   server.maxHeadersCount = MAX_HEADERS;
+  const connections = new Connections(server);
   // For a client that does not take its answers; later than the 408 for one that does not finish its request.
-  server.setTimeout(limits.REQUEST_TIMEOUT * 1000 + 3 * CHECK, (socket) => socket.destroy());
+  const still = limits.REQUEST_TIMEOUT * 1000 + 3 * CHECK;
+  server.setTimeout(still, (socket) => {
+    // Cut off, a browser would send its request once more. The timer rests until something moves: it is set anew.
+    if (connections.isWaiting(socket)) socket.setTimeout(still);
+    else socket.destroy();
+  });
 
   const answers = new WeakMap<Duplex, ServerResponse>();
   server.on('request', (request, response) => {
@@ -63,7 +75,7 @@ export function createListener(
     if (error.code === 'ECONNRESET' || !socket.writable || inAnswer) socket.destroy();
     else socket.end(plainAnswer(statusOf(error.code)));
   });
-  return server;
+  return { server, connections };
 }
 
 function refuse(response: ServerResponse, status: number): void {

@@ -182,7 +182,7 @@ describe('createListener', () => {
   const LIMITS = { MAX_HEADER_BYTES: 16_384, MAX_HEADERS: 100, HEADERS_TIMEOUT: 1, REQUEST_TIMEOUT: 1 };
 
   it('ends a connection whose client takes no answers', async () => {
-    const server = createListener((_request, response) => response.end(Buffer.alloc(100_000)), {
+    const { server } = createListener((_request, response) => response.end(Buffer.alloc(100_000)), {
       ...LIMITS,
       KEEP_ALIVE_TIMEOUT: 60,
     });
