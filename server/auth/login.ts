@@ -12,7 +12,15 @@ import { rewriteHash } from './rotation.js';
 import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
 import { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
 import { type AuthenticationOptions, optionsOf, sessionOf, setUser, stateOf } from './state.js';
-import { AnonymousUser, type BaseUser, backendOf, type CurrentUser, type RegisteredUser, vouchFor } from './user.js';
+import {
+  AnonymousUser,
+  type BaseUser,
+  backendOf,
+  type CurrentUser,
+  keepPermissions,
+  type RegisteredUser,
+  vouchFor,
+} from './user.js';
 
 export { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY };
 
@@ -101,6 +109,7 @@ export async function login<U extends BaseUser>(
 
   // The user who was given is the caller's, who may log them in by another backend next time.
   const current = stored == null ? user : vouchFor(stored as U, path);
+  keepPermissions(user, current);
   setUser(ctx, current);
   user_logged_in?.(ctx, current);
   return current;

@@ -4,15 +4,8 @@ import type { Knex } from 'knex';
 import { type BatchAnswers, type BatchCall, Batcher } from '../db/batcher.js';
 import type { Deadline } from '../db/deadline.js';
 import { runPrepared, type Statement } from '../db/prepared.js';
+import type { PermissionTables } from './permission_tables.js';
 import type { KeyType } from './user_key.js';
-
-/** The tables between users and groups, and users and permissions, as a statement names them. */
-export interface Between {
-  readonly groups: string;
-  readonly permissions: string;
-  /** The column of both that names the user. */
-  readonly user: string;
-}
 
 /** A user's key as `parse_user_key` gives it, and whether the row says `is_superuser`. */
 export interface Holder {
@@ -37,25 +30,27 @@ export interface Found {
  * `$1`: the keys of users; `$2`: whether the names of all permissions are wanted, for a superuser among them. A group's
  * permissions come once, however many of the users are in it.
  */
-export function permissionStatement({ groups, permissions, user }: Between, keyType: KeyType): Statement {
+export function permissionStatement(tables: PermissionTables, keyType: KeyType): Statement {
+  const { groups, permissions, user, auth_group, auth_group_permissions, auth_permission, django_content_type } =
+    tables;
   const name = `t.app_label || '.' || p.codename`;
-  const types = 'JOIN django_content_type t ON t.id = p.content_type_id';
+  const types = `JOIN ${django_content_type} t ON t.id = p.content_type_id`;
   const text = `
     WITH member AS MATERIALIZED (
-      SELECT ug.${user}::text AS holder, g.id, g.name FROM ${groups} ug JOIN auth_group g ON g.id = ug.group_id
+      SELECT ug.${user}::text AS holder, g.id, g.name FROM ${groups} ug JOIN ${auth_group} g ON g.id = ug.group_id
        WHERE ug.${user} = ANY($1::${keyType}[])
     )
     SELECT 'own' AS kind, up.${user}::text AS holder, NULL::bigint AS id, ${name} AS name
-      FROM ${permissions} up JOIN auth_permission p ON p.id = up.permission_id ${types}
+      FROM ${permissions} up JOIN ${auth_permission} p ON p.id = up.permission_id ${types}
      WHERE up.${user} = ANY($1::${keyType}[])
     UNION ALL
     SELECT 'of group', NULL, gp.group_id, ${name}
-      FROM auth_group_permissions gp JOIN auth_permission p ON p.id = gp.permission_id ${types}
+      FROM ${auth_group_permissions} gp JOIN ${auth_permission} p ON p.id = gp.permission_id ${types}
      WHERE gp.group_id IN (SELECT id FROM member)
     UNION ALL
     SELECT 'member', holder, id, name FROM member
     UNION ALL
-    SELECT 'any', NULL, NULL, ${name} FROM auth_permission p ${types} WHERE $2::boolean
+    SELECT 'any', NULL, NULL, ${name} FROM ${auth_permission} p ${types} WHERE $2::boolean
     ORDER BY id`;
   // One name has one text.
   return { name: `permissions_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`, text };

@@ -1,38 +1,10 @@
 /** What users may do, from Django's own tables (django.contrib.auth.backends.ModelBackend and PermissionsMixin). */
-import type { Knex } from 'knex';
-import { quoteIdentifier } from '../db/literals.js';
-import type { Between, Found, Group, Holder } from './permission_lookup.js';
-import type { UserModel } from './user_model.js';
+import type { Found, Group, Holder } from './permission_lookup.js';
 
 /** Whose permissions are asked for. */
 export interface PermissionHolder {
   readonly pk: number | bigint | string;
   readonly is_superuser: boolean;
-}
-
-async function rowsOf<Row>(knex: Knex, sql: string, bindings: readonly (string | number)[]): Promise<readonly Row[]> {
-  return ((await knex.raw(sql, [...bindings])) as { rows: Row[] }).rows;
-}
-
-/** Which of the model's tables has them (null where the model has no PermissionsMixin), and by which column they name the user: `user_id` for a model called User. */
-export async function findBetween(knex: Knex, { tables }: Pick<UserModel, 'tables'>): Promise<Between | null> {
-  for (const { oid } of tables) {
-    const [row] = await rowsOf<{ schema: string; name: string; column: string | null }>(
-      knex,
-      `SELECT n.nspname AS schema, u.relname AS name,
-              (SELECT a.attname FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-                WHERE k.contype = 'f' AND k.conrelid = g.oid AND k.confrelid = u.oid LIMIT 1) AS "column"
-         FROM pg_class u JOIN pg_namespace n ON n.oid = u.relnamespace
-         JOIN pg_class g ON g.relnamespace = u.relnamespace AND g.relname = u.relname || '_groups'
-         JOIN pg_class p ON p.relnamespace = u.relnamespace AND p.relname = u.relname || '_user_permissions'
-        WHERE u.oid = ?::oid`,
-      [oid],
-    );
-    if (row === undefined || row.column === null) continue;
-    const table = (suffix: string): string => `${quoteIdentifier(row.schema)}.${quoteIdentifier(row.name + suffix)}`;
-    return { groups: table('_groups'), permissions: table('_user_permissions'), user: quoteIdentifier(row.column) };
-  }
-  return null;
 }
 
 /**
@@ -41,12 +13,23 @@ export async function findBetween(knex: Knex, { tables }: Pick<UserModel, 'table
  */
 export class Permissions {
   readonly #find: (holder: Holder) => Promise<Found>;
+  readonly #source: object;
   #found: Promise<Found> | undefined;
   #all: ReadonlySet<string> | undefined;
 
-  /** @param find what asks the database; StoreUnavailable when it does not answer */
-  constructor(find: (holder: Holder) => Promise<Found>) {
+  /**
+   * @param find what asks the database; StoreUnavailable when it does not answer
+   * @param source of the users, by identity: two tables may have the same key
+   */
+  constructor(find: (holder: Holder) => Promise<Found>, source: object) {
     this.#find = find;
+    this.#source = source;
+  }
+
+  /** The one to go on with where both are of one user as stored at two moments: `other`, unless only this one was asked. */
+  joined(other: Permissions): Permissions {
+    const isOther = other.#source === this.#source && (other.#found !== undefined || this.#found === undefined);
+    return isOther ? other : this;
   }
 
   async ofUser(user: PermissionHolder): Promise<ReadonlySet<string>> {

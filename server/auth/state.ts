@@ -5,7 +5,7 @@ import { ImproperlyConfigured } from '../errors.js';
 import type { Session } from '../session/session.js';
 import type { Settings } from '../settings.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
-import type { BaseUser, CurrentUser, RegisteredUser } from './user.js';
+import { type BaseUser, type CurrentUser, keepPermissions, type RegisteredUser } from './user.js';
 
 export interface AuthenticationOptions<U extends BaseUser = RegisteredUser> {
   readonly settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS' | 'LOGIN_URL'>;
@@ -84,6 +84,7 @@ export function stateOf(ctx: Context): UserState {
 /** From here on the request is this user's. */
 export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
   const state = stateOf(ctx);
+  keepPermissions(state.user, user);
   state.user = user;
   state.asked = Promise.resolve(user);
   delete state.error;

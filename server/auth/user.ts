@@ -45,6 +45,12 @@ export interface UserRow {
   readonly permissions?: Permissions;
 }
 
+/**
+ * What was asked of a user's permissions is not asked again when a login or a new password puts the user as stored now in
+ * the place of this one; Django changes its one object. Nothing is kept of another user, or of one who became a superuser.
+ */
+export let keepPermissions: (former: object | undefined, user: object) => void;
+
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /**
@@ -73,6 +79,16 @@ export class User implements BaseUser {
   readonly date_joined: Date | null;
   // Private, so that a user written to a log or as JSON does not show them.
   readonly #row: UserRow;
+  #permissions: Permissions | undefined;
+
+  static {
+    keepPermissions = (former, user) => {
+      if (!(former instanceof User && user instanceof User)) return;
+      if (former.pk !== user.pk || former.is_superuser !== user.is_superuser) return;
+      const [known, own] = [former.#permissions, user.#permissions];
+      if (known !== undefined) user.#permissions = own?.joined(known);
+    };
+  }
 
   constructor(row: UserRow) {
     const { fields } = row;
@@ -88,6 +104,7 @@ export class User implements BaseUser {
     this.last_login = row.last_login;
     this.date_joined = fields['date_joined'] instanceof Date ? fields['date_joined'] : null;
     this.#row = row;
+    this.#permissions = row.permissions;
   }
 
   /** Django's `user.pk`: `id`, but a bigint where that is text because JavaScript's numbers do not hold it. */
@@ -146,29 +163,28 @@ export class User implements BaseUser {
 
   /** The user's own permissions, without those of groups. */
   async get_user_permissions(): Promise<ReadonlySet<string>> {
-    return this.is_active ? this.#permissions().ofUser(this) : new Set();
+    return this.is_active ? this.#known().ofUser(this) : new Set();
   }
 
   /** The permissions of the user's groups. */
   async get_group_permissions(): Promise<ReadonlySet<string>> {
-    return this.is_active ? this.#permissions().ofGroups(this) : new Set();
+    return this.is_active ? this.#known().ofGroups(this) : new Set();
   }
 
   async get_all_permissions(): Promise<ReadonlySet<string>> {
-    return this.is_active ? this.#permissions().all(this) : new Set();
+    return this.is_active ? this.#known().all(this) : new Set();
   }
 
   /** The names of the user's groups, in their order. */
   groups(): Promise<readonly string[]> {
-    return this.#permissions().groups(this);
+    return this.#known().groups(this);
   }
 
-  #permissions(): Permissions {
-    const { permissions } = this.#row;
-    if (permissions === undefined) {
+  #known(): Permissions {
+    if (this.#permissions === undefined) {
       throw new TypeError('This user was not read from a UserTable, so nothing is known of permissions.');
     }
-    return permissions;
+    return this.#permissions;
   }
 }
 

@@ -12,7 +12,8 @@ import { SchemaMismatch, ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { make_password } from './hashers.js';
 import { type Found, type Holder, PermissionLookup, permissionStatement } from './permission_lookup.js';
-import { findBetween, Permissions } from './permissions.js';
+import { findPermissionTables } from './permission_tables.js';
+import { Permissions } from './permissions.js';
 import { User, type UserRow } from './user.js';
 import { exactKey, keyValue, parse_user_key } from './user_key.js';
 import { UserLookup } from './user_lookup.js';
@@ -307,7 +308,10 @@ export class UserTable<U extends User = User> {
       password: String(password),
       last_login: last_login instanceof Date ? last_login : null,
       fields,
-      permissions: new Permissions((holder) => this.#findPermissions(holder, deadline ?? this.#deadline())),
+      permissions: new Permissions(
+        (holder) => this.#findPermissions(holder, deadline ?? this.#deadline()),
+        this.#permissions,
+      ),
     };
   }
 
@@ -323,8 +327,8 @@ export class UserTable<U extends User = User> {
 
   #statementOfPermissions(): Promise<Statement | null> {
     this.#permissionStatement ??= this.model().then(async (model) => {
-      const between = await findBetween(this.#knex, model);
-      return between === null ? null : permissionStatement(between, model.keyType);
+      const tables = await findPermissionTables(this.#knex, model);
+      return tables === null ? null : permissionStatement(tables, model.keyType);
     });
     const statement = this.#permissionStatement;
     statement.catch(() => {

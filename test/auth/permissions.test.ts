@@ -10,6 +10,7 @@ import {
   staff_member_required,
   type User,
   UserTable,
+  update_session_auth_hash,
   user_passes_test,
 } from '../../server/auth/index.js';
 import { Deadline } from '../../server/db/deadline.js';
@@ -225,6 +226,77 @@ describe('permissions', () => {
     expect(await (await users.get_by_id(id))?.has_perm('shop.view_good')).to.equal(false);
   });
 
+  describe('of a request that logs in, or changes the password', () => {
+    /** Serves one request; how many statements about permissions it sent. */
+    async function asked(handler: (ctx: Koa.Context) => Promise<void>): Promise<number> {
+      const app = new Koa();
+      const own = settings();
+      app.use(sessions(app, { settings: own, store: new MemoryStore() }));
+      app.use(authentication(app, { settings: own, backends: [new ModelBackend(users)] }));
+      app.use(async (ctx) => {
+        await handler(ctx);
+        ctx.body = 'done';
+      });
+      let sent = 0;
+      const count = ({ sql }: { sql: string }): void => {
+        if (sql.includes('codename')) sent += 1;
+      };
+      database.knex.on('query', count);
+      try {
+        expect(await (await serve(app)).ask()).to.include({ status: 200 });
+      } finally {
+        database.knex.removeListener('query', count);
+      }
+      return sent;
+    }
+
+    it('are asked for in one statement, of whichever of its objects', async () => {
+      const { id } = await person({ permissions: ['shop.view_good'] });
+      const fresh = async (): Promise<User> => (await users.get_by_id(id)) as User;
+      const may = async (user: User | AnonymousUser): Promise<void> => {
+        expect(await user.has_perm('shop.view_good')).to.equal(true);
+      };
+      const before_and_after = async (ctx: Koa.Context): Promise<void> => {
+        const user = await fresh();
+        await may(user);
+        await may(await login(ctx, user));
+        await may(ctx.user);
+      };
+      expect(await asked(before_and_after)).to.equal(1);
+      const after_twice = async (ctx: Koa.Context): Promise<void> => {
+        const user = await fresh();
+        await login(ctx, user);
+        await may(ctx.user);
+        await may(user);
+        await login(ctx, await fresh());
+        await may(ctx.user);
+      };
+      expect(await asked(after_twice)).to.equal(1);
+      const new_password = async (ctx: Koa.Context): Promise<void> => {
+        await login(ctx, await fresh());
+        await may(ctx.user);
+        await update_session_auth_hash(ctx, (await users.set_password(id, 'another')) as User);
+        await may(ctx.user);
+      };
+      expect(await asked(new_password)).to.equal(1);
+    });
+
+    it('are never those of another user, nor of the same one before a change', async () => {
+      const seller = await person({ permissions: ['shop.view_good'] });
+      const other = await person();
+      const two = await asked(async (ctx) => {
+        await login(ctx, seller);
+        expect(await ctx.user.has_perm('shop.view_good')).to.equal(true);
+        await login(ctx, other);
+        expect(await ctx.user.has_perm('shop.view_good')).to.equal(false);
+        await database.knex('auth_user').where({ id: other.id }).update({ is_superuser: true });
+        await login(ctx, other);
+        expect((await ctx.user.get_all_permissions()).has('shop.view_good')).to.equal(true);
+      });
+      expect(two).to.equal(3);
+    });
+  });
+
   it('whose tables a migration has changed meanwhile are unavailable, and found anew', async () => {
     const { id } = await person({ permissions: ['shop.view_good'] });
     const user = await users.get_by_id(id);
@@ -236,6 +308,97 @@ describe('permissions', () => {
       await database.knex.raw('ALTER TABLE elsewhere RENAME TO auth_user_groups');
     }
     expect(await user?.has_perm('shop.view_good')).to.equal(true);
+  });
+
+  describe('in a schema that is not on the search_path', () => {
+    let elsewhere: TestDatabase;
+
+    before(async () => {
+      elsewhere = await testDatabase();
+      await elsewhere.knex.raw('ALTER SCHEMA public RENAME TO "the Site\\?"');
+      await elsewhere.knex.raw('CREATE SCHEMA public');
+    });
+    after(() => elsewhere.drop());
+
+    const may = async (): Promise<readonly boolean[]> => {
+      const table = new UserTable(elsewhere.knex, {
+        settings: settings({ AUTH_USER_TABLE: 'the Site?.auth_user' }),
+      });
+      const user = await table.get_by_natural_key('ann');
+      expect(await user?.groups()).to.deep.equal(['Clerks']);
+      return Promise.all(
+        ['blog.add_post', 'shop.change_good', 'shop.x'].map(async (name) => user?.has_perm(name) ?? false),
+      );
+    };
+
+    it('are found beside the users, with and without foreign keys', async () => {
+      await elsewhere.knex.transaction(async (trx) => {
+        await trx.raw("SELECT set_config('search_path', ?, true)", ['"the Site?"']);
+        await trx.raw(`INSERT INTO auth_user (id, password, is_superuser, username, first_name, last_name, email, is_staff,
+          is_active, date_joined) VALUES (7, 'x', false, 'ann', '', '', '', false, true, now())`);
+        await trx.raw("INSERT INTO django_content_type VALUES (1, 'shop', 'good'), (2, 'blog', 'post')");
+        await trx.raw("INSERT INTO auth_permission VALUES (1, '', 1, 'change_good'), (2, '', 2, 'add_post')");
+        await trx.raw("INSERT INTO auth_group VALUES (3, 'Clerks')");
+        await trx.raw('INSERT INTO auth_group_permissions (group_id, permission_id) VALUES (3, 1)');
+        await trx.raw('INSERT INTO auth_user_groups (user_id, group_id) VALUES (7, 3)');
+        await trx.raw('INSERT INTO auth_user_user_permissions (user_id, permission_id) VALUES (7, 2)');
+      });
+      expect(await may()).to.deep.equal([true, true, false]);
+      for (const table of ['auth_user_groups', 'auth_user_user_permissions', 'auth_permission']) {
+        const { rows } = (await elsewhere.knex.raw(
+          `SELECT conname FROM pg_constraint JOIN pg_class c ON c.oid = conrelid
+            WHERE contype = 'f' AND relname = ? AND relnamespace = '"the Site\\?"'::regnamespace`,
+          [table],
+        )) as { rows: { conname: string }[] };
+        for (const { conname } of rows) {
+          await elsewhere.knex.raw('ALTER TABLE "the Site\\?".?? DROP CONSTRAINT ??', [table, conname]);
+        }
+      }
+      expect(await may()).to.deep.equal([true, true, false]);
+    });
+
+    it('are found by their foreign keys where they are in another schema than the users', async () => {
+      const fresh = await testDatabase();
+      try {
+        await fresh.knex.raw('CREATE SCHEMA staff');
+        await fresh.knex.raw('CREATE SCHEMA rights');
+        for (const table of ['auth_user', 'auth_user_groups', 'auth_user_user_permissions']) {
+          await fresh.knex.raw(`ALTER TABLE ${table} SET SCHEMA staff`);
+        }
+        for (const table of ['auth_group', 'auth_permission', 'auth_group_permissions', 'django_content_type']) {
+          await fresh.knex.raw(`ALTER TABLE ${table} SET SCHEMA rights`);
+        }
+        const table = new UserTable(fresh.knex, { settings: settings({ AUTH_USER_TABLE: 'staff.auth_user' }) });
+        const user = await table.create_user({ username: 'ann' });
+        expect(await user.has_perm('shop.change_good')).to.equal(false);
+        await fresh.knex.raw('DROP TABLE rights.auth_group_permissions');
+        const again = await new UserTable(fresh.knex, {
+          settings: settings({ AUTH_USER_TABLE: 'staff.auth_user' }),
+        }).get_by_id(user.id);
+        const error = await again?.has_perm('shop.change_good').catch((reason: Error) => reason);
+        expect(error).to.be.instanceOf(StoreUnavailable);
+        expect(String((error as Error).cause)).to.match(
+          /there is no table auth_group_permissions, neither .*search_path/,
+        );
+      } finally {
+        await fresh.drop();
+      }
+    });
+  });
+
+  it('are in tables whose names Django has cut, because PostgreSQL cuts longer ones', async () => {
+    const fresh = await testDatabase();
+    try {
+      const name = `accounts_${'u'.repeat(50)}`;
+      await fresh.knex.raw('ALTER TABLE auth_user RENAME TO ??', [name]);
+      // As Django's truncate_name gives them.
+      await fresh.knex.raw('ALTER TABLE auth_user_groups RENAME TO ??', [`${name}510e`]);
+      await fresh.knex.raw('ALTER TABLE auth_user_user_permissions RENAME TO ??', [`${name}2edb`]);
+      const table = new UserTable(fresh.knex, { settings: settings({ AUTH_USER_TABLE: name }) });
+      expect(await (await table.create_user({ username: 'ann' })).has_perm('a.b')).to.equal(false);
+    } finally {
+      await fresh.drop();
+    }
   });
 
   describe('as middleware', () => {
