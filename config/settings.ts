@@ -147,7 +147,8 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   },
   CLEARSESSIONS_INTERVAL: {
     default: null,
-    meaning: 'Seconds between removals of expired sessions by the server itself, jittered; off when absent.',
+    meaning:
+      'Seconds between removals of expired sessions by the server itself, by one process of all that are on the database; off when absent.',
     allowed: 'a whole number of seconds, 1 or more, or None',
     read: orNone(integer(1)),
   },

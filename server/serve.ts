@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { ServerSettings } from '../config/settings.js';
 import { createApp } from './app.js';
 import { UserTable } from './auth/users.js';
+import { clearRegularly } from './clear_regularly.js';
 import { shownDatabase } from './db/database_url.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
 import { connectKnex } from './db/knex.js';
@@ -16,7 +17,6 @@ import { isRefusal, isUnavailable } from './db/unavailable.js';
 import { createListener } from './http/listener.js';
 import type { Phase } from './ops/health.js';
 import { Metrics } from './ops/metrics.js';
-import type { SessionStore } from './session/store.js';
 import { hasSessionTable, openStore } from './session/stores/index.js';
 import { isDefaultUserModel, type Settings } from './settings.js';
 import { ensureDemoUsers } from './site/demo_users.js';
@@ -91,7 +91,14 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   const ready = prepare();
   // Whoever asks `ready` hears of a failure; a process that nobody asks must not die of it.
   ready.catch(() => {});
-  const clearing = clearRegularly(settings.CLEARSESSIONS_INTERVAL, store, log, abort.signal);
+  const interval = settings.CLEARSESSIONS_INTERVAL;
+  const clearing = ready.then(
+    async () => {
+      if (interval === null) return;
+      await clearRegularly({ knex, store, settings: settings.django, interval, log, signal: abort.signal });
+    },
+    () => {},
+  );
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
@@ -105,9 +112,7 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
     await connections.close({ timeout: settings.SHUTDOWN_TIMEOUT });
     metricsServer?.closeAllConnections();
     metricsServer?.close();
-    const quiet = Promise.all([ready.catch(() => {}), clearing])
-      .then(() => store.close?.())
-      .then(() => knex.destroy());
+    const quiet = clearing.then(() => store.close?.()).then(() => knex.destroy());
     // What hangs in a database that does not answer is left behind: PostgreSQL rolls it back.
     await Promise.race([quiet, pause(Math.max(LEAST_REST, end - performance.now()), undefined, { ref: false })]);
     await embedded?.stop();
@@ -172,28 +177,5 @@ async function whenAnswering(
       print(`The database does not answer yet; trying again in ${seconds} s.`);
       await pause(seconds * 1000, undefined, { signal });
     }
-  }
-}
-
-/** CLEARSESSIONS_INTERVAL: remove expired sessions every so often, jittered so that several servers take turns. */
-async function clearRegularly(
-  interval: number | null,
-  store: SessionStore,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  if (interval === null) return;
-  try {
-    for (;;) {
-      await pause(interval * 1000 * (0.8 + Math.random() * 0.4), undefined, { signal });
-      try {
-        const removed = await store.clear_expired();
-        log.info({ removed }, 'clearsessions');
-      } catch (error) {
-        log.warn({ err: error }, 'clearsessions failed; it is tried again at the next interval');
-      }
-    }
-  } catch {
-    // The signal to stop.
   }
 }

@@ -16,7 +16,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['server/auth', 'server/captcha'],
   ['server/index'],
   ['server/site'],
-  ['server/app'],
+  ['server/app', 'server/clear_regularly'],
   ['server/serve'],
   ['server/main', 'server/cli'],
 ];

@@ -1,0 +1,68 @@
+/** CLEARSESSIONS_INTERVAL: expired sessions are removed once in every interval, however many processes ask for it. */
+import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Knex } from 'knex';
+import type { Logger } from './ops/logger.js';
+import type { SessionStore } from './session/store.js';
+import { engineName, type Settings } from './settings.js';
+
+export interface ClearingOptions {
+  readonly knex: Knex;
+  readonly store: SessionStore;
+  readonly settings: Pick<Settings, 'SESSION_ENGINE'>;
+  /** Seconds. */
+  readonly interval: number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Processes that woke up for the same turn ask one after the other: up to this part of the interval later. */
+const JITTER = 0.05;
+const LONGEST_JITTER = 10;
+
+/** Until `signal` ends it. Begin when the database is migrated. */
+export async function clearRegularly({ knex, store, settings, interval, log, signal }: ClearingOptions): Promise<void> {
+  // Files are each machine's own; rows and Redis are shared by all.
+  const bucket = engineName(settings) === 'file' ? `clearsessions:${hostname()}` : 'clearsessions';
+  while (!signal.aborted) {
+    let left = interval;
+    try {
+      left = await takeTurn(knex, bucket, interval);
+      if (left === 0) {
+        log.info({ removed: await store.clear_expired() }, 'clearsessions');
+        left = interval;
+      } else log.debug({ seconds: left }, 'clearsessions was done by another process');
+    } catch (error) {
+      log.warn({ err: error }, 'clearsessions failed; it is tried again at the next interval');
+    }
+    const jitter = Math.random() * Math.min(interval * JITTER, LONGEST_JITTER);
+    // The signal to stop ends the pause.
+    await pause((left + jitter) * 1000, undefined, { signal }).catch(() => {});
+  }
+}
+
+/**
+ * Is it this process's turn? One process of all gets 0 in an interval, by the database's clock; it is remembered in a row
+ * of koa_login_attempts, where attempts of other kinds are counted, too.
+ *
+ * @returns 0, or the seconds until the next turn
+ */
+export async function takeTurn(knex: Knex, bucket: string, interval: number): Promise<number> {
+  const taken: { rows: readonly unknown[] } = await knex.raw(
+    `INSERT INTO koa_login_attempts AS present (bucket, attempts, counted_at, retry_at, forget_at)
+     SELECT :bucket, 1, at, at + length, at + 2 * length
+       FROM (SELECT clock_timestamp() AS at, make_interval(secs => :interval) AS length) AS clock
+     ON CONFLICT (bucket) DO UPDATE
+        SET counted_at = EXCLUDED.counted_at, retry_at = EXCLUDED.retry_at, forget_at = EXCLUDED.forget_at
+      WHERE present.counted_at <= EXCLUDED.counted_at - make_interval(secs => :interval)
+     RETURNING bucket`,
+    { bucket, interval },
+  );
+  if (taken.rows.length > 0) return 0;
+  const { rows }: { rows: readonly { left: number }[] } = await knex.raw(
+    `SELECT extract(epoch FROM counted_at - clock_timestamp())::float8 + ? AS left FROM koa_login_attempts
+      WHERE bucket = ?`,
+    [interval, bucket],
+  );
+  return Math.max(rows[0]?.left ?? 0, 1);
+}
