@@ -75,7 +75,7 @@ export function createApp(options: AppOptions): Koa {
   app.use(security_headers());
   app.use(site.views);
   app.use(onError);
-  app.use(health({ check: async () => knex.raw('SELECT 1'), phase }));
+  app.use(health({ check: async () => knex.raw('SELECT 1'), store: async () => store.check?.(), phase }));
   app.use(refuse_trace());
   app.use(allowed_hosts({ ALLOWED_HOSTS, debug: !production }));
   // 2. Static files.

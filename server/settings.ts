@@ -3,6 +3,7 @@
  * The table in SETTINGS.md is made from `SETTINGS`. Nothing here reads the environment; config/settings.ts does.
  */
 import { ImproperlyConfigured } from './errors.js';
+import { CACHE_URL_FORMS, readCacheUrl } from './settings/cache_url.js';
 import {
   ANY,
   ATTRIBUTE,
@@ -18,7 +19,6 @@ import {
   text,
   timeZone,
 } from './settings/readers.js';
-import { splitUrl } from './settings/url_text.js';
 import { USER_MODEL_SETTINGS, type UserModelSettings } from './settings/user_model.js';
 import { nearestName } from './spelling.js';
 
@@ -230,11 +230,12 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   },
   CACHE_URL: {
     default: null,
-    meaning: "The Redis of engines `cache` and `cached_db`: LOCATION of Django's CACHES.",
-    allowed: 'redis://user:password@host:port/database or rediss://…, or None',
+    meaning:
+      "The Redis of engines `cache` and `cached_db`: LOCATION of Django's CACHES, or what stands for it in ENGINES.md.",
+    allowed: `${CACHE_URL_FORMS}; or None`,
     read: orNone((value) => {
-      const url = text(/^rediss?:\/\//)(value);
-      if (url !== undefined) splitUrl('CACHE_URL', url);
+      const url = text(ANY)(value);
+      if (url !== undefined) readCacheUrl(url);
       return url;
     }),
   },

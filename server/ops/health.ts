@@ -7,20 +7,23 @@ export type Phase = 'starting' | 'ready' | 'stopping';
 export interface HealthOptions {
   /** Resolves when the database answers, rejects otherwise. */
   readonly check: () => Promise<unknown>;
+  /** SessionStore's `check`: rejects when sessions are not read, gives in words what else does not work. */
+  readonly store?: () => Promise<string | undefined>;
   readonly phase: () => Phase;
 }
 
 /** Answers the two addresses before anything that needs a session. */
-export function health({ check, phase }: HealthOptions): Koa.Middleware {
+export function health({ check, store = async () => undefined, phase }: HealthOptions): Koa.Middleware {
   return async function health(ctx, next) {
     if (ctx.path === '/livez') answer(ctx, 200, 'alive');
     else if (ctx.path !== '/readyz') return next();
     else if (phase() !== 'ready') answer(ctx, 503, phase());
-    else
-      await check().then(
-        () => answer(ctx, 200, 'ready'),
-        () => answer(ctx, 503, 'the database does not answer'),
-      );
+    else {
+      const [database, sessions] = await Promise.allSettled([check(), store()]);
+      if (database.status === 'rejected') answer(ctx, 503, 'the database does not answer');
+      else if (sessions.status === 'rejected') answer(ctx, 503, 'the store of sessions does not answer');
+      else answer(ctx, 200, sessions.value === undefined ? 'ready' : `ready; ${sessions.value}`);
+    }
   };
 }
 

@@ -109,6 +109,14 @@ export interface SessionStore {
    */
   clear_expired(): Promise<number>;
 
+  /**
+   * Whether it works, besides its `database`, for whoever decides where to send requests; absent where nothing else is
+   * needed.
+   * @returns in words what does not work meanwhile, although sessions are read; undefined when everything does
+   * @throws StoreUnavailable when sessions are not read
+   */
+  check?(): Promise<string | undefined>;
+
   /** Let go of connections of its own; absent where there are none. */
   close?(): Promise<void>;
 }

@@ -1,6 +1,4 @@
 /** Engine `cache` on a real Redis: the contract, what lies in Redis, races of two connections, and faults. */
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { CreateError, StoreUnavailable, UpdateError } from '../../server/errors.js';
 import { new_session_key } from '../../server/session/key.js';
@@ -10,6 +8,7 @@ import { RedisConnection } from '../../server/session/stores/redis_connection.js
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { type RedisServer, startRedis } from './redis_server.js';
+import { Relay } from './relay.js';
 
 const NOW = 1_767_225_600;
 const SETTINGS = { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 };
@@ -177,24 +176,14 @@ describe('CacheStore', () => {
     });
 
     it('gives up a connection that fell silent, and makes another', async () => {
-      const sockets: Socket[] = [];
-      const proxy = createServer((socket) => {
-        sockets.push(socket);
-        const behind = connect(server.port, '127.0.0.1');
-        socket.pipe(behind).pipe(socket);
-        socket.on('error', () => behind.destroy());
-        behind.on('error', () => socket.destroy());
-      }).listen(0, '127.0.0.1');
-      await once(proxy, 'listening');
-      const { port } = proxy.address() as AddressInfo;
-      const through = await RedisConnection.open(`redis://127.0.0.1:${port}/0`, { timeout: 0.2 });
+      const relay = await Relay.start(server.port);
+      const through = await RedisConnection.open(relay.url, { timeout: 0.2 });
       expect(await through.command('PING')).to.equal('PONG');
-      // No end, no reset: packets are lost from now on.
-      for (const socket of sockets) socket.unpipe();
+      relay.silence();
       await rejects(through.command('PING'), StoreUnavailable);
       expect(await through.command('PING')).to.equal('PONG');
       await through.close();
-      proxy.close();
+      relay.close();
     });
 
     it('says 503 when Redis refuses, as when it is full', async () => {

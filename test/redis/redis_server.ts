@@ -1,7 +1,11 @@
-/** A Redis of the tests' own: Debian's redis-server on a free port, which keeps nothing on disk. */
+/** Redis servers of the tests' own: Debian's redis-server on free ports of 127.0.0.1, which keep no data on disk. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { answering, freePort } from '../support/ports.js';
 
 const MISSING =
@@ -12,25 +16,44 @@ export interface RedisServer {
   readonly port: number;
   /** Sends a signal; `SIGSTOP` makes it silent with its connections open, `SIGCONT` ends that. */
   signal(signal: NodeJS.Signals): void;
+  /** Ends it by SIGKILL. */
   stop(): Promise<void>;
 }
 
-/** @param port for a server that comes back where another was */
-export async function startRedis(port?: number): Promise<RedisServer> {
+/** A folder that goes with the process. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-redis-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/**
+ * @param port for a server that comes back where another was
+ * @param args further arguments of redis-server
+ */
+export async function startRedis(port?: number, ...args: readonly string[]): Promise<RedisServer> {
   const own = port ?? (await freePort());
-  const child = spawn(
-    'redis-server',
-    ['--port', String(own), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()],
-    { stdio: 'ignore' },
-  );
+  const usual = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()];
+  // A replica is whole at once, not after the five seconds for which a master waits for others.
+  const replication = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
+  return spawnRedis(own, ['--port', String(own), ...usual, ...replication, ...args]);
+}
+
+/** A sentinel, whose configuration file it writes itself. */
+export function startSentinel(port: number, file: string): Promise<RedisServer> {
+  return spawnRedis(port, [file, '--sentinel']);
+}
+
+async function spawnRedis(port: number, args: readonly string[]): Promise<RedisServer> {
+  const child = spawn('redis-server', args, { stdio: 'ignore' });
   const end = (): void => {
     child.kill('SIGKILL');
   };
   process.once('exit', end);
-  await answering(child, own, MISSING);
+  await answering(child, port, MISSING);
   return {
-    url: `redis://127.0.0.1:${own}/0`,
-    port: own,
+    url: `redis://127.0.0.1:${port}/0`,
+    port,
     signal: (signal) => {
       child.kill(signal);
     },
@@ -41,4 +64,22 @@ export async function startRedis(port?: number): Promise<RedisServer> {
       await once(child, 'exit');
     },
   };
+}
+
+/** One command to one server, by a connection of its own. */
+export async function tell(server: Pick<RedisServer, 'url'>, ...args: readonly string[]): Promise<unknown> {
+  const connection = await RedisConnection.open(server.url, { timeout: 5 });
+  try {
+    return await connection.command(...args);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Asks until `isTrue`, or gives it up after 20 seconds. */
+export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 20_000; performance.now() < end; await pause(25)) {
+    if (await isTrue().catch(() => false)) return;
+  }
+  throw new Error(`It never came that ${what}.`);
 }

@@ -32,9 +32,6 @@ const WAIT = 1.25;
 /** Milliseconds after which a change that others were always faster than is given up. */
 const PATIENCE = 1500;
 
-/** Keys that one step of `clear_expired` looks at. */
-const STEP = 500;
-
 // A value is the milliseconds of expire_date, a space and session_data. Each script is one step for all others.
 const TEXT_OF = `
   local function text_of(key)
@@ -47,6 +44,11 @@ const REPLACE = `${TEXT_OF}
   if text_of(KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
   return 1`;
+
+/** KEYS: the session. ARGV: the text that must be there. */
+const REMOVE = `${TEXT_OF}
+  if text_of(KEYS[1]) ~= ARGV[1] then return 0 end
+  return redis.call('DEL', KEYS[1])`;
 
 /** KEYS: the old session, the new one. ARGV: as REPLACE. -1 when the new key is taken. */
 const CYCLE = `${TEXT_OF}
@@ -67,7 +69,7 @@ const CLEAR = `
   end
   return removed`;
 
-/** Writes compare and set in one step of Redis, so that no process loses what another wrote. One Redis, no cluster. */
+/** Writes compare and set in one step of Redis, so that no process loses what another wrote. */
 export class CacheStore implements SessionStore {
   readonly #redis: RedisConnection;
   readonly #prefix: string;
@@ -113,10 +115,27 @@ export class CacheStore implements SessionStore {
   async cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {
     await this.#untilDone(session_key, async (session_data) => {
       const record = await change(session_data);
+      if (this.#redis.isCluster) return this.#move(session_key, session_data, record);
       const done = await this.#run(CYCLE, [session_key, record.session_key], [session_data, ...this.#kept(record)]);
       if (done === -1) throw new CreateError('The session key is taken.');
       return done === 1;
     });
+  }
+
+  /**
+   * The two keys of a cycle lie on two servers of a cluster. The new session is there before the old one goes, and goes
+   * itself when that cannot be done: nobody has its key yet.
+   */
+  async #move(session_key: string, session_data: string, record: SessionRecord): Promise<boolean> {
+    await this.create(record);
+    try {
+      if ((await this.#run(REMOVE, [session_key], [session_data])) === 1) return true;
+    } catch (error) {
+      await this.delete(record.session_key).catch(() => {});
+      throw error;
+    }
+    await this.delete(record.session_key);
+    return false;
   }
 
   async delete(session_key: string): Promise<void> {
@@ -128,16 +147,17 @@ export class CacheStore implements SessionStore {
     const now = String(Math.floor(this.#now() * 1000));
     const pattern = `${this.#prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
     let removed = 0;
-    let cursor = '0';
-    do {
-      const [next, keys] = (await this.#redis.command('SCAN', cursor, 'MATCH', pattern, 'COUNT', String(STEP))) as [
-        string,
-        string[],
-      ];
-      if (keys.length > 0) removed += Number(await this.#eval(CLEAR, keys, [now]));
-      cursor = String(next);
-    } while (cursor !== '0');
+    for await (const keys of this.#redis.scan(pattern)) {
+      const steps = this.#redis.isCluster || keys.length === 0 ? keys.map((key) => [key]) : [keys];
+      const counts = await Promise.all(steps.map((step) => this.#eval(CLEAR, step, [now])));
+      removed += counts.reduce((sum: number, count) => sum + Number(count), 0);
+    }
     return removed;
+  }
+
+  /** Without Redis no session is read. */
+  async check(): Promise<undefined> {
+    await this.#redis.check(this.#prefix);
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,9 @@ const KEY_PREFIX = 'django.contrib.sessions.cached_db';
  */
 const AGAIN = 1000;
 
+/** How often that is tried, a second after each other, when Redis does not answer. */
+const TRIES = 60;
+
 /** Engine `db` that tells a Django with `cached_db` of its changes. */
 export class CachedDatabaseStore implements SessionStore {
   readonly #db: SessionStore;
@@ -88,6 +91,16 @@ export class CachedDatabaseStore implements SessionStore {
     return this.#db.clear_expired();
   }
 
+  /** Sessions are read without Redis. */
+  async check(): Promise<string | undefined> {
+    try {
+      await this.#redis.check(this.#prefix);
+      return undefined;
+    } catch {
+      return 'Redis does not answer: sessions are read and cannot be changed';
+    }
+  }
+
   /** Deletes what was to be deleted later, then hangs up. */
   async close(): Promise<void> {
     const session_keys = [...this.#later.keys()];
@@ -111,7 +124,7 @@ export class CachedDatabaseStore implements SessionStore {
 
   /**
    * The same where the row has a new key by now, which the visitor has to be told: a Redis that went away meanwhile does
-   * not keep it from them. Its entry of the old key is deleted a second later, or ends by itself.
+   * not keep it from them. Its entry of the old key is deleted later.
    */
   async #tellingOfKey(session_key: string, write: () => Promise<void>): Promise<void> {
     await this.#forget(session_key);
@@ -124,11 +137,18 @@ export class CachedDatabaseStore implements SessionStore {
     await this.#redis.command('DEL', this.#prefix + session_key);
   }
 
-  #forgetLater(session_key: string): void {
+  /**
+   * A Redis that went away within AGAIN is asked until another is in its place: that one may have the entry still, as
+   * replication is asynchronous.
+   */
+  #forgetLater(session_key: string, tries = TRIES): void {
     clearTimeout(this.#later.get(session_key));
     const timer = setTimeout(() => {
       this.#later.delete(session_key);
-      this.#forget(session_key).catch(() => {});
+      this.#forget(session_key).catch(() => {
+        // Unless it is to be deleted later anyway, by a change since then.
+        if (tries > 1 && !this.#later.has(session_key)) this.#forgetLater(session_key, tries - 1);
+      });
     }, AGAIN);
     timer.unref();
     this.#later.set(session_key, timer);

@@ -1,0 +1,219 @@
+/**
+ * CACHE_URL: one Redis, one that sentinels watch, or a cluster. What cannot work is refused before anything is opened.
+ *
+ * - `redis://user:password@host:port/database`
+ * - `redis+sentinel://user:password@host:port,host:port/master/database`, the hosts being the sentinels. Redis-Sentinel-Url,
+ *   Prefect and limits write it so; django-redis-sentinel's LOCATION, `master/host:port,host:port/database`, is read, too.
+ * - `redis+cluster://user:password@host:port,host:port`, any of the cluster's nodes; the others are asked for
+ *
+ * `rediss` in place of `redis` is TLS, to the sentinels as well. Parameters bear redis-py's names.
+ */
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { boolean } from './readers.js';
+import { refuseUrl, splitUrl, type UrlParts } from './url_text.js';
+
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RedisAccount {
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** Options of node:tls. */
+export interface RedisTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly rejectUnauthorized: boolean;
+  /** Whether the certificate has to be for the host that was asked for. */
+  readonly checkHostname: boolean;
+}
+
+export interface CacheUrl {
+  readonly kind: 'single' | 'sentinel' | 'cluster';
+  /** The Redis itself, the sentinels, or nodes of the cluster; at least one. */
+  readonly servers: readonly [RedisAddress, ...RedisAddress[]];
+  /** The name under which the sentinels watch it; '' without sentinels. */
+  readonly master: string;
+  readonly database: number;
+  readonly account: RedisAccount;
+  /** Of the sentinels, which have accounts of their own. */
+  readonly sentinelAccount: RedisAccount;
+  readonly tls: RedisTls | null;
+}
+
+/** What CACHE_URL may be, for sentences that refuse another. */
+export const CACHE_URL_FORMS =
+  'redis://user:password@host:port/database, redis+sentinel://user:password@host:port,host:port/master-name/database or redis+cluster://user:password@host:port,host:port; rediss for TLS';
+
+const USE = `Use ${CACHE_URL_FORMS}.`;
+
+const FORM = /^redis(s)?(?:\+(sentinel|cluster))?:\/\//i;
+// django-redis-sentinel: `master/host:port,host:port/database`.
+const LOCATION = /^[\w.-]+\/[^/?#@\s]+(?:\/[0-9]*)?$/;
+const HOST = /^[\w.-]*$|^[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?$/;
+const PORTS = { single: 6379, sentinel: 26_379, cluster: 6379 } as const;
+const FILES = { ca: 'ssl_ca_certs', cert: 'ssl_certfile', key: 'ssl_keyfile' } as const;
+const PARAMETERS = [
+  'db',
+  'sentinel_username',
+  'sentinel_password',
+  'ssl_cert_reqs',
+  'ssl_check_hostname',
+  ...Object.values(FILES),
+];
+
+/**
+ * @param name the setting, for the message
+ * @throws ImproperlyConfigured in a sentence that says what is wrong and what to do, without any part of the URL but
+ *   paths of certificates
+ */
+export function readCacheUrl(url: string, name = 'CACHE_URL'): CacheUrl {
+  const text = LOCATION.test(url) ? fromLocation(url) : url;
+  const form = FORM.exec(text);
+  if (form === null) refuseUrl(name, 'It begins with none of the schemes known.', USE);
+  const kind = (form[2]?.toLowerCase() ?? 'single') as CacheUrl['kind'];
+  const all = splitHosts(name, text, kind);
+  const [{ userinfo, path, query: given }] = all;
+  const query = parametersOf(name, given, kind, form[1] !== undefined);
+  const [master, database] = placeOf(name, kind, path, query.get('db'));
+  return {
+    kind,
+    servers: [serverOf(name, kind, all[0]), ...all.slice(1).map((parts) => serverOf(name, kind, parts))],
+    master,
+    database,
+    account: accountOf(name, userinfo),
+    sentinelAccount: account(query.get('sentinel_username'), query.get('sentinel_password')),
+    tls: form[1] === undefined ? null : tlsOf(name, query),
+  };
+}
+
+function fromLocation(location: string): string {
+  const [master = '', hosts = '', database = ''] = location.split('/');
+  return `redis+sentinel://${hosts}/${master}/${database}`;
+}
+
+/** The URL's parts for each of its hosts, as if it were the only one. */
+function splitHosts(name: string, text: string, kind: CacheUrl['kind']): [UrlParts, ...UrlParts[]] {
+  const start = text.indexOf('://') + 3;
+  const end = start + text.slice(start).search(/[/?]|$/);
+  const authority = text.slice(start, end);
+  const hosts = start + authority.lastIndexOf('@') + 1;
+  const partsOf = (host: string): UrlParts => splitUrl(name, text.slice(0, hosts) + host + text.slice(end));
+  const [first = '', ...others] = text.slice(hosts, end).split(',');
+  const all: [UrlParts, ...UrlParts[]] = [partsOf(first), ...others.map(partsOf)];
+  // Django's own RedisCache separates servers by semicolons, too.
+  if (kind === 'single' && /[,;]/.test(text.slice(hosts, end))) {
+    refuseUrl(
+      name,
+      'It names several hosts.',
+      'Write redis+sentinel://host:port,host:port/master-name where they are sentinels, redis+cluster://host:port,host:port where they are nodes of a cluster, and otherwise only the one that is written to.',
+    );
+  }
+  return all;
+}
+
+function serverOf(name: string, kind: CacheUrl['kind'], { host, port }: UrlParts): RedisAddress {
+  if (host === '' && kind !== 'single') refuseUrl(name, 'It lacks a host.', USE);
+  if (!HOST.test(host)) refuseUrl(name, 'What stands where a host belongs is no host name and no address.');
+  return { host: host === '' ? 'localhost' : host, port: port ?? PORTS[kind] };
+}
+
+/** The name of the master, '' where there is none, and the number of the database. */
+function placeOf(name: string, kind: CacheUrl['kind'], path: string, db: string | null): [string, number] {
+  const [, first = '', second = '', ...rest] = path.split('/');
+  const [master, number] = kind === 'sentinel' ? [first, second] : ['', first];
+  if (rest.length > 0 || (kind !== 'sentinel' && second !== '')) {
+    refuseUrl(name, 'More follows its hosts than it has a place for.', USE);
+  }
+  if (kind === 'sentinel' && !/^[\w.-]+$/.test(master)) {
+    refuseUrl(name, 'After the sentinels it lacks the name of the master that they watch.', USE);
+  }
+  const text = db ?? (number === '' ? '0' : number);
+  if (!/^[0-9]{1,5}$/.test(text)) refuseUrl(name, 'Its database is not a number.', 'Such as /0.');
+  if (kind === 'cluster' && Number(text) !== 0) {
+    refuseUrl(name, 'A cluster has database 0 alone.', 'Leave the number out.');
+  }
+  return [master, Number(text)];
+}
+
+function accountOf(name: string, userinfo: string | null): RedisAccount {
+  if (userinfo === null || userinfo === '') return {};
+  const colon = userinfo.indexOf(':');
+  if (colon < 0) {
+    refuseUrl(
+      name,
+      'It has a user and no password.',
+      'A password alone is written :password@, a user without a password user:@.',
+    );
+  }
+  return account(decodeURIComponent(userinfo.slice(0, colon)), decodeURIComponent(userinfo.slice(colon + 1)));
+}
+
+const account = (username: string | null, password: string | null): RedisAccount => ({
+  ...(username ? { username } : {}),
+  ...(username || password ? { password: password ?? '' } : {}),
+});
+
+function parametersOf(name: string, text: string, kind: CacheUrl['kind'], secure: boolean): URLSearchParams {
+  const query = new URLSearchParams(text);
+  const known = PARAMETERS.filter((parameter) => kind === 'sentinel' || !parameter.startsWith('sentinel_'));
+  for (const parameter of query.keys()) {
+    if (!known.includes(parameter)) {
+      refuseUrl(name, 'It has a parameter that is not known.', `Known are ${known.join(', ')}.`);
+    }
+    if (!secure && parameter.startsWith('ssl_')) {
+      refuseUrl(name, `Its ${parameter} is for rediss, which is TLS.`, 'Write rediss, or leave the parameter out.');
+    }
+  }
+  return query;
+}
+
+function tlsOf(name: string, query: URLSearchParams): RedisTls {
+  const requirements = query.get('ssl_cert_reqs') ?? 'required';
+  const checkHostname = boolean(query.get('ssl_check_hostname') ?? 'true');
+  if (requirements !== 'required' && requirements !== 'none') {
+    refuseUrl(name, 'Its ssl_cert_reqs is unknown.', 'Use required or none.');
+  }
+  if (checkHostname === undefined) {
+    refuseUrl(name, 'Its ssl_check_hostname is unknown.', 'Use true or false.');
+  }
+  const files: { ca?: string; cert?: string; key?: string } = {};
+  for (const [option, parameter] of Object.entries(FILES) as [keyof typeof FILES, string][]) {
+    const file = query.get(parameter);
+    if (file !== null) files[option] = contentOf(name, parameter, file);
+  }
+  checkCertificates(name, files);
+  return { ...files, rejectUnauthorized: requirements === 'required', checkHostname };
+}
+
+function contentOf(name: string, parameter: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    refuseUrl(
+      name,
+      `${parameter} names ${JSON.stringify(file)}, which cannot be read (${code}).`,
+      'Give the path of a readable file in PEM form.',
+    );
+  }
+}
+
+function checkCertificates(name: string, files: { ca?: string; cert?: string; key?: string }): void {
+  // Node passes over what is no certificate, and then trusts nobody.
+  if (files.ca !== undefined && !files.ca.includes('-----BEGIN ')) {
+    refuseUrl(name, `What ${FILES.ca} names holds no certificate.`, 'Give a file in PEM form.');
+  }
+  try {
+    createSecureContext(files);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    const names = Object.values(FILES).join(', ');
+    refuseUrl(name, `What ${names} hold cannot be used${code}.`, 'Give files in PEM form that belong together.');
+  }
+}
