@@ -108,6 +108,23 @@ authentication<Member>(third, { settings, backends: [employees] });
 export { login_required, login, update_session_auth_hash, user_passes_test };
 `;
 
+const DECLARED = `
+import Koa from 'koa';
+import 'koa-django-session';
+declare module 'koa-django-session' {
+  interface SessionData { KEYS }
+}
+export const app = new Koa();
+`;
+
+const MISSPELT = `${DECLARED.replace('KEYS', 'cart: string[]; visits: number')}
+app.use((ctx) => {
+  ctx.session.get('crat');
+  ctx.session['crat'] = [];
+  ctx.session.vists = 1;
+});
+`;
+
 describe('the package', () => {
   before(async function () {
     this.timeout(180_000);
@@ -241,25 +258,41 @@ describe('the package', () => {
       };
       const config = { include: ['app.ts'], compilerOptions };
       writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(config));
-      const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
-      try {
-        await run(process.execPath, [tsc, '-p', project]);
-        return '';
-      } catch (error) {
-        return (error as { readonly stdout: string }).stdout;
-      }
+      return tsc(project);
     }
 
-    it("that give ctx.user an application's own class, registered from outside, and refuse what it has not", async function () {
-      this.timeout(60_000);
+    it("that give ctx.user an application's own class, registered from outside, and refuse what it has not", async () => {
       expect(await compile('registered', REGISTERED)).to.equal('');
       expect(await compile('misused', REGISTERED.replaceAll('// @ts-expect-error', '//'))).to.match(
         /Property 'firm' does not exist(?:.|\n)*Property 'has_perm' does not exist/,
       );
     });
 
-    it('that give ctx.user our User where no class is registered, and take a class of its own by hand', async function () {
-      this.timeout(60_000);
+    // The application beside it, with its marks for what must not compile; `npm run test:applications` installs and runs it.
+    it("that know an application's own session keys, from ESM and CommonJS, and refuse others", async () => {
+      expect(await tsc(path.join(root, 'test/applications/typed_data'))).to.equal('');
+    });
+
+    it('that refuse a misspelt key by naming those there are', async () => {
+      const said = await compile('misspelt', MISSPELT);
+      expect(said).to.match(/'"crat"' is not assignable to parameter of type '"cart" \| "visits"'/);
+      expect(said).to.include("Property 'crat' does not exist on type 'Session'.");
+      expect(said).to.include("Property 'vists' does not exist on type 'Session'. Did you mean 'visits'?");
+      expect(said.match(/^\S.*error/gm)).to.have.length(3);
+    });
+
+    it("that take every name for a key, the session's own, too", async () => {
+      const { Session, SessionDictionary } = await import('../server/index.js');
+      const names = [Session, SessionDictionary].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype));
+      const keys = [...new Set([...names, 'accessed', 'modified'])].filter((name) => name !== 'constructor');
+      const code = `${DECLARED.replace('KEYS', keys.map((key) => `${key}: number[]`).join('; '))}
+        app.use((ctx) => {
+          ctx.body = [${keys.map((key) => `ctx.session.get('${key}', [1])[0]?.toFixed()`).join(', ')}];
+        });`;
+      expect(await compile('own_names', code)).to.equal('');
+    });
+
+    it('that give ctx.user our User where no class is registered, and take a class of its own by hand', async () => {
       expect(await compile('plain', PLAIN)).to.equal('');
     });
   });
@@ -320,6 +353,16 @@ describe('the package', () => {
     });
   });
 });
+
+/** What tsc says of a project; nothing when all is well. */
+async function tsc(project: string): Promise<string> {
+  try {
+    await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', project]);
+    return '';
+  } catch (error) {
+    return (error as { readonly stdout: string }).stdout;
+  }
+}
 
 /** What `npm pack` takes of the build that is there. */
 async function packedFiles(): Promise<readonly string[]> {

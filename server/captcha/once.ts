@@ -1,13 +1,14 @@
 /** What the captcha keeps in a session, taken out under the row's lock: of fifty copies of a request one finds it. */
 import { UpdateError } from '../errors.js';
 import type { SessionDictionary } from '../session/dictionary.js';
+import type { DeclaredData } from '../session/session_data.js';
 
 /** What the captcha needs of a session: `Session` has it. */
 export interface CaptchaSession {
   readonly session_key: string | null;
   get(key: string): unknown;
   set(key: string, value: unknown): void;
-  atomic<T>(change: (fresh: SessionDictionary) => T | Promise<T>): Promise<T>;
+  atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T>;
 }
 
 /**

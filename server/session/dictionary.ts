@@ -13,6 +13,7 @@ import {
   get_expiry_date,
 } from './expiry.js';
 import { plainJson } from './plain_json.js';
+import type { AnyData } from './session_data.js';
 
 export const TEST_COOKIE_NAME = 'testcookie';
 export const TEST_COOKIE_VALUE = 'worked';
@@ -39,8 +40,8 @@ type Inspect = (value: unknown, options: object) => string;
 /** Whoever has the auth hash and the key can log in; these are read by `get` alone, and shown nowhere. */
 const SECRETS: ReadonlySet<string> = new Set(['_auth_user_hash', '_csrftoken']);
 
-/** Keys and values to take over: an object's own properties, a Map, or pairs. */
-export type Mapping = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>;
+/** Keys and values to take over: an object's own properties, or a Map or pairs, which `Data` does not check. */
+export type Mapping<Data extends object = AnyData> = Readonly<Partial<Data>> | Iterable<readonly [string, unknown]>;
 
 /** The pairs of a mapping, in order; `__proto__` and the like are keys as any other. */
 export function pairsOf(mapping: Mapping): Iterable<readonly [string, unknown]> {
@@ -58,8 +59,11 @@ export interface ExpiryOptions {
 /**
  * A dictionary of JSON values that knows whether it was looked at or changed
  * (django.contrib.sessions.backends.base.SessionBase without its store).
+ *
+ * `Data` names the keys and the types of their values. Without it a key is any text and a value unknown, and every session
+ * may be taken so: `const anything: SessionDictionary = ctx.session`.
  */
-export abstract class SessionDictionary {
+export abstract class SessionDictionary<out Data extends object = AnyData> {
   /** Whether anything was read or set; then the response varies on the cookie. */
   accessed = false;
   /** Whether the session is to be saved. Set it yourself after changing something inside a value, as in Django. */
@@ -76,24 +80,28 @@ export abstract class SessionDictionary {
   protected abstract get [DOCUMENT](): Document;
 
   /** The value under `key`, or `default_`, which is null as Python's None. */
+  get<Key extends keyof Data & string>(key: Key, default_: Data[Key]): Data[Key];
+  get<Key extends keyof Data & string>(key: Key, default_?: Data[Key] | null): Data[Key] | null;
   get(key: string, default_: unknown = null): unknown {
     const value = this[DOCUMENT].get(key);
     return value === undefined ? default_ : value;
   }
 
   /** Put a value. @throws TypeError when JSON cannot hold it; nothing was changed then */
-  set(key: string, value: unknown): void {
+  set<Key extends keyof Data & string>(key: Key, value: Data[Key]): void {
     this[DOCUMENT].set(key, value);
     this.modified = true;
   }
 
   /** Remove a key, as Python's `del session[key]`. @throws KeyError when it is absent */
-  remove(key: string): void {
+  remove(key: keyof Data & string): void {
     if (!this[DOCUMENT].delete(key)) throw missing(key);
     this.modified = true;
   }
 
   /** Remove a key and return its value. @throws KeyError when it is absent and no default is given */
+  pop<Key extends keyof Data & string>(key: Key, default_?: Data[Key]): Data[Key];
+  pop<Key extends keyof Data & string>(key: Key, default_: Data[Key] | null): Data[Key] | null;
   pop(key: string, ...defaults: [default_?: unknown]): unknown {
     const document = this[DOCUMENT];
     if (!document.has(key)) {
@@ -107,14 +115,18 @@ export abstract class SessionDictionary {
   }
 
   /** The value under `key`; `value` is put there first when the key is absent. */
+  setdefault<Key extends keyof Data & string>(key: Key, value: Data[Key]): Data[Key];
+  setdefault<Key extends keyof Data & string>(key: Key): Data[Key] | null;
   setdefault(key: string, value: unknown = null): unknown {
-    if (this[DOCUMENT].has(key)) return this[DOCUMENT].get(key);
-    this.set(key, value);
+    const document = this[DOCUMENT];
+    if (document.has(key)) return document.get(key);
+    document.set(key, value);
+    this.modified = true;
     return value;
   }
 
   /** Take over all pairs, all or none. */
-  update(mapping: Mapping): void {
+  update(mapping: Mapping<Data>): void {
     const document = this[DOCUMENT];
     const added = Document.empty();
     for (const [key, value] of pairsOf(mapping)) added.set(key, value);
@@ -122,12 +134,12 @@ export abstract class SessionDictionary {
     this.modified = true;
   }
 
-  has_key(key: string): boolean {
+  has_key(key: keyof Data & string): boolean {
     return this[DOCUMENT].has(key);
   }
 
   /** `has_key` in a Map's words. */
-  has(key: string): boolean {
+  has(key: keyof Data & string): boolean {
     return this.has_key(key);
   }
 
@@ -184,16 +196,16 @@ export abstract class SessionDictionary {
   }
 
   set_test_cookie(): void {
-    this.set(TEST_COOKIE_NAME, TEST_COOKIE_VALUE);
+    this.#anyKey.set(TEST_COOKIE_NAME, TEST_COOKIE_VALUE);
   }
 
   test_cookie_worked(): boolean {
-    return this.get(TEST_COOKIE_NAME) === TEST_COOKIE_VALUE;
+    return this.#anyKey.get(TEST_COOKIE_NAME) === TEST_COOKIE_VALUE;
   }
 
   /** @throws KeyError when no test cookie was set */
   delete_test_cookie(): void {
-    this.remove(TEST_COOKIE_NAME);
+    this.#anyKey.remove(TEST_COOKIE_NAME);
   }
 
   /** SESSION_COOKIE_AGE, in seconds. */
@@ -207,8 +219,8 @@ export abstract class SessionDictionary {
    */
   set_expiry(value: ExpiryInput): void {
     const stored = expiry_value(value, this.#now(), this.#timeZone());
-    if (stored === null) this.pop(EXPIRY, null);
-    else this.set(EXPIRY, stored);
+    if (stored === null) this.#anyKey.pop(EXPIRY, null);
+    else this.#anyKey.set(EXPIRY, stored);
   }
 
   /** Seconds until the session expires. */
@@ -223,11 +235,20 @@ export abstract class SessionDictionary {
 
   get_expire_at_browser_close(): boolean {
     const { SESSION_EXPIRE_AT_BROWSER_CLOSE } = this.#settings;
-    return get_expire_at_browser_close(this.get(EXPIRY), SESSION_EXPIRE_AT_BROWSER_CLOSE, this.#expiryContext());
+    return get_expire_at_browser_close(
+      this.#anyKey.get(EXPIRY),
+      SESSION_EXPIRE_AT_BROWSER_CLOSE,
+      this.#expiryContext(),
+    );
+  }
+
+  /** The same dictionary for Django's own keys, which no application declares. */
+  get #anyKey(): SessionDictionary {
+    return this as unknown as SessionDictionary;
   }
 
   #expiry(options: ExpiryOptions): unknown {
-    return 'expiry' in options ? options.expiry : this.get(EXPIRY);
+    return 'expiry' in options ? options.expiry : this.#anyKey.get(EXPIRY);
   }
 
   #expiryContext(options: ExpiryOptions = {}): ExpiryContext {

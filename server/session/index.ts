@@ -11,4 +11,5 @@ export type { JoinedWrite, NewKeyOptions } from './new_key.js';
 export type { SessionOptions } from './options.js';
 export { commitSession } from './response.js';
 export { Session } from './session.js';
+export type { AnyData, DeclaredData, SessionData, SessionItems } from './session_data.js';
 export type { Companion, SessionChange, SessionRecord, SessionStore } from './store.js';

@@ -1,6 +1,7 @@
 /** What may be done together with taking a new key: a login in one commit. */
 import { CreateError } from '../errors.js';
 import type { Mapping } from './dictionary.js';
+import type { DeclaredData } from './session_data.js';
 import type { Companion, SessionStore } from './store.js';
 
 /** A write outside of the session that belongs to it, such as the user's `last_login` to a login. */
@@ -17,7 +18,7 @@ export interface JoinedWrite {
 /** Either all of it is done when `cycle_key` resolves, or, when it rejects, nothing is: row, key and dictionary stay. */
 export interface NewKeyOptions {
   /** Put into the dictionary, in this order. */
-  readonly values?: Mapping;
+  readonly values?: Mapping<DeclaredData>;
   /** Forget all that the session held, and do so also when its row is gone already. */
   readonly forget?: boolean;
   readonly joined?: JoinedWrite;

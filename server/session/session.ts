@@ -9,23 +9,24 @@ import { DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './d
 import { Document, type MemberTexts, sameTexts } from './document.js';
 import { isStorable, new_session_key, valid_session_key } from './key.js';
 import { mergeMembers } from './merge.js';
-import type { Misspelling } from './misspelling.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
 import { type Baseline, isSignedWithin, type Loaded, modifyRow, noted, readRow, theirsOf } from './row.js';
+import type { DeclaredData, SessionItems } from './session_data.js';
 import { type Companion, DEADLINE, type SessionRecord } from './store.js';
 import { CHANGED_INSIDE } from './unsaved.js';
 import { WriteLock } from './write_lock.js';
+
+/** Item access, where item_access.ts wraps the session as the middleware does. */
+export interface Session extends SessionItems {}
 
 /**
  * One visitor's session. The dictionary's methods are synchronous once `load` has settled; what touches the store
  * returns a promise. A save never overwrites what another request wrote in the meantime, and never brings a deleted
  * row back.
  */
-export class Session extends SessionDictionary {
-  /** Item access, where item_access.ts wraps the session as the middleware does. */
-  [key: string]: unknown;
-  [misspelling: Misspelling]: never;
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class alone cannot have the members that an application declares
+export class Session extends SessionDictionary<DeclaredData> {
   readonly #options: SessionOptions;
   readonly #now: Clock;
   #session_key: string | null;
@@ -228,7 +229,7 @@ export class Session extends SessionDictionary {
    * @throws UpdateError when the row is gone; what `change` throws is passed on, and nothing was written
    * @throws StoreUnavailable when `change` keeps others waiting for more than 4 seconds (engine db)
    */
-  async atomic<T>(change: (fresh: SessionDictionary) => T | Promise<T>): Promise<T> {
+  async atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
     // Not taken: others wait for the row while `change` runs, and so does this session.
     while (this.#writing.isTaken) await this.#writing.left();
     const mine = this[DOCUMENT].texts();

@@ -1,0 +1,43 @@
+/** What the keys of an application's sessions are, for the compiler. Nothing of it exists when the program runs. */
+import type { SessionDictionary } from './dictionary.js';
+import type { Misspelling } from './misspelling.js';
+
+/**
+ * The keys of an application's sessions and the types of their values, declared once for the whole program:
+ *
+ * ```ts
+ * declare module 'koa-django-session' {
+ *   interface SessionData { cart: Item[]; visits: number }
+ * }
+ * ```
+ *
+ * From then on other keys do not compile. `[key: string]: unknown` as a further member allows them all; a variable of type
+ * `SessionDictionary` allows them in one place. Whether a member is optional makes no difference: no key is always there.
+ * The declaration is a promise: what Django or an older release wrote into the row is not checked.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: applications merge into it
+export interface SessionData {}
+
+/** Any key, any value. */
+export type AnyData = Record<string, unknown>;
+
+/** The declared keys and values; any where none are declared. */
+export type DeclaredData = keyof SessionData extends never ? AnyData : Required<SessionData>;
+
+/** A session's items: `session['cart']`. A key that is called like a member of the session is none: `get` takes it. */
+export type SessionItems = keyof SessionData extends never ? AnyItems : DeclaredItems;
+
+type DeclaredItems = { [Key in keyof SessionData as Exclude<Key, OwnName>]?: Required<SessionData>[Key] };
+
+/** Every name but those that are nearly `modified` or `accessed`. */
+interface AnyItems {
+  [key: string]: unknown;
+  [misspelling: Misspelling]: never;
+}
+
+/** The members of `Session`, which cannot be asked for them: its items are among them. */
+// biome-ignore format: a few lines are enough
+type OwnName =
+  | keyof SessionDictionary
+  | 'already_written' | 'atomic' | 'clear' | 'clear_expired' | 'create' | 'cycle_key' | 'decode' | 'delete' | 'encode'
+  | 'exists' | 'flush' | 'hasUnreadableRow' | 'is_empty' | 'is_missing' | 'load' | 'save' | 'session_key' | 'was_saved_within';
