@@ -1,7 +1,13 @@
 /** `migrate`: bring the database up to date. */
 import { userModelSettings } from '../../config/settings.js';
 import { bringUpToDate } from '../db/migrate.js';
-import { isMigrationName, type MigrationName, migrationNames } from '../db/migrations.js';
+import {
+  checkPartitions,
+  isMigrationName,
+  MOST_PARTITIONS,
+  type MigrationName,
+  migrationNames,
+} from '../db/migrations.js';
 import { type Command, EXIT, print, UsageError, withDatabase } from './command.js';
 
 function onlyOf(value: unknown): readonly MigrationName[] | undefined {
@@ -13,18 +19,35 @@ function onlyOf(value: unknown): readonly MigrationName[] | undefined {
   });
 }
 
+function partitionsOf(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  try {
+    checkPartitions(Number(value));
+  } catch {
+    throw new UsageError(`--partitions is a whole number from 2 to ${MOST_PARTITIONS}.`);
+  }
+  return Number(value);
+}
+
 export const command: Command = {
   summary: 'Bring the database up to date.',
   details: `Tables that a Django made are checked and kept. Where ours come first, Django's own "migrate" goes on from them.
 A Django with a user model of its own (AUTH_USER_MODEL) comes first: its users are its own.
+--partitions divides django_session by hash of session_key when it is made; a table that is there is not changed.
 What has run is noted in koa_django_session_migrations, beside an application's own migrations.`,
   options: {
+    partitions: {
+      type: 'string',
+      value: 'N',
+      help: 'Make django_session of N partitions, for tens of millions of sessions.',
+    },
     only: { type: 'string', value: 'NAME,…', help: 'Run these migrations alone, such as 0001_django_session.' },
   },
   async run({ values }) {
     const only = onlyOf(values['only']);
     const { AUTH_USER_MODEL } = userModelSettings();
-    const options = { AUTH_USER_MODEL, ...(only === undefined ? {} : { only }) };
+    const partitions = partitionsOf(values['partitions']);
+    const options = { AUTH_USER_MODEL, partitions, ...(only === undefined ? {} : { only }) };
     const { names, moved } = await withDatabase((knex) => bringUpToDate(knex, options));
     for (const { name, from } of moved) {
       print(`Moved ${name} out of ${from}, where it kept the application's own migrations from running.`);

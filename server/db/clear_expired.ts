@@ -40,12 +40,15 @@ const STATEMENT_TIMEOUT = 30_000;
  * Rows that another transaction holds are in use: SKIP LOCKED leaves them for the next run. A row that is revived
  * between the look and the lock lives, because PostgreSQL asks again under the lock, and the DELETE asks once more.
  * `floor` is where the last batch ended: without it each batch would step over all that is dead already.
+ *
+ * By session_key, because a ctid is unique in one partition alone. As an array, because for a join the planner may choose
+ * to read the whole table.
  */
 const deleteBatch = (table: string): string => `
   WITH gone AS (
     DELETE FROM ${table}
-     WHERE ctid = ANY (ARRAY(
-             SELECT ctid FROM ${table}
+     WHERE session_key = ANY (ARRAY(
+             SELECT session_key FROM ${table}
               WHERE expire_date < :cut AND expire_date >= :floor
               ORDER BY expire_date LIMIT :batch FOR UPDATE SKIP LOCKED))
        AND expire_date < :cut

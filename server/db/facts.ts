@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import { SchemaMismatch } from '../errors.js';
+import { WITH_PARTS } from './partitions.js';
 import { checkSessionTable, quoteTable, sessionTables } from './session_table.js';
 
 export interface SessionRow {
@@ -32,7 +33,9 @@ export interface Facts<U> {
   readonly sessionIndexes: readonly string[];
   /** The rows that expire last: among them the newest ones. */
   readonly newest: readonly SessionRow[];
+  /** Counted where they are few, otherwise about. */
   readonly rows: number;
+  /** MOST_EXPIRED or more when it is that. */
   readonly expired: number;
   /** Seconds since the oldest row expired; null when none did. */
   readonly oldestExpired: number | null;
@@ -138,33 +141,49 @@ async function indexesOf(trx: Knex, table: string): Promise<readonly string[]> {
   return found.map(({ line }) => line);
 }
 
+/** Rows are counted up to here; of more the planner's estimate is taken. */
+const MOST_ROWS = 10_000;
+/** Expired rows are counted up to here. */
+export const MOST_EXPIRED = 100_000;
+
+async function countUpTo(trx: Knex, rows: string, most: number): Promise<number> {
+  const [row] = await all<{ count: string }>(
+    trx,
+    `SELECT count(*) AS count FROM (SELECT 1 FROM ${rows} LIMIT ${most}) r`,
+  );
+  return Number(row?.count);
+}
+
+/** The planner looks at the size of the files, partitions included, also before the first ANALYZE. */
+async function estimateOf(trx: Knex, table: string): Promise<number> {
+  const [row] = await all<{ 'QUERY PLAN': readonly { Plan: { 'Plan Rows': number } }[] }>(
+    trx,
+    `EXPLAIN (FORMAT JSON) SELECT 1 FROM ${table}`,
+  );
+  return row?.['QUERY PLAN'][0]?.Plan['Plan Rows'] ?? 0;
+}
+
 async function counts(trx: Knex, table: string): Promise<Pick<Facts<unknown>, 'rows' | 'expired' | 'oldestExpired'>> {
-  // The planner's estimate: counting millions of rows takes seconds. It is -1 before the first ANALYZE.
-  const [size] = await all<{ estimate: string }>(
+  const counted = await countUpTo(trx, table, MOST_ROWS);
+  const [oldest] = await all<{ seconds: string | null }>(
     trx,
-    'SELECT reltuples::bigint AS estimate FROM pg_class WHERE oid = ?::regclass',
-    [table],
+    `SELECT extract(epoch FROM now() - min(expire_date)) AS seconds FROM ${table}`,
   );
-  const [expired] = await all<{ count: string; seconds: string | null }>(
-    trx,
-    `SELECT count(*) AS count, extract(epoch FROM now() - min(expire_date)) AS seconds FROM ${table} WHERE expire_date < now()`,
-  );
-  const estimate = Number(size?.estimate ?? 0);
-  const small = estimate < 10_000;
-  const [exact] = small ? await all<{ count: string }>(trx, `SELECT count(*) AS count FROM ${table}`) : [];
+  const seconds = Number(oldest?.seconds ?? 0);
   return {
-    rows: small ? Number(exact?.count ?? 0) : estimate,
-    expired: Number(expired?.count ?? 0),
-    oldestExpired: expired?.seconds == null ? null : Number(expired.seconds),
+    rows: counted < MOST_ROWS ? counted : await estimateOf(trx, table),
+    expired: seconds > 0 ? await countUpTo(trx, `${table} WHERE expire_date < now()`, MOST_EXPIRED) : 0,
+    oldestExpired: seconds > 0 ? seconds : null,
   };
 }
 
 async function trafficOf(trx: Knex, table: string): Promise<Traffic> {
   const [row] = await all<{ reads: string; writes: string; deletes: string }>(
     trx,
-    `SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0) AS reads,
+    `${WITH_PARTS}
+     SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0) AS reads,
             coalesce(sum(n_tup_ins + n_tup_upd), 0) AS writes, coalesce(sum(n_tup_del), 0) AS deletes
-       FROM pg_stat_user_tables WHERE relid = ?::regclass`,
+       FROM pg_stat_user_tables WHERE relid IN (SELECT oid FROM parts)`,
     [table],
   );
   return { reads: Number(row?.reads), writes: Number(row?.writes), deletes: Number(row?.deletes) };

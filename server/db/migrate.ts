@@ -4,6 +4,7 @@ import { ImproperlyConfigured, StoreUnavailable, type TableRows } from '../error
 import { configOf, whileLocked, withPlainKnex } from './lock.js';
 import { appliedNames, findStrays, hasHistory, moveStrays, type Stray } from './migration_history.js';
 import {
+  checkPartitions,
   isMigrationName,
   MIGRATIONS_TABLE,
   type MigrationName,
@@ -11,6 +12,7 @@ import {
   migrationNames,
   migrationOf,
 } from './migrations.js';
+import { refuseOtherPartitions } from './partitions.js';
 import { countRows, lockTables, refuseRows } from './rows_at_stake.js';
 
 export { MIGRATIONS_TABLE, type MigrationName, MigrationSource, type MigrationSourceOptions } from './migrations.js';
@@ -23,6 +25,11 @@ export interface MigrateOptions {
   readonly only?: readonly MigrationName[];
   /** Django's, `auth.User` when absent: users of another model Django has to make before, and ours are not made. */
   readonly AUTH_USER_MODEL?: string | undefined;
+  /**
+   * Make `django_session` of so many partitions, by hash of session_key, for tens of millions of sessions. From 2 to 256;
+   * a power of two can be divided later. It makes the table only: one that is there is not changed.
+   */
+  readonly partitions?: number | undefined;
 }
 
 /** What `migrate` did. */
@@ -40,9 +47,9 @@ export interface Migrated {
  * put them, are moved. All is one transaction: a process that is killed in the middle leaves nothing behind.
  *
  * @returns the names of the migrations that ran, in order
- * @throws ImproperlyConfigured when `only` names a migration that there is not
- * @throws SchemaMismatch when a table of Django's name has another shape, or when Django has to migrate first; nothing is
- *   changed then
+ * @throws ImproperlyConfigured when `only` names a migration that there is not, or `partitions` is no such number
+ * @throws SchemaMismatch when a table of Django's name has another shape or another number of partitions, or when Django
+ *   has to migrate first; nothing is changed then
  * @throws StoreUnavailable when another process has been migrating for a minute
  */
 export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise<readonly string[]> {
@@ -52,8 +59,11 @@ export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise
 /** `migrate`, saying also which rows it moved. */
 export async function bringUpToDate(knex: Knex, options: MigrateOptions = {}): Promise<Migrated> {
   const wanted = migrationNames(options.only);
+  const { partitions } = options;
+  if (partitions !== undefined) checkPartitions(partitions);
   const config = configOf(knex);
   const pending = await withPlainKnex(knex, {}, async (plain) => {
+    if (partitions !== undefined) await refuseOtherPartitions(plain, partitions);
     const applied = await appliedNames(plain);
     return wanted.some((name) => !applied.includes(name)) || (await findStrays(plain, config)).length > 0;
   });
@@ -68,9 +78,9 @@ export async function bringUpToDate(knex: Knex, options: MigrateOptions = {}): P
 /** For knex, on a transaction that holds the lock. Names of another release in the table are left alone. */
 const ours = (
   only: readonly MigrationName[],
-  { AUTH_USER_MODEL }: Pick<MigrateOptions, 'AUTH_USER_MODEL'> = {},
+  { AUTH_USER_MODEL, partitions }: Omit<MigrateOptions, 'only'> = {},
 ): Knex.MigratorConfig => ({
-  migrationSource: new MigrationSource({ only, AUTH_USER_MODEL, dropRows: true, shared: true }),
+  migrationSource: new MigrationSource({ only, AUTH_USER_MODEL, partitions, dropRows: true, shared: true }),
   tableName: MIGRATIONS_TABLE,
   disableMigrationsListValidation: true,
 });

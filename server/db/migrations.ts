@@ -1,5 +1,6 @@
 /** The migrations as knex's MigrationSource: one list for the start, the command line, knex's own tool and library users. */
 import type { Knex } from 'knex';
+import type { SessionTableForm } from '../../migrations/0001_django_session.js';
 import * as django_session from '../../migrations/0001_django_session.js';
 import type { UsersOfDjango } from '../../migrations/0002_auth_user.js';
 import * as auth_user from '../../migrations/0002_auth_user.js';
@@ -13,7 +14,7 @@ import { refuseRows } from './rows_at_stake.js';
 export const MIGRATIONS_TABLE = 'koa_django_session_migrations';
 
 interface Migration extends Knex.Migration {
-  up(knex: Knex, users?: UsersOfDjango): Promise<void>;
+  up(knex: Knex, wishes?: UsersOfDjango & SessionTableForm): Promise<void>;
   down(knex: Knex): Promise<void>;
   /** The tables that `down` would drop. Reads only. */
   drops(knex: Knex): Promise<readonly string[]>;
@@ -90,6 +91,19 @@ export interface MigrationSourceOptions {
   readonly shared?: boolean;
   /** Django's AUTH_USER_MODEL, `auth.User` when absent: users of another model Django has to make before. */
   readonly AUTH_USER_MODEL?: string | undefined;
+  /** Make `django_session` of so many partitions, see `MigrateOptions.partitions`. */
+  readonly partitions?: number | undefined;
+}
+
+/** The most that is allowed: a statement locks them all. */
+export const MOST_PARTITIONS = 256;
+
+/** @throws ImproperlyConfigured when it is no number of partitions */
+export function checkPartitions(partitions: number): void {
+  if (Number.isSafeInteger(partitions) && partitions >= 2 && partitions <= MOST_PARTITIONS) return;
+  throw new ImproperlyConfigured(
+    `There cannot be ${partitions} partitions. Use a whole number from 2 to ${MOST_PARTITIONS}, such as 16.`,
+  );
 }
 
 /**
@@ -110,14 +124,15 @@ export class MigrationSource implements Knex.MigrationSource<string> {
   readonly #names: readonly MigrationName[];
   readonly #dropRows: boolean;
   readonly #shared: boolean;
-  readonly #users: UsersOfDjango;
+  readonly #wishes: UsersOfDjango & SessionTableForm;
 
-  /** @throws ImproperlyConfigured when `only` names a migration that there is not */
-  constructor({ only, AUTH_USER_MODEL, dropRows = false, shared = false }: MigrationSourceOptions = {}) {
+  /** @throws ImproperlyConfigured when `only` names a migration that there is not, or `partitions` is no such number */
+  constructor({ only, AUTH_USER_MODEL, partitions, dropRows = false, shared = false }: MigrationSourceOptions = {}) {
+    if (partitions !== undefined) checkPartitions(partitions);
     this.#names = migrationNames(only);
     this.#dropRows = dropRows;
     this.#shared = shared;
-    this.#users = { AUTH_USER_MODEL };
+    this.#wishes = { AUTH_USER_MODEL, partitions };
   }
 
   /** In the order in which they run. */
@@ -140,7 +155,7 @@ export class MigrationSource implements Knex.MigrationSource<string> {
       up: async (knex: Knex) => {
         if (!this.#shared) await refuseApplicationTables(knex);
         await alone(knex);
-        await up(knex, this.#users);
+        await up(knex, this.#wishes);
       },
       down: async (knex: Knex) => {
         await alone(knex);

@@ -1,6 +1,6 @@
 /** Judges what was gathered: will a Django on this database and this server share their logins? Pure. */
 import { PASSWORD_HASHERS } from '../../auth/hashers.js';
-import type { Facts } from '../../db/facts.js';
+import { type Facts, MOST_EXPIRED } from '../../db/facts.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import type { Settings } from '../../settings.js';
 import { guesses, type LoginFinding, type RowFinding, readLogin, readRow } from './rows.js';
@@ -164,7 +164,8 @@ function legacy(rows: readonly RowFinding[], settings: Settings): Finding[] {
 function expired({ rows, expired: count, oldestExpired, traffic: { deletes } }: DoctorFacts): Finding[] {
   const check = 'expired';
   if (oldestExpired === null) return [{ check, level: 'ok', text: `No row has expired, of ${rows}.` }];
-  const text = `${count} of about ${rows} rows have expired, the oldest ${age(oldestExpired)} ago.`;
+  const counted = count < MOST_EXPIRED ? count : `${count} or more`;
+  const text = `${counted} of about ${rows} rows have expired, the oldest ${age(oldestExpired)} ago.`;
   if (oldestExpired < 2 * DAY) return [{ check, level: 'ok', text }];
   const since = deletes === 0 ? 'clearsessions has never run' : `clearsessions has not run for ${age(oldestExpired)}`;
   const advice = 'Run clearsessions every day, at either side: it removes the expired rows of both.';

@@ -7,6 +7,13 @@ import { DJANGO_SESSION, quoteTable } from '../../db/session_table.js';
 /** The places of the further columns' values in a statement. */
 const place = (columns: readonly string[], first: number): string[] => columns.map((_, index) => `$${index + first}`);
 
+/**
+ * True of every row, and taken by the planner to be true of one in two hundred, so that it expects one row of an array
+ * however long that is. By itself it expects ten, finds a batch of fewer to be cheaper with a plan of its own, and plans
+ * anew for each: of a batch of eight reads that was a third of PostgreSQL's work, on 16 partitions two thirds.
+ */
+const expectedOnce = (key: string): string => `${key} = coalesce(${key}, '')`;
+
 /** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
 export interface SessionStatements {
   readonly load: Statement;
@@ -39,9 +46,11 @@ export function sessionStatements(name: string): SessionStatements {
       'load',
       `SELECT session_data FROM ${table} WHERE session_key = $1 AND expire_date > to_timestamp($2)`,
     ),
+    // A join, because each of its keys is looked for in one partition; each of an array's in all of them.
     load_many: statement(
       'load_many',
-      `SELECT session_key, session_data FROM ${table} WHERE session_key = ANY($1) AND expire_date > to_timestamp($2)`,
+      `SELECT session_key, session_data FROM unnest($1::varchar[]) AS asked (session_key) JOIN ${table} USING (session_key)
+        WHERE ${expectedOnce('asked.session_key')} AND expire_date > to_timestamp($2)`,
     ),
     stored: statement(
       'stored',
@@ -66,6 +75,7 @@ export function sessionStatements(name: string): SessionStatements {
       WITH given AS (
         SELECT * FROM unnest($1::varchar[], $2::text[], $3::timestamptz[], $4::text[])
           AS given (session_key, session_data, expire_date, loaded)
+        WHERE ${expectedOnce('session_key')}
       ), free AS MATERIALIZED (
         SELECT session_key FROM ${table} AS kept JOIN given USING (session_key)
         WHERE kept.session_data = given.loaded

@@ -4,6 +4,7 @@ import { connectKnex } from '../../../server/db/knex.js';
 import { new_session_key } from '../../../server/session/key.js';
 import type { SessionRecord } from '../../../server/session/store.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
+import { sessionStatements } from '../../../server/session/stores/statements.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
 import { grownOld } from '../../support/old_objects.js';
 
@@ -49,6 +50,36 @@ describe('DatabaseStore, when many ask at once', () => {
       await knex.destroy();
     };
   }
+
+  it('keeps one plan for batches of any size, also of a few', async () => {
+    await database.knex.raw(
+      "INSERT INTO django_session SELECT md5(i::text), 'x', '2100-01-01' FROM generate_series(1, 3000) i",
+    );
+    await database.knex.raw('ANALYZE django_session');
+    const { load_many, replace_many } = sessionStatements('django_session');
+    await database.knex.transaction(async (trx) => {
+      await trx.raw(`PREPARE reads (varchar[], float8) AS ${load_many.text}`);
+      await trx.raw(`PREPARE writes (varchar[], text[], timestamptz[], text[]) AS ${replace_many.text}`);
+      for (let times = 0; times < 12; times += 1) {
+        const { rows } = await trx.raw(
+          `SELECT array_agg(session_key)::text AS keys FROM (SELECT session_key FROM django_session LIMIT ${2 + (times % 3)}) k`,
+        );
+        const keys = `'${rows[0].keys}'`;
+        await trx.raw(`EXECUTE reads (${keys}, 0)`);
+        await trx.raw(`EXECUTE writes (${keys}, ${keys}, ARRAY[now(), now(), now(), now()], ${keys})`);
+      }
+      // PostgreSQL makes five plans before it compares their cost with that of one for all.
+      const { rows } = await trx.raw(
+        "SELECT name, custom_plans, generic_plans FROM pg_prepared_statements WHERE name IN ('reads', 'writes') ORDER BY 1",
+      );
+      expect(rows).to.deep.equal([
+        { name: 'reads', custom_plans: '5', generic_plans: '7' },
+        { name: 'writes', custom_plans: '5', generic_plans: '7' },
+      ]);
+      await trx.raw('DEALLOCATE reads');
+      await trx.raw('DEALLOCATE writes');
+    });
+  });
 
   describe('reading', () => {
     it('asks once for the sessions of one tick, and gives each request its own', async () => {
