@@ -22,7 +22,7 @@ export async function refuseOtherPartitions(knex: Knex, wanted: number): Promise
   const found = await partitionsOf(knex);
   if (found === undefined || found === wanted) return;
   throw new SchemaMismatch(
-    `Table ${DJANGO_SESSION} is there with ${found === 0 ? 'no' : found} partitions; ${wanted} were asked for. A table that is there is not changed: DEPLOYMENT.md of koa-django-session has the statements that do it.`,
+    `Table ${DJANGO_SESSION} is there with ${found === 0 ? 'no' : found} partitions; ${wanted} were asked for. A table that is there is not changed. The statements that do it are in DEPLOYMENT.md of koa-django-session, under Partitions.`,
   );
 }
 

@@ -1,4 +1,5 @@
 /** A table of sessions that is divided by hash of session_key, in a schema other than public. */
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 import { examine } from '../../server/cli/doctor/report.js';
@@ -200,6 +201,22 @@ describe('a table of sessions of several partitions', () => {
       expect(await migrate(other.knex, { only: ['0001_django_session'] })).to.deep.equal(['0001_django_session']);
       expect(await rollback(other.knex)).to.deep.equal(['0001_django_session']);
       expect(await other.knex.schema.hasTable('django_session')).to.equal(true);
+    });
+
+    it('of a table in use, by the statements of DEPLOYMENT.md, has its live sessions and its indexes', async () => {
+      await migrate(other.knex, { only: ['0001_django_session'] });
+      await other.knex.raw(
+        `INSERT INTO django_session SELECT 'key' || i, 'x', now() + make_interval(hours => CASE WHEN i > 40 THEN 1 ELSE -1 END)
+           FROM generate_series(1, 100) i`,
+      );
+      const [, statements = ''] = /```sql\n([\s\S]*?)```/.exec(readFileSync('DEPLOYMENT.md', 'utf8')) ?? [];
+      await other.knex.raw(statements);
+      expect((await other.knex('django_session')).length).to.equal(60);
+      expect(await migrate(other.knex, { only: ['0001_django_session'], partitions: 16 })).to.deep.equal([]);
+      const { findings } = await examine(other.knex, { settings });
+      expect(
+        findings.filter(({ check }) => ['table', 'indexes', 'history'].includes(check)).map(({ level }) => level),
+      ).to.deep.equal(['ok', 'ok']);
     });
 
     it('by expire_date is refused, because a key could be there twice', async () => {
