@@ -30,6 +30,7 @@ const PLACES: readonly { readonly what: RegExp; readonly where: readonly string[
   { what: /from '@fastify\/busboy'/, where: ['server/http/multipart'] },
   { what: /from 'entities'/, where: ['server/http/file_name'] },
   { what: /from 'koa-static'/, where: ['server/site/static_files'] },
+  { what: /'bowser'/, where: ['server/auth/user_sessions/user_agent'] },
   { what: /'@node-rs\/(argon2|bcrypt)'/, where: ['server/auth/hashers'] },
   { what: /from '(pino|prom-client)'/, where: ['server/ops'] },
   { what: /process\.env\b/, where: ['config/settings', 'server/cli/environment'] },

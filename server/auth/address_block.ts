@@ -20,6 +20,21 @@ export function address_block(address: string): string {
     .join(':')}::/64`;
 }
 
+/**
+ * The network of an address, for lists that people read: 256 addresses of IPv4, a site's /48 of IPv6 (RFC 6177). Empty for
+ * what is no address.
+ *
+ * `203.0.113.7` → `203.0.113.0/24`, `2001:db8:1:2::3` → `2001:db8:1::/48`
+ */
+export function address_network(address: string): string {
+  const block = address_block(address);
+  if (isIPv4(block)) return `${block.slice(0, block.lastIndexOf('.'))}.0/24`;
+  const [bare = ''] = address.split('%', 1);
+  if (!isIPv6(bare)) return '';
+  const site = groupsOf(bare).slice(0, 3);
+  return `${new URL(`http://[${site.map((group) => group.toString(16)).join(':')}::]/`).hostname.slice(1, -1)}/48`;
+}
+
 /** The eight numbers of a valid IPv6 address without a zone. WHATWG's URL brings it into one form (RFC 5952). */
 function groupsOf(address: string): number[] {
   const [left = '', right] = new URL(`http://[${address}]/`).hostname.slice(1, -1).split('::');

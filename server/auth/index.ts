@@ -41,5 +41,7 @@ export {
   staff_member_required,
   user_passes_test,
 } from './user_passes_test.js';
+export { type BrowserName, readUserAgent } from './user_sessions/user_agent.js';
+export { type UserSession, UserSessions, type UserSessionsOptions } from './user_sessions.js';
 export { normalize_username } from './username.js';
 export { type NewUser, normalize_email, UserTable, type UserTableOptions } from './users.js';

@@ -114,5 +114,25 @@ async function batches(
     floor = gone.floor;
     onProgress?.(removed);
   }
+  if (signal?.aborted !== true) await clearUserSessions(knex, cut, batch);
   return removed;
+}
+
+/** Where users are logged in is noted beside their sessions, and expires with them. */
+async function clearUserSessions(knex: Knex, cut: string, batch: number): Promise<void> {
+  const found: Rows<{ there: boolean }> = await knex.raw(
+    "SELECT to_regclass('koa_user_sessions') IS NOT NULL AS there",
+  );
+  if (found.rows[0]?.there !== true) return;
+  for (let count = batch; count === batch; ) {
+    const gone: Rows<{ count: number }> = await knex.raw(
+      `WITH gone AS (
+         DELETE FROM koa_user_sessions
+          WHERE id IN (SELECT id FROM koa_user_sessions WHERE expire_date < :cut LIMIT :batch FOR UPDATE SKIP LOCKED)
+         RETURNING 1)
+       SELECT count(*)::int AS count FROM gone`,
+      { cut, batch },
+    );
+    count = gone.rows[0]?.count ?? 0;
+  }
 }

@@ -16,6 +16,7 @@ const PROOFS: Readonly<Record<MigrationName, string>> = {
   '0002_auth_user': 'auth_user',
   '0003_goods': 'koa_goods',
   '0004_login_attempts': 'koa_login_attempts',
+  '0005_user_sessions': 'koa_user_sessions',
 };
 
 /** A row of ours in a table of the application's. */

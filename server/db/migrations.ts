@@ -6,6 +6,7 @@ import type { UsersOfDjango } from '../../migrations/0002_auth_user.js';
 import * as auth_user from '../../migrations/0002_auth_user.js';
 import * as goods from '../../migrations/0003_goods.js';
 import * as login_attempts from '../../migrations/0004_login_attempts.js';
+import * as user_sessions from '../../migrations/0005_user_sessions.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
 import { configOf, tryLock } from './lock.js';
 import { refuseRows } from './rows_at_stake.js';
@@ -25,6 +26,7 @@ const MIGRATIONS = {
   '0002_auth_user': auth_user,
   '0003_goods': goods,
   '0004_login_attempts': login_attempts,
+  '0005_user_sessions': user_sessions,
 } as const satisfies Readonly<Record<string, Migration>>;
 
 /** The name of a migration, without extension. */

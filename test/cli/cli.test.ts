@@ -139,7 +139,7 @@ describe('koa-django-session', function () {
         expect((await cli(['migrate:status'], url)).out).to.match(/^(\[X\] \d{4}_\w+\n)+$/);
         expect((await cli(['migrate'], url)).out).to.equal('Nothing to do: the database is up to date.\n');
         expect((await cli(['migrate:rollback'], url)).out).to.equal(
-          'Undid 0004_login_attempts.\nDropped koa_login_attempts (0 rows).\n',
+          'Undid 0005_user_sessions.\nDropped koa_user_sessions (0 rows).\n',
         );
         expect((await cli(['migrate:rollback', '--all', '--yes'], url)).out).to.include('Undid 0001_django_session.');
         expect((await cli(['migrate:rollback'], url)).out).to.equal('Nothing to do: no migration has run.\n');

@@ -104,7 +104,7 @@ describe('our migrations beside an application’s own', function () {
     const unchecked = { disableMigrationsListValidation: true };
     await application.migrate.latest();
     await application.migrate.latest({ migrationSource: new MigrationSource({ shared: true }), ...unchecked });
-    expect(await ownHistory()).to.have.length(6);
+    expect(await ownHistory()).to.have.length(7);
     expect(await migrate(application, SESSIONS)).to.deep.equal([]);
     await application.migrate.latest();
     await whole();

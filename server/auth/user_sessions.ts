@@ -1,0 +1,299 @@
+/** Where a user is logged in, and the end of those sessions: a table of ours beside Django's. */
+import type { Knex } from 'knex';
+import type { Context, Middleware } from 'koa';
+import type { Clock } from '../clock.js';
+import { databaseBounds, shareOf } from '../db/bounds.js';
+import { Deadline, inTime } from '../db/deadline.js';
+import { Queue } from '../db/queue.js';
+import { ImproperlyConfigured, SchemaMismatch } from '../errors.js';
+import { errorFields } from '../ops/error_fields.js';
+import type { Logger } from '../ops/logger.js';
+import type { Session } from '../session/session.js';
+import type { SessionStore } from '../session/store.js';
+import { isWellFormed } from '../signing/crypto.js';
+import { address_network } from './address_block.js';
+import { SESSION_KEY } from './session_keys.js';
+import { sessionOf, stateOf } from './state.js';
+import type { BaseUser } from './user.js';
+import { idOf } from './user_sessions/sealed_key.js';
+import {
+  type Entry,
+  SEEN_EVERY,
+  type Sighting,
+  type UserSessionsSettings,
+  UserSessionsTable,
+} from './user_sessions/table.js';
+import { LONGEST_USER_AGENT } from './user_sessions/user_agent.js';
+
+export interface UserSession {
+  /** Names the session for `revoke`, and opens nothing: a hash of its key. */
+  readonly id: string;
+  /** The login here, or the first request that came here with a session that Django began. */
+  readonly begun: Date;
+  /** May lie up to five minutes behind. Requests to Django do not count. */
+  readonly last_seen: Date;
+  readonly expire_date: Date;
+  /** As the browser sent it, at most 512 characters; `readUserAgent` makes names of it. */
+  readonly user_agent: string;
+  /** The network: `203.0.113.0/24`, `2001:db8:1::/48`. */
+  readonly address: string;
+  /** Whether it is the session that was given as the current one. */
+  readonly is_current: boolean;
+}
+
+export interface UserSessionsOptions {
+  readonly settings: UserSessionsSettings;
+  /** The store of `sessions`, by which sessions are ended: of engine `db` or `cached_db`, on the same knex instance. */
+  readonly store: SessionStore;
+  /** For tests; without it the database's own clock. */
+  readonly now?: Clock;
+  /** Seconds, DATABASE_TIMEOUT. 1 when absent. */
+  readonly timeout?: number;
+  /** Hears that sessions could not be noted; never gets a key. */
+  readonly logger?: Pick<Logger, 'warn'>;
+}
+
+/** Seconds that what was seen waits for others to be written with. */
+const WRITE_AFTER = 0.25;
+/** Sessions that wait at most, for a database that is away, and keys remembered at most. */
+const MOST_WAITING = 10_000;
+const MOST_REMEMBERED = 50_000;
+/** Seconds between warnings, and for which a missing table is not asked for again. */
+const WARN_EVERY = 60;
+/** Expired rows are removed at every so many writes. */
+const PRUNE_EVERY = 200;
+
+type UserId = Pick<BaseUser, 'id'>;
+type CurrentSession = Pick<Session, 'session_key'>;
+
+/**
+ * The sessions of users, noted as they come by. Needs the migration `0005_user_sessions`.
+ *
+ * ```ts
+ * const userSessions = new UserSessions(knex, { settings, store });
+ * app.use(authentication(app, { settings, backends }));
+ * app.use(userSessions.middleware);
+ * // in handlers
+ * const all = await userSessions.sessions_of(ctx.user, ctx.session);
+ * await userSessions.revoke(ctx.user, id);
+ * await userSessions.revoke_others(ctx.user, ctx.session);
+ * ```
+ *
+ * A session that Django began is known from its first request here on, one that never came here is not. Ending one
+ * deletes its row in Django's table, so that it is ended at Django too. `update_session_auth_hash` after a new password
+ * ends every other session, known or not.
+ */
+export class UserSessions {
+  readonly #store: SessionStore;
+  readonly #table: UserSessionsTable;
+  readonly #queue: Queue;
+  readonly #seconds: number;
+  readonly #logger: UserSessionsOptions['logger'];
+  /** What is to be written next, by session key. */
+  readonly #waiting = new Map<string, Sighting>();
+  readonly #ended = new Set<string>();
+  /** Who was seen under which key since `#since`: those are not written again before SEEN_EVERY is over. */
+  #seen = new Map<string, string>();
+  #since = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> | undefined;
+  #writes = 0;
+  #warnedAt = Number.NEGATIVE_INFINITY;
+  #restUntil = Number.NEGATIVE_INFINITY;
+
+  /** @throws ImproperlyConfigured for a store that keeps no rows on this knex instance */
+  constructor(knex: Knex, { settings, store, now, timeout, logger }: UserSessionsOptions) {
+    if (store.database !== knex)
+      throw new ImproperlyConfigured(store.database === undefined ? NO_ROWS : OTHER_DATABASE);
+    const bounds = databaseBounds(timeout);
+    this.#store = store;
+    this.#table = new UserSessionsTable(knex, settings, now);
+    this.#queue = new Queue(shareOf(knex), bounds.statement);
+    this.#seconds = bounds.request;
+    this.#logger = logger;
+  }
+
+  /**
+   * Notes whose session a request has, after it: mount it inside `authentication`. No request waits for it, and none
+   * fails by it.
+   */
+  readonly middleware: Middleware = async (ctx, next) => {
+    const before = loginOf(ctx);
+    if (before !== null) this.#see(ctx, before);
+    try {
+      await next();
+    } finally {
+      this.#compare(ctx, before);
+    }
+  };
+
+  /**
+   * Where this user is logged in, the last seen first.
+   *
+   * @param current the session of the request, which is marked
+   * @throws StoreUnavailable when the database does not answer; SchemaMismatch without the migration
+   */
+  async sessions_of(user: UserId, current?: CurrentSession): Promise<readonly UserSession[]> {
+    const entries = await this.#entries(user);
+    return entries.map(({ session_key, ...entry }) => ({ ...entry, is_current: session_key === current?.session_key }));
+  }
+
+  /**
+   * End one session of this user, here and at Django. A request that it has under way is answered with 400 when it saves.
+   *
+   * @param id of a UserSession
+   * @returns false when this user has no such session (any more)
+   * @throws StoreUnavailable, and the session may still be there
+   */
+  async revoke(user: UserId, id: string): Promise<boolean> {
+    const ended = (await this.#entries(user)).filter((entry) => entry.id === id);
+    await this.#end(ended);
+    return ended.length > 0;
+  }
+
+  /**
+   * End the sessions of this user but the current one; without one, all. Sessions that never came here are not known.
+   *
+   * @returns how many were ended
+   * @throws StoreUnavailable, and some may still be there
+   */
+  async revoke_others(user: UserId, current?: CurrentSession): Promise<number> {
+    const others = (await this.#entries(user)).filter(({ session_key }) => session_key !== current?.session_key);
+    await this.#end(others);
+    return others.length;
+  }
+
+  /** Write what waits now. Never rejects. */
+  async flush(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#waiting.size === 0 && this.#ended.size === 0) return;
+    this.#writing = this.#write().finally(() => {
+      this.#writing = undefined;
+    });
+    await this.#writing;
+  }
+
+  /** Write what waits, before the database is closed. */
+  close(): Promise<void> {
+    return this.flush();
+  }
+
+  async #entries({ id }: UserId): Promise<readonly Entry[]> {
+    const deadline = new Deadline(this.#seconds);
+    // What this process has just seen is in the list, too.
+    await inTime(this.flush(), deadline);
+    const found = this.#queue.run(null, deadline, () => this.#table.entries(String(id)));
+    return inTime(found, deadline);
+  }
+
+  /** One after another: each may wait for its row, and all of them are not to take the pool. */
+  async #end(entries: readonly Entry[]): Promise<void> {
+    for (const { id, session_key } of entries) {
+      await this.#store.delete(session_key);
+      this.#seen.delete(session_key);
+      await this.#table.remove([id]);
+    }
+  }
+
+  /** What became of the request's login: the same, another key, none. */
+  #compare(ctx: Context, before: Login | null): void {
+    const session = sessionOf(ctx);
+    if (before !== null && !session.modified && session.session_key === before.session_key) return;
+    const after = holdsUser(session) ? loginOf(ctx) : null;
+    if (before !== null && before.session_key !== after?.session_key) {
+      const isSameUser = before.user_id === after?.user_id;
+      if (after !== null && isSameUser) this.#waiting.delete(before.session_key);
+      // A row that this request has left to others is not ended.
+      else if (!session.is_missing()) this.#forget(before.session_key);
+      if (after !== null) this.#see(ctx, after, isSameUser ? before.session_key : null);
+    } else if (after !== null) this.#see(ctx, after);
+  }
+
+  #see(ctx: Context, { session_key, user_id }: Login, former_key: string | null = null): void {
+    const now = performance.now() / 1000;
+    if (now - this.#since > SEEN_EVERY || this.#seen.size >= MOST_REMEMBERED) {
+      // A new one, not an emptied one, whose tables would stay as large as they were.
+      this.#seen = new Map();
+      this.#since = now;
+    }
+    if (this.#seen.get(session_key) === user_id || this.#waiting.size >= MOST_WAITING || now < this.#restUntil) return;
+    this.#seen.set(session_key, user_id);
+    const user_agent = ctx.get('User-Agent').slice(0, LONGEST_USER_AGENT);
+    this.#waiting.set(session_key, { session_key, user_id, user_agent, address: address_network(ctx.ip), former_key });
+    this.#schedule();
+  }
+
+  #forget(session_key: string): void {
+    this.#seen.delete(session_key);
+    this.#waiting.delete(session_key);
+    if (this.#ended.size >= MOST_WAITING) return;
+    this.#ended.add(idOf(session_key));
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#timer ??= setTimeout(() => void this.flush(), WRITE_AFTER * 1000).unref();
+  }
+
+  async #write(): Promise<void> {
+    const sightings = [...this.#waiting.values()];
+    const ended = [...this.#ended];
+    this.#waiting.clear();
+    this.#ended.clear();
+    try {
+      await this.#table.remove(ended);
+      await this.#table.note(sightings);
+      this.#writes += 1;
+      if (this.#writes % PRUNE_EVERY === 0) await this.#table.prune();
+    } catch (error) {
+      // Their next request notes them.
+      for (const { session_key } of sightings) this.#seen.delete(session_key);
+      this.#warn(error);
+    }
+  }
+
+  #warn(error: unknown): void {
+    const now = performance.now() / 1000;
+    const isMissing = error instanceof SchemaMismatch;
+    if (isMissing) this.#restUntil = now + WARN_EVERY;
+    if (now - this.#warnedAt < WARN_EVERY) return;
+    this.#warnedAt = now;
+    const message = isMissing ? error.message : 'Sessions could not be noted, and lists of them may lack some.';
+    this.#logger?.warn({ logger: 'koa-django-session', err: errorFields(error) }, message);
+  }
+}
+
+const NO_ROWS =
+  'UserSessions finds sessions by a table beside theirs, and ends them by deleting their rows: it needs SESSION_ENGINE db or cached_db. Sessions of cache, file, memory and signed_cookies cannot be listed.';
+const OTHER_DATABASE = 'UserSessions and the store of sessions need the same knex instance.';
+
+/** A user's session, as a request has it. */
+interface Login {
+  readonly session_key: string;
+  readonly user_id: string;
+}
+
+/** null for a request of nobody, and where nobody has looked up the user. Asking is no access to the session. */
+function loginOf(ctx: Context): Login | null {
+  const { session_key } = sessionOf(ctx);
+  const { user } = stateOf(ctx);
+  if (session_key === null || user === undefined || !user.is_authenticated) return null;
+  const user_id = String(user.id);
+  // What PostgreSQL does not store would take the others of its batch with it.
+  return user_id.includes('\0') || !isWellFormed(user_id) ? null : { session_key, user_id };
+}
+
+/** Whether the session still says whose it is: `clear()` leaves key and row. Asking is no access to it. */
+function holdsUser(session: Session): boolean {
+  const { accessed } = session;
+  try {
+    return session.has_key(SESSION_KEY);
+  } catch {
+    // The store was away, and the page did not need it.
+    return false;
+  } finally {
+    session.accessed = accessed;
+  }
+}
