@@ -147,7 +147,8 @@ export class TimestampSigner extends Signer {
    * @throws BadSignature; also for a signed text without a readable time, where Django raises ValueError
    * @throws SignatureExpired when it was signed longer ago than `max_age`
    */
-  override unsign(signed: string, { max_age }: { readonly max_age?: number | undefined } = {}): string {
+  override unsign(signed: string, options: { readonly max_age?: number | undefined } = {}): string {
+    const { max_age } = options;
     const stamped = super.unsign(signed);
     const parts = splitTimestamp(stamped, this.sep);
     if (parts === null) throw new BadSignature('The signed value has no timestamp');
