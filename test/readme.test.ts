@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { OWN_SETTINGS } from '../config/settings.js';
 import { DATABASE_BOUNDS } from '../server/db/bounds.js';
 import { type Definition, SETTINGS } from '../server/settings.js';
-import { goalTable, print, type Report, summaryTable } from './bench/report.js';
+import { contestantTable, goalTable, loginTable, print, type Report, summaryTable } from './bench/report.js';
 
 const ROOT = path.join(import.meta.dirname, '..');
 
@@ -52,7 +52,15 @@ const report = JSON.parse(readFileSync(path.join(import.meta.dirname, 'bench', '
 const figures = `
 ![Requests a second, as bars](test/bench/chart.svg)
 
-${[summaryTable(report), goalTable(report.goals), ...report.tables].map(print).join('\n')}`;
+${[
+  summaryTable(report),
+  goalTable(report.goals),
+  ...(report.logins.length === 0 ? [] : [loginTable(report.logins)]),
+  ...report.tables,
+  contestantTable(report),
+]
+  .map(print)
+  .join('\n')}`;
 
 /** The document must hold this text between `<!-- name -->` and `<!-- /name -->`. */
 function expectSection(document: string, name: string, section: string): void {

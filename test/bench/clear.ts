@@ -61,11 +61,11 @@ export async function clearTable(
   if (scenario === undefined) throw new Error('unreachable');
   await database.query('DROP TABLE IF EXISTS bench_expired');
   await database.query(KEEP.replace('$ROWS', String(options.rows)));
-  const server = await startServer(ours, database.url, options.pin);
+  const server = await startServer(ours, { database }, options.pin);
   const read = async (seconds: number, whileMeasuring?: () => void): Promise<Sample> => {
     const usual = plan(scenario, ours, options, { port: server.port, seed: 3 });
     const asked = { ...usual, step: 2, seconds };
-    return measure(generators, asked, { server: server.pid, postgres: database.pid }, whileMeasuring);
+    return measure(generators, asked, { server: server.pid, database: [database.pid] }, whileMeasuring);
   };
   try {
     for (const [name, way] of WAYS) {

@@ -1,5 +1,6 @@
 /** Who is measured: the command that starts each server, the cookie it reads, and what it can do. */
 import { fileURLToPath } from 'node:url';
+import type { DjangoSite } from './install.js';
 import type { CookieKind } from './rows.js';
 
 export interface Contestant {
@@ -13,30 +14,45 @@ export interface Contestant {
   readonly writes: boolean;
   /** More than one process: not pinned to the server's core, and compared per machine. */
   readonly processes: number;
-  /** Whether a page also looks up who is logged in. Compared with ours that does so, too. */
-  readonly users: boolean;
+  /** Names of those of ours that it is measured beside, and held against. */
+  readonly beside: readonly string[];
+  /** Whether its sessions are in Redis. */
+  readonly redis: boolean;
+  /** What answers 200 when it serves; `/none` when absent. */
+  readonly ready?: string;
 }
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const node = (path: string): readonly string[] => [process.execPath, file(path)];
 /** The command that runs a server in several processes behind one port. */
-export const several = (path: string, processes: number): readonly string[] => [
+export const inProcesses = (path: string, processes: number): readonly string[] => [
   process.execPath,
   file('peers/cluster.mjs'),
   file(path),
   String(processes),
 ];
 
-const base = { env: {}, cookie: 'django', expect: 'id', writes: true, processes: 1, users: false } as const;
-const users = { users: true, env: { USERS: '1' } } as const;
+export const base = {
+  env: {},
+  cookie: 'django',
+  expect: 'id',
+  writes: true,
+  processes: 1,
+  beside: ['ours'],
+  redis: false,
+} as const;
+const users = { env: { USERS: '1' }, beside: ['ours + user'] } as const;
 
-/** @param django the interpreter that has Django and gunicorn, when there is one */
-export function contestants(
-  cores: number,
-  django: { readonly python: string; readonly version: string } | null,
-): readonly Contestant[] {
+/** Sessions in Redis, and how much of them is asked for: as much as is worth the memory of three servers' copies. */
+export const REDIS_ROWS = 100_000;
+
+/**
+ * @param site the interpreter that has Django and gunicorn, when there is one
+ * @param redis whether there is a redis-server
+ */
+export function contestants(cores: number, site: DjangoSite | null, redis: boolean): readonly Contestant[] {
   const list: Contestant[] = [
-    { ...base, name: 'ours', what: 'koa + this library, db engine', command: node('servers/ours.mjs') },
+    { ...base, name: 'ours', what: 'koa + this library, db engine', command: node('servers/ours.mjs'), beside: [] },
     {
       ...base,
       name: 'koa bare',
@@ -104,6 +120,16 @@ export function contestants(
       name: 'ours + user',
       what: 'ours, and `ctx.user` of every request',
       command: node('servers/ours.mjs'),
+      beside: ['ours'],
+    },
+    {
+      ...base,
+      ...users,
+      name: 'ours + permission',
+      what: 'ours + user, and `await ctx.user.has_perm(…)`',
+      command: node('servers/ours.mjs'),
+      env: { USERS: '1', PERMISSION: '1' },
+      writes: false,
     },
     {
       ...base,
@@ -122,19 +148,64 @@ export function contestants(
       writes: false,
     },
   );
+  if (redis) list.push(...onRedis());
+  const several = `ours ×${cores}`;
   if (cores > 1) {
     const what = `ours in ${cores} processes behind one port`;
-    list.push({ ...base, name: `ours ×${cores}`, what, command: several('servers/ours.mjs', cores), processes: cores });
+    list.push({ ...base, name: several, what, command: inProcesses('servers/ours.mjs', cores), processes: cores });
   }
-  if (django !== null) {
-    const gunicorn = ['--worker-class', 'gthread', '--threads', '8', '--keep-alive', '75', '--log-level', 'error'];
-    list.push({
-      ...base,
-      name: `django ×${cores}`,
-      what: `Django ${django.version} by gunicorn, ${cores} workers of 8 threads`,
-      command: [django.python, '-m', 'gunicorn', '--workers', String(cores), ...gunicorn, 'site_bench:application'],
-      processes: cores,
-    });
-  }
+  if (site !== null) list.push({ ...django(cores, site), beside: [cores > 1 ? several : 'ours'] });
   return list;
+}
+
+/** Redis without persistence: nothing is on disk when a write is answered, as it is with PostgreSQL's fsync. */
+function onRedis(): readonly Contestant[] {
+  return [
+    {
+      ...base,
+      name: 'ours, cache',
+      what: `ours, engine cache on Redis, ${REDIS_ROWS.toLocaleString('en-US')} sessions, no persistence`,
+      command: node('servers/ours.mjs'),
+      env: { ENGINE: 'cache' },
+      redis: true,
+    },
+    {
+      ...base,
+      name: 'ours, cached_db',
+      what: 'ours, engine cached_db: sessions in PostgreSQL, and Django’s entries in Redis deleted at each write',
+      command: node('servers/ours.mjs'),
+      env: { ENGINE: 'cached_db' },
+      redis: true,
+    },
+    {
+      ...base,
+      name: 'koa-session on Redis',
+      what: 'koa-session, a store on the package redis, the same Redis',
+      command: node('peers/koa_session.mjs'),
+      cookie: 'koa_session',
+      env: { STORE: 'redis' },
+      beside: ['ours', 'ours, cache'],
+      redis: true,
+    },
+    {
+      ...base,
+      name: 'express-session on Redis',
+      what: 'express-session + connect-redis as in its manual, the same Redis',
+      command: node('peers/express_session.mjs'),
+      cookie: 'express_session',
+      env: { STORE: 'redis' },
+      redis: true,
+    },
+  ];
+}
+
+export function django(cores: number, { python, version }: DjangoSite): Contestant {
+  const gunicorn = ['--worker-class', 'gthread', '--threads', '8', '--keep-alive', '75', '--log-level', 'error'];
+  return {
+    ...base,
+    name: `django ×${cores}`,
+    what: `Django ${version} by gunicorn, ${cores} workers of 8 threads`,
+    command: [python, '-m', 'gunicorn', '--workers', String(cores), ...gunicorn, 'site_bench:application'],
+    processes: cores,
+  };
 }

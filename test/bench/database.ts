@@ -8,6 +8,8 @@ import { startEmbeddedPostgres } from '../../server/db/embedded.js';
 
 export interface BenchDatabase {
   readonly url: string;
+  /** Of another database of the same cluster. */
+  urlOf(database: string): string;
   readonly version: string;
   /** The postmaster, when it runs here: its CPU time is measured then. */
   readonly pid: number | undefined;
@@ -34,6 +36,7 @@ export async function openDatabase(): Promise<BenchDatabase> {
   const shown = await client.query<{ server_version: string }>('SHOW server_version');
   return {
     url,
+    urlOf: (name) => Object.assign(new URL(url), { pathname: `/${name}` }).href,
     version: shown.rows[0]?.server_version ?? 'unknown',
     pid: server === undefined ? undefined : postmaster(),
     pgbench: process.env['PATH']?.split(':').find((folder) => existsSync(join(folder, 'pgbench'))),

@@ -1,6 +1,6 @@
 /** Processes, memory and table sizes: how ours behaves where there is more of everything. */
 import type { Contestant } from './contestants.js';
-import { several } from './contestants.js';
+import { inProcesses } from './contestants.js';
 import type { BenchDatabase } from './database.js';
 import { fill, warm } from './fill.js';
 import { type Generators, measure, type Sample } from './measure.js';
@@ -23,11 +23,11 @@ async function reads(
   const [scenario] = SCENARIOS;
   const samples: Sample[] = [];
   if (scenario === undefined) return samples;
-  const server = await startServer(contestant, database.url, options.pin);
+  const server = await startServer(contestant, { database }, options.pin);
   try {
     for (let round = 0; round < options.rounds; round++) {
       const asked = plan(scenario, contestant, options, { port: server.port, seed: 7000 + round });
-      samples.push(await measure(generators, asked, { server: server.pid, postgres: database.pid }));
+      samples.push(await measure(generators, asked, { server: server.pid, database: [database.pid] }));
     }
   } finally {
     await server.stop();
@@ -44,7 +44,7 @@ export async function processesTable(
 ): Promise<Table> {
   const rows: string[][] = [];
   for (const processes of [1, 2, 4]) {
-    const contestant = { ...ours, command: several('servers/ours.mjs', processes), processes };
+    const contestant = { ...ours, command: inProcesses('servers/ours.mjs', processes), processes };
     const result = summarize('ours', 'read', await reads(contestant, database, generators, { ...options, pin: false }));
     rows.push([String(processes), whole(result.rps), result.p50.toFixed(2), result.p99.toFixed(2)]);
   }
@@ -81,12 +81,12 @@ export async function memoryTable(
   const [scenario] = SCENARIOS;
   const rows: string[][] = [];
   if (scenario !== undefined) {
-    const server = await startServer(ours, database.url, options.pin);
+    const server = await startServer(ours, { database }, options.pin);
     try {
       for (const sessions of [1, 10_000, 100_000, 1_000_000].filter((size) => size <= options.rows)) {
         const usual = plan(scenario, ours, options, { port: server.port, seed: 1 });
         const asked = { ...usual, sessions, each: true, warmup: 0, seconds: 600 };
-        await measure(generators, asked, { server: server.pid, postgres: undefined });
+        await measure(generators, asked, { server: server.pid, database: [] });
         rows.push([whole(sessions), megabytes(residentBytes(server.pid))]);
       }
     } finally {

@@ -7,17 +7,24 @@ import { CORES } from './processes.js';
 import { PASSWORD, peerJson, session_data, session_key, sessionDocument } from './rows.js';
 
 /** Change it when rows.ts makes other rows: a kept database is filled again then. */
-const EDITION = 4;
+const EDITION = 6;
 const BATCH = 2000;
 const TWO_MONTHS = 60 * 86_400_000;
 
 const TABLES = [
-  'DROP TABLE IF EXISTS django_session, session, auth_user, bench_fill',
+  'DROP TABLE IF EXISTS django_session, session, bench_fill, auth_user, auth_user_groups, auth_user_user_permissions, auth_group, auth_group_permissions, auth_permission, django_content_type CASCADE',
   'CREATE TABLE django_session (session_key varchar(40) NOT NULL, session_data text NOT NULL, expire_date timestamptz NOT NULL)',
   `CREATE TABLE auth_user (id integer NOT NULL, password varchar(128) NOT NULL, last_login timestamptz,
     is_superuser boolean NOT NULL, username varchar(150) NOT NULL, first_name varchar(150) NOT NULL,
     last_name varchar(150) NOT NULL, email varchar(254) NOT NULL, is_staff boolean NOT NULL, is_active boolean NOT NULL,
     date_joined timestamptz NOT NULL)`,
+  'CREATE TABLE django_content_type (id integer PRIMARY KEY, app_label varchar(100) NOT NULL, model varchar(100) NOT NULL)',
+  `CREATE TABLE auth_permission (id integer PRIMARY KEY, name varchar(255) NOT NULL, content_type_id integer NOT NULL
+    REFERENCES django_content_type, codename varchar(100) NOT NULL)`,
+  'CREATE TABLE auth_group (id integer PRIMARY KEY, name varchar(150) NOT NULL)',
+  'CREATE TABLE auth_group_permissions (id bigint PRIMARY KEY, group_id integer NOT NULL, permission_id integer NOT NULL)',
+  'CREATE TABLE auth_user_groups (id bigint NOT NULL, user_id integer NOT NULL, group_id integer NOT NULL)',
+  'CREATE TABLE auth_user_user_permissions (id bigint NOT NULL, user_id integer NOT NULL, permission_id integer NOT NULL)',
   'CREATE TABLE session (sid varchar NOT NULL, sess json NOT NULL, expire timestamp(6) NOT NULL)',
 ];
 // Django's and connect-pg-simple's own indexes, names included.
@@ -26,9 +33,34 @@ const INDEXES = [
   'CREATE INDEX django_session_session_key_c0390e0f_like ON django_session (session_key varchar_pattern_ops)',
   'CREATE INDEX django_session_expire_date_a5c62663 ON django_session (expire_date)',
   'ALTER TABLE auth_user ADD CONSTRAINT auth_user_pkey PRIMARY KEY (id)',
+  'ALTER TABLE auth_user_groups ADD PRIMARY KEY (id), ADD UNIQUE (user_id, group_id), ADD FOREIGN KEY (user_id) REFERENCES auth_user',
+  'CREATE INDEX ON auth_user_groups (user_id)',
+  'CREATE INDEX ON auth_user_groups (group_id)',
+  'ALTER TABLE auth_user_user_permissions ADD PRIMARY KEY (id), ADD UNIQUE (user_id, permission_id), ADD FOREIGN KEY (user_id) REFERENCES auth_user',
+  'CREATE INDEX ON auth_user_user_permissions (user_id)',
+  'CREATE INDEX ON auth_user_user_permissions (permission_id)',
+  'CREATE INDEX ON auth_group_permissions (group_id)',
   'ALTER TABLE session ADD CONSTRAINT session_pkey PRIMARY KEY (sid)',
   'CREATE INDEX "IDX_session_expire" ON session (expire)',
   'CREATE TABLE bench_fill (rows integer, peers boolean, edition integer)',
+];
+
+/**
+ * Ten models of one application with four permissions each, and five groups: the first has everybody, and eight
+ * permissions, shop.change_good among them; each user is in another one, too, and has a permission of the own.
+ */
+const PERMISSIONS = [
+  "INSERT INTO django_content_type SELECT id, 'shop', CASE id WHEN 1 THEN 'good' ELSE 'model' || id END FROM generate_series(1, 10) id",
+  `INSERT INTO auth_permission SELECT row_number() OVER (), 'Can ' || verb || ' ' || model, id, verb || '_' || model
+     FROM django_content_type, unnest(ARRAY['add', 'change', 'delete', 'view']) verb`,
+  "INSERT INTO auth_group SELECT id, 'Group ' || id FROM generate_series(1, 5) id",
+  `INSERT INTO auth_group_permissions SELECT row_number() OVER (), g, 1 + (g * 8 + n) % 40
+     FROM generate_series(0, 4) g, generate_series(0, 7) n`,
+  'UPDATE auth_group_permissions SET group_id = group_id + 1',
+  `INSERT INTO auth_group_permissions SELECT 100, 1, id FROM auth_permission WHERE codename = 'change_good'
+     AND id NOT IN (SELECT permission_id FROM auth_group_permissions WHERE group_id = 1)`,
+  `INSERT INTO auth_user_groups SELECT row_number() OVER (), id, g FROM auth_user, LATERAL (VALUES (1), (2 + id % 4)) v (g)`,
+  'INSERT INTO auth_user_user_permissions SELECT id, id, 1 + id % 40 FROM auth_user',
 ];
 
 interface Share {
@@ -71,7 +103,7 @@ export async function fill(database: BenchDatabase, rows: number, peers: boolean
     [rows, PASSWORD],
   );
   await database.query("SET maintenance_work_mem = '1GB'");
-  for (const text of INDEXES) await database.query(text);
+  for (const text of [...PERMISSIONS, ...INDEXES]) await database.query(text);
   await database.query('INSERT INTO bench_fill VALUES ($1, $2, $3)', [rows, peers, EDITION]);
   await settle(database);
   return true;
@@ -82,7 +114,7 @@ export async function warm(database: BenchDatabase): Promise<void> {
   try {
     await database.query('CREATE EXTENSION IF NOT EXISTS pg_prewarm');
     await database.query(
-      "SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 'i') AND relname ~ '^(django_session|session|IDX_session|auth_user)'",
+      "SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 'i') AND relname ~ '^(django_session|session|IDX_session|auth_)'",
     );
   } catch (error) {
     console.error(`not read into memory first: ${error}`);
@@ -93,7 +125,7 @@ export async function warm(database: BenchDatabase): Promise<void> {
 export async function settle(database: BenchDatabase): Promise<void> {
   await database.query('VACUUM ANALYZE django_session');
   await database.query('VACUUM ANALYZE session');
-  await database.query('ANALYZE auth_user');
+  await database.query('ANALYZE');
   await database.query('CHECKPOINT');
 }
 

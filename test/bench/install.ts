@@ -9,7 +9,7 @@ const PEERS = fileURLToPath(new URL('peers', import.meta.url));
 const VENV = fileURLToPath(new URL('../../.venvs/bench', import.meta.url));
 
 export function installPeers(): void {
-  if (existsSync(`${PEERS}/node_modules/koa-session`)) return;
+  if (existsSync(`${PEERS}/node_modules/connect-redis`)) return;
   console.error('installing the peers from test/bench/peers/package-lock.json');
   execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: PEERS, stdio: ['ignore', 2, 2] });
 }
@@ -17,14 +17,19 @@ export function installPeers(): void {
 export interface DjangoSite {
   readonly python: string;
   readonly version: string;
+  /** Of its PBKDF2PasswordHasher: a hash with fewer is made anew at a login. */
+  readonly iterations: number;
 }
 
-const versionOf = (python: string): string | null => {
-  const run = spawnSync(python, ['-c', 'import gunicorn, psycopg, django; print(django.__version__)'], {
-    encoding: 'utf8',
-  });
-  return run.status === 0 ? run.stdout.trim() : null;
-};
+const SITE = `import gunicorn, psycopg, django
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+print(django.__version__, PBKDF2PasswordHasher.iterations)`;
+
+function siteOf(python: string): DjangoSite | null {
+  const run = spawnSync(python, ['-c', SITE], { encoding: 'utf8' });
+  const [version = '', iterations] = run.status === 0 ? run.stdout.trim().split(' ') : [];
+  return version === '' ? null : { python, version, iterations: Number(iterations) };
+}
 
 /** Newest first; pyenv keeps its versions off the PATH. */
 function interpreters(): string[] {
@@ -37,8 +42,8 @@ function interpreters(): string[] {
 /** The newest Django that the newest Python here can run, or null with a line that says why. */
 export function installDjango(): DjangoSite | null {
   const python = `${VENV}/bin/python`;
-  const there = versionOf(python);
-  if (there !== null) return { python, version: there };
+  const there = siteOf(python);
+  if (there !== null) return there;
   const interpreter = interpreters().find(
     (name) => spawnSync(name, ['-c', 'import venv, ensurepip'], { stdio: 'ignore' }).status === 0,
   );
@@ -48,7 +53,7 @@ export function installDjango(): DjangoSite | null {
     const pip = ['-m', 'pip', 'install', '--quiet', 'django', 'gunicorn', 'psycopg[binary]'];
     if (made.status === 0) spawnSync(python, pip, { stdio: ['ignore', 2, 2] });
   }
-  const version = versionOf(python);
-  if (version === null) console.error('Django is not measured: no Python that could install it.');
-  return version === null ? null : { python, version };
+  const site = siteOf(python);
+  if (site === null) console.error('Django is not measured: no Python that could install it.');
+  return site;
 }

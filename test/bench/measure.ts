@@ -10,13 +10,18 @@ export interface Sample {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** CPU microseconds a request; null where it cannot be told. */
+  /** CPU microseconds a request, `postgres_us` those of the database, or of Redis; null where it cannot be told. */
   readonly server_us: number | null;
   readonly postgres_us: number | null;
   readonly wrong: number;
   readonly lost: number;
-  /** For the others' samples: what ours in as many processes gave just before and just after, on average. */
-  readonly ours?: { readonly rps: number; readonly p99: number };
+  /** What the one of ours that it is held against gave just before and just after, on average. */
+  readonly ours?: {
+    readonly name: string;
+    readonly rps: number;
+    readonly p99: number;
+    readonly server_us: number | null;
+  };
 }
 
 /** Generator processes, started once and told what to do again and again. */
@@ -108,10 +113,13 @@ function added(left: Outcome, right: Outcome): Outcome {
 export async function measure(
   generators: Generators,
   plan: Plan,
-  pids: { readonly server: number; readonly postgres: number | undefined },
+  pids: { readonly server: number; readonly database: readonly (number | undefined)[] },
   whileMeasuring: () => void = () => {},
 ): Promise<Sample> {
-  const cpu = (): readonly [number, number] => [cpuSeconds(pids.server), cpuSeconds(pids.postgres)];
+  const cpu = (): readonly [number, number] => [
+    cpuSeconds(pids.server),
+    pids.database.map(cpuSeconds).reduce((sum, seconds) => sum + seconds, 0),
+  ];
   let before = cpu();
   let after = before;
   const outcome = await generators.run(

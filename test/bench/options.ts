@@ -19,7 +19,7 @@ export interface Options {
   readonly reference: boolean;
 }
 
-export const PARTS = ['peers', 'floors', 'memory', 'clear', 'processes', 'scale'] as const;
+export const PARTS = ['peers', 'logins', 'floors', 'memory', 'clear', 'processes', 'scale'] as const;
 export type Part = (typeof PARTS)[number];
 
 export const USAGE = `npm run bench -- [options]

@@ -5,6 +5,7 @@ import { settle } from './fill.js';
 import type { Plan } from './load/plan.js';
 import { type Generators, measure, type Sample } from './measure.js';
 import type { Options } from './options.js';
+import type { BenchRedis } from './redis.js';
 import { applies, plan, SCENARIOS, type Scenario } from './scenarios.js';
 import { type RunningServer, startServer } from './server_process.js';
 import { type Result, summarize } from './statistics.js';
@@ -19,27 +20,31 @@ const AGAIN = 0.2;
 /** Ours when something else begins to be asked: V8 has thrown away code that was not run for a while. */
 const ANEW = 3;
 
+/** What is measured against what: a contestant, and one of ours. */
+interface Pair {
+  readonly contestant: Contestant;
+  readonly beside: Contestant;
+}
+
+/** Those that are held against the same one of ours follow one another. */
+export function pairsOf(list: readonly Contestant[]): readonly Pair[] {
+  return list.flatMap((beside) =>
+    list.filter((other) => other.beside.includes(beside.name)).map((contestant) => ({ contestant, beside })),
+  );
+}
+
 /**
- * All servers are up from first to last; those that are not asked have nothing to do. Ours is measured before and after
- * each of the others, in as many processes as that has where there is such a contestant, and held against the other by
- * the mean of the two: a machine's speed drifts within seconds, with what else runs on its host, and whoever was
- * measured first or last would gain or lose by it.
+ * All servers are up from first to last; those that are not asked have nothing to do. The one of ours that does the same
+ * work is measured before and after each of the others, and that is held against the mean of the two: a machine's speed
+ * drifts within seconds, with what else runs on its host, and whoever was measured first or last would gain or lose by it.
  */
 export async function comparePeers(
   list: readonly Contestant[],
-  database: BenchDatabase,
+  { database, redis }: { readonly database: BenchDatabase; readonly redis: BenchRedis | null },
   generators: Generators,
   options: Options,
 ): Promise<Result[]> {
-  const [ours, ...others] = list;
-  if (ours === undefined) throw new Error('unreachable');
-  const equalOf = (contestant: Contestant): Contestant => {
-    const equal = others.find(
-      ({ name, processes, users }) =>
-        name.startsWith('ours') && processes === contestant.processes && users === contestant.users,
-    );
-    return equal === undefined || equal === contestant ? ours : equal;
-  };
+  const pairs = pairsOf(list);
   const scenarios = SCENARIOS.filter(({ name }) => options.scenarios?.test(name) ?? true);
   const samples = new Map<string, Sample[]>();
   const servers = new Map<Contestant, RunningServer>();
@@ -48,10 +53,18 @@ export async function comparePeers(
     if (server === undefined) throw new Error('unreachable');
     const seed = round * 100 + scenarios.indexOf(scenario) + 1;
     const usual = plan(scenario, contestant, options, { port: server.port, seed });
-    return measure(generators, { ...usual, ...time }, { server: server.pid, postgres: database.pid });
+    const pids = contestant.redis ? [database.pid, redis?.pid] : [database.pid];
+    return measure(generators, { ...usual, ...time }, { server: server.pid, database: pids });
+  };
+  const keep = (contestant: Contestant, scenario: Scenario, sample: Sample): Sample => {
+    const key = JSON.stringify([contestant.name, scenario.name]);
+    samples.set(key, [...(samples.get(key) ?? []), sample]);
+    return sample;
   };
   try {
-    for (const contestant of list) servers.set(contestant, await startServer(contestant, database.url, options.pin));
+    for (const contestant of list) {
+      servers.set(contestant, await startServer(contestant, { database, redis }, options.pin));
+    }
     for (const scenario of scenarios) {
       for (const contestant of list) {
         const time = { warmup: 0, seconds: options.warmup * scenario.warmups };
@@ -60,36 +73,24 @@ export async function comparePeers(
     }
     for (let round = 0; round < options.rounds; round++) {
       for (const scenario of scenarios) {
-        const measured = async (contestant: Contestant, warmup: number): Promise<Sample> => {
-          const sample = await ask(contestant, scenario, round, { warmup });
-          const lost = sample.lost > 0 ? `, ${sample.lost} ACKNOWLEDGED WRITES LOST` : '';
-          const place = `round ${round + 1}/${options.rounds}  ${contestant.name.padEnd(26)} ${scenario.name.padEnd(14)}`;
-          console.error(`${place} ${Math.round(sample.rps)}/s  p99 ${sample.p99.toFixed(1)} ms${lost}`);
-          return sample;
-        };
-        const keep = (contestant: Contestant, sample: Sample): void => {
-          const key = JSON.stringify([contestant.name, scenario.name]);
-          samples.set(key, [...(samples.get(key) ?? []), sample]);
-        };
-        const measuredOurs = async (contestant: Contestant, warmup: number): Promise<Sample> => {
-          const sample = await measured(contestant, warmup);
-          keep(contestant, sample);
-          return sample;
-        };
-        let mine = ours;
-        let before = await measuredOurs(mine, ANEW);
+        const measured = (contestant: Contestant, warmup: number): Promise<Sample> =>
+          ask(contestant, scenario, round, { warmup });
+        const asked = pairs.filter(
+          ({ contestant, beside }) => applies(scenario, contestant) && applies(scenario, beside),
+        );
+        const [ours] = list;
+        if (asked.length === 0 && ours !== undefined) keep(ours, scenario, await measured(ours, ANEW));
+        let mine: Contestant | undefined;
+        let before: Sample | undefined;
         // Every other round backwards.
-        for (const contestant of round % 2 === 0 ? others : [...others].reverse()) {
-          if (!applies(scenario, contestant)) continue;
-          const equal = equalOf(contestant);
-          if (equal !== mine) {
-            mine = equal;
-            before = await measuredOurs(mine, ANEW);
+        for (const { contestant, beside } of round % 2 === 0 ? asked : [...asked].reverse()) {
+          if (beside !== mine || before === undefined) {
+            mine = beside;
+            before = keep(beside, scenario, await measured(beside, ANEW));
           }
           const sample = await measured(contestant, BETWEEN);
-          const after = await measuredOurs(mine, AGAIN);
-          const beside = { rps: (before.rps + after.rps) / 2, p99: (before.p99 + after.p99) / 2 };
-          keep(contestant, { ...sample, ours: beside });
+          const after = keep(beside, scenario, await measured(beside, AGAIN));
+          keep(contestant, scenario, { ...sample, ours: mean(beside.name, before, after) });
           before = after;
         }
       }
@@ -102,4 +103,10 @@ export async function comparePeers(
     const [contestant, scenario] = JSON.parse(key) as [string, string];
     return summarize(contestant, scenario, rounds);
   });
+}
+
+function mean(name: string, before: Sample, after: Sample): NonNullable<Sample['ours']> {
+  const half = (one: number, two: number): number => (one + two) / 2;
+  const cpu = before.server_us === null || after.server_us === null ? null : half(before.server_us, after.server_us);
+  return { name, rps: half(before.rps, after.rps), p99: half(before.p99, after.p99), server_us: cpu };
 }

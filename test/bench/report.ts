@@ -1,13 +1,16 @@
 /** Results → the table that is printed and the Markdown of BENCHMARKS.md. */
 import type { Contestant } from './contestants.js';
 import type { Goal } from './goals.js';
-import type { Scenario } from './scenarios.js';
-import { type Result, ratio } from './statistics.js';
+import type { LoginResult } from './logins.js';
+import { PAGES, PEOPLE, type Scenario } from './scenarios.js';
+import { median, type Result, ratio } from './statistics.js';
 
 export interface Report {
   readonly machine: Readonly<Record<string, string | number>>;
   readonly contestants: readonly Pick<Contestant, 'name' | 'what'>[];
   readonly results: readonly Result[];
+  /** Empty where they were not measured. */
+  readonly logins: readonly LoginResult[];
   readonly goals: readonly Goal[];
   /** Floors, memory, clearsessions, processes, scale: a table each. */
   readonly tables: readonly Table[];
@@ -28,7 +31,17 @@ export function scenarioTable(scenario: Scenario, results: readonly Result[]): T
   if (here.length === 0) return null;
   return {
     title: `${scenario.name}: ${scenario.what}`,
-    head: ['server', 'requests/s', 'min to max', 'p50 ms', 'p99 ms', 'CPU µs server', 'CPU µs PostgreSQL', 'ours is'],
+    head: [
+      'server',
+      'requests/s',
+      'min to max',
+      'p50 ms',
+      'p99 ms',
+      'CPU µs server',
+      'CPU µs database',
+      'ours is',
+      'CPU of ours',
+    ],
     rows: [...here]
       .sort((a, b) => b.rps - a.rps)
       .map((result) => [
@@ -40,8 +53,17 @@ export function scenarioTable(scenario: Scenario, results: readonly Result[]): T
         micro(result.server_us),
         micro(result.postgres_us),
         `${ratio(result, 'rps').toFixed(2)} ×`,
+        cpuRatio(result),
       ]),
   };
+}
+
+/** How much of their CPU a request ours takes: the median of the rounds' ratios. */
+function cpuRatio({ rounds }: Result): string {
+  const ratios = rounds.flatMap(({ server_us, ours }) =>
+    server_us === null || ours === undefined || ours.server_us === null ? [] : [ours.server_us / server_us],
+  );
+  return ratios.length === 0 ? '-' : `${median(ratios).toFixed(2)} ×`;
 }
 
 /** Requests a second of everybody in everything: what BENCHMARKS.md shows. */
@@ -56,8 +78,23 @@ export function summaryTable({ machine, results }: Report): Table {
     title: `Requests a second: medians of ${machine['rounds']} rounds, ${whole(Number(machine['rows']))} sessions of 2 kB, ${machine['connections']} connections`,
     head: ['server', ...scenarios],
     rows: contestants.map((contestant) => [contestant, ...scenarios.map((scenario) => cell(contestant, scenario))]),
-    note: `${machine['date']}, ${machine['processor']}, ${machine['cores']} cores, node ${machine['node']}, PostgreSQL ${machine['postgresql']} with fsync on.${moreRounds(Number(machine['rounds']), results)}`,
+    note: `${dates(results, String(machine['date']))}, ${machine['processor']}, ${machine['cores']} cores, node ${machine['node']}, PostgreSQL ${machine['postgresql']} with fsync on.${moreRounds(Number(machine['rounds']), results)}`,
   };
+}
+
+/** Who they are. */
+export function contestantTable({ contestants }: Report): Table {
+  return {
+    title: 'The servers',
+    head: ['server', 'what it is'],
+    rows: contestants.map(({ name, what }) => [name, what]),
+  };
+}
+
+/** The day, or the first and the last: parts may be run on their own. */
+function dates(results: readonly Result[], last: string): string {
+  const all = [...new Set(results.map(({ date = last }) => date))].sort();
+  return all.length < 2 ? String(all[0]) : `${all[0]} to ${all.at(-1)}`;
 }
 
 /** Which of the others were measured in more rounds than the rest. */
@@ -79,6 +116,19 @@ export function goalTable(goals: readonly Goal[]): Table {
       goal.ratio.toFixed(2),
       goal.reached ? 'reached' : 'missed',
     ]),
+  };
+}
+
+/** A real login, and what others feel of it. */
+export function loginTable(logins: readonly LoginResult[]): Table {
+  return {
+    title: `${PEOPLE} people log in again and again, ${PAGES} pages a second of others`,
+    head: ['server', 'logins/s', 'p50 ms of one', 'p99 ms of pages before', 'p99 ms of pages meanwhile'],
+    rows: logins.map(({ server, ...result }) => [
+      server,
+      ...[result.logins, result.p50, result.p99_idle, result.p99].map((value) => value.toFixed(1)),
+    ]),
+    note: 'Form, CSRF, PBKDF2 with Django’s own iterations; ours with a captcha, whose answer is planted, and a throttle.',
   };
 }
 

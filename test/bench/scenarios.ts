@@ -1,5 +1,5 @@
 /** What is asked of every server. */
-import type { Contestant } from './contestants.js';
+import { type Contestant, REDIS_ROWS } from './contestants.js';
 import type { Plan } from './load/plan.js';
 import type { Options } from './options.js';
 
@@ -28,6 +28,11 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...read, name: 'one at a time', what: 'read, random keys, one connection', connections: 1 },
 ];
 
+/** Who log in again and again, where logins are measured. */
+export const PEOPLE = 8;
+/** Pages a second of those who are logged in, meanwhile. */
+export const PAGES = 200;
+
 /** Whether this server can be asked that: the floors have no sessions to write, or none at all. */
 export function applies(scenario: Scenario, contestant: Contestant): boolean {
   if (contestant.expect === 'null') return scenario.writes === 0;
@@ -49,7 +54,7 @@ export function plan(
     seconds: options.seconds,
     cookie: bare ? 'none' : contestant.cookie,
     expect: bare ? 'null' : contestant.expect,
-    sessions: Math.min(scenario.sessions ?? options.rows, options.rows),
+    sessions: Math.min(scenario.sessions ?? options.rows, options.rows, contestant.redis ? REDIS_ROWS : options.rows),
     writes: bare ? 0 : scenario.writes,
     readBack: scenario.writes === 1,
   };

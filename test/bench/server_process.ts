@@ -12,10 +12,16 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** Where the sessions are. */
+export interface Data {
+  readonly database: { readonly url: string };
+  readonly redis?: { readonly url: string } | null;
+}
+
 let port = 21_000;
 
 /** @param pinned the server gets core 0 for itself, where it is one process and the machine has more cores */
-export async function startServer(contestant: Contestant, url: string, pinned: boolean): Promise<RunningServer> {
+export async function startServer(contestant: Contestant, data: Data, pinned: boolean): Promise<RunningServer> {
   const [command = '', ...args] = contestant.command;
   const mine = port++;
   const child: ChildProcess = spawn(command, args, {
@@ -26,7 +32,8 @@ export async function startServer(contestant: Contestant, url: string, pinned: b
       NODE_ENV: 'production',
       PORT: String(mine),
       GUNICORN_CMD_ARGS: `--bind=127.0.0.1:${mine}`,
-      DATABASE_URL: url,
+      DATABASE_URL: data.database.url,
+      ...(data.redis && { REDIS_URL: data.redis.url }),
       SECRET_KEY,
     },
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -44,7 +51,7 @@ export async function startServer(contestant: Contestant, url: string, pinned: b
   for (;;) {
     const probe = new Connection(mine);
     const answer = await probe
-      .ask(`GET /none HTTP/1.1\r\nHost: 127.0.0.1:${mine}\r\n\r\n`)
+      .ask(`GET ${contestant.ready ?? '/none'} HTTP/1.1\r\nHost: 127.0.0.1:${mine}\r\n\r\n`)
       .catch(() => ({ status: 0, body: '' }));
     probe.close();
     if (answer.status === 200) break;

@@ -11,6 +11,8 @@ export function median(values: readonly number[]): number {
 export interface Result {
   readonly contestant: string;
   readonly scenario: string;
+  /** The day of the run. */
+  readonly date?: string;
   readonly rounds: readonly Sample[];
   readonly rps: number;
   readonly rps_min: number;
@@ -21,7 +23,12 @@ export interface Result {
   readonly postgres_us: number | null;
 }
 
-export function summarize(contestant: string, scenario: string, rounds: readonly Sample[]): Result {
+export function summarize(
+  contestant: string,
+  scenario: string,
+  rounds: readonly Sample[],
+  date = new Date().toISOString().slice(0, 10),
+): Result {
   const of = (field: 'rps' | 'p50' | 'p99'): number[] => rounds.map((round) => round[field]);
   const cpu = (field: 'server_us' | 'postgres_us'): number | null => {
     const known = rounds.flatMap((round) => round[field] ?? []);
@@ -30,6 +37,7 @@ export function summarize(contestant: string, scenario: string, rounds: readonly
   return {
     contestant,
     scenario,
+    date,
     rounds,
     rps: median(of('rps')),
     rps_min: Math.min(...of('rps')),
@@ -44,9 +52,13 @@ export function summarize(contestant: string, scenario: string, rounds: readonly
 /**
  * How many times theirs is in ours: the median of the rounds' ratios. A machine's speed drifts, so each measurement is
  * held against what ours gave beside it.
+ *
+ * @param beside the one of ours; the first that it is held against when absent
+ * @returns 1 for ours, which is held against nobody; NaN where it was not held against that one
  */
-export function ratio({ rounds }: Result, field: 'rps' | 'p99'): number {
-  const ratios = rounds.flatMap((round) => (round.ours === undefined ? [] : round.ours[field] / round[field]));
-  // Ours itself.
-  return ratios.length === 0 ? 1 : median(ratios);
+export function ratio({ rounds }: Result, field: 'rps' | 'p99', beside?: string): number {
+  const held = rounds.flatMap((round) => (round.ours === undefined ? [] : [{ ...round, ours: round.ours }]));
+  const name = beside ?? held[0]?.ours.name;
+  const ratios = held.filter(({ ours }) => ours.name === name).map((round) => round.ours[field] / round[field]);
+  return held.length === 0 ? 1 : median(ratios);
 }

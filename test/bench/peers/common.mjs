@@ -2,6 +2,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { deflateSync, inflateSync } from 'node:zlib';
 import pg from 'pg';
+import { createClient } from 'redis';
 
 export const PORT = Number(process.env.PORT);
 export const SECRET_KEY = process.env.SECRET_KEY;
@@ -70,5 +71,29 @@ export class SessionTable {
 
   async destroy(sid) {
     await this.#pool.query({ name: 'destroy', text: 'DELETE FROM session WHERE sid = $1', values: [sid] });
+  }
+}
+
+/** The same in Redis, by the package `redis`, which sends the commands of one tick together. */
+export class RedisSessions {
+  #client = createClient({ url: process.env.REDIS_URL });
+
+  static async open() {
+    const sessions = new RedisSessions();
+    await sessions.#client.connect();
+    return sessions;
+  }
+
+  async get(sid) {
+    const text = await this.#client.get(`koa:${sid}`);
+    return text === null ? undefined : JSON.parse(text);
+  }
+
+  async set(sid, sess, milliseconds = MAX_AGE * 1000) {
+    await this.#client.set(`koa:${sid}`, JSON.stringify(sess), { expiration: { type: 'PX', value: milliseconds } });
+  }
+
+  async destroy(sid) {
+    await this.#client.del(`koa:${sid}`);
   }
 }

@@ -1,14 +1,29 @@
-/** express-session with connect-pg-simple, as their manuals show it; TOUCH=0 adds `disableTouch`. */
+/**
+ * express-session as the manuals of its stores show it: connect-pg-simple, where TOUCH=0 adds `disableTouch`, or
+ * connect-redis where STORE is redis.
+ */
 import connectPgSimple from 'connect-pg-simple';
+import { RedisStore } from 'connect-redis';
 import express from 'express';
 import session from 'express-session';
+import { createClient } from 'redis';
 import { MAX_AGE, PORT, pool, SECRET_KEY } from './common.mjs';
 
-const Store = connectPgSimple(session);
+const disableTouch = process.env.TOUCH === '0';
+
+async function store() {
+  if (process.env.STORE !== 'redis') {
+    return new (connectPgSimple(session))({ pool: pool(), pruneSessionInterval: false, disableTouch });
+  }
+  const client = createClient({ url: process.env.REDIS_URL });
+  await client.connect();
+  return new RedisStore({ client, disableTouch });
+}
+
 const app = express();
 app.use(
   session({
-    store: new Store({ pool: pool(), pruneSessionInterval: false, disableTouch: process.env.TOUCH === '0' }),
+    store: await store(),
     secret: SECRET_KEY,
     resave: false,
     saveUninitialized: false,

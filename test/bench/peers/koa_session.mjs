@@ -1,10 +1,10 @@
-/** koa-session with its external store on PostgreSQL: named statements, JSON, one row a session, signed cookie. */
+/** koa-session with an external store: the table of connect-pg-simple, or Redis where STORE is redis. */
 import Router from '@koa/router';
 import Koa from 'koa';
 import session from 'koa-session';
-import { MAX_AGE, PORT, SECRET_KEY, SessionTable, userLookup } from './common.mjs';
+import { MAX_AGE, PORT, RedisSessions, SECRET_KEY, SessionTable, userLookup } from './common.mjs';
 
-const table = new SessionTable();
+const sessions = process.env.STORE === 'redis' ? await RedisSessions.open() : new SessionTable();
 const app = new Koa();
 app.keys = [SECRET_KEY];
 app.use(
@@ -12,9 +12,9 @@ app.use(
     {
       maxAge: MAX_AGE * 1000,
       store: {
-        get: (sid) => table.get(sid),
-        set: (sid, sess, maxAge) => table.set(sid, sess, maxAge),
-        destroy: (sid) => table.destroy(sid),
+        get: (sid) => sessions.get(sid),
+        set: (sid, sess, maxAge) => sessions.set(sid, sess, maxAge),
+        destroy: (sid) => sessions.destroy(sid),
       },
     },
     app,

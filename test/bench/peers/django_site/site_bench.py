@@ -1,18 +1,36 @@
-"""Django with its session middleware and nothing else: settings, three views and the WSGI application."""
+"""Django with its session middleware and nothing else: settings, three views and the WSGI application.
+
+With LOGINS=1 also with CSRF, its own login page, and a page that shows who is logged in.
+"""
 import os
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 url = urlsplit(os.environ["DATABASE_URL"])
+logins = os.environ.get("LOGINS") == "1"
+FORM = """<form method="post">{% csrf_token %}<p>{{ form.username }} {{ form.password }}</p></form>"""
 settings.configure(
     SECRET_KEY=os.environ["SECRET_KEY"],
     DEBUG=False,
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF=__name__,
     USE_TZ=True,
-    INSTALLED_APPS=["django.contrib.sessions"],
-    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"],
+    INSTALLED_APPS=["django.contrib.sessions"]
+    + (["django.contrib.contenttypes", "django.contrib.auth"] if logins else []),
+    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"]
+    + (
+        ["django.middleware.csrf.CsrfViewMiddleware", "django.contrib.auth.middleware.AuthenticationMiddleware"]
+        if logins
+        else []
+    ),
+    LOGIN_REDIRECT_URL="/api/me/",
+    TEMPLATES=[
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "OPTIONS": {"loaders": [("django.template.loaders.locmem.Loader", {"login.html": FORM})]},
+        }
+    ],
     DATABASES={
         "default": {
             "ENGINE": "django.db.backends.postgresql",
@@ -54,5 +72,13 @@ def write(request):
     return answer(request.session["_auth_user_id"], request.session["n"])
 
 
+def me(request):
+    return HttpResponse('{"user":{"id":%d,"username":"%s"}}' % (request.user.id, request.user.get_username()))
+
+
 urlpatterns = [path("none", none), path("read", read), path("write", write)]
+if logins:
+    from django.contrib.auth.views import LoginView
+
+    urlpatterns += [path("login/", LoginView.as_view(template_name="login.html")), path("api/me/", me)]
 application = get_wsgi_application()
