@@ -9,7 +9,8 @@ import { RedisConnection } from '../../server/session/stores/redis_connection.js
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { type RedisServer, startRedis } from './redis_server.js';
+import { type RedisServer, startRedis, tell, until } from './redis_server.js';
+import { Relay } from './relay.js';
 
 const SETTINGS = { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 };
 
@@ -122,6 +123,28 @@ describe('CachedDatabaseStore', () => {
     // What would be done a second later is done when the server stops.
     await closing.close();
     expect(await isCached(row.session_key)).to.equal(false);
+  });
+
+  it('takes out again what a failover brought back, as soon as Redis answers', async () => {
+    const [master, replica] = await Promise.all([startRedis(), startRedis()]);
+    const relay = await Relay.start(master.port);
+    const connection = await RedisConnection.open(relay.url);
+    const leaving = new CachedDatabaseStore(new DatabaseStore(database.knex), connection, SETTINGS);
+    try {
+      // What the master had, and the replica, which has not heard of its end yet.
+      for (const { url } of [master, replica]) await tell({ url }, 'SET', entry(row.session_key), 'a pickle');
+      await leaving.create(row);
+      await leaving.delete(row.session_key);
+      relay.lead(null);
+      relay.cut();
+      await until('the deletion a second later has failed', async () => relay.refused > 0);
+      relay.lead(replica.port);
+      await until('the entry is gone', async () => (await tell(replica, 'EXISTS', entry(row.session_key))) === 0);
+    } finally {
+      await leaving.close();
+      relay.close();
+      await Promise.all([master.stop(), replica.stop()]);
+    }
   });
 
   it('sees at once what a Django wrote or deleted, whatever lies in Redis', async () => {

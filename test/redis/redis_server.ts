@@ -1,5 +1,5 @@
 /** Redis servers of the tests' own: Debian's redis-server on free ports of 127.0.0.1, which keep no data on disk. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,10 +20,17 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
+const running = new Set<ChildProcess>();
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** A folder that goes with the process. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-redis-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
@@ -46,10 +53,7 @@ export function startSentinel(port: number, file: string): Promise<RedisServer> 
 
 async function spawnRedis(port: number, args: readonly string[]): Promise<RedisServer> {
   const child = spawn('redis-server', args, { stdio: 'ignore' });
-  const end = (): void => {
-    child.kill('SIGKILL');
-  };
-  process.once('exit', end);
+  running.add(child);
   await answering(child, port, MISSING);
   return {
     url: `redis://127.0.0.1:${port}/0`,
@@ -58,7 +62,7 @@ async function spawnRedis(port: number, args: readonly string[]): Promise<RedisS
       child.kill(signal);
     },
     stop: async () => {
-      process.off('exit', end);
+      running.delete(child);
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGKILL');
       await once(child, 'exit');

@@ -9,39 +9,62 @@ export interface RedisCluster {
   readonly url: string;
   /** Three masters, then a replica of each. */
   readonly servers: readonly RedisServer[];
+  /** Their names in the cluster. */
+  readonly ids: readonly string[];
   stop(): Promise<void>;
 }
 
 /** Milliseconds after which a node that does not answer may be replaced. */
 const NODE_TIMEOUT = 1000;
 
-const SLOTS = ['0 5460', '5461 10922', '10923 16383'];
+const SLOTS = [
+  ['0', '5460'],
+  ['5461', '10922'],
+  ['10923', '16383'],
+];
 
-export async function startCluster(...args: readonly string[]): Promise<RedisCluster> {
-  const servers = await Promise.all(Array.from({ length: 6 }, () => startNode(args)));
+/**
+ * @param replicas of each master
+ * @param argsOf gives further arguments of a node
+ */
+export async function startCluster(
+  replicas: 0 | 1 = 1,
+  argsOf: () => Promise<readonly string[]> = async () => [],
+): Promise<RedisCluster> {
+  const servers = await Promise.all(
+    Array.from({ length: 3 + 3 * replicas }, async () => startNode(...(await argsOf()))),
+  );
   const [first, ...others] = servers as [RedisServer, ...RedisServer[]];
   const masters = servers.slice(0, 3);
   const ids = (await Promise.all(servers.map((server) => tell(server, 'CLUSTER', 'MYID')))) as string[];
-  await Promise.all(
-    masters.map((server, place) => tell(server, 'CLUSTER', 'ADDSLOTSRANGE', ...(SLOTS[place] ?? '').split(' '))),
-  );
-  for (const [place, server] of servers.entries()) await tell(server, 'CLUSTER', 'SET-CONFIG-EPOCH', String(place + 1));
+  for (const [place, server] of servers.entries()) {
+    const slots = SLOTS[place];
+    if (slots !== undefined) await tell(server, 'CLUSTER', 'ADDSLOTSRANGE', ...slots);
+    await tell(server, 'CLUSTER', 'SET-CONFIG-EPOCH', String(place + 1));
+  }
   for (const { port } of others)
     await tell(first, 'CLUSTER', 'MEET', '127.0.0.1', String(port), String(await busOf(port)));
-  await until('all nodes know each other', () => allSay(servers, 'INFO', /cluster_known_nodes:6/));
+  const known = new RegExp(`cluster_known_nodes:${servers.length}\\b`);
+  await until('all nodes know each other', () => allSay(servers, known));
   for (const [place, replica] of servers.slice(3).entries()) {
     await tell(replica, 'CLUSTER', 'REPLICATE', ids[place] ?? '');
   }
-  await until('the cluster is whole', () => allSay(servers, 'INFO', /cluster_state:ok/));
-  await until('each master has its replica', () => isReplicated(masters));
+  await until('the cluster is whole', () => allSay(servers, /cluster_state:ok/));
+  if (replicas > 0) await until('each master has its replica', () => isReplicated(masters));
   return {
     url: `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join()}`,
     servers,
+    ids,
     stop: async () => {
       await Promise.all(servers.map((server) => server.stop()));
     },
   };
 }
+
+const allSay = async (servers: readonly RedisServer[], pattern: RegExp): Promise<boolean> => {
+  const answers = await Promise.all(servers.map((server) => tell(server, 'CLUSTER', 'INFO')));
+  return answers.every((answer) => pattern.test(String(answer)));
+};
 
 const buses = new Map<number, number>();
 const busOf = async (port: number): Promise<number> => {
@@ -50,25 +73,16 @@ const busOf = async (port: number): Promise<number> => {
   return bus;
 };
 
-/** A node of a cluster, also one that comes back where it was. */
-export async function startNode(
-  args: readonly string[] = [],
-  port?: number,
-  folder = temporaryFolder(),
-): Promise<RedisServer> {
-  const own = port ?? (await freePort());
+/** A node of a cluster that knows no other. */
+export async function startNode(...args: readonly string[]): Promise<RedisServer> {
+  const port = await freePort();
   return startRedis(
-    own,
-    ...['--dir', folder, '--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT)],
-    ...['--cluster-port', String(await busOf(own))],
+    port,
+    ...['--dir', temporaryFolder(), '--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT)],
+    ...['--cluster-port', String(await busOf(port))],
     ...args,
   );
 }
-
-const allSay = async (servers: readonly RedisServer[], subject: string, pattern: RegExp): Promise<boolean> => {
-  const answers = await Promise.all(servers.map((server) => tell(server, 'CLUSTER', subject)));
-  return answers.every((answer) => pattern.test(String(answer)));
-};
 
 const isReplicated = async (masters: readonly RedisServer[]): Promise<boolean> => {
   const answers = await Promise.all(masters.map((server) => tell(server, 'INFO', 'replication')));
@@ -110,7 +124,8 @@ export async function startSentinels(): Promise<Watched> {
   };
 }
 
-async function startWatching(master: number): Promise<RedisServer> {
+/** @param lines of its configuration, beside the usual */
+export async function startWatching(master: number, ...lines: readonly string[]): Promise<RedisServer> {
   const port = await freePort();
   const file = path.join(temporaryFolder(), 'sentinel.conf');
   writeFileSync(
@@ -121,6 +136,7 @@ async function startWatching(master: number): Promise<RedisServer> {
       `sentinel monitor mymaster 127.0.0.1 ${master} 2`,
       `sentinel down-after-milliseconds mymaster ${DOWN_AFTER}`,
       'sentinel failover-timeout mymaster 5000',
+      ...lines,
       '',
     ].join('\n'),
   );
