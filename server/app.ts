@@ -61,7 +61,7 @@ export function createApp(options: AppOptions): Koa {
     }),
     session: new AddressThrottle(knex, { settings: django, name: 'captcha', limit: CAPTCHA_LIMITS.session }),
   };
-  const site = createSite({ settings: django, knex, timeout, throttle, captchas, lab, now });
+  const site = createSite({ settings: django, knex, store, timeout, throttle, captchas, lab, now });
   const onError = exceptions({ render: site.renderError, debug: !production, logger: log });
   installProxies(app, TRUSTED_PROXIES);
   app.on('error', (error: unknown) => {

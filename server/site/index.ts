@@ -1,8 +1,9 @@
 /** The reference site: pages, their addresses, their static files. It uses the library as any application would. */
 import type { Middleware } from 'koa';
-import type { RenderError, Settings } from '../index.js';
+import type { RenderError, SessionStore, Settings } from '../index.js';
 import { type Clock, systemClock } from '../index.js';
 import type { CaptchaThrottles } from './captcha_limits.js';
+import { createLab } from './lab/index.js';
 import { routes } from './routes.js';
 import type { Site, SiteThrottle } from './site.js';
 import { staticFiles } from './static_files.js';
@@ -23,6 +24,8 @@ export interface SiteOptions {
   readonly captchas?: CaptchaThrottles | null;
   /** Whether `/lab/` and `/second-login/` are there. Not in production. */
   readonly lab: boolean;
+  /** That of `sessions`, for the lab, which shows rows. */
+  readonly store: SessionStore;
   readonly now?: Clock;
 }
 
@@ -30,7 +33,7 @@ export interface SiteOptions {
  * The site in the pieces that an application mounts in the order in which a request meets them:
  *
  * ```ts
- * const site = createSite({ settings, knex, throttle, lab });
+ * const site = createSite({ settings, knex, store, throttle, lab });
  * app.use(site.staticFiles);                       // before sessions: no session, no query
  * app.use(site.views);                             // gives ctx.render; before exceptions, which renders too
  * app.use(sessions(app, { settings, store }));
@@ -55,19 +58,31 @@ export function createSite({
   knex,
   throttle,
   captchas = null,
-  lab,
+  lab: hasLab,
+  store,
   now = systemClock,
 }: SiteOptions): SitePieces {
   const { LANGUAGE_COOKIE_NAME, SESSION_COOKIE_NAME } = settings;
-  const pages = new Pages({ LANGUAGE_COOKIE_NAME, SESSION_COOKIE_NAME, lab });
+  const pages = new Pages({ LANGUAGE_COOKIE_NAME, SESSION_COOKIE_NAME, lab: hasLab });
   const site: Site = {
     settings,
     pages,
-    tables: new SiteTables(knex, settings.SESSION_TABLE, timeout),
+    tables: new SiteTables(knex, timeout),
     throttle,
     captchas,
-    lab,
+    lab: hasLab,
     now,
   };
-  return { staticFiles: staticFiles(), views: pages.middleware, renderError: pages.error, routes: routes(site) };
+  const lab = hasLab ? createLab(site, store) : null;
+  return {
+    staticFiles: staticFiles(),
+    views: lab === null ? pages.middleware : both(pages.middleware, lab.recorder),
+    renderError: pages.error,
+    routes: routes(site, lab),
+  };
 }
+
+const both =
+  (outer: Middleware, inner: Middleware): Middleware =>
+  (ctx, next) =>
+    outer(ctx, () => inner(ctx, next));

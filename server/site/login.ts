@@ -16,6 +16,7 @@ import { restoreExpiry, shortenNewSession } from './form_session.js';
 import { type Messages, messages } from './i18n.js';
 import { queryField, safeNext, shownNext } from './next.js';
 import { notice } from './notices.js';
+import { allowOwnScripts } from './own_scripts.js';
 import { loginWithReport, SECOND_LOGIN_PATH } from './second_login.js';
 import type { Handler, Site } from './site.js';
 import { staticAddress } from './static_files.js';
@@ -167,13 +168,6 @@ async function captchaLocals(site: Site, ctx: Context): Promise<object> {
     script: SCRIPT,
     worker: WORKER,
   };
-}
-
-/** For this page only: what draws the task's progress, and what it fetches. Nothing inline, nothing from elsewhere. */
-function allowOwnScripts(ctx: Context): void {
-  if (!ctx.res.hasHeader('Content-Security-Policy')) return;
-  const policy = ctx.response.get('Content-Security-Policy');
-  ctx.set('Content-Security-Policy', `${policy}; script-src 'self'; connect-src 'self'`);
 }
 
 const SCRIPT = staticAddress('login_task.js');

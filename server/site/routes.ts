@@ -5,7 +5,7 @@ import { apiMe } from './api_me.js';
 import { captchaPicture, captchaTask } from './captcha_picture.js';
 import { goodPage, goodsList } from './goods.js';
 import { index1, index2 } from './home.js';
-import { labAction, labApi, labPage } from './lab.js';
+import type { Lab } from './lab/index.js';
 import { setLanguage } from './language.js';
 import { lastVisit } from './last_visit.js';
 import { loginAction, loginForm } from './login.js';
@@ -14,7 +14,7 @@ import { SECOND_LOGIN_PATH, secondLogin } from './second_login.js';
 import type { Handler, Site } from './site.js';
 
 /** As Django's URLconf: an address is what it says, to the letter and to the slash. */
-export function routes(site: Site): Middleware[] {
+export function routes(site: Site, lab: Lab | null): Middleware[] {
   const router = new Router({ strict: true, sensitive: true });
   const get = (path: string, handler: Handler): unknown => router.get(path, answer(handler));
   const post = (path: string, handler: Handler): unknown => router.post(path, answer(handler));
@@ -32,11 +32,13 @@ export function routes(site: Site): Middleware[] {
   get('/goods/:id/', goodPage(site));
   get('/language/:code/', setLanguage(site));
   get('/api/me/', apiMe());
-  if (site.lab) {
+  if (lab !== null) {
     get(SECOND_LOGIN_PATH, secondLogin(site));
-    get('/lab/', labPage(site));
-    post('/lab/', labAction(site));
-    post('/lab/api/', labApi(site));
+    get('/lab/', lab.page);
+    post('/lab/', lab.step);
+    post('/lab/api/', lab.api);
+    get('/lab/explained/', lab.explained);
+    get('/lab/explained/:chapter/', lab.chapter);
   }
   return [appendSlash(router), router.routes() as Middleware, router.allowedMethods() as Middleware];
 }

@@ -1,4 +1,4 @@
-/** The tables that pages read by themselves: the goods, and for the lab the row of a session. The site's only SQL. */
+/** The tables that pages read by themselves: the goods. The site's only SQL. */
 import type { Knex } from 'knex';
 import { type DatabaseBounds, databaseBounds, shareOf } from '../db/bounds.js';
 import { Deadline } from '../db/deadline.js';
@@ -18,27 +18,15 @@ export interface GoodRow {
   readonly svg: string;
 }
 
-export interface StoredSession {
-  readonly session_key: string;
-  readonly session_data: string;
-  readonly expire_date: Date;
-}
-
 /** @throws StoreUnavailable from every method when the database does not answer */
 export class SiteTables {
   readonly #knex: Knex;
   readonly #queue: Queue;
   readonly #bounds: DatabaseBounds;
 
-  readonly #sessions: string;
-
-  /**
-   * @param sessions the name of their table
-   * @param timeout DATABASE_TIMEOUT, seconds
-   */
-  constructor(knex: Knex, sessions: string, timeout?: number) {
+  /** @param timeout DATABASE_TIMEOUT, seconds */
+  constructor(knex: Knex, timeout?: number) {
     this.#knex = knex;
-    this.#sessions = sessions;
     this.#bounds = databaseBounds(timeout);
     this.#queue = new Queue(shareOf(knex), this.#bounds.statement);
   }
@@ -56,16 +44,6 @@ export class SiteTables {
         .whereIn('id', [...ids]),
     );
     return ids.flatMap((id) => rows.filter((row) => row.id === id));
-  }
-
-  /** The row of a session as it is stored, expired or not. */
-  async session(session_key: string): Promise<StoredSession | null> {
-    const rows = await this.#ask(
-      this.#knex<StoredSession>(this.#sessions)
-        .select('session_key', 'session_data', 'expire_date')
-        .where({ session_key }),
-    );
-    return rows[0] ?? null;
   }
 
   async #ask<Row>(query: PromiseLike<Row[]>): Promise<Row[]> {

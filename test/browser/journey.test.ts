@@ -157,13 +157,6 @@ describe('in Chromium', () => {
         await page.getByRole('heading', { name: m.second_title }).waitFor();
       });
 
-      it('looks into the lab', async () => {
-        await page.goto('/lab/');
-        await page.getByRole('button', { name: m.lab_ops_run }).click();
-        await page.getByRole('heading', { name: m.lab_ops_result }).waitFor();
-        await look('lab');
-      });
-
       it('logs out', async () => {
         await page.getByRole('button', { name: m.log_out }).click();
         await page.waitForURL('**/index1/');

@@ -1,9 +1,13 @@
-/** The lab: operations on the session as JSON, and a page that shows what really is there. */
+/** The lab: operations on the session as JSON, its page with a button for each step, and the pages that explain. */
 import { expect } from 'chai';
+import { StoreUnavailable } from '../../server/errors.js';
+import { messages } from '../../server/site/i18n.js';
+import { PRESSES, type Press } from '../../server/site/lab/chapters.js';
+import { MEMBER_NAMES } from '../../server/site/lab/members.js';
 import type { Answer } from '../http/serve.js';
 import { closeServers } from '../http/serve.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { ALICE, addUsers, startSite, type TestSite, Visitor } from './visitor.js';
+import { addUsers, countSessions, startSite, type TestSite, Visitor } from './visitor.js';
 
 describe('/lab/', () => {
   let database: TestDatabase;
@@ -175,54 +179,441 @@ describe('/lab/', () => {
   it('is not there without lab', async () => {
     const plain = await startSite(database.knex);
     visitor = new Visitor(plain);
-    expect((await visitor.get('/lab/')).status).to.equal(404);
+    for (const path of ['/lab/', '/lab/explained/', '/lab/explained/what/']) {
+      expect((await visitor.get(path)).status, path).to.equal(404);
+    }
+    expect((await visitor.post('/lab/', { do: 'keys' })).status).to.equal(404);
     expect((await run(['keys'])).status).to.equal(404);
     expect((await visitor.get('/index1/')).text).to.not.include('/lab/');
   });
 
   describe('as a page', () => {
-    it('shows the cookies of the request, the row, its decoded data and the cookies of its own answer', async () => {
-      await visitor.logIn(ALICE);
-      // Shows what the login said, so that the next answer does not.
-      await visitor.get('/index1/');
+    /** Press a button: the answer sends the browser on, and the page that it is sent to is returned. */
+    async function press(name: string, fields: Readonly<Record<string, string>> = {}): Promise<Page> {
+      const csrfmiddlewaretoken = visitor.cookies.get('csrftoken') ?? (await visitor.token());
+      const sent = await visitor.postRaw('/lab/', { csrfmiddlewaretoken, do: name, ...fields });
+      expect(sent.status).to.equal(303);
+      const location = sent.headers.location ?? '';
+      const answer = await visitor.get(location.replace(/#.*/, ''));
+      expect(answer.status).to.equal(200);
+      return { location, sent, html: answer.text, text: textOf(answer.text) };
+    }
+
+    it('shows nothing before the first step, and makes neither row nor cookie but the form token', async () => {
       const { text, set_cookie } = await visitor.get('/lab/');
+      expect(textOf(text)).to.include('Nothing has happened yet');
+      expect(set_cookie.map((line) => line.split('=')[0])).to.deep.equal(['csrftoken']);
+      expect(await visitor.session()).to.equal(null);
+    });
+
+    it('shows the row as it is after the step, its parts, and the cookie that the step was answered with', async () => {
+      const { location, sent, text } = await press('set', { key: 'theme', value: 'dark' });
+      expect(location).to.equal('/lab/?step=1#step');
       const key = visitor.cookies.get('sessionid') ?? '';
+      const { session_data, expire_date } = await rowOf(key);
+      const [payload = '', time = '', signature = ''] = session_data.split(':');
       expect(text)
-        .to.include(`${key.slice(0, 8)}…`)
-        .and.not.include(key);
-      expect(text)
-        .to.include('&quot;_auth_user_id&quot;: &quot;')
-        .and.include('&quot;_auth_user_hash&quot;: &quot;***&quot;');
-      const hash = (await visitor.session())?.get('_auth_user_hash');
-      expect(text).to.not.include(String(hash));
-      expect(set_cookie).to.have.lengthOf(1);
-      expect(text).to.include(set_cookie[0]?.replace(/^(csrftoken=.{8})[^;]*/, '$1…'));
+        .to.include('session.set("theme", "dark")')
+        .and.include('row created')
+        .and.include('session cookie sent')
+        .and.include(`${payload} : ${time} : ${signature}`)
+        .and.include('{"theme":"dark"}')
+        .and.include(`sessionid =${key.slice(0, 4)}…`)
+        .and.include('Max-Age=1209600 seconds for which the browser keeps it')
+        .and.include('request.session["theme"] = "dark"');
+      expect(text).to.include(`session_key ${key.slice(0, 4)}… new`);
+      expect((await visitor.get('/lab/')).text).to.include(`datetime="${expire_date.toISOString()}"`);
+      expect(sent.set_cookie.some((line) => line.startsWith('sessionid='))).to.equal(true);
     });
 
-    it('shows the cookie that its own save sends', async () => {
+    it('marks what is new, changed and gone since the step before', async () => {
+      await press('update', { mapping: '{"a": 1, "b": 2}' });
+      const { text } = await press('ops', { ops: '[["set", "a", 3], ["pop", "b"], ["set", "c", 4]]' });
+      expect(text)
+        .to.match(/a changed 3 before: 1/)
+        .and.match(/b gone 2/)
+        .and.match(/c new 4/)
+        .and.include('row saved');
+    });
+
+    it('shows Chinese as Chinese, beside the text as it is stored', async () => {
+      const { text } = await press('set', { key: 'city', value: '上海"\\' });
+      expect(text).to.include(String.raw`{"city":"\u4e0a\u6d77\"\\"}`).and.include(String.raw`city new "上海\"\\"`);
+    });
+
+    it('takes values as JSON where they are JSON, and as text otherwise', async () => {
+      for (const [value, kept] of [
+        ['3', 3],
+        ['true', true],
+        ['["a"]', ['a']],
+        ['{"a": 1}', { a: 1 }],
+        ['dark', 'dark'],
+        ['', ''],
+      ] as const) {
+        await press('set', { key: 'k', value });
+        expect((await visitor.session())?.get('k')).to.deep.equal(kept);
+      }
+    });
+
+    const shown: readonly (readonly [name: string, fields: Record<string, string>, ...texts: string[]])[] = [
+      ['get', { key: 'none', default: '[1]' }, 'session.get("none", [1]) [1]', 'nothing changed'],
+      ['pop', { key: 'none' }, 'raised KeyError', '# KeyError'],
+      ['setdefault', { key: 'n', value: '7' }, 'request.session.setdefault("n", 7)', '# → 7'],
+      ['has_key', { key: 'n' }, '"n" in request.session # → False', 'ctx.session.has_key("n") // → false'],
+      ['remove', { key: 'n' }, 'del request.session["n"] # KeyError'],
+      ['append', { key: 'n', value: 'x' }, 'not done: Under this key there is no list.'],
+      ['update', { mapping: '[1]' }, 'not done: Give a dictionary as JSON'],
+      ['set', { key: '', value: 'x' }, 'not done: Give a key'],
+      ['keys', {}, 'session.keys() []'],
+      ['values', {}, 'session.values() []'],
+      ['items', {}, 'session.items() []'],
+      ['is_empty', {}, 'session.is_empty() true'],
+      ['clear', {}, 'session.clear() done', 'nothing changed'],
+      ['save', {}, 'await ctx.session.save()', 'row created'],
+      ['create', {}, 'row created'],
+      ['cycle_key', {}, 'row created'],
+      ['flush', {}, 'session.flush() done'],
+      ['delete', {}, 'session.delete() done', 'There is no row.'],
+      ['exists', {}, 'session.exists(ctx.session.session_key) false'],
+      ['exists_not', {}, 'session.exists("nobody0has0this0key") false'],
+      ['clear_expired', { plant: 'on' }, 'session.clear_expired() 1 nothing changed'],
+      ['set_expiry_seconds', { seconds: '300' }, 'session.set_expiry(300)', '5 minutes left'],
+      ['set_expiry_seconds', { seconds: 'soon' }, 'not done: Give a whole number.'],
+      ['set_expiry_browser', {}, 'session.set_expiry(0)', 'the browser forgets it when it closes', '14 days left'],
+      ['set_expiry_days', { days: '3' }, 'timedelta(days=3)', '{ days: 3 }', '3 days left'],
+      ['set_expiry_date', { date: '2040-01-31T12:30' }, 'datetime(2040, 1, 31, 12, 30, tzinfo=timezone.utc)'],
+      ['set_expiry_date', { date: '2040-13-31T12:30' }, 'not done: Give a date'],
+      ['set_expiry_none', {}, 'request.session.set_expiry(None)'],
+      ['get_expiry_age', {}, 'session.get_expiry_age() 1209600'],
+      ['get_expiry_date', {}, 'session.get_expiry_date() "20'],
+      ['get_expire_at_browser_close', {}, 'session.get_expire_at_browser_close() false'],
+      ['set_test_cookie', {}, 'session.set_test_cookie() done', 'testcookie new "worked"'],
+      ['test_cookie_worked', {}, 'session.test_cookie_worked() false'],
+      ['delete_test_cookie', {}, 'raised KeyError'],
+      ['get_cookie', { name: 'none' }, 'request.COOKIES.get("none") # → None'],
+      ['get_signed_cookie', { name: 'none' }, 'raised KeyError'],
+      ['get_signed_cookie', { name: 'none', default: 'x' }, 'get_signed_cookie("none", default="x")', '// → "x"'],
+      ['delete_cookie', { name: 'c', path: '/lab/' }, '0 seconds: the browser deletes it now', 'Path=/lab/'],
+      ['forge', { name: 'none' }, 'not done: The browser sent no such cookie.'],
+      ['set_cookie', { name: 'c c', cookie: 'x' }, 'raised CookieError', 'Illegal key'],
+      ['set_cookie', { name: 'big', cookie: 'x'.repeat(4200) }, 'raised CookieError', 'browsers drop one over 4096'],
+      ['captcha_accept', { typed: 'x' }, 'The captcha was answered false'],
+      ['ops', { ops: '[["fly"]]' }, 'raised SuspiciousOperation', 'the operation is unknown'],
+      ['ops', { ops: 'x' }, 'raised ValueError'],
+    ];
+    for (const [name, fields, ...texts] of shown) {
+      it(`does ${name} ${JSON.stringify(fields).slice(0, 60)}`, async () => {
+        const { text } = await press(name, fields);
+        for (const part of texts) expect(text).to.include(part);
+      });
+    }
+
+    it('has a button for every step', async () => {
+      const { text } = await visitor.get('/lab/');
+      const buttons = [...text.matchAll(/name="do" value="(\w+)"/g)].map(([, name]) => name);
+      expect(MEMBER_NAMES.filter((name) => !buttons.includes(name))).to.deep.equal(['captcha_draw', 'captcha_accept']);
+    });
+
+    it('sets cookies of both kinds with every parameter', async () => {
+      const parameters = {
+        max_age: '60',
+        path: '/lab/',
+        domain: 'example.com',
+        samesite: 'Strict',
+        secure: 'on',
+        httponly: 'on',
+      };
+      const plain = await press('set_cookie', { name: 'c', cookie: '茶', ...parameters });
+      expect(plain.sent.set_cookie.map((line) => Buffer.from(line, 'latin1').toString()).join('\n')).to.match(
+        /^c="?茶"?; Domain=example\.com; expires=[^;]+; HttpOnly; Max-Age=60; Path=\/lab\/; SameSite=Strict; Secure$/m,
+      );
+      expect(plain.text).to.include(
+        'response.set_cookie("c", "茶", max_age=60, path="/lab/", domain="example.com", secure=True, httponly=True, samesite="Strict")',
+      );
+      expect(plain.text).to.include('never when coming from another site').and.include('sent to this domain');
+      const signed = await press('set_signed_cookie', {
+        name: 's',
+        cookie: '3',
+        salt: 'lab',
+        expires: '2040-01-01T00:00',
+      });
+      expect(signed.sent.set_cookie.join('\n')).to.match(/^s="?3:\w+:[\w-]+"?; expires=Sun, 01 Jan 2040/m);
+      expect(signed.text).to.include(
+        'ctx.set_signed_cookie("s", "3", { salt: "lab", expires: new Date(\'2040-01-01T00:00Z\') })',
+      );
+      expect((await press('get_signed_cookie', { name: 's', salt: 'lab', max_age: '3600' })).text).to.include(
+        '// → "3"',
+      );
+      expect((await press('get_signed_cookie', { name: 's', salt: 'other' })).text).to.include('raised BadSignature');
+      await press('forge', { name: 's' });
+      expect((await press('get_signed_cookie', { name: 's', salt: 'lab' })).text).to.include('raised BadSignature');
+    });
+
+    it('sends no more cookies than a browser can bring back', async () => {
+      for (const name of ['a', 'b']) await press('set_cookie', { name, cookie: 'x'.repeat(4000) });
+      expect((await press('set_cookie', { name: 'c', cookie: 'x'.repeat(4000) })).text).to.include(
+        'not done: The browser has enough',
+      );
+      expect((await press('set_cookie', { name: 'a', cookie: 'y' })).text).to.not.include('not done');
+    });
+
+    it('logs in as one demo user and as the second, and says what became of the rows', async () => {
+      await press('set', { key: 'cart', value: '["milk"]' });
+      const anonymous = visitor.cookies.get('sessionid');
+      const first = await press('login_first');
+      expect(first.text)
+        .to.include('new key for the row')
+        .and.include('cart ["milk"]')
+        .and.include('Logged in as alice.');
+      expect(visitor.cookies.get('sessionid')).to.not.equal(anonymous);
+      const second = await press('login_second');
+      expect(second.text).to.include('row deleted row created').and.include('cart gone ["milk"]');
+      expect((await visitor.me()).user?.username).to.equal('bob');
+      const out = await press('logout');
+      expect(out.text).to.include('row deleted session cookie deleted').and.include('Nobody is logged in.');
+    });
+
+    it('logs nobody in with another password than the demo one', async () => {
+      const users = database.knex('auth_user').where({ username: 'alice' });
+      const { password } = await users.clone().first();
+      await users.clone().update({ password: `!${password}` });
+      try {
+        expect((await press('login_first')).text).to.include('not done: This database has no such demo user');
+        expect((await visitor.me()).user).to.equal(null);
+      } finally {
+        await users.clone().update({ password });
+      }
+    });
+
+    it('hides keys, auth hashes and form tokens wherever they stand, and nothing else', async () => {
+      await press('login_first');
+      const secrets = [
+        visitor.cookies.get('sessionid'),
+        visitor.cookies.get('lab_notebook'),
+        String((await visitor.session())?.get('_auth_user_hash')),
+      ] as string[];
+      await press('set_cookie', { name: 'tea', cookie: 'a-value-that-is-no-secret' });
+      for (const [name, fields] of [
+        ['items', {}],
+        ['values', {}],
+        ['get', { key: '_auth_user_hash' }],
+        ['get_cookie', { name: 'sessionid' }],
+        ['ops', { ops: '[["attr", "session_key"]]' }],
+        ['save', {}],
+        ['cycle_key', {}],
+        ['tabs_merge', {}],
+        ['tabs_interrupt', {}],
+      ] as const) {
+        const { html } = await press(name, fields);
+        secrets.push(visitor.cookies.get('sessionid') ?? secrets[0] ?? '');
+        for (const secret of secrets) expect(html, name).to.not.include(secret);
+        expect(html).to.include('a-value-that-is-no-secret');
+        // The token of the page's own forms is there to be sent.
+        expect(textOf(html)).to.not.include(visitor.cookies.get('csrftoken'));
+      }
+    });
+
+    it('hides a secret in the base64 of the payload, and shows what stands before it', async () => {
       await visitor.get('/captcha/');
-      const { text, set_cookie } = await visitor.post('/lab/', { ops: '[["set", "a", 1]]' });
-      expect(set_cookie.some((line) => line.startsWith('sessionid='))).to.equal(true);
-      expect(text)
-        .to.match(/sessionid=\w{8}…; expires=/)
-        .and.include('&quot;results&quot;:[null]');
-    });
-
-    it('says what is wrong with operations', async () => {
-      const answer = await visitor.post('/lab/', { ops: '[["fly"]]' });
-      expect(answer.status).to.equal(400);
-      expect(answer.text).to.include('the operation is unknown').and.include('[[&quot;fly&quot;]]');
+      const hash = 'f00dfeed'.repeat(8);
+      await visitor.change((data) => {
+        data.clear();
+        data.set('a', 1).set('_auth_user_hash', hash);
+      });
+      const { text } = await press('get', { key: 'a' });
+      const payload = /session_data (\S+)/.exec(text)?.[1] ?? '';
+      const { session_data } = await rowOf(visitor.cookies.get('sessionid') ?? '');
+      if (session_data.startsWith('.')) expect(payload).to.match(/^\.\S{4}…$/);
+      else {
+        const read = Buffer.from(payload.replace(/•.*/, ''), 'base64url').toString();
+        expect(read)
+          .to.match(/^\{"a":1,"_auth_user_hash":"f00d/)
+          .and.have.length.below(40);
+      }
+      expect(text).to.include('"_auth_user_hash":"f00d…"');
     });
 
     it('shows a row that does not verify as such', async () => {
-      await visitor.get('/captcha/');
+      await press('set', { key: 'a', value: '1' });
       await database
         .knex('django_session')
         .where({ session_key: visitor.cookies.get('sessionid') })
         .update({ session_data: '.x<script>:y:z' });
-      const { status, text } = await visitor.get('/lab/');
-      expect(status).to.equal(200);
-      expect(text).to.include('The signature does not verify').and.not.include('<script');
+      const { html, text } = await press('keys');
+      expect(text).to.include('The signature does not match: for the server this session is empty.');
+      expect(html).to.not.include('<script>');
+    });
+
+    it('shows an expired row as expired, which counts for none', async () => {
+      const { text } = await press('set_expiry_seconds', { seconds: '-60' });
+      expect(text).to.include('expired');
+      expect((await press('keys')).text).to.include('session.keys() []');
+    });
+
+    describe('with two tabs at once', () => {
+      it('merges what both wrote', async () => {
+        await press('set', { key: 'theme', value: 'dark' });
+        const { text } = await press('tabs_merge');
+        expect(text).to.include('changes merged').and.include('{"theme":"dark","tab_b":"bread","tab_a":"tea"}');
+        expect(Object.fromEntries((await visitor.session()) ?? [])).to.deep.equal({
+          theme: 'dark',
+          tab_b: 'bread',
+          tab_a: 'tea',
+        });
+      });
+
+      it('keeps of one key the value that was saved last', async () => {
+        const { text } = await press('tabs_same_key');
+        expect(text).to.include('changes merged');
+        expect((await visitor.session())?.get('colour')).to.equal('green');
+      });
+
+      it('interrupts the one that writes into a session that was ended, and deletes its cookie when it comes again', async () => {
+        await press('set', { key: 'theme', value: 'dark' });
+        const { text } = await press('tabs_interrupt');
+        expect(text)
+          .to.include('interrupted, nothing saved')
+          .and.include('the answer is 400')
+          .and.include('There is no row.');
+        expect(visitor.cookies.has('sessionid')).to.equal(false);
+        expect(textOf((await visitor.get('/lab/')).text)).to.include('The page was loaded');
+      });
+
+      it('ends the login of both by a logout in one', async () => {
+        await press('login_first');
+        const { text } = await press('tabs_logout');
+        expect(text).to.include('deletes the row').and.include('only reads, and answers').and.include('row deleted');
+        expect(visitor.cookies.has('sessionid')).to.equal(false);
+        expect((await visitor.me()).user).to.equal(null);
+      });
+
+      it('gives another browser a row of its own, and leaves none behind', async () => {
+        await press('set', { key: 'theme', value: 'dark' });
+        const before = await countSessions(database.knex);
+        expect((await press('other_browser')).text)
+          .to.include('comes without a cookie')
+          .and.include('{"theme":"light"}');
+        expect(await countSessions(database.knex)).to.equal(before);
+      });
+    });
+
+    it('keeps the latest sixteen steps of each browser, and draws them', async () => {
+      const fields = { csrfmiddlewaretoken: await visitor.token(), do: 'keys' };
+      for (let i = 0; i < 20; i += 1) await visitor.postRaw('/lab/', fields);
+      const { text } = await visitor.get('/lab/?step=10');
+      expect([...text.matchAll(/<li value="(\d+)"/g)].map(([, number]) => Number(number))).to.deep.equal(
+        Array.from({ length: 16 }, (_, index) => 20 - index),
+      );
+      expect(text)
+        .to.include('Step 10:')
+        .and.match(/<svg[^>]+width="936"/);
+      expect(textOf((await new Visitor(site).get('/lab/')).text)).to.include('Nothing has happened yet');
+    });
+
+    it('starts over: no session, no steps', async () => {
+      await press('set', { key: 'a', value: '1' });
+      const { location, text } = await press('start_over');
+      expect(location).to.equal('/lab/');
+      expect(text).to.include('Nothing has happened yet');
+      expect([...visitor.cookies.keys()]).to.deep.equal(['csrftoken']);
+    });
+
+    it('refuses a step that it does not know, and one without a token', async () => {
+      for (const name of ['', 'constructor', '__proto__', 'eval']) {
+        expect((await visitor.post('/lab/', { do: name })).status).to.equal(400);
+      }
+      expect((await visitor.postRaw('/lab/', { do: 'flush' })).status).to.equal(403);
+    });
+
+    it('allows its own script, and none in the page', async () => {
+      const { headers, text } = await visitor.get('/lab/');
+      expect(headers['content-security-policy']).to.include("script-src 'self'").and.not.include('unsafe');
+      expect(text.match(/<script/g)).to.deep.equal(['<script']);
+      expect(text).to.not.match(/ style=| on\w+=/);
+    });
+
+    it('answers 503 when the store is away, and notes no step', async () => {
+      const away = await startSite(database.knex, { lab: true });
+      const other = new Visitor(away);
+      const token = await other.token();
+      away.store.stored = async () => {
+        throw new StoreUnavailable('away');
+      };
+      other.cookies.set('sessionid', 'a'.repeat(32));
+      const answer = await other.postRaw('/lab/', { csrfmiddlewaretoken: token, do: 'keys' });
+      expect(answer.status).to.equal(503);
     });
   });
+
+  describe('explained', () => {
+    it('has twelve pages, each claim with a button or a link', async () => {
+      const index = await visitor.get('/lab/explained/');
+      const pages = [...index.text.matchAll(/href="(\/lab\/explained\/\w+\/)"/g)].map(([, href]) => href ?? '');
+      expect(pages).to.have.lengthOf(12);
+      for (const path of pages) {
+        const { status, text } = await visitor.get(path);
+        expect(status, path).to.equal(200);
+        const claims = text.split('<li id="').slice(1);
+        expect(claims.length, path).to.be.at.least(3);
+        for (const claim of claims)
+          expect(claim, path).to.match(/<button type="submit" name="do"|<a class="button" href="/);
+      }
+    });
+
+    for (const language of ['en', 'zh-hans'] as const) {
+      it(`does in ${language} what each button says, and shows it beside the claim`, async () => {
+        const { lab } = messages(language);
+        visitor.cookies.set('django_language', language);
+        for (const [chapter, presses] of Object.entries(PRESSES)) {
+          for (const [name, press] of Object.entries(presses) as [string, Press][]) {
+            if (press.do === undefined) {
+              expect((await visitor.get(press.href ?? '')).status).to.equal(200);
+              continue;
+            }
+            const fields = { do: press.do, claim: `${chapter}.${name}`, typed: 'x', ...press.fields };
+            const sent = await visitor.post('/lab/', fields);
+            expect(sent.headers.location).to.match(new RegExp(`^/lab/explained/${chapter}/\\?step=\\d+#${name}$`));
+            const { text } = await visitor.get(sent.headers.location?.replace(/#.*/, '') ?? '');
+            const claim = text.slice(text.indexOf(`<li id="${name}"`)).split('<li id="')[1] ?? '';
+            expect(claim, `${chapter}.${name}`).to.include('class="effect"').and.include(lab.row_title);
+            // What is refused in these pages is refused by design.
+            const bad = /class="result bad"/.test(claim);
+            expect(bad, `${chapter}.${name}: ${textOf(claim).slice(0, 400)}`).to.equal(
+              ['limits.large', 'signed.found', 'sessions.interrupted'].includes(`${chapter}.${name}`),
+            );
+          }
+        }
+      });
+    }
+
+    it('knows no other page, and no claim that stands on none', async () => {
+      for (const path of ['/lab/explained/nowhere/', '/lab/explained/__proto__/', '/lab/explained/constructor/']) {
+        expect((await visitor.get(path)).status).to.equal(404);
+      }
+      for (const claim of ['//evil.example', 'what.__proto__', 'constructor.constructor', 'what']) {
+        const { headers } = await visitor.post('/lab/', { do: 'keys', claim });
+        expect(headers.location).to.match(/^\/lab\/\?step=\d+#step$/);
+      }
+    });
+  });
+
+  async function rowOf(session_key: string): Promise<{ session_data: string; expire_date: Date }> {
+    return database.knex('django_session').where({ session_key }).first();
+  }
 });
+
+interface Page {
+  readonly location: string;
+  readonly sent: Answer;
+  readonly html: string;
+  readonly text: string;
+}
+
+/** What a page says, each run of blanks as one. */
+function textOf(html: string): string {
+  const entities: Readonly<Record<string, string>> = { quot: '"', '#39': "'", amp: '&', lt: '<', gt: '>', '#92': '\\' };
+  return html
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/&(#?\w+);/g, (entity, name: string) => entities[name] ?? entity)
+    .replace(/\s+/g, ' ');
+}

@@ -15,6 +15,7 @@ import { exceptions, formBody, security_headers } from '../../server/http/index.
 import { messages } from '../../server/messages/index.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
+import type { SessionStore } from '../../server/session/store.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { defineSettings, type GivenSettings, type Settings } from '../../server/settings.js';
 import { type CaptchaThrottles, createSite, type SiteThrottle } from '../../server/site/index.js';
@@ -31,6 +32,7 @@ export interface TestSite extends Server {
   readonly knex: Knex;
   readonly settings: Settings;
   readonly codec: SessionCodec;
+  readonly store: SessionStore;
   /** Seconds; tests may set it. */
   readonly clock: { now: number };
 }
@@ -52,19 +54,20 @@ export async function startSite(
   const clock = { now: Math.floor(Date.now() / 1000) };
   const now = (): number => clock.now;
   const app = new Koa();
-  const site = createSite({ settings, knex, throttle: throttle ?? null, captchas: captchas ?? null, lab, now });
+  const store = new DatabaseStore(knex, { now });
+  const site = createSite({ settings, knex, store, throttle: throttle ?? null, captchas: captchas ?? null, lab, now });
   const users = new UserTable(knex);
   app.use(security_headers());
   app.use(site.staticFiles);
   app.use(site.views);
-  app.use(sessions(app, { settings, store: new DatabaseStore(knex, { now }), now }));
+  app.use(sessions(app, { settings, store, now }));
   app.use(exceptions({ render: site.renderError }));
   app.use(csrf(app, { settings, now }));
   app.use(formBody({ settings }));
   app.use(authentication(app, { settings, backends: [new ModelBackend(users)], now }));
   app.use(messages(app, { settings, now }));
   for (const middleware of site.routes) app.use(middleware);
-  return { ...(await serve(app)), knex, settings, codec: new SessionCodec(settings, { now }), clock };
+  return { ...(await serve(app)), knex, settings, store, codec: new SessionCodec(settings, { now }), clock };
 }
 
 /** The two users, with a hash that is quick to check. */

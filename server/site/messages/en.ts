@@ -1,4 +1,7 @@
 /** What the pages say in English; the other languages have the same keys. */
+import { EXPLAINED_EN } from './explained_en.js';
+import { LAB_EN } from './lab_en.js';
+
 export const EN = {
   site_name: 'One login, two worlds',
   site_line: "Koa pages on Django's sessions",
@@ -10,6 +13,7 @@ export const EN = {
   nav_goods: 'Goods',
   nav_second_login: 'Second login',
   nav_lab: 'Lab',
+  nav_explained: 'Explained',
   log_in: 'Log in',
   log_out: 'Log out',
   languages_label: 'Language',
@@ -138,28 +142,8 @@ export const EN = {
   second_nothing: 'nothing',
   second_expires: 'Expires',
 
-  lab_title: 'Lab',
-  lab_intro:
-    'What this request really brought, what the database holds for it, and what the answer sends. Development only.',
-  lab_cookies: 'Cookies of the request',
-  lab_row: 'The row in django_session',
-  lab_row_none: 'This request has no row.',
-  lab_sent: 'Cookies in this answer',
-  lab_sent_none: 'This answer sets no cookie.',
-  lab_parts: 'session_data, part by part',
-  lab_part_flag: 'a dot in front: compressed',
-  lab_part_payload: 'payload: base64 of the JSON text',
-  lab_part_time: 'time of signing, base 62',
-  lab_part_signature: 'signature: HMAC-SHA256',
-  lab_decoded: 'Decoded',
-  lab_unverified: 'The signature does not verify: the session is empty.',
-  lab_ops: 'Run operations on this session',
-  lab_ops_hint: 'A JSON list, such as [["set", "a", 1], ["get", "a"], ["keys"]]',
-  lab_ops_run: 'Run',
-  lab_ops_result: 'Results',
-  lab_name: 'Name',
-  lab_value: 'Value',
-  lab_length: 'Characters',
+  lab: LAB_EN,
+  explained: EXPLAINED_EN,
 
   error_400: 'Bad request',
   error_403: 'Not allowed',

@@ -1,5 +1,7 @@
 /** What the pages say in Simplified Chinese. */
 import type { Messages } from '../i18n.js';
+import { EXPLAINED_ZH_HANS } from './explained_zh_hans.js';
+import { LAB_ZH_HANS } from './lab_zh_hans.js';
 
 export const ZH_HANS: Messages = {
   site_name: '一次登录，两个世界',
@@ -12,6 +14,7 @@ export const ZH_HANS: Messages = {
   nav_goods: '商品',
   nav_second_login: '再次登录',
   nav_lab: '实验室',
+  nav_explained: '会话详解',
   log_in: '登录',
   log_out: '退出登录',
   languages_label: '语言',
@@ -126,27 +129,8 @@ export const ZH_HANS: Messages = {
   second_nothing: '无',
   second_expires: '过期时间',
 
-  lab_title: '实验室',
-  lab_intro: '这个请求实际带来了什么，数据库里为它存了什么，回应又送出了什么。仅供开发使用。',
-  lab_cookies: '请求中的 Cookie',
-  lab_row: 'django_session 中的行',
-  lab_row_none: '这个请求没有对应的行。',
-  lab_sent: '本次回应设置的 Cookie',
-  lab_sent_none: '本次回应没有设置 Cookie。',
-  lab_parts: 'session_data 的各个部分',
-  lab_part_flag: '开头的点：已压缩',
-  lab_part_payload: '内容：JSON 文本的 base64',
-  lab_part_time: '签名时间，62 进制',
-  lab_part_signature: '签名：HMAC-SHA256',
-  lab_decoded: '解码之后',
-  lab_unverified: '签名验证不通过：会话为空。',
-  lab_ops: '对这个会话执行操作',
-  lab_ops_hint: '一个 JSON 列表，例如 [["set", "a", 1], ["get", "a"], ["keys"]]',
-  lab_ops_run: '执行',
-  lab_ops_result: '结果',
-  lab_name: '名称',
-  lab_value: '值',
-  lab_length: '字符数',
+  lab: LAB_ZH_HANS,
+  explained: EXPLAINED_ZH_HANS,
 
   error_400: '请求有误',
   error_403: '不允许',

@@ -1,6 +1,6 @@
 /** The lab's operations: Django's session members by name, with arguments as JSON. */
 import type { Context } from 'koa';
-import { DjangoError, StoreUnavailable, SuspiciousOperation } from '../index.js';
+import { DjangoError, StoreUnavailable, SuspiciousOperation } from '../../index.js';
 
 type Session = Context['session'];
 type Arguments = readonly unknown[];

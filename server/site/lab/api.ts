@@ -1,0 +1,15 @@
+/** `POST /lab/api/`: operations on the session as JSON, for machines. */
+import { jsonBody, print_json } from '../../index.js';
+import type { Handler, Site } from '../site.js';
+import { readOps, runOps, stateOf } from './ops.js';
+
+/** `{"ops": [["set", "k", 1], …]}` → `{"results": […], "state": {…}}`, as Python prints JSON. */
+export function labApi(site: Site): Handler {
+  return async function labApi(ctx) {
+    const ops = readOps(await jsonBody(ctx, site.settings));
+    const results = await runOps(ctx.session, ops);
+    ctx.set('Cache-Control', 'no-store');
+    ctx.type = 'json';
+    ctx.body = print_json({ results, state: stateOf(ctx.session) });
+  };
+}

@@ -1,0 +1,53 @@
+/** What a step did to row and cookies, told by comparing before and after. */
+import { SESSION_KEY } from '../../index.js';
+import { NOTEBOOK_COOKIE } from './mask.js';
+import type { RowView } from './row.js';
+import { isDeletion, type SentCookie } from './set_cookie.js';
+import type { StepEvent, TabLine } from './step.js';
+
+export interface Observed {
+  readonly before: RowView | null;
+  readonly after: RowView | null;
+  /** Whether the row of `before` is there still; false where there was none. */
+  readonly oldRowStays: boolean;
+  readonly received: readonly SentCookie[];
+  readonly session_cookie: string;
+  readonly interrupted: boolean;
+  readonly tabs: readonly TabLine[];
+}
+
+export function eventsOf(observed: Observed): StepEvent[] {
+  const { received, session_cookie, interrupted } = observed;
+  const events = interrupted ? (['interrupted'] as StepEvent[]) : rowEvents(observed);
+  const session = received.find(({ name }) => name === session_cookie);
+  if (session !== undefined) events.push(isDeletion(session) ? 'cookie_deleted' : 'cookie_sent');
+  if (received.some(({ name }) => name !== session_cookie && name !== NOTEBOOK_COOKIE)) events.push('other_cookie');
+  return events;
+}
+
+function rowEvents({ before, after, oldRowStays, tabs }: Observed): StepEvent[] {
+  if (after === null) return before === null || oldRowStays ? [] : ['row_deleted'];
+  if (before === null) return isMerged(after, tabs) ? ['row_created', 'row_merged'] : ['row_created'];
+  if (after.session_key === before.session_key) {
+    if (sameText(after, before)) return [];
+    return [isMerged(after, tabs) ? 'row_merged' : 'row_saved'];
+  }
+  if (oldRowStays) return ['row_created'];
+  return isKept(before, after) ? ['row_cycled'] : ['row_deleted', 'row_created'];
+}
+
+const textOf = ({ payload, time, signature }: RowView): string => `${payload}:${time}:${signature}`;
+const sameText = (one: RowView, other: RowView): boolean => textOf(one) === textOf(other);
+
+/** Whether every member lives on in `after`, and nobody else is logged in there. */
+function isKept({ members }: RowView, after: RowView): boolean {
+  const now = new Map(after.members);
+  return members.every(([name, json]) => (name === SESSION_KEY ? now.get(name) === json : now.has(name)));
+}
+
+/** Whether another tab wrote the row meanwhile, and what it wrote is there still. */
+function isMerged(after: RowView, tabs: readonly TabLine[]): boolean {
+  const theirs = tabs.find(({ tab, deed }) => tab === 'b' && deed === 'saves')?.row;
+  if (theirs === undefined || theirs === null || sameText(theirs, after)) return false;
+  return isKept(theirs, after);
+}

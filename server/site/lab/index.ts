@@ -1,0 +1,33 @@
+/** The lab: pages on which one makes a session do something and sees what became of cookie and row. Never in production. */
+import type { Middleware } from 'koa';
+import type { SessionStore } from '../../index.js';
+import type { Handler, Site } from '../site.js';
+import { labApi } from './api.js';
+import { Notebooks } from './notebook.js';
+import { LabPages } from './page.js';
+import { Recorder } from './recorder.js';
+import { labStep } from './step_handler.js';
+
+export interface Lab {
+  /** Outside of sessions and errors: it finishes what the handlers begin. */
+  readonly recorder: Middleware;
+  readonly page: Handler;
+  readonly step: Handler;
+  readonly api: Handler;
+  readonly explained: Handler;
+  readonly chapter: Handler;
+}
+
+export function createLab(site: Site, store: SessionStore): Lab {
+  const recorder = new Recorder(site, store);
+  const notebooks = new Notebooks();
+  const pages = new LabPages(site, recorder, notebooks);
+  return {
+    recorder: recorder.middleware,
+    page: pages.lab,
+    step: labStep(site, recorder, notebooks),
+    api: labApi(site),
+    explained: pages.explained,
+    chapter: pages.chapter,
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * Steps and pages of the lab, finished when the middleware is through: only then the row is saved and the answer's
+ * cookies are set. A handler leaves here what is still to be done, and the middleware `recorder`, which is outside of
+ * sessions and errors, does it.
+ */
+import type { Context, Middleware } from 'koa';
+import { SessionCodec, SessionInterrupted, type SessionStore } from '../../index.js';
+import type { Site } from '../site.js';
+import { eventsOf } from './events.js';
+import { isSecretCookie, mask } from './mask.js';
+import type { Notebook } from './notebook.js';
+import { type RowView, rowView, secretsIn } from './row.js';
+import { isDeletion, type SentCookie, sentCookie } from './set_cookie.js';
+import type { Step } from './step.js';
+
+/** What a handler knows of its step. */
+export type Draft = Omit<Step, 'received' | 'browser_key' | 'after' | 'events' | 'sent' | 'at' | 'user'>;
+
+interface Pending {
+  readonly notebook: Notebook | undefined;
+  /** Undefined for a page: it becomes a step where its answer changes the session's cookie. */
+  readonly draft: Draft | undefined;
+  /** The row as the request found it. */
+  readonly before: RowView | null;
+  /** Where a step goes on. */
+  readonly location?: string;
+  /** Renders the page, after the steps are noted. */
+  readonly render?: () => Promise<string>;
+}
+
+export class Recorder {
+  readonly codec: SessionCodec;
+  readonly store: SessionStore;
+  readonly #site: Site;
+  readonly #pending = new WeakMap<Context, Pending>();
+
+  constructor(site: Site, store: SessionStore) {
+    const { settings } = site;
+    this.#site = site;
+    this.store = store;
+    const salted = store.key_salt === undefined ? settings : { ...settings, SESSION_KEY_SALT: store.key_salt };
+    this.codec = new SessionCodec(salted, { now: site.now });
+  }
+
+  /** The row under a key as it is stored; null where there is none. */
+  async row(session_key: string | null): Promise<RowView | null> {
+    const stored = session_key === null ? null : await this.store.stored?.(session_key);
+    return session_key === null || stored === undefined || stored === null
+      ? null
+      : rowView(session_key, stored, this.codec);
+  }
+
+  /** Texts that must not be printed: keys, and what proves a login. */
+  async secrets(ctx: Context): Promise<string[]> {
+    const { session_key } = ctx.session;
+    const cookies = [...ctx.request.COOKIES].filter(([name]) => isSecretCookie(name, this.#site.settings));
+    const stored = session_key === null ? null : await this.store.stored?.(session_key);
+    return [
+      ...cookies.map(([, value]) => value),
+      ...(session_key === null ? [] : [session_key]),
+      ...(stored === undefined || stored === null ? [] : secretsIn(stored.session_data, this.codec)),
+    ].filter((secret) => secret.length > 4);
+  }
+
+  later(ctx: Context, pending: Pending): void {
+    this.#pending.set(ctx, pending);
+  }
+
+  readonly middleware: Middleware = async (ctx, next) => {
+    let interrupted = false;
+    try {
+      await next();
+    } catch (error) {
+      // Where no middleware for errors is outside of the session.
+      interrupted = error instanceof SessionInterrupted && this.#pending.get(ctx)?.draft !== undefined;
+      if (!interrupted) throw error;
+    }
+    const pending = this.#pending.get(ctx);
+    if (pending === undefined) return;
+    const { draft, location, render } = pending;
+    if (draft !== undefined && ctx.status !== 303) {
+      // The save at the end of the request failed: an interruption is what the step shows, another error is the answer.
+      interrupted ||= ctx.status === 400;
+      if (!interrupted) return;
+    }
+    if (draft === undefined && ctx.status !== 200) return;
+    await this.#note(ctx, pending, interrupted);
+    if (location !== undefined) {
+      ctx.status = 303;
+      ctx.redirect(location);
+    }
+    if (render !== undefined) ctx.body = await render();
+  };
+
+  async #note(ctx: Context, { notebook, draft, before }: Pending, interrupted: boolean): Promise<void> {
+    if (notebook === undefined) return;
+    const { settings, now } = this.#site;
+    const { SESSION_COOKIE_NAME } = settings;
+    const received = receivedCookies(ctx, settings);
+    const session = received.find(({ name }) => name === SESSION_COOKIE_NAME);
+    // Loading a page is a step only where it shows what became of the session.
+    if (draft === undefined && session === undefined) return;
+    const { session_key } = ctx.session;
+    const after = await this.row(interrupted ? (before?.session_key ?? null) : session_key);
+    const isMoved = before !== null && before.session_key !== after?.session_key;
+    const oldRowStays = isMoved && (await this.row(before.session_key)) !== null;
+    const tabs = draft?.tabs ?? [];
+    notebook.add({
+      ...(draft ?? visit(notebook, before)),
+      at: now(),
+      sent: [...ctx.request.COOKIES].map(([name, value]) => [
+        name,
+        isSecretCookie(name, settings) ? mask(value) : value.slice(0, 500),
+      ]),
+      received,
+      browser_key: browserKey(session, ctx.request.COOKIES.get(SESSION_COOKIE_NAME) ?? null),
+      after,
+      events: eventsOf({
+        before,
+        after,
+        oldRowStays,
+        received,
+        session_cookie: SESSION_COOKIE_NAME,
+        interrupted,
+        tabs,
+      }),
+      user: usernameOf(ctx),
+    });
+  }
+}
+
+function receivedCookies(ctx: Context, settings: Site['settings']): SentCookie[] {
+  const header = ctx.res.getHeader('Set-Cookie');
+  const lines = header === undefined ? [] : Array.isArray(header) ? header : [String(header)];
+  return lines.map((line) => sentCookie(line, settings));
+}
+
+function browserKey(received: SentCookie | undefined, sent: string | null): string | null {
+  if (received === undefined) return sent;
+  return isDeletion(received) ? null : received.whole;
+}
+
+/** The name of whoever is logged in, when the request's handlers are back. */
+function usernameOf({ user }: Context): string | null {
+  return user.is_authenticated ? user.get_username() : null;
+}
+
+function visit(notebook: Notebook, before: RowView | null): Draft {
+  return {
+    number: notebook.nextNumber(),
+    name: 'visit',
+    fields: new Map(),
+    claim: null,
+    code: null,
+    outcome: { kind: 'nothing' },
+    before,
+    accessed: true,
+    modified: false,
+    tabs: [],
+    picture: null,
+  };
+}

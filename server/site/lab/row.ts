@@ -1,0 +1,99 @@
+/** A session's row as the lab shows it: its columns, the parts of its text, what is in it. */
+import type { SessionChange, SessionCodec } from '../../index.js';
+import { print_json } from '../../index.js';
+import { b62Moment } from './b62_moment.js';
+import { isSecretMember, mask, maskJson } from './mask.js';
+
+/** How much of a text is kept for the page. */
+const SHOWN = 2000;
+const MEMBER_SHOWN = 400;
+const MEMBERS_SHOWN = 60;
+
+/** `payload` and `json` are the stored texts; of what is secret in them, only the start can be read. */
+export interface RowView {
+  /** Whole, to tell rows apart; a page shows `key`. */
+  readonly session_key: string;
+  readonly key: string;
+  readonly length: number;
+  /** Whether the JSON is compressed: a dot in front. */
+  readonly compressed: boolean;
+  readonly payload: string;
+  readonly time: string;
+  /** When it was signed; null where the text has no time. */
+  readonly signed_at: Date | null;
+  readonly signature: string;
+  readonly state: 'verified' | 'forged' | 'unreadable';
+  /** The JSON text, letters as they are stored; '' unless verified. */
+  readonly json: string;
+  /** Names and JSON texts. */
+  readonly members: readonly (readonly [name: string, json: string])[];
+  /** How many further ones there are. */
+  readonly more: number;
+  readonly expire_date: Date;
+}
+
+/** @param stored what the store has under `session_key` */
+export function rowView(
+  session_key: string,
+  { session_data, expire_date }: SessionChange,
+  codec: SessionCodec,
+): RowView {
+  const texts = codec.members(session_data);
+  const state = texts === null ? 'forged' : 'reason' in texts ? 'unreadable' : 'verified';
+  const all = membersOf(session_data, codec);
+  const members = all
+    .slice(0, MEMBERS_SHOWN)
+    .map(([name, json]) => [name, isSecretMember(name) ? maskJson(json) : cut(json, MEMBER_SHOWN)] as const);
+  const compressed = session_data.startsWith('.');
+  const [payload = '', time = '', signature = ''] = session_data.slice(compressed ? 1 : 0).split(':');
+  const secrets = all.flatMap(([name, json]) => (isSecretMember(name) ? [json] : []));
+  const [first = '', ...others] = members.map(([name, json]) => `${print_json(name)}:${json}`);
+  return {
+    session_key,
+    key: mask(session_key),
+    length: session_data.length,
+    compressed,
+    payload: cut(withoutSecrets(payload, compressed, secrets), SHOWN),
+    time: cut(time, 20),
+    signed_at: b62Moment(time),
+    signature: cut(signature, 80),
+    state,
+    json: state === 'verified' ? cut(`{${[first, ...others].join(',')}}`, SHOWN) : '',
+    members,
+    more: all.length - members.length,
+    expire_date,
+  };
+}
+
+/** Names and JSON texts; none where the text cannot be verified or read. */
+function membersOf(session_data: string, codec: SessionCodec): (readonly [name: string, json: string])[] {
+  const texts = codec.members(session_data);
+  return texts === null || 'reason' in texts ? [] : [...texts];
+}
+
+/** What proves a login or a form, as it stands in the text. */
+export function secretsIn(session_data: string, codec: SessionCodec): string[] {
+  return membersOf(session_data, codec).flatMap(([name, json]) =>
+    isSecretMember(name) ? [json.replaceAll('"', '')] : [],
+  );
+}
+
+/** The base64 with dots in the place of what spells a secret. Compressed, nobody can say where that is. */
+function withoutSecrets(payload: string, compressed: boolean, secrets: readonly string[]): string {
+  if (secrets.length === 0) return payload;
+  if (compressed) return mask(payload);
+  const bytes = Buffer.from(payload, 'base64url');
+  let shown = payload;
+  for (const secret of secrets) {
+    const at = bytes.indexOf(secret, 0, 'latin1');
+    if (at < 0) return mask(payload);
+    // Three bytes are four characters. The first four of a secret may be read, as everywhere.
+    const [start, end] = [Math.ceil(((at + 5) * 4) / 3), Math.ceil(((at + secret.length) * 4) / 3)];
+    shown = shown.slice(0, start) + '•'.repeat(Math.max(0, end - start)) + shown.slice(end);
+  }
+  return shown;
+}
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
+}

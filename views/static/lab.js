@@ -1,0 +1,58 @@
+/**
+ * The lab's forms without loading the page anew: the same form is sent, and of the page that answers it the parts marked
+ * `data-live` are put in the place of those shown. Without scripts the forms work as they are.
+ */
+const NARROW = matchMedia('(max-width: 60rem)');
+let running = false;
+
+/** Put the parts of another page, and its CSRF token, in the place of this page's. */
+function adopt(page) {
+  for (const part of document.querySelectorAll('[data-live]')) {
+    const fresh = page.getElementById(part.id);
+    if (fresh !== null) part.replaceWith(document.adoptNode(fresh));
+  }
+  const token = page.querySelector('[name="csrfmiddlewaretoken"]')?.value;
+  for (const field of document.querySelectorAll('[name="csrfmiddlewaretoken"]')) field.value = token ?? field.value;
+  const who = page.querySelector('.who');
+  if (who !== null) document.querySelector('.who')?.replaceWith(document.adoptNode(who));
+  const said = page.querySelector('[data-say]')?.textContent ?? '';
+  document.querySelector('[data-say]').textContent = said;
+}
+
+/** Where there is one column, what has changed is out of sight. */
+function show(hash) {
+  const shown = hash === '' ? null : document.getElementById(hash.slice(1));
+  if (shown === null || (!NARROW.matches && hash === '#step')) return;
+  const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const place = hash === '#step' ? shown : (shown.querySelector('.effect') ?? shown);
+  place.scrollIntoView({ behavior: isCalm ? 'auto' : 'smooth', block: 'nearest' });
+}
+
+async function send(form, submitter) {
+  const body = new URLSearchParams(new FormData(form, submitter));
+  const answer = await fetch(form.action, { method: 'POST', body, headers: { Accept: 'text/html' } });
+  if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+  adopt(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+  const address = new URL(answer.url);
+  // A redirect's fragment is not in the address that fetch tells.
+  const hash = form.elements.claim === undefined ? '#step' : `#${form.closest('li').id}`;
+  history.replaceState(null, '', address.pathname + address.search + hash);
+  show(hash);
+}
+
+document.addEventListener('submit', (event) => {
+  const { target: form, submitter } = event;
+  if (!form.matches('[data-lab]') || submitter === null) return;
+  event.preventDefault();
+  if (running) return;
+  running = true;
+  send(form, submitter)
+    // The server's own page says what is wrong.
+    .catch(() => {
+      form.removeAttribute('data-lab');
+      form.requestSubmit(submitter);
+    })
+    .finally(() => {
+      running = false;
+    });
+});
