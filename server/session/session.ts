@@ -250,6 +250,8 @@ export class Session extends SessionDictionary<DeclaredData> {
     });
     this.#wrote(session_key, written);
     this.#document = Document.fromTexts(joined);
+    // There the answer's cookie is the row.
+    if (this.#options.store.text_is_key === true) this.modified = true;
     return results.at(-1) as T;
   }
 

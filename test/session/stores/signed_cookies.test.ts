@@ -152,6 +152,14 @@ describe('SignedCookiesStore', () => {
       expect(cookie).to.equal(signer(NOW).sign_object({ n: 2, m: 1 }));
     });
 
+    it('sends what atomic alone has changed', async () => {
+      const { cookie } = await request(
+        (ctx) => ctx.session.atomic((fresh) => fresh.set('n', Number(fresh.get('n')) + 1)),
+        signer(NOW - 5).sign_object({ n: 1 }),
+      );
+      expect(cookie).to.equal(signer(NOW).sign_object({ n: 2 }));
+    });
+
     it('deletes the cookie at flush, and one that is not ours or too old when it is looked at', async () => {
       const flushed = await request((ctx) => ctx.session.flush(), signer(NOW).sign_object({ a: 1 }));
       const strange = await request((ctx) => ctx.session.get('a'), 'not-one-of-ours');
