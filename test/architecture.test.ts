@@ -14,7 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['server/session'],
   ['server/session/stores', 'server/csrf', 'server/messages'],
   ['server/auth', 'server/captcha'],
-  ['server/index'],
+  ['server/index', 'server/testing'],
   ['server/site'],
   ['server/app', 'server/clear_regularly'],
   ['server/serve'],

@@ -21,6 +21,7 @@ import {
   new_csrf_secret,
   unmask_token,
 } from './token.js';
+import { UNENFORCED } from './unenforced.js';
 
 declare module 'koa' {
   interface ExtendableContext {
@@ -267,7 +268,7 @@ export function csrf(app: Application, options: CsrfOptions): Middleware {
     installToken(ctx.app);
     enterCookieScope(ctx, cookieScope(ctx) ?? cookies);
     const state = enter(ctx);
-    if (!SAFE_METHODS.has(ctx.method)) {
+    if (!SAFE_METHODS.has(ctx.method) && !UNENFORCED.has(ctx.req)) {
       const reason = origins.refusal(ctx) ?? (await tokenRefusal(ctx, settings));
       if (reason !== null) throw new PermissionDenied(`CSRF verification failed. Request aborted. ${reason}`);
     }

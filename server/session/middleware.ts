@@ -60,7 +60,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   refuseSecond(app, { settings, store });
   installCookies(app, cookies);
   installDelegate(app.context);
-  const codec = new SessionCodec(store.key_salt === undefined ? settings : withSalt(settings, store.key_salt), {
+  const codec = new SessionCodec(settingsFor(store, settings), {
     now,
     onSuspicious: (message, session_key) => {
       observe?.('suspicious');
@@ -165,7 +165,10 @@ function warningTo(logger: SessionsOptions['logger']): (message: string) => void
   };
 }
 
-const withSalt = (settings: Settings, key_salt: string): Settings => ({ ...settings, SESSION_KEY_SALT: key_salt });
+/** What a store's texts are signed with: engine signed_cookies has a salt of its own. */
+export function settingsFor({ key_salt }: Pick<SessionStore, 'key_salt'>, settings: Settings): Settings {
+  return key_salt === undefined ? settings : { ...settings, SESSION_KEY_SALT: key_salt };
+}
 
 const DELEGATE = {
   configurable: true,

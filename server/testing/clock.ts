@@ -1,0 +1,21 @@
+/** A clock that stands until a test moves it. */
+import { type Clock, systemClock } from '../clock.js';
+
+/** Give it as `now` to stores, middleware and Client; move it by `now` or `advance`. */
+export interface TestClock extends Clock {
+  /** What it shows, Unix seconds. */
+  now: number;
+  /** Let seconds go by. */
+  advance(seconds: number): void;
+}
+
+/** @param start Unix seconds; the present, in whole seconds, unless given */
+export function testClock(start: number = Math.floor(systemClock())): TestClock {
+  const clock: TestClock = Object.assign(() => clock.now, {
+    now: start,
+    advance: (seconds: number) => {
+      clock.now += seconds;
+    },
+  });
+  return clock;
+}

@@ -1,0 +1,124 @@
+/** The cookies of a test client: RFC 6265 for one host. */
+import type { Clock } from '../clock.js';
+
+interface Kept {
+  readonly name: string;
+  readonly value: string;
+  readonly path: string;
+  readonly secure: boolean;
+  /** Unix seconds; Infinity for one that ends with the browser. */
+  readonly ends: number;
+}
+
+/**
+ * A Map from names to values, as a browser would keep them: a cookie goes to its Path and what is below, one with Secure
+ * over https alone, and none after its end. Of several with one name, `get` gives the one that was set last. Domain is
+ * not looked at. Values are kept as they were sent, a character for each byte.
+ */
+export class ClientCookies implements Iterable<readonly [string, string]> {
+  /** By name and path, the oldest first. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #now: Clock;
+
+  constructor(now: Clock) {
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#alive().length;
+  }
+
+  /** @param path the cookie's own path, where several have one name */
+  get(name: string, path?: string): string | undefined {
+    return this.#alive().findLast((cookie) => isCalled(cookie, name, path))?.value;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  /** @param path where it is sent; the whole site unless given */
+  set(name: string, value: string, path = '/'): this {
+    this.#keep({ name, value, path, secure: false, ends: Number.POSITIVE_INFINITY });
+    return this;
+  }
+
+  /** Forget it; at every path unless one is given. @returns whether there was one */
+  delete(name: string, path?: string): boolean {
+    const found = [...this.#kept].filter(([, cookie]) => isCalled(cookie, name, path));
+    for (const [id] of found) this.#kept.delete(id);
+    return found.length > 0;
+  }
+
+  clear(): void {
+    this.#kept.clear();
+  }
+
+  keys(): string[] {
+    return [...this].map(([name]) => name);
+  }
+
+  [Symbol.iterator](): Iterator<readonly [string, string]> {
+    return this.#alive()
+      .map(({ name, value }) => [name, value] as const)
+      .values();
+  }
+
+  /** The Cookie header of a request (section 5.4: the longest path first, then the oldest); empty for none. */
+  header(path: string, secure: boolean): string {
+    return this.#alive()
+      .filter((cookie) => (secure || !cookie.secure) && isBelow(path, cookie.path))
+      .sort((one, other) => other.path.length - one.path.length)
+      .map(({ name, value }) => `${name}=${value}`)
+      .join('; ');
+  }
+
+  /** Take over one line of Set-Cookie (section 5.2) from the answer to a request for `path`. */
+  take(line: string, path: string): void {
+    const [pair = '', ...rest] = line.split(';');
+    const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(pair) ?? [];
+    const attributes = new Map(rest.map(attribute));
+    const own = attributes.get('path');
+    this.#keep({
+      name: name.trim(),
+      value: value.trim(),
+      path: own?.startsWith('/') ? own : path.slice(0, Math.max(path.lastIndexOf('/'), 1)),
+      secure: attributes.has('secure'),
+      ends: this.#end(attributes),
+    });
+  }
+
+  #end(attributes: ReadonlyMap<string, string>): number {
+    const max_age = attributes.get('max-age');
+    if (max_age !== undefined && /^-?\d+$/.test(max_age))
+      return Number(max_age) <= 0 ? 0 : this.#now() + Number(max_age);
+    const expires = Date.parse(attributes.get('expires') ?? '');
+    return Number.isNaN(expires) ? Number.POSITIVE_INFINITY : expires / 1000;
+  }
+
+  #keep(cookie: Kept): void {
+    const id = `${cookie.name};${cookie.path}`;
+    // Removed first, so that the last one set is the last.
+    this.#kept.delete(id);
+    if (cookie.ends > this.#now()) this.#kept.set(id, cookie);
+  }
+
+  #alive(): Kept[] {
+    return [...this.#kept.values()].filter(({ ends }) => ends > this.#now());
+  }
+}
+
+const isCalled = (cookie: Kept, name: string, path: string | undefined): boolean =>
+  cookie.name === name && (path === undefined || cookie.path === path);
+
+function attribute(text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  const [name, value] = at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+  return [name.trim().toLowerCase(), value.trim()];
+}
+
+/** Section 5.1.4. */
+function isBelow(path: string, cookiePath: string): boolean {
+  if (path === cookiePath) return true;
+  return path.startsWith(cookiePath) && (cookiePath.endsWith('/') || path[cookiePath.length] === '/');
+}

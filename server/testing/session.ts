@@ -1,0 +1,45 @@
+/** A session that a test reads and changes from outside, and whose key its client's cookie follows. */
+import type { SavedExpiry } from '../session/change.js';
+import type { SessionDictionary } from '../session/dictionary.js';
+import type { NewKeyOptions } from '../session/new_key.js';
+import type { SessionOptions } from '../session/options.js';
+import { Session } from '../session/session.js';
+import type { DeclaredData } from '../session/session_data.js';
+
+export class ClientSession extends Session {
+  readonly #follow: (session_key: string | null) => void;
+
+  /** @param follow told the key after each call that may have changed it; null for none */
+  constructor(options: SessionOptions, follow: (session_key: string | null) => void) {
+    super(options);
+    this.#follow = follow;
+  }
+
+  override async create(): Promise<SavedExpiry> {
+    const saved = await super.create();
+    this.#follow(this.session_key);
+    return saved;
+  }
+
+  override async save(must_create = false): Promise<SavedExpiry> {
+    const saved = await super.save(must_create);
+    this.#follow(this.session_key);
+    return saved;
+  }
+
+  override async cycle_key(options: NewKeyOptions = {}): Promise<void> {
+    await super.cycle_key(options);
+    this.#follow(this.session_key);
+  }
+
+  override async flush(options: { readonly keep_row?: boolean } = {}): Promise<void> {
+    await super.flush(options);
+    this.#follow(this.session_key);
+  }
+
+  override async atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
+    const result = await super.atomic(change);
+    this.#follow(this.session_key);
+    return result;
+  }
+}
