@@ -17,6 +17,7 @@ import {
   recorded,
   type Table,
 } from '../server/schema.js';
+import { djangoSchemas, searchPathAdvice } from '../server/search_path.js';
 import { isDefaultUserModel } from '../server/settings.js';
 
 /** What this migration has to know of Django's settings. */
@@ -213,8 +214,13 @@ export async function up(knex: Knex, { AUTH_USER_MODEL = 'auth.User' }: UsersOfD
   const django_migrated = await recorded(knex, 'auth', '0001_initial');
   if (django_migrated && (await hasUsersOfItsOwn(knex, AUTH_USER_MODEL))) return;
   if (!isDefaultUserModel({ AUTH_USER_MODEL })) {
+    const [schema] = await djangoSchemas(knex);
+    const elsewhere =
+      schema === undefined
+        ? ''
+        : ` If its Django is the one of schema ${schema}, put that on the search_path, ${searchPathAdvice(schema)}`;
     throw new SchemaMismatch(
-      `AUTH_USER_MODEL is ${AUTH_USER_MODEL}, whose tables only Django can make. Run Django's "migrate" on this database first, then this one.`,
+      `AUTH_USER_MODEL is ${AUTH_USER_MODEL}, whose tables only Django can make. Run Django's "migrate" on this database first, then this one.${elsewhere}`,
     );
   }
   await createDjangoTables(knex, CONTENT_TYPES);

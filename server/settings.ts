@@ -211,7 +211,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_TABLE: {
     default: 'django_session',
     meaning:
-      "The table of engines `db` and `cached_db`: that of Django's session model, where it has one of its own; `schema.table` in a schema of its own.",
+      "The table of engines `db` and `cached_db`: that of Django's session model, where it has one of its own; `schema.table` in a schema of its own, in double quotes where a name has a dot.",
     allowed: 'the name of a table, without "?", ":" and "\\"',
     read: text(/^[^?:\\]+$/),
   },

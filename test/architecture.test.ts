@@ -6,7 +6,7 @@ import { expect } from 'chai';
 /** From the bottom up. A file may import what stands on a lower line, and its own part. */
 const LEVELS: readonly (readonly string[])[] = [
   ['server/errors', 'server/clock', 'server/spelling'],
-  ['server/settings', 'server/schema', 'server/optional_package'],
+  ['server/settings', 'server/schema', 'server/search_path', 'server/optional_package'],
   ['migrations'],
   ['server/signing'],
   ['server/db', 'server/ops'],

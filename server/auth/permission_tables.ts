@@ -1,7 +1,7 @@
 /** Where the tables of permissions are: beside the users' table, wherever that is. */
-import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
 import { SchemaMismatch } from '../errors.js';
+import { truncateName } from './table_names.js';
 import type { UserModel } from './user_model.js';
 
 /** Tables and a column as a statement has them. */
@@ -15,15 +15,6 @@ export interface PermissionTables {
   readonly auth_group_permissions: string;
   readonly auth_permission: string;
   readonly django_content_type: string;
-}
-
-const LONGEST_NAME = 63;
-
-/** Django's `truncate_name`: PostgreSQL cuts longer names, so Django ends them with four digits of their MD5. */
-export function truncateName(name: string): string {
-  const characters = [...name];
-  if (characters.length <= LONGEST_NAME) return name;
-  return characters.slice(0, LONGEST_NAME - 4).join('') + createHash('md5').update(name).digest('hex').slice(0, 4);
 }
 
 // Pieces of the statement below: each is an oid, or NULL where there is no such table.

@@ -1,8 +1,12 @@
 /** Django's AUTH_USER_MODEL: which table and which columns of this database hold the users. */
 import type { Knex } from 'knex';
 import { quoteIdentifier } from '../db/literals.js';
+import { splitTableName } from '../db/table_name.js';
 import { SchemaMismatch } from '../errors.js';
+import { djangoSchemas, searchPathAdvice } from '../search_path.js';
 import { SETTINGS, type UserModelSettings } from '../settings.js';
+import { userTableName } from './table_names.js';
+import { tableSettings, userCandidates } from './user_candidates.js';
 import { type KeyType, keyTypeOf } from './user_key.js';
 
 export type { UserModelSettings } from '../settings.js';
@@ -46,12 +50,6 @@ export interface UserModel {
   readonly settings: UserModelSettings;
 }
 
-/** Django's `Options.db_table`: `accounts.User` → `accounts_user`. The app's label is taken as it is written. */
-export function userTableName({ AUTH_USER_MODEL, AUTH_USER_TABLE }: UserModelSettings): string {
-  const [label = '', model = ''] = AUTH_USER_MODEL.split('.');
-  return AUTH_USER_TABLE ?? `${label}_${model.toLowerCase()}`;
-}
-
 async function rows<Row>(knex: Knex, sql: string, bindings: readonly string[]): Promise<readonly Row[]> {
   return ((await knex.raw(sql, [...bindings])) as { rows: Row[] }).rows;
 }
@@ -62,14 +60,14 @@ interface FoundTable {
   readonly name: string;
 }
 
-/** By the search_path, or in the schema that stands before a dot. */
+/** By the search_path, also where the name has a dot, or in the schema that stands before it. */
 async function findTable(knex: Knex, name: string): Promise<FoundTable | undefined> {
-  const [schema = '', table = ''] = name.includes('.') ? name.split('.', 2) : [];
+  const { schema = '', table = '' } = splitTableName(name);
   const [found] = await rows<FoundTable>(
     knex,
     `SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.oid = coalesce(to_regclass(quote_ident(?)), to_regclass(quote_ident(?) || '.' || quote_ident(?)))`,
+      WHERE c.oid = coalesce(to_regclass(quote_ident(?)), to_regclass(concat_ws('.', quote_ident(nullif(?, '')), quote_ident(?))))`,
     [name, schema, table],
   );
   return found;
@@ -116,10 +114,17 @@ const MOST_TABLES = 8;
  * Look the model up in the database's catalogue.
  *
  * Columns that AbstractBaseUser alone promises suffice (`password`, `last_login`, USERNAME_FIELD, a key of one column).
+ * A key that refers to another table's leads to a parent's table where it is called as Django calls it, `user_ptr_id`, or
+ * where a required field is missing: another key that refers somewhere is a OneToOneField.
  *
+ * @param required the fields that must be there
  * @throws SchemaMismatch with a sentence that says what to set
  */
-export async function findUserModel(knex: Knex, settings: UserModelSettings): Promise<UserModel> {
+export async function findUserModel(
+  knex: Knex,
+  settings: UserModelSettings,
+  required: readonly string[] = ['password', 'last_login', settings.USERNAME_FIELD],
+): Promise<UserModel> {
   const first = await findTable(knex, userTableName(settings));
   if (first === undefined) throw await missingTable(knex, settings);
   const fieldOf = new Map(Object.entries(settings.AUTH_USER_COLUMNS).map(([field, column]) => [column, field]));
@@ -151,10 +156,11 @@ export async function findUserModel(knex: Knex, settings: UserModelSettings): Pr
       columns.set(field, { name, table: part, sql: `u${tables.length}.${quoteIdentifier(name)}`, nullable, filled });
     }
     tables.push(part);
-    const next: string | null = columns.has('password') ? null : key.parent;
+    const isWhole = required.every((field) => columns.has(field));
+    const next: string | null = isWhole && !key.name.endsWith('_ptr_id') ? null : key.parent;
     table = next === null ? undefined : await tableOf(knex, next);
   }
-  for (const field of ['password', 'last_login', settings.USERNAME_FIELD]) {
+  for (const field of required) {
     if (!columns.has(field)) throw missingColumn(settings, first.name, field, columns);
   }
   return {
@@ -182,51 +188,19 @@ function missingColumn(
 const mismatch = ({ AUTH_USER_MODEL }: UserModelSettings, text: string): SchemaMismatch =>
   new SchemaMismatch(`AUTH_USER_MODEL is ${AUTH_USER_MODEL}, but ${text}`);
 
-/** A table of users, by the columns that AbstractBaseUser promises. */
-interface Candidate {
-  readonly name: string;
-  readonly model: string | null;
-}
-
-/** Tables that look like a user model's, with the model's name where Django's content types tell it. */
-export async function userModelCandidates(knex: Knex): Promise<readonly Candidate[]> {
-  const tables = await rows<{ name: string; visible: boolean; schema: string }>(
-    knex,
-    `SELECT c.relname AS name, n.nspname AS schema, pg_table_is_visible(c.oid) AS visible
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-        AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
-                AND (a.attname = 'password' AND format_type(a.atttypid, a.atttypmod) = 'character varying(128)'
-                  OR a.attname = 'last_login' AND a.atttypid = 'timestamptz'::regtype)) = 2
-      ORDER BY 1`,
-    [],
-  );
-  const [types] = await rows<{ there: boolean }>(
-    knex,
-    "SELECT to_regclass('django_content_type') IS NOT NULL AS there",
-    [],
-  );
-  const models = types?.there
-    ? await rows<{ app_label: string; model: string }>(knex, 'SELECT app_label, model FROM django_content_type', [])
-    : [];
-  return tables.map(({ name, schema, visible }) => {
-    const model = models.find(({ app_label, model }) => `${app_label}_${model}` === name);
-    return {
-      name: visible ? name : `${schema}.${name}`,
-      model: model === undefined || !visible ? null : `${model.app_label}.${model.model}`,
-    };
-  });
-}
-
 async function missingTable(knex: Knex, settings: UserModelSettings): Promise<SchemaMismatch> {
-  const candidates = await userModelCandidates(knex);
-  const lines = candidates.map(({ name, model }) =>
-    model === null ? `AUTH_USER_TABLE=${name}` : `AUTH_USER_MODEL=${model}`,
+  const lines = (await userCandidates(knex)).map((candidate) =>
+    Object.entries(tableSettings(candidate, settings))
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' '),
   );
+  const elsewhere = await djangoSchemas(knex);
   const advice =
-    lines.length === 0
-      ? "Run Django's migrate on this database first, or see that DATABASE_URL and its search_path are those of Django."
-      : `If this Django has a user model of its own, set ${lines.join(' or ')}.`;
+    lines.length > 0
+      ? `If this Django has a user model of its own, set ${lines.join(' or ')}.`
+      : elsewhere.length > 0
+        ? `Django has migrated in schema ${elsewhere.join(', ')}: put it on the search_path, ${searchPathAdvice(elsewhere[0] ?? '')}`
+        : "Run Django's migrate on this database first, or see that DATABASE_URL is that of Django.";
   return mismatch(settings, `there is no table ${userTableName(settings)} in this database. ${advice}`);
 }
 

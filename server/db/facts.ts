@@ -2,8 +2,9 @@
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import { SchemaMismatch } from '../errors.js';
+import { djangoSchemas, pathName } from '../search_path.js';
 import { WITH_PARTS } from './partitions.js';
-import { checkSessionTable, quoteTable, sessionTables } from './session_table.js';
+import { checkSessionTable, DJANGO_SESSION, quoteTable, sessionTables } from './session_table.js';
 
 export interface SessionRow {
   readonly session_key: string;
@@ -23,7 +24,14 @@ export interface Facts<U> {
   readonly serverVersion: string;
   /** The database's clock minus this machine's, in seconds. */
   readonly clockDifference: number;
-  /** The table of sessions that was looked at: the wanted one, or, where that is missing or has no row, one that has some. */
+  /** The schema of a Django that was looked at although it is not on the search_path; null for what is on it. */
+  readonly schema: string | null;
+  /** Whether the search_path is given by this connection, and not by the database. */
+  readonly isPathGiven: boolean;
+  /**
+   * The table of sessions that was looked at: the wanted one, or, where that is missing or has no live row, one that has
+   * some; where none has a row, that of a session model of the site's own.
+   */
   readonly sessionTable: string;
   /** Why a row could not be added to it, in a sentence; null when one can. */
   readonly sessionTableProblem: string | null;
@@ -53,6 +61,8 @@ export interface GatherOptions<U> {
   readonly now: Clock;
   /** Looks for the users of the newest rows, in the same transaction. */
   readonly users: (trx: Knex, newest: readonly SessionRow[]) => Promise<U>;
+  /** Whether these rows were signed by a key of ours, so that they belong to this server's Django. */
+  readonly areOurs: (newest: readonly SessionRow[]) => boolean;
 }
 
 async function all<Row>(trx: Knex, sql: string, bindings: readonly Knex.RawBinding[] = []): Promise<readonly Row[]> {
@@ -66,7 +76,35 @@ async function exists(trx: Knex, table: string): Promise<boolean> {
 
 /** @throws what the database throws; the caller says it in words */
 export function gatherFacts<U>(knex: Knex, options: GatherOptions<U>): Promise<Facts<U>> {
-  return knex.transaction((trx) => gather(trx, options), { readOnly: true });
+  return knex.transaction((trx) => gatherAnywhere(trx, options), { readOnly: true });
+}
+
+/**
+ * On the search_path, or in a schema that is not on it where the Django is that signed with our key; where none has rows
+ * of ours, in the only other schema with a Django, if there is none on the search_path.
+ */
+async function gatherAnywhere<U>(trx: Knex, options: GatherOptions<U>): Promise<Facts<U>> {
+  const here = await gather(trx, options);
+  if (options.areOurs(here.newest)) return here;
+  const others: Facts<U>[] = [];
+  const [path] = await all<{ search_path: string }>(trx, 'SHOW search_path');
+  for (const schema of await djangoSchemas(trx)) {
+    await all(trx, "SELECT set_config('search_path', ?, true)", [`${pathName(schema)}, ${path?.search_path}`]);
+    const there = { ...(await gather(trx, options)), schema };
+    if (options.areOurs(there.newest)) return there;
+    others.push(there);
+  }
+  const [only] = others;
+  return only !== undefined && others.length === 1 && !(await hasDjango(trx, path?.search_path ?? '')) ? only : here;
+}
+
+/** Whether a Django has migrated on this search_path: beside our migrations, which write a history too, and no content types. */
+async function hasDjango(trx: Knex, search_path: string): Promise<boolean> {
+  await all(trx, "SELECT set_config('search_path', ?, true)", [search_path]);
+  if (!(await exists(trx, 'django_migrations'))) return false;
+  if (!(await exists(trx, 'koa_django_session_created'))) return true;
+  if (!(await exists(trx, 'django_content_type'))) return false;
+  return (await all(trx, 'SELECT 1 FROM django_content_type LIMIT 1')).length > 0;
 }
 
 async function gather<U>(trx: Knex, { table: wanted, sample, now, users }: GatherOptions<U>): Promise<Facts<U>> {
@@ -76,7 +114,8 @@ async function gather<U>(trx: Knex, { table: wanted, sample, now, users }: Gathe
     "SELECT current_setting('server_version') AS version, extract(epoch FROM clock_timestamp()) AS epoch",
   );
   const clockDifference = Number(clock?.epoch) - (before + now()) / 2;
-  const sessionTable = await tableWithRows(trx, wanted);
+  const [path] = await all<{ source: string }>(trx, "SELECT source FROM pg_settings WHERE name = 'search_path'");
+  const sessionTable = await chooseTable(trx, wanted);
   const table = quoteTable(sessionTable);
   const hasSessions = await exists(trx, table);
   const newest = hasSessions ? await newestRows(trx, table, sample) : [];
@@ -84,6 +123,8 @@ async function gather<U>(trx: Knex, { table: wanted, sample, now, users }: Gathe
   return {
     serverVersion: clock?.version ?? '',
     clockDifference,
+    schema: null,
+    isPathGiven: path?.source === 'client',
     sessionTable,
     sessionTableProblem: hasSessions ? await problemOf(trx, sessionTable) : null,
     sessionColumns: hasSessions ? await columnsOf(trx, table) : null,
@@ -95,13 +136,19 @@ async function gather<U>(trx: Knex, { table: wanted, sample, now, users }: Gathe
   };
 }
 
-/** The wanted table if it has a row; otherwise one of the same shape that has some, in case the setting is not right. */
-async function tableWithRows(trx: Knex, wanted: string): Promise<string> {
-  for (const name of [wanted, ...(await sessionTables(trx))]) {
-    const table = quoteTable(name);
-    if ((await exists(trx, table)) && (await all(trx, `SELECT 1 FROM ${table} LIMIT 1`)).length > 0) return name;
+/** See `Facts.sessionTable`: the setting may not be right. */
+async function chooseTable(trx: Knex, wanted: string): Promise<string> {
+  const others = (await sessionTables(trx)).filter((name) => name !== wanted);
+  for (const condition of ['expire_date > now()', 'true']) {
+    for (const name of [wanted, ...others]) {
+      const table = quoteTable(name);
+      if (!(await exists(trx, table))) continue;
+      if ((await all(trx, `SELECT 1 FROM ${table} WHERE ${condition} LIMIT 1`)).length > 0) return name;
+    }
   }
-  return wanted;
+  // Nobody makes a session model of one's own to leave it unused; the table of Django's own is made beside it.
+  const [own, another] = others.filter((name) => !name.includes('.'));
+  return own !== undefined && another === undefined && wanted === DJANGO_SESSION ? own : wanted;
 }
 
 async function problemOf(trx: Knex, table: string): Promise<string | null> {

@@ -2,14 +2,16 @@
 import type { Knex } from 'knex';
 import { SchemaMismatch } from '../errors.js';
 import { quoteIdentifier } from './literals.js';
+import { splitTableName, tableNameText } from './table_name.js';
 
 /** The table of django.contrib.sessions. */
 export const DJANGO_SESSION = 'django_session';
 
-/** A table's name as a statement has it; what stands before a dot is its schema. */
+/** A table's name as a statement has it. */
 export function quoteTable(name: string): string {
   if (name === DJANGO_SESSION) return name;
-  return name.split('.', 2).map(quoteIdentifier).join('.');
+  const { schema, table } = splitTableName(name);
+  return (schema === undefined ? [table] : [schema, table]).map(quoteIdentifier).join('.');
 }
 
 interface FoundColumn {
@@ -56,17 +58,22 @@ export async function checkSessionTable(knex: Knex, table: string, filled: reado
   }
 }
 
-/** The tables that have the columns of AbstractBaseSession, by their names; those outside the search_path with a schema. */
+/**
+ * The tables that have the columns of AbstractBaseSession and that this database user may read, by their names; those
+ * outside the search_path with a schema, unless they are of another Django, which has a history of its own there.
+ */
 export async function sessionTables(knex: Knex): Promise<readonly string[]> {
-  const { rows: found }: { rows: readonly { name: string }[] } = await knex.raw(
-    `SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END AS name
+  const { rows: found }: { rows: readonly { schema: string; table: string; visible: boolean }[] } = await knex.raw(
+    `SELECT n.nspname AS schema, c.relname AS table, pg_table_is_visible(c.oid) AS visible
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+        AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+        AND (pg_table_is_visible(c.oid) OR to_regclass(quote_ident(n.nspname) || '.django_migrations') IS NULL)
         AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attnotnull
                 AND (a.attname = 'session_key' AND format_type(a.atttypid, a.atttypmod) = 'character varying(40)'
                   OR a.attname = 'session_data' AND a.atttypid = 'text'::regtype
                   OR a.attname = 'expire_date' AND a.atttypid = 'timestamptz'::regtype)) = 3
-      ORDER BY 1`,
+      ORDER BY 3 DESC, 1, 2`,
   );
-  return found.map(({ name }) => name);
+  return found.map(({ schema, table, visible }) => tableNameText(visible ? { table } : { schema, table }));
 }

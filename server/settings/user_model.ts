@@ -27,7 +27,7 @@ export const USER_MODEL_SETTINGS: {
   AUTH_USER_TABLE: {
     default: null,
     meaning:
-      "The users' table where it is not `app_model` (the model's `db_table`); `schema.table` in a schema of its own.",
+      "The users' table where it is not `app_model` (the model's `db_table`); `schema.table` in a schema of its own, in double quotes where a name has a dot.",
     allowed: 'the name of a table, or None',
     read: orNone(text(ANY)),
   },

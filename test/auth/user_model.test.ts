@@ -125,6 +125,51 @@ describe('a user model of its own', () => {
     expect((await rejection(users.create_user({ username: 'new' }))).message).to.contain('make its users at Django');
   });
 
+  it('that inherits its is_active from a parent beyond the one with the password', async () => {
+    await sql('CREATE TABLE people_account ("id" integer NOT NULL PRIMARY KEY, "is_active" boolean NOT NULL)');
+    await sql(`CREATE TABLE people_person ("account_ptr_id" integer NOT NULL PRIMARY KEY REFERENCES people_account (id), ${BASE},
+               "username" varchar(150) NOT NULL UNIQUE)`);
+    await sql('INSERT INTO people_account VALUES (1, false)');
+    await sql(`INSERT INTO people_person VALUES (1, '${encoded}', NULL, 'ann')`);
+    const users = table({ AUTH_USER_MODEL: 'people.Person' });
+    expect((await users.get_by_natural_key('ann'))?.is_active).to.equal(false);
+    expect(await new ModelBackend(users).get_user('1')).to.equal(null);
+  });
+
+  it('whose key is a OneToOneField, of which it is no child', async () => {
+    await sql('CREATE TABLE people_employee ("id" integer NOT NULL PRIMARY KEY, "is_active" boolean NOT NULL)');
+    await sql(`CREATE TABLE people_user ("employee_id" integer NOT NULL PRIMARY KEY REFERENCES people_employee (id), ${BASE},
+               "username" varchar(150) NOT NULL UNIQUE)`);
+    await sql('INSERT INTO people_employee VALUES (1, false)');
+    await sql(`INSERT INTO people_user VALUES (1, '${encoded}', NULL, 'ann')`);
+    const users = table({ AUTH_USER_MODEL: 'people.User' });
+    expect((await users.get_by_natural_key('ann'))?.is_active).to.equal(true);
+  });
+
+  it('with a dot in the name of its table, and with a name so long that Django cuts it', async () => {
+    const long = `a${'b'.repeat(40)}.User${'c'.repeat(40)}`;
+    // As Django's truncate_name gives it.
+    const cut = 'abbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb_userccccccccccccc35fc';
+    for (const [name, settings] of [
+      ['Some.Table', { AUTH_USER_TABLE: 'Some.Table' }],
+      ['Some.Table', { AUTH_USER_TABLE: '"Some.Table"' }],
+      [cut, { AUTH_USER_MODEL: long }],
+    ] as const) {
+      await sql(`CREATE TABLE IF NOT EXISTS "${name}" ("id" integer PRIMARY KEY, ${BASE}, "username" text UNIQUE)`);
+      expect((await table(settings).model()).tables[0].name).to.equal(name);
+    }
+  });
+
+  it('in a schema that is not on the search_path, where a Django has migrated, is refused with what to put there', async () => {
+    await sql('CREATE SCHEMA site');
+    await sql('CREATE TABLE site.django_migrations (id integer)');
+    await sql(
+      `CREATE TABLE site.accounts_user (${BASE}, "id" uuid NOT NULL PRIMARY KEY, "email" varchar(254) NOT NULL)`,
+    );
+    const error = await rejection(table({ AUTH_USER_MODEL: 'accounts.User' }).model());
+    expect(error.message).to.contain('Django has migrated in schema site').and.contain('?options=-csearch_path%3Dsite');
+  });
+
   it('with names that mean something to SQL or to knex', async () => {
     await sql(`CREATE TABLE "order" (${BASE}, "id" integer PRIMARY KEY, "username" text NOT NULL UNIQUE,
                "vip\\?" boolean, "a\\?\\? ""b""" text, ":x" text)`);

@@ -3,6 +3,8 @@ import { expect } from 'chai';
 import { get_session_auth_hash } from '../../server/auth/session_hash.js';
 import type { Diagnosis, Finding } from '../../server/cli/doctor/diagnose.js';
 import { examine, inWords } from '../../server/cli/doctor/report.js';
+import { connectKnex } from '../../server/db/knex.js';
+import { migrate } from '../../server/db/migrate.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { new_session_key } from '../../server/session/key.js';
 import { defineSettings, type Settings } from '../../server/settings.js';
@@ -125,5 +127,266 @@ describe('doctor, of users and sessions of a Django’s own', () => {
     await sql('ALTER TABLE django_session ADD tenant integer NOT NULL');
     expect(found(await look(), 'table')).to.include({ level: 'problem' });
     expect(found(await look(), 'table')?.text).to.match(/tenant is NOT NULL and has no default/);
+  });
+
+  /** What Django's migrate leaves behind when it has come to its end. */
+  const djangoMigrated = async (...models: readonly string[]): Promise<void> => {
+    for (const name of ['auth.group', 'auth.permission', 'sessions.session', ...models]) {
+      const [app_label = '', model = ''] = name.split('.');
+      await contentType(app_label, model);
+      await database.knex('django_migrations').insert({ app: app_label, name: '0001_initial', applied: new Date() });
+    }
+  };
+  const ofUsers = (diagnosis: Diagnosis): readonly string[] =>
+    diagnosis.findings
+      .filter(({ check }) => check === 'users')
+      .map(({ level, text, advice = '' }) => `${level} ${text} ${advice}`);
+  const emailUsers = (name: string): Promise<unknown> =>
+    sql(`CREATE TABLE ${name} (${BASE}, id bigint PRIMARY KEY, email varchar(254) NOT NULL UNIQUE, is_active boolean)`);
+
+  describe('before the first login', () => {
+    it('finds that content types know another user model, though there is a table auth_user', async () => {
+      await emailUsers('accounts_user');
+      await djangoMigrated('accounts.user');
+      const wrong = await look();
+      expect(wrong.healthy).to.equal(false);
+      expect(found(wrong, 'users')?.text).to.include("which Django's content types do not know");
+      expect(wrong.environment).to.deep.equal({ AUTH_USER_MODEL: 'accounts.user', USERNAME_FIELD: 'email' });
+      expect((await look(wrong.environment)).healthy).to.equal(true);
+    });
+
+    it('finds whom the admin’s log is about, where content types know both', async () => {
+      await emailUsers('accounts_user');
+      await djangoMigrated('accounts.user', 'auth.user');
+      const either = await look();
+      expect(either.healthy).to.equal(true);
+      expect(ofUsers(either).join()).to.match(
+        /^warning There are other tables of users, accounts_user, .*Log in at Django once/,
+      );
+      await sql('CREATE TABLE django_admin_log (user_id bigint REFERENCES accounts_user (id))');
+      const { environment } = await look();
+      expect(environment).to.deep.equal({ AUTH_USER_MODEL: 'accounts.user', USERNAME_FIELD: 'email' });
+      expect(ofUsers(await look(environment))).to.deep.equal([]);
+    });
+
+    it('finds a user model of the site’s own that goes on using the table auth_user', async () => {
+      await djangoMigrated('accounts.user');
+      const { environment, healthy } = await look();
+      expect(environment).to.deep.equal({ AUTH_USER_MODEL: 'accounts.user', AUTH_USER_TABLE: 'auth_user' });
+      expect(healthy).to.equal(true);
+      expect((await look(environment)).findings.filter(({ level }) => level === 'warning')).to.deep.equal([]);
+    });
+
+    it('finds a session model of the site’s own', async () => {
+      await sql('CREATE TABLE mysite_customsession (LIKE django_session INCLUDING ALL, account_id integer)');
+      const wrong = await look();
+      expect(wrong.environment).to.deep.equal({ SESSION_TABLE: 'mysite_customsession' });
+      expect(found(wrong, 'table')).to.include({ level: 'problem' });
+      expect(found(wrong, 'table')?.text).to.match(/has a session model of its own .* neither has a row yet/);
+      expect((await look(wrong.environment)).healthy).to.equal(true);
+    });
+  });
+
+  it('prefers live sessions to those that have ended', async () => {
+    await sql('CREATE TABLE mysite_customsession (LIKE django_session INCLUDING ALL)');
+    await login('7', 'x');
+    await database.knex('django_session').update({ expire_date: new Date(0) });
+    expect((await look()).environment).to.deep.equal({});
+    await login('7', 'x', 'mysite_customsession');
+    expect((await look()).environment).to.deep.equal({ SESSION_TABLE: 'mysite_customsession' });
+  });
+
+  describe('of a model that inherits from another', () => {
+    beforeEach(async () => {
+      await swapped();
+      await emailUsers('people_person');
+      await sql(
+        'CREATE TABLE shop_customer (person_ptr_id bigint PRIMARY KEY REFERENCES people_person (id), points integer)',
+      );
+      // A row for each user is no model that inherits.
+      await sql('CREATE TABLE shop_profile (user_id bigint PRIMARY KEY REFERENCES people_person (id))');
+      await djangoMigrated('people.person', 'shop.customer', 'shop.profile');
+    });
+
+    it('says that it cannot tell parent from child, and what it knows', async () => {
+      const wrong = await look();
+      expect(wrong.environment).to.deep.equal({ USERNAME_FIELD: 'email' });
+      expect(ofUsers(wrong).join()).to.match(
+        /set AUTH_USER_MODEL=people\.person or AUTH_USER_MODEL=shop\.customer, as Django's settings say/,
+      );
+      for (const AUTH_USER_MODEL of ['people.Person', 'shop.Customer']) {
+        expect((await look({ AUTH_USER_MODEL, USERNAME_FIELD: 'email' })).healthy).to.equal(true);
+      }
+    });
+
+    it('finds the child by the admin’s log, and reads both tables', async () => {
+      await sql('CREATE TABLE django_admin_log (user_id bigint REFERENCES shop_customer (person_ptr_id))');
+      await sql(`INSERT INTO people_person VALUES ('${HASH}ann', NULL, 7, 'ann@example.com', true)`);
+      await sql('INSERT INTO shop_customer VALUES (7, 3)');
+      await login('7', `${HASH}ann`);
+      await findsAndIsContent({ AUTH_USER_MODEL: 'shop.customer', USERNAME_FIELD: 'email' });
+    });
+
+    it('finds the parent where somebody has logged in who is none of the children', async () => {
+      await sql(`INSERT INTO people_person VALUES ('${HASH}ann', now(), 7, 'ann@example.com', true)`);
+      expect((await look()).environment).to.deep.equal({ AUTH_USER_MODEL: 'people.person', USERNAME_FIELD: 'email' });
+    });
+
+    it('finds the child where only that has something to log in with', async () => {
+      await sql('ALTER TABLE people_person DROP email');
+      await sql('ALTER TABLE shop_customer ADD nick varchar(30) NOT NULL UNIQUE');
+      expect((await look()).environment).to.deep.equal({ AUTH_USER_MODEL: 'shop.customer', USERNAME_FIELD: 'nick' });
+    });
+  });
+
+  it('is content with Django’s own users where a model inherits from them', async () => {
+    await sql('CREATE TABLE shop_customer (user_ptr_id integer PRIMARY KEY REFERENCES auth_user (id))');
+    await djangoMigrated('auth.user', 'shop.customer');
+    const diagnosis = await look();
+    expect([diagnosis.healthy, diagnosis.environment, ofUsers(diagnosis)]).to.deep.equal([true, {}, []]);
+  });
+
+  describe('of columns that are not called as their fields', () => {
+    beforeEach(swapped);
+
+    it('finds those of AbstractBaseUser and of the email, and a table with a dot', async () => {
+      await sql(`CREATE TABLE "Some.Table" (pwd varchar(128) NOT NULL, seen_at timestamptz, code text PRIMARY KEY,
+        "Login Name" varchar(40) NOT NULL UNIQUE, mail_address varchar(254) NOT NULL)`);
+      await djangoMigrated('crm.person');
+      await sql(`INSERT INTO "Some.Table" VALUES ('${HASH}ann', NULL, 'x y', 'ann', 'ann@example.com')`);
+      await login('x y', `${HASH}ann`);
+      const { environment } = await look();
+      expect(environment).to.deep.equal({
+        AUTH_USER_MODEL: 'crm.person',
+        AUTH_USER_TABLE: '"Some.Table"',
+        USERNAME_FIELD: 'Login_Name',
+        AUTH_USER_COLUMNS: '{"password":"pwd","last_login":"seen_at","email":"mail_address","Login_Name":"Login Name"}',
+      });
+      expect(inWords(await look())).to.include(`\nAUTH_USER_TABLE='"Some.Table"'\n`);
+      const right = await look(environment);
+      expect([right.healthy, right.environment]).to.deep.equal([true, {}]);
+      expect(found(right, 'logins')?.text).to.equal('1 of 1 logged-in rows are a valid login here.');
+    });
+
+    it('calls the field email where users log in with such a column', async () => {
+      await sql(
+        `CREATE TABLE accounts_user (${BASE}, id integer PRIMARY KEY, email_address varchar(254) NOT NULL UNIQUE)`,
+      );
+      await djangoMigrated('accounts.user');
+      const environment = {
+        AUTH_USER_MODEL: 'accounts.user',
+        USERNAME_FIELD: 'email',
+        AUTH_USER_COLUMNS: '{"email":"email_address"}',
+      };
+      expect((await look()).environment).to.deep.equal(environment);
+      expect((await look(environment)).environment).to.deep.equal({});
+      // Settings that fit, but for the email: a warning.
+      const own = { AUTH_USER_MODEL: 'accounts.user', USERNAME_FIELD: 'email_address' };
+      const warned = await look(own);
+      expect([warned.healthy, warned.environment]).to.deep.equal([true, { EMAIL_FIELD: 'email_address' }]);
+      expect((await look({ ...own, ...warned.environment })).environment).to.deep.equal({});
+    });
+
+    it('says what it knows, and the columns that users may log in with', async () => {
+      await sql(`CREATE TABLE accounts_user (${BASE}, id integer PRIMARY KEY, nick varchar(40) NOT NULL, phone varchar(20) NOT NULL,
+        enabled boolean NOT NULL)`);
+      await sql('CREATE UNIQUE INDEX ON accounts_user (lower(nick))');
+      await djangoMigrated('accounts.user');
+      const diagnosis = await look();
+      expect(diagnosis.environment).to.deep.equal({ AUTH_USER_MODEL: 'accounts.user' });
+      expect(found(diagnosis, 'username')).to.include({ level: 'problem' });
+      expect(found(diagnosis, 'username')?.advice).to.match(/columns nick, phone\.$/);
+      expect(found(diagnosis, 'is_active')?.advice).to.include(`AUTH_USER_COLUMNS='{"is_active":"enabled"}'`);
+      const own = { ...diagnosis.environment, USERNAME_FIELD: 'nick', AUTH_USER_COLUMNS: '{"is_active":"enabled"}' };
+      expect((await look(own)).findings.filter(({ level }) => level !== 'ok').map(({ check }) => check)).to.deep.equal([
+        'signatures',
+      ]);
+    });
+
+    it('names other columns that are as unique as the one that it takes', async () => {
+      await sql(`CREATE TABLE accounts_user (${BASE}, id integer PRIMARY KEY, username varchar(150) NOT NULL UNIQUE,
+        email varchar(254) NOT NULL UNIQUE)`);
+      await djangoMigrated('accounts.user');
+      const diagnosis = await look();
+      expect(diagnosis.environment).to.deep.equal({ AUTH_USER_MODEL: 'accounts.user' });
+      expect(found(diagnosis, 'username')).to.include({ level: 'note' });
+      expect(found(diagnosis, 'username')?.text).to.match(/username, email\.$/);
+    });
+  });
+
+  it('names every model that the database does not tell from another', async () => {
+    await swapped();
+    await sql(`CREATE TABLE people (${BASE}, id integer PRIMARY KEY, nick varchar(30) UNIQUE)`);
+    await djangoMigrated('crm.person', 'crm.proxy');
+    const diagnosis = await look();
+    expect(diagnosis.environment).to.deep.equal({ USERNAME_FIELD: 'nick' });
+    expect(ofUsers(diagnosis).join()).to.match(
+      /AUTH_USER_MODEL=crm\.person AUTH_USER_TABLE=people or AUTH_USER_MODEL=crm\.proxy AUTH_USER_TABLE=people/,
+    );
+    // The table between users and groups names the model.
+    await sql('CREATE TABLE people_groups (id integer, person_id integer, group_id integer)');
+    expect((await look()).environment).to.include({ AUTH_USER_MODEL: 'crm.person', AUTH_USER_TABLE: 'people' });
+  });
+
+  describe('in a schema that is not on the search_path', () => {
+    const elsewhere = async (schema: string): Promise<void> => {
+      await swapped();
+      await emailUsers('accounts_user');
+      await djangoMigrated('accounts.user');
+      await sql(`INSERT INTO accounts_user VALUES ('${HASH}ann', NULL, 7, 'ann@example.com', true)`);
+      await login('7', `${HASH}ann`);
+      await database.knex.raw('ALTER SCHEMA public RENAME TO ??', [schema]);
+      await sql('CREATE SCHEMA public');
+    };
+
+    for (const [schema, option, query] of [
+      ['site', '-csearch_path=site', '-csearch_path%3Dsite'],
+      ['My site', '-csearch_path="My\\ site"', '-csearch_path%3D%22My%5C%20site%22'],
+    ] as const) {
+      it(`finds the Django of schema ${schema}, and says how to get there`, async () => {
+        await elsewhere(schema);
+        const wrong = await look();
+        expect(wrong.environment).to.deep.equal({
+          PGOPTIONS: option,
+          AUTH_USER_MODEL: 'accounts.user',
+          USERNAME_FIELD: 'email',
+        });
+        expect(found(wrong, 'search_path')?.advice).to.include(`?options=${query} at the end of DATABASE_URL`);
+        expect(found(wrong, 'logins')?.text).to.equal('1 of 1 logged-in rows are a valid login here.');
+        const knex = connectKnex(`${database.url}?options=${query}`);
+        try {
+          const { PGOPTIONS, ...values } = wrong.environment;
+          const right = await examine(knex, { settings: with_(values) });
+          expect([right.healthy, right.environment]).to.deep.equal([true, {}]);
+        } finally {
+          await knex.destroy();
+        }
+      });
+    }
+
+    it('is not misled by tables of our own making on the search_path', async () => {
+      await elsewhere('site');
+      await migrate(database.knex);
+      expect((await look()).environment).to.include({
+        PGOPTIONS: '-csearch_path=site',
+        AUTH_USER_MODEL: 'accounts.user',
+      });
+      await database.knex.raw('DELETE FROM site.django_session');
+      expect((await look()).environment).to.include({
+        PGOPTIONS: '-csearch_path=site',
+        AUTH_USER_MODEL: 'accounts.user',
+      });
+    });
+
+    it('stays with the Django of the search_path where that signs with our key, or has migrated too', async () => {
+      await elsewhere('other');
+      await migrate(database.knex);
+      await djangoMigrated('auth.user');
+      await login('1', 'x');
+      expect((await look()).environment).to.deep.equal({});
+      await database.knex('django_session').delete();
+      await database.knex.raw('DELETE FROM other.django_session');
+      expect((await look()).environment).to.deep.equal({});
+    });
   });
 });

@@ -103,4 +103,24 @@ describe('koa-django-session, with models of one’s own', function () {
       await empty.drop();
     }
   });
+
+  it('doctor’s lines for a schema that is not on the search_path are what the server needs, and migrate says so too', async () => {
+    await database.knex.raw('ALTER SCHEMA public RENAME TO site');
+    await database.knex.raw('CREATE SCHEMA public');
+    try {
+      const refused = await cli(['migrate'], environment);
+      expect([refused.code, refused.out]).to.deep.equal([1, '']);
+      expect(refused.err).to.include(
+        'the one of schema site, put that on the search_path, with ?options=-csearch_path%3Dsite',
+      );
+      const found = await cli(['doctor', '--json'], { DATABASE_URL: database.url });
+      const lines = (JSON.parse(found.out) as { environment: Record<string, string> }).environment;
+      expect(lines).to.include({ PGOPTIONS: '-csearch_path=site' });
+      const content = await cli(['doctor'], { DATABASE_URL: database.url, ...environment, ...lines });
+      expect([content.code, content.err]).to.deep.equal([0, '']);
+    } finally {
+      await database.knex.raw('DROP SCHEMA public');
+      await database.knex.raw('ALTER SCHEMA site RENAME TO public');
+    }
+  });
 });

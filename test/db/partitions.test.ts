@@ -159,6 +159,7 @@ describe('a table of sessions of several partitions', () => {
         sample: 1,
         now: () => Date.now() / 1000,
         users: async () => null,
+        areOurs: () => true,
       });
       expect(facts.rows).to.be.closeTo(12_000, 1000);
     });
@@ -174,6 +175,7 @@ describe('a table of sessions of several partitions', () => {
           sample: 1,
           now: () => 0,
           users: async () => null,
+          areOurs: () => true,
         });
         expect(traffic.writes).to.be.greaterThan(99);
         expect(traffic.deletes).to.be.greaterThan(99);

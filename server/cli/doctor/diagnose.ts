@@ -1,9 +1,10 @@
 /** Judges what was gathered: will a Django on this database and this server share their logins? Pure. */
-import { PASSWORD_HASHERS } from '../../auth/hashers.js';
 import { type Facts, MOST_EXPIRED } from '../../db/facts.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
+import { searchPathAdvice, searchPathOption } from '../../search_path.js';
 import type { Settings } from '../../settings.js';
-import { guesses, type LoginFinding, type RowFinding, readLogin, readRow } from './rows.js';
+import { accounts, environmentLines } from './accounts.js';
+import { guesses, type RowFinding, readLogin, readRow } from './rows.js';
 import type { UserFacts } from './users.js';
 
 /** `problem` means that logins are not shared, or not safely. */
@@ -41,13 +42,13 @@ const INDEXES: readonly (readonly [definition: string, purpose: string])[] = [
 ];
 
 const DAY = 86_400;
-const MODEL_BACKEND = 'django.contrib.auth.backends.ModelBackend';
 
 /** @param settings those of this server; SECRET_KEY and fallbacks are used and never shown */
 export function diagnose(facts: DoctorFacts, settings: Settings): Diagnosis {
   const rows = facts.newest.map((row) => readRow(row, settings));
   const logins = rows.map((row) => readLogin(row, facts.users.passwords, settings)).filter((login) => login !== null);
   const findings = [
+    ...place(facts),
     ...table(facts, settings),
     clock(facts),
     ...(facts.sessionColumns === null
@@ -58,18 +59,27 @@ export function diagnose(facts: DoctorFacts, settings: Settings): Diagnosis {
           ...expired(facts),
           ...timeZones(rows, settings),
         ]),
-    ...accounts(facts.users, logins),
+    ...accounts(facts.users, logins, settings),
     ...traffic(facts),
   ];
   const environment = {
+    // pg reads it where DATABASE_URL has no options of its own; that one has a password, which is not shown.
+    ...(facts.schema === null || facts.isPathGiven ? {} : { PGOPTIONS: searchPathOption(facts.schema) }),
     ...(facts.sessionTable === settings.SESSION_TABLE ? {} : { SESSION_TABLE: facts.sessionTable }),
     ...facts.users.lines,
   };
   return { healthy: findings.every(({ level }) => level !== 'problem'), findings, environment };
 }
 
+function place({ schema }: DoctorFacts): Finding[] {
+  if (schema === null) return [];
+  const text = `Django has migrated in schema ${schema}, which is not on the search_path of this connection. What follows is about the tables there.`;
+  const advice = `Put it on the search_path, ${searchPathAdvice(schema)}`;
+  return [{ check: 'search_path', level: 'problem', text, advice }];
+}
+
 function table(
-  { sessionTable, sessionTableProblem, sessionColumns, sessionIndexes, recorded }: DoctorFacts,
+  { sessionTable, sessionTableProblem, sessionColumns, sessionIndexes, recorded, newest }: DoctorFacts,
   { SESSION_TABLE }: Settings,
 ): Finding[] {
   const check = 'table';
@@ -78,9 +88,14 @@ function table(
     return [{ check, level: 'problem', text: `There is no table ${sessionTable} in this database.`, advice }];
   }
   const findings: Finding[] = [];
+  const hasRows = newest.length > 0;
   if (sessionTable !== SESSION_TABLE) {
-    const text = `SESSION_TABLE is ${SESSION_TABLE}, where no session is; the sessions of this database are in ${sessionTable}.`;
-    findings.push({ check, level: 'problem', text, advice: `Set SESSION_TABLE=${sessionTable}.` });
+    const text = hasRows
+      ? `SESSION_TABLE is ${SESSION_TABLE}, where no live session is; the sessions of this database are in ${sessionTable}.`
+      : `SESSION_TABLE is ${SESSION_TABLE}, but this Django has a session model of its own with the table ${sessionTable}; neither has a row yet.`;
+    const [line] = environmentLines({ SESSION_TABLE: sessionTable });
+    const advice = hasRows ? `Set ${line}.` : `Set ${line}, or log in at Django once and run this again.`;
+    findings.push({ check, level: 'problem', text, advice });
   }
   const wrong = COLUMNS.filter((column) => !sessionColumns.includes(column));
   if (wrong.length > 0) {
@@ -190,59 +205,6 @@ function timeZones(rows: readonly RowFinding[], { USE_TZ }: Settings): Finding[]
     ? "Set USE_TZ=false here, and TIME_ZONE as at Django, or USE_TZ = True there: it answers 500 to the other's dates."
     : "USE_TZ is off here. Set it as at Django: it answers 500 to the other's dates.";
   return [{ check, level: 'warning', text, advice }];
-}
-
-function accounts({ mismatch, lines, hashers }: UserFacts, logins: readonly LoginFinding[]): Finding[] {
-  const set =
-    lines === null
-      ? ''
-      : Object.entries(lines)
-          .map(([name, value]) => `${name}=${value}`)
-          .join(' ');
-  const users: Finding[] = [];
-  if (mismatch !== null) {
-    users.push({
-      check: 'users',
-      level: 'problem',
-      text: mismatch,
-      ...(lines === null ? {} : { advice: `Set ${set}.` }),
-    });
-  } else if (lines !== null) {
-    const text = 'The sessions of this database are logins of users in another table than AUTH_USER_MODEL names.';
-    users.push({ check: 'users', level: 'problem', text, advice: `Set ${set}.` });
-  }
-  if (hashers === null) return users;
-  const findings = users;
-  const known = [...PASSWORD_HASHERS.map(({ algorithm }) => algorithm), 'unusable'];
-  const unknown = Object.keys(hashers).filter((algorithm) => !known.includes(algorithm));
-  const list = Object.entries(hashers).map(([algorithm, count]) => `${algorithm} ${count}`);
-  const text = `Password hashers in use: ${list.join(', ') || 'none, there are no users'}.`;
-  if (unknown.length === 0) findings.push({ check: 'hashers', level: 'ok', text });
-  else {
-    const advice = `Users with ${unknown.join(', ')} cannot log in here; a login of theirs at Django counts here all the same.`;
-    findings.push({ check: 'hashers', level: 'warning', text, advice });
-  }
-  if (logins.length === 0) return findings;
-  const good = logins.filter(({ hash }) => hash !== null).length;
-  const said = `${good} of ${logins.length} logged-in rows are a valid login here.`;
-  if (good === logins.length) findings.push({ check: 'logins', level: 'ok', text: said });
-  else {
-    const advice =
-      'The others are of users who changed their password, are inactive or gone, or of another SECRET_KEY.';
-    findings.push({ check: 'logins', level: good === 0 ? 'warning' : 'note', text: said, advice });
-  }
-  const backends = [...new Set(logins.map(({ backend }) => backend))].filter((backend) => backend !== MODEL_BACKEND);
-  if (backends.length > 0) {
-    const names = backends.map((backend) => JSON.stringify(backend)).join(', ');
-    const advice = 'Give this server a backend with the same path, or these users are anonymous here.';
-    findings.push({
-      check: 'backends',
-      level: 'warning',
-      text: `Rows name other authentication backends: ${names}.`,
-      advice,
-    });
-  }
-  return findings;
 }
 
 const ENOUGH_WRITES = 100;

@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { gatherFacts } from '../../db/facts.js';
 import type { Settings } from '../../settings.js';
+import { environmentLines } from './accounts.js';
 import { type Diagnosis, diagnose, type Finding, type Level } from './diagnose.js';
 import { readLogin, readRow, userIds } from './rows.js';
 import { gatherUsers } from './users.js';
@@ -23,6 +24,7 @@ export async function examine(knex: Knex, options: ExamineOptions): Promise<Diag
     table: settings.SESSION_TABLE,
     sample,
     now,
+    areOurs: (newest) => newest.some((row) => readRow(row, settings).key !== null),
     users: (trx, newest) => {
       const rows = newest.map((row) => readRow(row, settings));
       const valid = (passwords: ReadonlyMap<string, string>): number =>
@@ -49,7 +51,7 @@ export function inWords({ healthy, findings, environment }: Diagnosis): string {
   const verdict = healthy
     ? `A Django with these settings and this server share their logins${warnings > 0 ? `; ${warnings} ${warnings === 1 ? 'thing' : 'things'} to look at` : ''}.`
     : 'A Django and this server will not share logins until the problems above are solved.';
-  const wanted = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const wanted = environmentLines(environment);
   const advice = wanted.length === 0 ? [] : ['Put into the environment of this server:', ...wanted, ''];
   return [...lines, ...advice, verdict].join('\n');
 }

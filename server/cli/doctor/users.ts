@@ -1,23 +1,32 @@
 /** Where a Django's users are: in the model of the settings, or in one that the database itself gives away. */
 import type { Knex } from 'knex';
+import { tableSettings, type UserCandidate, userCandidates } from '../../auth/user_candidates.js';
 import { parse_user_key } from '../../auth/user_key.js';
-import {
-  findUserModel,
-  type UserModel,
-  type UserModelSettings,
-  userModelCandidates,
-  userTableName,
-} from '../../auth/user_model.js';
+import { findUserModel, type UserModel, type UserModelSettings } from '../../auth/user_model.js';
 import { usersFrom } from '../../auth/user_statements.js';
 import { runPrepared, type Statement } from '../../db/prepared.js';
 import { SchemaMismatch } from '../../errors.js';
+import { readColumns, type UserColumns } from './user_columns.js';
+
+/** What says that the users are in another table than the settings say. */
+export type Evidence = 'logins' | 'admin' | 'content types';
 
 /** What is known of the users of the sessions that were looked at. */
 export interface UserFacts {
   /** Why the settings do not fit this database; null when they do. */
   readonly mismatch: string | null;
-  /** The settings that do, as lines for the environment; null when there is nothing to set. */
-  readonly lines: Readonly<Record<string, string>> | null;
+  /** null where nothing speaks against the settings. */
+  readonly evidence: Evidence | null;
+  /** The settings that fit, as lines for the environment, without those that are set already. */
+  readonly lines: Readonly<Record<string, string>>;
+  /** Further lines, of which the database does not tell the right one. */
+  readonly choices: readonly string[];
+  /** Other tables that may be the users'; no more likely than that of the settings. */
+  readonly others: readonly string[];
+  /** See UserColumns. */
+  readonly usernames: readonly string[];
+  readonly isGuessed: boolean;
+  readonly is_active: UserColumns['is_active'];
   /** Algorithm → how many users; null where no users were found. */
   readonly hashers: Readonly<Record<string, number>> | null;
   /** Encoded passwords of the users that the sessions name, by the id as it is there. For hashing only: never shown. */
@@ -32,108 +41,182 @@ export interface UserQuestion {
   readonly valid: (passwords: ReadonlyMap<string, string>) => number;
 }
 
-interface Candidate {
-  readonly settings: UserModelSettings;
-  readonly lines: Readonly<Record<string, string>>;
+/** A table with what speaks for it. */
+interface Weighed {
+  /** undefined for the settings' table where it does not look like one of users. */
+  readonly candidate: UserCandidate | undefined;
+  /** A sentence where the library cannot use it. */
+  readonly model: UserModel | string;
+  readonly isConfigured: boolean;
+  readonly passwords: ReadonlyMap<string, string>;
+  /**
+   * What counts more stands before: valid logins, which hold a hash of the very password that the right table has; the
+   * admin's log; content types; the settings; PermissionsMixin; the names of AbstractBaseUser's columns.
+   */
+  readonly weight: readonly number[];
 }
 
-/** Reads only. Sessions are the best witnesses: a login holds a hash of the very password that the right table has. */
-export async function gatherUsers(trx: Knex, { settings, ids, valid }: UserQuestion): Promise<UserFacts> {
+const EVIDENCE: readonly Evidence[] = ['logins', 'admin', 'content types'];
+const NO_COLUMNS: UserColumns = { lines: {}, usernames: [], isGuessed: false, is_active: null };
+
+/** Reads only. */
+export async function gatherUsers(trx: Knex, question: UserQuestion): Promise<UserFacts> {
+  const { settings } = question;
   const configured = await modelOf(trx, settings);
-  const isConfigured = typeof configured !== 'string';
-  const mismatch = isConfigured ? null : configured;
-  const own = isConfigured ? await passwordsOf(trx, configured, ids) : new Map<string, string>();
-  let best = {
-    score: isConfigured ? Math.max(valid(own), 0) : -1,
-    model: isConfigured ? configured : null,
-    passwords: own,
-  };
-  let lines: UserFacts['lines'] = null;
-  for (const candidate of await candidates(trx, settings)) {
-    if (best.score > 0) break;
-    const model = await modelOf(trx, candidate.settings);
-    if (typeof model === 'string' || model.tables[0].oid === best.model?.tables[0].oid) continue;
-    const passwords = await passwordsOf(trx, model, ids);
-    const score = valid(passwords);
-    if (score <= best.score) continue;
-    best = { score, model, passwords };
-    lines = candidate.lines;
+  const own = typeof configured === 'string' ? null : configured;
+  const candidates = await userCandidates(trx);
+  const all: Weighed[] = [];
+  for (const candidate of await withoutRelatives(trx, candidates, own)) {
+    const isConfigured = candidate.oid === own?.tables[0].oid;
+    const model = isConfigured && own !== null ? own : await modelOf(trx, settingsOf(candidate, settings), BASE);
+    all.push(await weigh(trx, { candidate, model, isConfigured }, question));
   }
-  const hashers = best.model === null ? null : await hashersOf(trx, best.model);
-  return { mismatch, lines, hashers, passwords: best.passwords };
+  if (own !== null && !all.some(({ isConfigured }) => isConfigured)) {
+    all.push(await weigh(trx, { candidate: undefined, model: own, isConfigured: true }, question));
+  }
+  all.sort((a, b) => compare(b.weight, a.weight));
+  const [best] = all;
+  const mine = all.find(({ isConfigured }) => isConfigured);
+  const candidate = best?.candidate;
+  const columns = candidate === undefined ? NO_COLUMNS : readColumns(candidate, settings, best === mine);
+  const rivals = all.filter((each) => each !== best && compare(each.weight, best?.weight ?? []) === 0);
+  const names = [...(best === undefined || best === mine ? [] : [best]), ...rivals].flatMap((each) =>
+    each.candidate === undefined ? [] : namings(each.candidate, settings),
+  );
+  const refusal = typeof best?.model === 'string' ? best.model : null;
+  return {
+    mismatch: refusal ?? (typeof configured === 'string' ? configured : null),
+    evidence: best === mine || mine === undefined ? null : (EVIDENCE[differs(best, mine)] ?? null),
+    lines: {
+      ...(names.length === 1
+        ? names[0]
+        : candidate !== undefined && best === mine
+          ? relabelled(candidate, settings)
+          : {}),
+      ...columns.lines,
+    },
+    choices: names.length > 1 ? names.map(inOneLine) : [],
+    others:
+      best !== mine
+        ? []
+        : all.filter((each) => each !== best && isAsLikely(each, best)).flatMap((each) => each.candidate?.table ?? []),
+    usernames: columns.usernames,
+    isGuessed: columns.isGuessed,
+    is_active: columns.is_active,
+    hashers: best === undefined || typeof best.model === 'string' ? null : await hashersOf(trx, best.model),
+    passwords: best?.passwords ?? new Map(),
+  };
 }
 
-async function modelOf(trx: Knex, settings: UserModelSettings): Promise<UserModel | string> {
+/** The first place in which two weights differ. */
+const differs = (a: Weighed | undefined, b: Weighed): number =>
+  b.weight.findIndex((value, place) => value !== a?.weight[place]);
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  for (const [place, value] of a.entries()) if (value !== b[place]) return value - (b[place] ?? 0);
+  return 0;
+}
+
+/** By all that Django left in the database. */
+const isAsLikely = (a: Weighed, b: Weighed | undefined): boolean =>
+  compare(a.weight.slice(0, EVIDENCE.length), b?.weight.slice(0, EVIDENCE.length) ?? []) === 0;
+
+const inOneLine = (lines: Readonly<Record<string, string>>): string =>
+  Object.entries(lines)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+
+/** Each way to name this table: one where its model is known. */
+function namings(candidate: UserCandidate, settings: UserModelSettings): readonly Readonly<Record<string, string>>[] {
+  const { table, models } = candidate;
+  if (models.length < 2) return [tableSettings(candidate, settings)];
+  return models.map((model) => tableSettings({ table, models: [model] }, settings));
+}
+
+/** The settings name the right table, but by Django's own model where content types know only another one. */
+function relabelled(candidate: UserCandidate, settings: UserModelSettings): Readonly<Record<string, string>> {
+  const isDjangos = settings.AUTH_USER_MODEL.toLowerCase() === 'auth.user';
+  return isDjangos && candidate.isKnown && candidate.models.length === 1 ? tableSettings(candidate, settings) : {};
+}
+
+const BASE = ['password', 'last_login'];
+
+function settingsOf(candidate: UserCandidate, settings: UserModelSettings): UserModelSettings {
+  const { table, models, password, last_login } = candidate;
+  const [AUTH_USER_MODEL = table] = models;
+  return { ...settings, AUTH_USER_MODEL, AUTH_USER_TABLE: table, AUTH_USER_COLUMNS: { password, last_login } };
+}
+
+async function modelOf(
+  trx: Knex,
+  settings: UserModelSettings,
+  required?: readonly string[],
+): Promise<UserModel | string> {
   try {
-    return await findUserModel(trx, settings);
+    return await findUserModel(trx, settings, required);
   } catch (error) {
     if (error instanceof SchemaMismatch) return error.message;
     throw error;
   }
 }
 
-/** Every table of users, with the settings that would name it. */
-async function candidates(trx: Knex, settings: UserModelSettings): Promise<readonly Candidate[]> {
-  const found: Candidate[] = [];
-  for (const { name, model } of await userModelCandidates(trx)) {
-    const names =
-      model === null
-        ? { AUTH_USER_MODEL: (await modelWithoutTable(trx)) ?? settings.AUTH_USER_MODEL, AUTH_USER_TABLE: name }
-        : { AUTH_USER_MODEL: model, AUTH_USER_TABLE: null };
-    const USERNAME_FIELD = (await usernameColumn(trx, name)) ?? settings.USERNAME_FIELD;
-    const guessed = { ...settings, ...names, AUTH_USER_COLUMNS: {}, USERNAME_FIELD };
-    const lines: Record<string, string> = {};
-    if (userTableName(settings) !== userTableName(guessed)) {
-      lines['AUTH_USER_MODEL'] = names.AUTH_USER_MODEL;
-      if (names.AUTH_USER_TABLE !== null) lines['AUTH_USER_TABLE'] = names.AUTH_USER_TABLE;
-    }
-    if (USERNAME_FIELD !== settings.USERNAME_FIELD) lines['USERNAME_FIELD'] = USERNAME_FIELD;
-    found.push({ settings: guessed, lines });
-  }
-  return found;
-}
-
-async function rowsOf<Row>(trx: Knex, sql: string, bindings: readonly Knex.RawBinding[] = []): Promise<readonly Row[]> {
-  return ((await trx.raw(sql, [...bindings])) as { rows: Row[] }).rows;
+async function weigh(
+  trx: Knex,
+  table: Pick<Weighed, 'candidate' | 'model' | 'isConfigured'>,
+  { ids, valid }: UserQuestion,
+): Promise<Weighed> {
+  const { candidate, model, isConfigured } = table;
+  const passwords = typeof model === 'string' ? new Map<string, string>() : await passwordsOf(trx, model, ids);
+  const { isAdmins = false, isKnown = true, hasPermissions = false, password, last_login } = candidate ?? {};
+  const isNamed = password === 'password' && last_login === 'last_login';
+  const weight = [valid(passwords), isAdmins, isKnown, isConfigured, hasPermissions, isNamed].map(Number);
+  return { ...table, passwords, weight };
 }
 
 /**
- * The only model in Django's content types whose table is not called after it: that of a `db_table`. Content types of
- * apps that Django has no migration of are what removed apps leave behind.
+ * Of a model and another that inherits from it, the one that cannot be AUTH_USER_MODEL is left out: the parent, where
+ * only the child has something to log in with; the child, where somebody has logged in who has no row in its table.
  */
-async function modelWithoutTable(trx: Knex): Promise<string | undefined> {
-  const [there] = await rowsOf<{ found: boolean }>(
-    trx,
-    "SELECT to_regclass('django_content_type') IS NOT NULL AND to_regclass('django_migrations') IS NOT NULL AS found",
-  );
-  if (there?.found !== true) return undefined;
-  const models = await rowsOf<{ model: string }>(
-    trx,
-    `SELECT app_label || '.' || model AS model FROM django_content_type
-      WHERE to_regclass(quote_ident(app_label || '_' || model)) IS NULL
-        AND app_label IN (SELECT app FROM django_migrations)
-        AND app_label NOT IN ('admin', 'auth', 'contenttypes', 'sessions', 'sites')`,
-  );
-  return models.length === 1 ? models[0]?.model : undefined;
+async function withoutRelatives(
+  trx: Knex,
+  candidates: readonly UserCandidate[],
+  configured: UserModel | null,
+): Promise<readonly UserCandidate[]> {
+  const out = new Set<string>();
+  for (const child of candidates) {
+    const [nearest] = child.parents;
+    const parent = candidates.find(({ oid }) => oid === nearest);
+    if (parent === undefined) continue;
+    const isOwn = (column: { readonly unique: boolean }): boolean => column.unique;
+    if (child.columns.some(isOwn) && !parent.columns.some(isOwn)) out.add(parent.oid);
+    else if (await hasStrangers(trx, child, parent)) out.add(child.oid);
+  }
+  return candidates.filter(({ oid }) => !out.has(oid) || oid === configured?.tables[0].oid);
 }
 
-/** A USERNAME_FIELD is unique (auth.E003): `username` or `email` if they are, otherwise the only text that is. */
-async function usernameColumn(trx: Knex, table: string): Promise<string | undefined> {
-  const unique = await rowsOf<{ name: string }>(
+async function hasStrangers(trx: Knex, child: UserCandidate, parent: UserCandidate): Promise<boolean> {
+  const whole = await modelOf(trx, settingsOf(child, NO_SETTINGS), BASE);
+  const upper = await modelOf(trx, settingsOf(parent, NO_SETTINGS), BASE);
+  if (typeof whole !== 'object' || typeof upper !== 'object') return false;
+  const { rows } = await runPrepared(
     trx,
-    `SELECT a.attname AS name FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-      WHERE i.indrelid = coalesce(to_regclass(quote_ident(?)), to_regclass(quote_ident(split_part(?, '.', 1)) || '.' || quote_ident(split_part(?, '.', 2))))
-        AND i.indisunique AND NOT i.indisprimary AND i.indnkeyatts = 1 AND i.indpred IS NULL AND i.indexprs IS NULL
-        AND a.atttypid IN ('varchar'::regtype, 'text'::regtype) ORDER BY a.attnum`,
-    [table, table, table],
+    unnamed(`SELECT 1 FROM ${usersFrom(upper)} WHERE ${upper.columns.get('last_login')?.sql} IS NOT NULL
+               AND NOT EXISTS (SELECT FROM ${whole.tables[0].sql} child WHERE child.${whole.tables[0].key} = u0.${upper.tables[0].key}) LIMIT 1`),
+    [],
   );
-  const names = [...new Set(unique.map(({ name }) => name))];
-  return ['username', 'email'].find((name) => names.includes(name)) ?? names[0];
+  return rows.length > 0;
 }
+
+const NO_SETTINGS: UserModelSettings = {
+  AUTH_USER_MODEL: '',
+  AUTH_USER_TABLE: null,
+  AUTH_USER_COLUMNS: {},
+  USERNAME_FIELD: '',
+  EMAIL_FIELD: '',
+};
 
 /** With the model's own names, in which a `?` is no place for a value as it is for `knex.raw`. */
 const unnamed = (text: string): Statement => ({ name: '', text });
-
 async function passwordsOf(trx: Knex, model: UserModel, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const keys = new Map(ids.map((id) => [id, parse_user_key(id, model.keyType)]));
   const wanted = [...new Set(keys.values())].filter((key) => key !== null);

@@ -1,0 +1,218 @@
+/** Tables that may be those of a user model, with what tells which model is theirs: Django's content types and its admin's log. */
+import type { Knex } from 'knex';
+import { tableNameText } from '../db/table_name.js';
+import type { UserModelSettings } from '../settings.js';
+import { truncateName, userTableName } from './table_names.js';
+
+/** A column as the catalogue has it. */
+export interface CandidateColumn {
+  readonly name: string;
+  /** As `format_type` prints it. */
+  readonly type: string;
+  readonly nullable: boolean;
+  /** By an index over this column alone and over all rows; the primary key's does not count. */
+  readonly unique: boolean;
+  readonly key: boolean;
+}
+
+/** A table with the columns of AbstractBaseUser, or one whose model inherits from such a one's (multi-table inheritance). */
+export interface UserCandidate {
+  readonly oid: string;
+  /** As AUTH_USER_TABLE names it. */
+  readonly table: string;
+  /** The model's name, `accounts.user`; the names between which the database does not decide, or none. */
+  readonly models: readonly string[];
+  /** The columns of `password` and `last_login`. */
+  readonly password: string;
+  readonly last_login: string;
+  /** The table's own, and those of its parents after them. */
+  readonly columns: readonly CandidateColumn[];
+  /** The tables of the models from which this one inherits, the nearest first. */
+  readonly parents: readonly string[];
+  /** Whether Django's content types know its model; true where there are none. */
+  readonly isKnown: boolean;
+  /** Whether the admin's log is about its users. */
+  readonly isAdmins: boolean;
+  /** Whether it has the tables of PermissionsMixin. */
+  readonly hasPermissions: boolean;
+}
+
+async function rows<Row>(knex: Knex, sql: string, bindings: readonly string[] = []): Promise<readonly Row[]> {
+  return ((await knex.raw(sql, [...bindings])) as { rows: Row[] }).rows;
+}
+
+interface FoundTable {
+  readonly oid: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly visible: boolean;
+  readonly parent: string | null;
+  readonly columns: readonly CandidateColumn[];
+  readonly is_admins: boolean;
+  /** The model's name, by which the table between users and groups names the user; null where there is none. */
+  readonly holder: string | null;
+}
+
+/**
+ * Tables that this database user may read, with a column for a hash and one for a time that may be missing; and the tables
+ * of models that inherit from theirs. Those of another Django, in a schema with a history of its own, are not looked at.
+ */
+const TABLES = `
+  WITH RECURSIVE readable AS (
+    SELECT c.oid, c.relname, c.relnamespace, n.nspname, pg_table_is_visible(c.oid) AS visible
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+       AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+       AND (pg_table_is_visible(c.oid) OR to_regclass(quote_ident(n.nspname) || '.django_migrations') IS NULL)
+  ), columns AS (
+    SELECT a.attrelid, a.attnum, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS nullable,
+           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND NOT i.indisprimary
+                     AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL) AS "unique",
+           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary
+                     AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) AS key
+      FROM pg_attribute a JOIN readable ON readable.oid = a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped
+  ), family AS (
+    SELECT oid, NULL::oid AS parent FROM readable
+     WHERE EXISTS (SELECT FROM columns WHERE attrelid = oid AND NOT nullable
+                      AND (name = 'password' AND type LIKE 'character varying%' OR type = 'character varying(128)'))
+       AND EXISTS (SELECT FROM columns WHERE attrelid = oid AND nullable AND type = 'timestamp with time zone')
+     UNION
+    SELECT k.conrelid, k.confrelid FROM pg_constraint k JOIN family ON family.oid = k.confrelid
+      JOIN columns ON attrelid = k.conrelid AND k.conkey = ARRAY[attnum] AND key AND name LIKE '%\\_ptr\\_id'
+     WHERE k.contype = 'f'
+  )
+  SELECT oid::text AS oid, nspname AS schema, relname AS name, visible, parent::text AS parent,
+         (SELECT json_agg(json_build_object('name', c.name, 'type', c.type, 'nullable', c.nullable, 'unique', c.unique, 'key', c.key)
+                          ORDER BY attnum) FROM columns c WHERE attrelid = family.oid) AS columns,
+         EXISTS (SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid = to_regclass('django_admin_log') AND k.confrelid = family.oid) AS is_admins,
+         (SELECT regexp_replace(a.attname, '_id$', '') FROM pg_class g JOIN pg_attribute a ON a.attrelid = g.oid AND a.attnum > 0
+           WHERE g.relnamespace = readable.relnamespace AND g.relname = readable.relname || '_groups'
+             AND NOT a.attisdropped AND a.attname NOT IN ('id', 'group_id') LIMIT 1) AS holder
+    FROM family JOIN readable USING (oid) ORDER BY visible DESC, nspname, relname`;
+
+/** A model as Django's content types name it. */
+interface ContentType {
+  readonly app_label: string;
+  readonly model: string;
+  /** Whether a table is called after it; one is not where it has a db_table, and where it is a proxy. */
+  readonly has_table: boolean;
+  /** Whether Django has migrated its app; content types of removed apps stay. */
+  readonly migrated: boolean;
+}
+
+async function contentTypes(knex: Knex): Promise<readonly ContentType[]> {
+  const [readable] = await rows<{ types: boolean; history: boolean }>(
+    knex,
+    `SELECT coalesce(has_table_privilege(to_regclass('django_content_type'), 'SELECT'), false) AS types,
+            coalesce(has_table_privilege(to_regclass('django_migrations'), 'SELECT'), false) AS history`,
+  );
+  if (readable?.types !== true) return [];
+  const migrated = readable.history ? 'app_label IN (SELECT app FROM django_migrations)' : 'true';
+  return rows<ContentType>(
+    knex,
+    `SELECT app_label, model, to_regclass(quote_ident(app_label || '_' || model)) IS NOT NULL AS has_table,
+            ${migrated} AS migrated FROM django_content_type ORDER BY 1, 2`,
+  );
+}
+
+const DJANGOS_APPS = new Set(['admin', 'auth', 'contenttypes', 'sessions', 'sites', 'messages']);
+const labelOf = ({ app_label, model }: ContentType): string => `${app_label}.${model}`;
+
+/** The models whose table it may be: those that are called so, or those that have no table called after them. */
+function modelsOf(
+  { name, visible, holder }: FoundTable,
+  types: readonly ContentType[],
+): Pick<UserCandidate, 'models' | 'isKnown'> {
+  const named = types.filter((type) => visible && truncateName(`${type.app_label}_${type.model}`) === name);
+  if (named.length > 0) return { models: named.map(labelOf), isKnown: true };
+  const others = types.filter(
+    ({ app_label, has_table, migrated }) => !has_table && migrated && !DJANGOS_APPS.has(app_label),
+  );
+  const held = others.filter(({ model }) => model === holder);
+  if (held.length > 0) return { models: held.map(labelOf), isKnown: true };
+  return { models: others.map(labelOf), isKnown: holder === null && others.length > 0 };
+}
+
+/** A table as the settings name it: bare on the search_path, otherwise with its schema. */
+const settingOf = ({ schema, name, visible }: FoundTable): string =>
+  tableNameText(visible ? { table: name } : { schema, table: name });
+
+const isNamed = ({ password, last_login }: Pick<UserCandidate, 'password' | 'last_login'>): boolean =>
+  password === 'password' && last_login === 'last_login';
+
+/** By its name, or else by the shape that the field has in AbstractBaseUser. */
+function columnOf(columns: readonly CandidateColumn[], name: string, hint: RegExp, shape: string): string | undefined {
+  const fitting = columns.filter(
+    ({ type, nullable }) => type === shape && nullable === (shape === 'timestamp with time zone'),
+  );
+  const found =
+    columns.find((column) => column.name === name) ?? fitting.find((column) => hint.test(column.name)) ?? fitting[0];
+  return found?.name;
+}
+
+/** Reads only the catalogue, content types and history. */
+export async function userCandidates(knex: Knex): Promise<readonly UserCandidate[]> {
+  const tables = await rows<FoundTable>(knex, TABLES);
+  const types = tables.length === 0 ? [] : await contentTypes(knex);
+  // Once Django has migrated, it knows its groups.
+  const isComplete = types.some((type) => labelOf(type) === 'auth.group');
+  const candidates = tables.map((table): UserCandidate | null => {
+    const parents: FoundTable[] = [];
+    for (let { parent } = table; parent !== null && parents.length < 8; ) {
+      const next = tables.find(({ oid }) => oid === parent);
+      if (next === undefined) break;
+      parents.push(next);
+      parent = next.parent;
+    }
+    const family = [table, ...parents];
+    const columns = family.flatMap((each) => each.columns);
+    const password = columnOf(columns, 'password', /pass|pwd|secret|hash/i, 'character varying(128)');
+    const last_login = columnOf(columns, 'last_login', /login|seen|last/i, 'timestamp with time zone');
+    if (password === undefined || last_login === undefined) return null;
+    const hasPermissions = family.some(({ holder }) => holder !== null);
+    const isAdmins = family.some(({ is_admins }) => is_admins);
+    // Renamed columns alone are no sign: many tables have a short text and a time.
+    if (!isNamed({ password, last_login }) && !hasPermissions && !isAdmins && !isComplete) return null;
+    const { models, isKnown } = modelsOf(table, types);
+    return {
+      oid: table.oid,
+      table: settingOf(table),
+      models,
+      password,
+      last_login,
+      columns,
+      parents: parents.map(({ oid }) => oid),
+      isKnown: isKnown || !isComplete,
+      isAdmins: table.is_admins,
+      hasPermissions,
+    };
+  });
+  return withoutChance(
+    candidates.filter((candidate) => candidate !== null),
+    isComplete,
+  );
+}
+
+/**
+ * Without tables of other things, where some are surely of users; and without models that inherit from Django's own user:
+ * it is swapped out with another AUTH_USER_MODEL, and no model may inherit from it then (fields.E301).
+ */
+function withoutChance(candidates: readonly UserCandidate[], isComplete: boolean): readonly UserCandidate[] {
+  const sure = candidates.filter((each) => isNamed(each) || each.hasPermissions || each.isAdmins);
+  const own = isComplete ? candidates.find(({ models }) => models.includes('auth.user')) : undefined;
+  return (sure.length > 0 ? sure : candidates).filter(({ parents }) => own === undefined || !parents.includes(own.oid));
+}
+
+/** The settings that name the table, by their names; without AUTH_USER_MODEL where the database does not tell it. */
+export function tableSettings(
+  { table, models }: Pick<UserCandidate, 'table' | 'models'>,
+  configured: UserModelSettings,
+): Readonly<Record<string, string>> {
+  const { AUTH_USER_MODEL: own, AUTH_USER_TABLE } = configured;
+  const [label = own] = models.length === 1 ? models : [];
+  const isOwn = label.toLowerCase() === own.toLowerCase();
+  return {
+    ...(isOwn ? {} : { AUTH_USER_MODEL: label }),
+    ...(userTableName({ AUTH_USER_MODEL: label, AUTH_USER_TABLE }) === table ? {} : { AUTH_USER_TABLE: table }),
+  };
+}
