@@ -2,6 +2,7 @@
 export { type AddressLimit, AddressThrottle, type AddressThrottleOptions } from './address_throttle.js';
 export { type AuthenticationBackend, type Credentials, ModelBackend } from './backend.js';
 export * from './hashers.js';
+export { LiveSessions, type LiveSessionsOptions } from './live_sessions.js';
 export {
   authenticate,
   BACKEND_SESSION_KEY,

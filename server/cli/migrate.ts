@@ -4,8 +4,8 @@ import { bringUpToDate } from '../db/migrate.js';
 import {
   checkPartitions,
   isMigrationName,
-  MOST_PARTITIONS,
   type MigrationName,
+  MOST_PARTITIONS,
   migrationNames,
 } from '../db/migrations.js';
 import { type Command, EXIT, print, UsageError, withDatabase } from './command.js';

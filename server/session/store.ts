@@ -61,6 +61,12 @@ export interface SessionStore {
    */
   stored?(session_key: string, deadline?: Deadline): Promise<SessionChange | null>;
 
+  /**
+   * Those of the keys that have a row whose `expire_date` has not come, without its text: for whoever watches many
+   * sessions. Absent where an engine has nothing cheaper than `load`.
+   */
+  live?(session_keys: readonly string[], deadline?: Deadline): Promise<ReadonlySet<string>>;
+
   /** Whether there is a row, expired or not. */
   exists(session_key: string, deadline?: Deadline): Promise<boolean>;
 

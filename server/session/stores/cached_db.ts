@@ -6,6 +6,7 @@
  * and deletes no cache but its own, so a cache of ours could show a session that was logged out there.
  */
 import type { Deadline } from '../../db/deadline.js';
+import { liveOf } from '../live.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { type CacheSettings, make_key } from './cache.js';
 import type { RedisConnection } from './redis_connection.js';
@@ -43,6 +44,10 @@ export class CachedDatabaseStore implements SessionStore {
 
   load(session_key: string, deadline?: Deadline): Promise<string | null> {
     return this.#db.load(session_key, deadline);
+  }
+
+  live(session_keys: readonly string[], deadline?: Deadline): Promise<ReadonlySet<string>> {
+    return liveOf(this.#db, session_keys, deadline);
   }
 
   async stored(session_key: string, deadline?: Deadline): Promise<SessionChange | null> {

@@ -113,6 +113,11 @@ export class DatabaseStore implements SessionStore {
     }
   }
 
+  async live(session_keys: readonly string[], deadline = this.deadline()): Promise<ReadonlySet<string>> {
+    const { rows } = await inTime(this.#run('live', [session_keys, String(this.#now())]), deadline);
+    return new Set(rows.map(([session_key]) => session_key as string));
+  }
+
   async stored(session_key: string, deadline = this.deadline()): Promise<SessionChange | null> {
     const { rows } = await inTime(this.#run('stored', [session_key]), deadline);
     const [session_data, seconds] = rows[0] ?? [];

@@ -18,6 +18,7 @@ const expectedOnce = (key: string): string => `${key} = coalesce(${key}, '')`;
 export interface SessionStatements {
   readonly load: Statement;
   readonly load_many: Statement;
+  readonly live: Statement;
   readonly stored: Statement;
   readonly exists: Statement;
   readonly replace: Statement;
@@ -51,6 +52,11 @@ export function sessionStatements(name: string): SessionStatements {
       'load_many',
       `SELECT session_key, session_data FROM unnest($1::varchar[]) AS asked (session_key) JOIN ${table} USING (session_key)
         WHERE ${expectedOnce('asked.session_key')} AND expire_date > to_timestamp($2)`,
+    ),
+    live: statement(
+      'live',
+      `SELECT session_key FROM unnest($1::varchar[]) AS asked (session_key) JOIN ${table} USING (session_key)
+        WHERE expire_date > to_timestamp($2)`,
     ),
     stored: statement(
       'stored',

@@ -1,7 +1,7 @@
 /** A chat whose sockets know the session of the page that opened them, by the handshake's cookie. */
-import { createServer, type Server as HttpServer, type IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http';
 import Koa from 'koa';
-import { defineSettings, type Session, type SessionStore, sessions } from 'koa-django-session';
+import { defineSettings, openSession, type Session, type SessionStore, sessions } from 'koa-django-session';
 import { Server } from 'socket.io';
 
 export interface Chat {
@@ -11,8 +11,8 @@ export interface Chat {
 
 export function createChat(store: SessionStore): Chat {
   const app = new Koa();
-  const session = sessions(app, { settings: defineSettings({ SECRET_KEY: 'socket.io' }), store });
-  app.use(session);
+  const settings = defineSettings({ SECRET_KEY: 'socket.io' });
+  app.use(sessions(app, { settings, store }));
   app.use((ctx) => {
     if (ctx.path === '/join') ctx.session['name'] = ctx.query['name'];
     if (ctx.path === '/leave') return ctx.session.flush();
@@ -23,28 +23,24 @@ export function createChat(store: SessionStore): Chat {
   const server = createServer(app.callback());
   const io = new Server(server, { transports: ['websocket', 'polling'] });
 
-  /** The session of a handshake; what is changed meanwhile is saved when `work` is done. */
-  async function withSession(req: IncomingMessage, work: (session: Session) => unknown): Promise<void> {
-    const ctx = app.createContext(req, new ServerResponse(req));
-    await session(ctx, async () => {
-      await work(ctx.session);
-    });
-  }
+  const sessionOf = (request: IncomingMessage): Promise<Session> => openSession(request, { settings, store });
 
   io.use((socket, next) => {
-    withSession(socket.request, (session) => {
-      const name = session.get('name');
-      if (typeof name !== 'string') throw new Error('Join first.');
-      socket.data = { name };
-    }).then(() => next(), next);
+    sessionOf(socket.request)
+      .then((session) => {
+        const name = session.get('name');
+        if (typeof name !== 'string') throw new Error('Join first.');
+        socket.data = { name };
+      })
+      .then(() => next(), next);
   });
   io.on('connection', (socket) => {
-    socket.on('say', (text: string, answer: (said: unknown) => void) => {
-      let said: unknown;
-      void withSession(socket.request, (session) => {
-        said = [...(session.get('said', []) as unknown[]), text];
-        session['said'] = said;
-      }).then(() => answer(said));
+    socket.on('say', async (text: string, answer: (said: unknown) => void) => {
+      const session = await sessionOf(socket.request);
+      const said = [...(session.get('said', []) as unknown[]), text];
+      session['said'] = said;
+      await session.save();
+      answer(said);
     });
     socket.emit('welcome', socket.data);
   });

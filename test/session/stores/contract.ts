@@ -4,6 +4,7 @@ import * as mocha from 'mocha';
 import type { Clock } from '../../../server/clock.js';
 import { CreateError, UpdateError } from '../../../server/errors.js';
 import { new_session_key } from '../../../server/session/key.js';
+import { liveOf } from '../../../server/session/live.js';
 import type { SessionRecord, SessionStore } from '../../../server/session/store.js';
 import { reasonOf } from '../../support/reason.js';
 
@@ -74,6 +75,16 @@ export function storeContract(open: (now: Clock) => Promise<StoreUnderTest>, exc
       expect(await store.load(row.session_key)).to.equal(row.session_data);
       now = NOW + 60;
       expect(await store.load(row.session_key)).to.equal(null);
+    });
+
+    it('tells which of many sessions are there and have not expired', async () => {
+      const [kept, expired, absent] = [record(), record({ expire_date: new Date((NOW + 30) * 1000) }), record()];
+      await store.create(kept);
+      await store.create(expired);
+      now = NOW + 31;
+      const keys = [kept, expired, absent].map(({ session_key }) => session_key);
+      expect([...(await liveOf(store, keys))]).to.deep.equal([kept.session_key]);
+      expect([...(await liveOf(store, []))]).to.deep.equal([]);
     });
 
     it('says that an expired row exists as long as it is there', async () => {

@@ -1,0 +1,188 @@
+/**
+ * Connections that stay open (WebSockets, event streams) and the sessions that they were opened with.
+ *
+ * A page asks for its session at each request, so it sees a logout at once; a connection that stays open would outlive
+ * it. LiveSessions asks for all of a process's open connections together, once a second:
+ *
+ *     waiting    connections are watched, and the next look is a second away at most
+ *     looking    the keys of all of them are on their way in one question; another for their users
+ *     idle       nothing is watched: no timer, no question
+ */
+import { ImproperlyConfigured, ValueError } from '../errors.js';
+import type { Logger } from '../ops/logger.js';
+import { liveOf } from '../session/live.js';
+import type { Session } from '../session/session.js';
+import type { SessionStore } from '../session/store.js';
+import type { Settings } from '../settings.js';
+import type { AuthenticationBackend } from './backend.js';
+import { verify_session_auth_hash } from './session_hash.js';
+import { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
+import type { BaseUser } from './user.js';
+
+export interface LiveSessionsOptions {
+  readonly settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS'>;
+  readonly store: SessionStore;
+  /** Those of `authentication`: with them a connection also ends when its user's password is changed, or may not log in. */
+  readonly backends?: readonly AuthenticationBackend<BaseUser>[];
+  /** Seconds between two looks; 1 when absent. */
+  readonly interval?: number;
+  /** Told, once, when the sessions could not be asked for; connections stay open then, and are asked for again. */
+  readonly logger?: Pick<Logger, 'warn'>;
+}
+
+/** Who had logged in when a connection was opened. */
+interface Login {
+  readonly backend: AuthenticationBackend<BaseUser>;
+  readonly user_id: string;
+  readonly session_auth_hash: unknown;
+}
+
+interface Connection {
+  readonly session_key: string;
+  readonly login: Login | null;
+  readonly end: () => void;
+}
+
+/**
+ * Ends open connections whose session has ended: by a logout at either server, by `revoke`, by its expiry, by a new
+ * key, by a changed password, by a row that was deleted. Each hears of it within `interval` and the time of one look.
+ * One instance serves a process; a look costs one statement for the sessions and one for their users, however many
+ * connections there are. While the database is away nobody is ended.
+ *
+ * ```ts
+ * const live = new LiveSessions({ settings, store, backends });
+ * wss.on('connection', async (socket, request) => {
+ *   const session = await openSession(request, { settings, store });
+ *   if (!session.has_key('_auth_user_id')) return socket.close(4401, 'Log in first.');
+ *   const forget = live.watch(session, () => socket.close(4401, 'Your session has ended.'));
+ *   socket.once('close', forget);
+ * });
+ * ```
+ */
+export class LiveSessions {
+  readonly #options: LiveSessionsOptions;
+  readonly #interval: number;
+  readonly #connections = new Set<Connection>();
+  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+  #hasWarned = false;
+
+  /** @throws ImproperlyConfigured for engine signed_cookies, which has no sessions that could end elsewhere */
+  constructor(options: LiveSessionsOptions) {
+    if (options.store.text_is_key === true) {
+      throw new ImproperlyConfigured('LiveSessions needs sessions on the server: engine signed_cookies has none.');
+    }
+    this.#options = options;
+    this.#interval = (options.interval ?? 1) * 1000;
+  }
+
+  /**
+   * Call `end` once, when the session has ended.
+   * @param session as it was when the connection was opened
+   * @param end closes the connection
+   * @returns forget: call it when the connection has closed by itself
+   * @throws ValueError for a session without a row: nothing can end it
+   */
+  watch(session: Session, end: () => void): () => void {
+    const { session_key } = session;
+    if (session_key === null) {
+      throw new ValueError('This session has no row that could end. Ask who is logged in before you watch it.');
+    }
+    const connection: Connection = { session_key, login: this.#loginOf(session), end };
+    this.#connections.add(connection);
+    this.#wait();
+    return () => {
+      this.#connections.delete(connection);
+      if (this.#connections.size === 0) this.#rest();
+    };
+  }
+
+  #loginOf(session: Session): Login | null {
+    const user_id = userIdText(session.get(SESSION_KEY));
+    const path = session.get(BACKEND_SESSION_KEY);
+    const backend = this.#options.backends?.find((known) => known.path === path);
+    if (user_id === null || backend === undefined) return null;
+    return { backend, user_id, session_auth_hash: session.get(HASH_SESSION_KEY) };
+  }
+
+  #wait(): void {
+    if (this.#timer !== undefined || this.#isLooking) return;
+    this.#timer = setTimeout(() => void this.#look(), this.#interval);
+    this.#timer.unref();
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #look(): Promise<void> {
+    this.#timer = undefined;
+    this.#isLooking = true;
+    const asked = [...this.#connections];
+    const failures: unknown[] = [];
+    // What cannot be told now is asked again at the next look: an outage ends nobody.
+    const failed = (error: unknown): undefined => {
+      failures.push(error);
+      return undefined;
+    };
+    const [live, outdated] = await Promise.all([
+      this.#liveKeys(asked).catch(failed),
+      this.#outdatedLogins(asked, failed),
+    ]);
+    for (const connection of asked) {
+      const { session_key, login } = connection;
+      const hasEnded = (live !== undefined && !live.has(session_key)) || (login !== null && outdated.has(login));
+      // Not one that has closed meanwhile.
+      if (hasEnded && this.#connections.delete(connection)) process.nextTick(connection.end);
+    }
+    this.#tell(failures);
+    this.#isLooking = false;
+    if (this.#connections.size > 0) this.#wait();
+  }
+
+  async #liveKeys(asked: readonly Connection[]): Promise<ReadonlySet<string>> {
+    return liveOf(this.#options.store, [...new Set(asked.map(({ session_key }) => session_key))]);
+  }
+
+  /** The logins that fit no more: no such user, one who may not log in, or another password. */
+  async #outdatedLogins(
+    asked: readonly Connection[],
+    failed: (error: unknown) => undefined,
+  ): Promise<ReadonlySet<Login>> {
+    const logins = asked.flatMap(({ login }) => login ?? []);
+    // All in one tick, and each user once: UserTable looks them up in one statement.
+    const users = new Map<AuthenticationBackend<BaseUser>, Map<string, Promise<BaseUser | null | undefined>>>();
+    for (const { backend, user_id } of logins) {
+      const known = users.get(backend) ?? new Map<string, Promise<BaseUser | null>>();
+      users.set(backend, known);
+      if (known.has(user_id)) continue;
+      known.set(
+        user_id,
+        backend.get_user(user_id).then((user) => user ?? null, failed),
+      );
+    }
+    const outdated = new Set<Login>();
+    for (const login of logins) {
+      const user = await users.get(login.backend)?.get(login.user_id);
+      if (user === undefined) continue;
+      if (user === null || !this.#fits(login, user)) outdated.add(login);
+    }
+    return outdated;
+  }
+
+  #fits({ session_auth_hash }: Login, user: BaseUser): boolean {
+    return verify_session_auth_hash(session_auth_hash, user.password, this.#options.settings) !== null;
+  }
+
+  #tell(failures: readonly unknown[]): void {
+    if (failures.length > 0 && !this.#hasWarned) {
+      const [error] = failures;
+      this.#options.logger?.warn(
+        { logger: 'koa-django-session', reason: error instanceof Error ? error.name : 'unknown' },
+        'The sessions of open connections could not be asked for. The connections stay open, and are asked for again.',
+      );
+    }
+    this.#hasWarned = failures.length > 0;
+  }
+}

@@ -1,0 +1,50 @@
+/** A session outside of Koa: in a job, in the upgrade of a WebSocket, in a handshake of socket.io. */
+import type { IncomingMessage } from 'node:http';
+import { type Clock, systemClock } from '../clock.js';
+import { decode_header, parse_cookie } from '../http/cookie_header.js';
+import type { Settings } from '../settings.js';
+import { SessionCodec } from './codec.js';
+import { withItemAccess } from './item_access.js';
+import { Session } from './session.js';
+import type { SessionStore } from './store.js';
+
+export interface OpenSessionOptions {
+  readonly settings: Settings;
+  readonly store: SessionStore;
+  readonly now?: Clock;
+}
+
+/**
+ * Read a session by its key, or by the cookie of a request that Koa does not answer. Where there is no such session, or
+ * none any more, it is empty and its `session_key` is null, as for a visitor without a cookie.
+ *
+ * Nothing is saved by itself: `await session.save()` writes what was changed, and joins it with what pages have changed
+ * meanwhile. It rejects with UpdateError where the session has ended meanwhile. No cookie is sent: what takes a new
+ * key (`flush`, `cycle_key`, a session that was empty) is not told to the browser.
+ *
+ * ```ts
+ * const session = await openSession(session_key, { settings, store }); // or openSession(request, …)
+ * session['report'] = 'ready';
+ * await session.save();
+ * ```
+ *
+ * @param from a session key, or the request of a handshake or upgrade, whose Cookie header is read as Django does
+ * @throws StoreUnavailable when the store does not answer
+ */
+export async function openSession(
+  from: string | Pick<IncomingMessage, 'headers'>,
+  { settings, store, now = systemClock }: OpenSessionOptions,
+): Promise<Session> {
+  const key_salt = store.key_salt === undefined ? {} : { SESSION_KEY_SALT: store.key_salt };
+  const codec = new SessionCodec({ ...settings, ...key_salt }, { now });
+  const session_key =
+    typeof from === 'string'
+      ? from
+      : parse_cookie(decode_header(from.headers.cookie ?? '')).get(settings.SESSION_COOKIE_NAME);
+  const session = new Session({ store, codec, settings, now }, session_key);
+  await session.load();
+  // The first look finds out whether there is a row, and throws where the store did not answer.
+  session.keys();
+  session.accessed = false;
+  return withItemAccess(session);
+}
