@@ -1,8 +1,12 @@
-/** A Koa application behind a real socket, and a client that shows the bytes of an answer. */
+/**
+ * A Koa application without a port, which is enough for most tests, or behind a real socket; and a client that knows no
+ * cookies but those it is given, and shows the bytes of an answer.
+ */
 import { request as httpRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import Koa from 'koa';
 import { defineSettings, type Settings } from '../../server/settings.js';
+import { exchangeWith } from '../../server/testing/exchange.js';
 
 export interface Answer {
   readonly status: number;
@@ -25,6 +29,24 @@ export interface Server {
   ask(ask?: Ask): Promise<Answer>;
   /** Send bytes as they are, and read until the server closes. */
   raw(text: string | Buffer): Promise<string>;
+}
+
+/** No port, and nothing to close. */
+export function asked(app: Koa): Pick<Server, 'ask'> {
+  if (app.listenerCount('error') === 0) app.on('error', () => {});
+  const exchange = exchangeWith(app.callback());
+  return {
+    ask: async ({ method = 'GET', path = '/', headers = {}, body = '' } = {}) => {
+      const answer = await exchange({
+        method,
+        path,
+        headers: { host: 'localhost', connection: 'close', ...headers },
+        body: Buffer.from(body),
+        peer: { remoteAddress: '127.0.0.1', encrypted: false },
+      });
+      return { ...answer, text: answer.content.toString('utf8') };
+    },
+  };
 }
 
 const running: (() => Promise<void>)[] = [];

@@ -1,9 +1,7 @@
 /** What an error's page says in development, in the visitor's language. */
 import { expect } from 'chai';
 import { errorDetail } from '../../server/site/error_details.js';
-import { closeServers } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { startSite, type TestSite, Visitor } from './visitor.js';
+import { siteOfSuite, Visitor } from './visitor.js';
 
 /** Headers and fields with which a form is refused, and the detail that a reader of Chinese gets. */
 const REFUSALS: readonly (readonly [Record<string, string>, Record<string, string>, string])[] = [
@@ -18,17 +16,7 @@ const REFUSALS: readonly (readonly [Record<string, string>, Record<string, strin
 ];
 
 describe("an error's detail", () => {
-  let database: TestDatabase;
-  let site: TestSite;
-
-  before(async () => {
-    database = await testDatabase();
-    site = await startSite(database.knex, { lab: true });
-  });
-  after(async () => {
-    await closeServers();
-    await database.drop();
-  });
+  const site = siteOfSuite({ lab: true });
 
   for (const [headers, fields, sentence] of REFUSALS) {
     it(`says "${sentence}" on a Chinese page`, async () => {

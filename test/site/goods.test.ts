@@ -2,27 +2,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { isPlainSvg } from '../../server/site/safe_svg.js';
-import { closeServers } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
 import { expectLinear } from '../support/growth.js';
-import { ALICE, addUsers, countSessions, startSite, type TestSite, Visitor } from './visitor.js';
+import { ALICE, countSessions, siteOfSuite, Visitor } from './visitor.js';
 
 describe('goods', () => {
-  let database: TestDatabase;
-  let site: TestSite;
+  const site = siteOfSuite();
   let visitor: Visitor;
-
-  before(async () => {
-    database = await testDatabase();
-    await addUsers(database.knex);
-    site = await startSite(database.knex);
-  });
-  after(async () => {
-    await closeServers();
-    await database.drop();
-  });
   beforeEach(async () => {
-    await database.knex('django_session').delete();
+    await site.knex('django_session').delete();
     visitor = new Visitor(site);
   });
 
@@ -35,7 +22,7 @@ describe('goods', () => {
 
   it('are a dozen, each with name, price and picture, in both languages', async () => {
     const english = (await visitor.get('/goods/')).text;
-    const chinese = (await visitor.get('/goods/', { 'Accept-Language': 'zh-CN' })).text;
+    const chinese = (await visitor.get('/goods/', { headers: { 'Accept-Language': 'zh-CN' } })).text;
     expect(english.match(/class="card good"/g)).to.have.lengthOf(12);
     expect(english.match(/<svg /g)).to.have.lengthOf(12);
     expect(english).to.include('Clay teapot').and.include('€48.00');
@@ -74,7 +61,7 @@ describe('goods', () => {
       ['/goods/999/', 'zh'],
       [`/goods/${'9'.repeat(200)}<b>/`, 'en'],
     ] as const) {
-      const { text } = await visitor.get(encodeURI(path), { 'Accept-Language': language });
+      const { text } = await visitor.get(encodeURI(path), { headers: { 'Accept-Language': language } });
       texts.push(/<h1>.*<\/h1>\s*<p>(.*?)<\/p>/.exec(text)?.[1] ?? '');
     }
     expect(texts).to.deep.equal([
@@ -82,7 +69,7 @@ describe('goods', () => {
       '没有编号为 999 的商品。',
       `There is no product with the number ${'9'.repeat(20)}….`,
     ]);
-    const json = await visitor.get('/goods/999/', { Accept: 'application/json' });
+    const json = await visitor.get('/goods/999/', { headers: { Accept: 'application/json' } });
     expect(JSON.parse(json.text)).to.deep.equal({ error: 'There is no such page.', status: 404 });
   });
 
@@ -93,8 +80,8 @@ describe('goods', () => {
       for (const id of [1, 2, 3, 2, 4, 5, 6, 7, 5]) await visitor.get(`/goods/${id}/`);
       expect(await viewed()).to.deep.equal([5, 7, 6, 4, 2]);
       expect(await viewed('/goods/4/')).to.deep.equal([4, 5, 7, 6, 2]);
-      expect(await countSessions(database.knex)).to.equal(isUser ? 1 : 0);
-      if (isUser) expect((await visitor.session())?.get('viewed_goods')).to.deep.equal([4, 5, 7, 6, 2]);
+      expect(await countSessions(site.knex)).to.equal(isUser ? 1 : 0);
+      if (isUser) expect((await visitor.row())?.get('viewed_goods')).to.deep.equal([4, 5, 7, 6, 2]);
     });
   }
 
@@ -103,7 +90,7 @@ describe('goods', () => {
     await visitor.logIn(ALICE);
     expect(await viewed()).to.deep.equal([1]);
     await visitor.get('/goods/2/');
-    expect((await visitor.session())?.get('viewed_goods')).to.deep.equal([2, 1]);
+    expect((await visitor.row())?.get('viewed_goods')).to.deep.equal([2, 1]);
     expect(visitor.cookies.has('viewed_goods')).to.equal(false);
   });
 

@@ -1,26 +1,13 @@
 /** A visitor's way through the site: first visit, captcha, login, home pages, last visit, goods, second user, logout. */
 import { expect } from 'chai';
-import { closeServers } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { ALICE, addUsers, BOB, countSessions, startSite, type TestSite, Visitor } from './visitor.js';
+import { ALICE, BOB, countSessions, makeSite, siteOfSuite, type TestSite, Visitor } from './visitor.js';
 
 describe('the site', () => {
-  let database: TestDatabase;
-  let site: TestSite;
+  const site = siteOfSuite();
   let visitor: Visitor;
   let lab: TestSite;
-
-  before(async () => {
-    database = await testDatabase();
-    await addUsers(database.knex);
-    site = await startSite(database.knex);
-  });
-  after(async () => {
-    await closeServers();
-    await database.drop();
-  });
   beforeEach(async () => {
-    await database.knex('django_session').delete();
+    await site.knex('django_session').delete();
     visitor = new Visitor(site);
   });
 
@@ -33,7 +20,7 @@ describe('the site', () => {
     for (const path of ['/index1/', '/index2/']) {
       it(`says on ${path} that nobody is logged in yet`, async () => {
         const english = await visitor.get(path);
-        const chinese = await visitor.get(path, { 'Accept-Language': 'zh-CN,zh;q=0.9' });
+        const chinese = await visitor.get(path, { headers: { 'Accept-Language': 'zh-CN,zh;q=0.9' } });
         expect(english.status).to.equal(200);
         expect(english.text).to.include('You are not logged in yet');
         expect(chinese.text).to.include('您还没登录');
@@ -56,20 +43,20 @@ describe('the site', () => {
       ];
       for (const path of pages) expect((await visitor.get(path)).status, path).to.be.below(500);
       expect(visitor.cookies.has('sessionid')).to.equal(false);
-      expect(await countSessions(database.knex)).to.equal(0);
+      expect(await countSessions(site.knex)).to.equal(0);
     });
 
     it('makes one row a browser by any number of pictures, for an hour', async () => {
       for (let i = 0; i < 3; i += 1) await visitor.get('/captcha/');
-      expect(await countSessions(database.knex)).to.equal(1);
-      const row = await database.knex('django_session').first();
+      expect(await countSessions(site.knex)).to.equal(1);
+      const row = await site.knex('django_session').first();
       expect(row.expire_date.getTime() / 1000).to.equal(site.clock.now + 3599);
     });
 
     it('makes it for an hour also where the cookie names a row that is gone', async () => {
       visitor.cookies.set('sessionid', 'g'.repeat(32));
       await visitor.get('/captcha/');
-      const row = await database.knex('django_session').first();
+      const row = await site.knex('django_session').first();
       expect(row.expire_date.getTime() / 1000).to.equal(site.clock.now + 3599);
     });
 
@@ -103,19 +90,15 @@ describe('the site', () => {
     });
 
     it('has a session of the usual age again, without what only served the form', async () => {
-      const row = await database.knex('django_session').first();
+      const row = await site.knex('django_session').first();
       expect(row.expire_date.getTime() / 1000).to.equal(site.clock.now + site.settings.SESSION_COOKIE_AGE);
-      expect([...((await visitor.session()) ?? [])].map(([key]) => key)).to.deep.equal([
-        '_auth_user_id',
-        '_auth_user_backend',
-        '_auth_user_hash',
-      ]);
+      expect((await visitor.row())?.keys()).to.deep.equal(['_auth_user_id', '_auth_user_backend', '_auth_user_hash']);
     });
 
     it('ends with a POST to /logout/, and the row with it', async () => {
       const answer = await visitor.post('/logout/');
       expect([answer.status, answer.headers.location]).to.deep.equal([302, '/index1/']);
-      expect(await countSessions(database.knex)).to.equal(0);
+      expect(await countSessions(site.knex)).to.equal(0);
       expect(visitor.cookies.has('sessionid')).to.equal(false);
       expect((await visitor.me()).user).to.equal(null);
     });
@@ -130,7 +113,7 @@ describe('the site', () => {
 
   describe('shows what a second login does', () => {
     before(async () => {
-      lab = await startSite(database.knex, { lab: true });
+      lab = makeSite(site.knex, { lab: true });
     });
     beforeEach(() => {
       visitor = new Visitor(lab);
@@ -147,7 +130,7 @@ describe('the site', () => {
       expect(after).to.not.equal(before);
       expect(page.text).to.include(`<code>${before}…</code>`).and.include(`<code>${after}…</code>`);
       expect(page.text).to.include('Nobody was logged in before').and.include('no, deleted');
-      expect((await visitor.session())?.get('viewed_goods')).to.deep.equal([3]);
+      expect((await visitor.row())?.get('viewed_goods')).to.deep.equal([3]);
     });
 
     it('to another user: the first row is deleted with its data', async () => {
@@ -160,9 +143,9 @@ describe('the site', () => {
         .to.include('Another person logged in')
         .and.include(`<code>${before.slice(0, 4)}…</code>`);
       expect(page.text).to.match(/somebody else[\s\S]*one value[\s\S]*no, deleted[\s\S]*<bdi>bob<\/bdi>/);
-      expect(await database.knex('django_session').where({ session_key: before })).to.deep.equal([]);
-      expect((await visitor.session())?.has('viewed_goods')).to.equal(false);
-      expect(await countSessions(database.knex)).to.equal(1);
+      expect(await site.knex('django_session').where({ session_key: before })).to.deep.equal([]);
+      expect((await visitor.row())?.has('viewed_goods')).to.equal(false);
+      expect(await countSessions(site.knex)).to.equal(1);
     });
 
     it('without a word of what the former person kept, on the page or in the row', async () => {
@@ -171,7 +154,7 @@ describe('the site', () => {
       const before = visitor.cookies.get('sessionid') ?? '';
       await visitor.logIn(BOB, '/second-login/');
       const page = await visitor.get('/second-login/');
-      const row = JSON.stringify([...((await visitor.session()) ?? [])]);
+      const row = JSON.stringify((await visitor.row())?.items());
       for (const text of [page.text, row]) {
         expect(text).to.not.include('alice').and.not.include('diagnosis').and.not.include(before);
       }
@@ -188,7 +171,7 @@ describe('the site', () => {
       visitor = new Visitor(site);
       await visitor.logIn(ALICE);
       await visitor.logIn(BOB, '/second-login/');
-      expect((await visitor.session())?.has('second_login')).to.equal(false);
+      expect((await visitor.row())?.has('second_login')).to.equal(false);
       expect((await visitor.get('/second-login/')).status).to.equal(404);
       expect((await visitor.get('/index1/')).text).to.not.include('/second-login/');
     });
@@ -200,7 +183,7 @@ describe('the site', () => {
       await visitor.logIn(ALICE, '/second-login/');
       expect(visitor.cookies.get('sessionid')).to.not.equal(before);
       expect((await visitor.get('/second-login/')).text).to.include('The same person logged in again');
-      expect((await visitor.session())?.get('viewed_goods')).to.deep.equal([3]);
+      expect((await visitor.row())?.get('viewed_goods')).to.deep.equal([3]);
     });
 
     it('and is not confused by a report that others wrote', async () => {

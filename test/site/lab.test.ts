@@ -5,24 +5,11 @@ import { messages } from '../../server/site/i18n.js';
 import { PRESSES, type Press } from '../../server/site/lab/chapters.js';
 import { MEMBER_NAMES } from '../../server/site/lab/members.js';
 import type { Answer } from '../http/serve.js';
-import { closeServers } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { addUsers, countSessions, startSite, type TestSite, Visitor } from './visitor.js';
+import { countSessions, makeSite, siteOfSuite, Visitor } from './visitor.js';
 
 describe('/lab/', () => {
-  let database: TestDatabase;
-  let site: TestSite;
+  const site = siteOfSuite({ lab: true });
   let visitor: Visitor;
-
-  before(async () => {
-    database = await testDatabase();
-    await addUsers(database.knex);
-    site = await startSite(database.knex, { lab: true });
-  });
-  after(async () => {
-    await closeServers();
-    await database.drop();
-  });
   beforeEach(() => {
     visitor = new Visitor(site);
   });
@@ -177,7 +164,7 @@ describe('/lab/', () => {
   });
 
   it('is not there without lab', async () => {
-    const plain = await startSite(database.knex);
+    const plain = makeSite(site.knex);
     visitor = new Visitor(plain);
     for (const path of ['/lab/', '/lab/explained/', '/lab/explained/what/']) {
       expect((await visitor.get(path)).status, path).to.equal(404);
@@ -203,7 +190,7 @@ describe('/lab/', () => {
       const { text, set_cookie } = await visitor.get('/lab/');
       expect(textOf(text)).to.include('Nothing has happened yet');
       expect(set_cookie.map((line) => line.split('=')[0])).to.deep.equal(['csrftoken']);
-      expect(await visitor.session()).to.equal(null);
+      expect(await visitor.row()).to.equal(null);
     });
 
     it('shows the row as it is after the step, its parts, and the cookie that the step was answered with', async () => {
@@ -251,7 +238,7 @@ describe('/lab/', () => {
         ['', ''],
       ] as const) {
         await press('set', { key: 'k', value });
-        expect((await visitor.session())?.get('k')).to.deep.equal(kept);
+        expect((await visitor.row())?.get('k')).to.deep.equal(kept);
       }
     });
 
@@ -374,7 +361,7 @@ describe('/lab/', () => {
     });
 
     it('logs nobody in with another password than the demo one', async () => {
-      const users = database.knex('auth_user').where({ username: 'alice' });
+      const users = site.knex('auth_user').where({ username: 'alice' });
       const { password } = await users.clone().first();
       await users.clone().update({ password: `!${password}` });
       try {
@@ -390,7 +377,7 @@ describe('/lab/', () => {
       const secrets = [
         visitor.cookies.get('sessionid'),
         visitor.cookies.get('lab_notebook'),
-        String((await visitor.session())?.get('_auth_user_hash')),
+        String((await visitor.row())?.get('_auth_user_hash')),
       ] as string[];
       await press('set_cookie', { name: 'tea', cookie: 'a-value-that-is-no-secret' });
       for (const [name, fields] of [
@@ -418,7 +405,7 @@ describe('/lab/', () => {
       const hash = 'f00dfeed'.repeat(8);
       await visitor.change((data) => {
         data.clear();
-        data.set('a', 1).set('_auth_user_hash', hash);
+        data.update({ a: 1, _auth_user_hash: hash });
       });
       const { text } = await press('get', { key: 'a' });
       const payload = /session_data (\S+)/.exec(text)?.[1] ?? '';
@@ -435,7 +422,7 @@ describe('/lab/', () => {
 
     it('shows a row that does not verify as such', async () => {
       await press('set', { key: 'a', value: '1' });
-      await database
+      await site
         .knex('django_session')
         .where({ session_key: visitor.cookies.get('sessionid') })
         .update({ session_data: '.x<script>:y:z' });
@@ -455,7 +442,7 @@ describe('/lab/', () => {
         await press('set', { key: 'theme', value: 'dark' });
         const { text } = await press('tabs_merge');
         expect(text).to.include('changes merged').and.include('{"theme":"dark","tab_b":"bread","tab_a":"tea"}');
-        expect(Object.fromEntries((await visitor.session()) ?? [])).to.deep.equal({
+        expect(Object.fromEntries((await visitor.row())?.items() ?? [])).to.deep.equal({
           theme: 'dark',
           tab_b: 'bread',
           tab_a: 'tea',
@@ -465,7 +452,7 @@ describe('/lab/', () => {
       it('keeps of one key the value that was saved last', async () => {
         const { text } = await press('tabs_same_key');
         expect(text).to.include('changes merged');
-        expect((await visitor.session())?.get('colour')).to.equal('green');
+        expect((await visitor.row())?.get('colour')).to.equal('green');
       });
 
       it('interrupts the one that writes into a session that was ended, and deletes its cookie when it comes again', async () => {
@@ -489,11 +476,11 @@ describe('/lab/', () => {
 
       it('gives another browser a row of its own, and leaves none behind', async () => {
         await press('set', { key: 'theme', value: 'dark' });
-        const before = await countSessions(database.knex);
+        const before = await countSessions(site.knex);
         expect((await press('other_browser')).text)
           .to.include('comes without a cookie')
           .and.include('{"theme":"light"}');
-        expect(await countSessions(database.knex)).to.equal(before);
+        expect(await countSessions(site.knex)).to.equal(before);
       });
     });
 
@@ -533,7 +520,7 @@ describe('/lab/', () => {
     });
 
     it('answers 503 when the store is away, and notes no step', async () => {
-      const away = await startSite(database.knex, { lab: true });
+      const away = makeSite(site.knex, { lab: true });
       const other = new Visitor(away);
       const token = await other.token();
       away.store.stored = async () => {
@@ -598,7 +585,7 @@ describe('/lab/', () => {
   });
 
   async function rowOf(session_key: string): Promise<{ session_data: string; expire_date: Date }> {
-    return database.knex('django_session').where({ session_key }).first();
+    return site.knex('django_session').where({ session_key }).first();
   }
 });
 

@@ -1,9 +1,7 @@
 /** Which language a visitor gets. */
 import { expect } from 'chai';
 import { acceptedLanguage, messages } from '../../server/site/i18n.js';
-import { closeServers } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { startSite, type TestSite, Visitor } from './visitor.js';
+import { siteOfSuite, Visitor } from './visitor.js';
 
 describe('Accept-Language', () => {
   const cases: readonly (readonly [header: string, language: string])[] = [
@@ -49,24 +47,14 @@ describe('messages', () => {
 });
 
 describe('the language of a page', () => {
-  let database: TestDatabase;
-  let site: TestSite;
+  const site = siteOfSuite();
   let visitor: Visitor;
-
-  before(async () => {
-    database = await testDatabase();
-    site = await startSite(database.knex);
-  });
-  after(async () => {
-    await closeServers();
-    await database.drop();
-  });
   beforeEach(() => {
     visitor = new Visitor(site);
   });
 
   it('is in lang and Content-Language', async () => {
-    const answer = await visitor.get('/index1/', { 'Accept-Language': 'zh-CN' });
+    const answer = await visitor.get('/index1/', { headers: { 'Accept-Language': 'zh-CN' } });
     expect(answer.text).to.include('<html lang="zh-Hans">');
     expect(answer.headers['content-language']).to.equal('zh-Hans');
   });
@@ -75,9 +63,11 @@ describe('the language of a page', () => {
     const answer = await visitor.get('/language/zh-hans/?next=/goods/');
     expect([answer.status, answer.headers.location]).to.deep.equal([302, '/goods/']);
     expect(answer.set_cookie).to.deep.equal(['django_language=zh-hans; Path=/']);
-    expect((await visitor.get('/index1/', { 'Accept-Language': 'en' })).text).to.include('您还没登录');
+    expect((await visitor.get('/index1/', { headers: { 'Accept-Language': 'en' } })).text).to.include('您还没登录');
     await visitor.get('/language/en/');
-    expect((await visitor.get('/index1/', { 'Accept-Language': 'zh' })).text).to.include('You are not logged in yet');
+    expect((await visitor.get('/index1/', { headers: { 'Accept-Language': 'zh' } })).text).to.include(
+      'You are not logged in yet',
+    );
   });
 
   it('is offered by a link back to the same page', async () => {
@@ -110,14 +100,16 @@ describe('the language of a page', () => {
 
   for (const value of ['zh-hans', 'zh-Hans-CN', 'zh']) {
     it(`follows a cookie that says ${value}`, async () => {
-      const answer = await visitor.get('/index1/', { Cookie: `django_language=${value}` });
+      const answer = await visitor.get('/index1/', { headers: { Cookie: `django_language=${value}` } });
       expect(answer.headers['content-language']).to.equal('zh-Hans');
     });
   }
 
   for (const value of ['', 'xx', '"', '__proto__', 'a'.repeat(5000)]) {
     it(`falls back from a cookie that says ${JSON.stringify(value.slice(0, 20))}`, async () => {
-      const answer = await visitor.get('/index1/', { Cookie: `django_language=${value}`, 'Accept-Language': 'zh' });
+      const answer = await visitor.get('/index1/', {
+        headers: { Cookie: `django_language=${value}`, 'Accept-Language': 'zh' },
+      });
       expect(answer.headers['content-language']).to.equal('zh-Hans');
     });
   }

@@ -1,22 +1,10 @@
 /** The last-visit page: two cookies, one of which cannot be changed unnoticed. */
 import { expect } from 'chai';
-import { closeServers } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { startSite, type TestSite, Visitor } from './visitor.js';
+import { siteOfSuite, Visitor } from './visitor.js';
 
 describe('the last-visit page', () => {
-  let database: TestDatabase;
-  let site: TestSite;
+  const site = siteOfSuite();
   let visitor: Visitor;
-
-  before(async () => {
-    database = await testDatabase();
-    site = await startSite(database.knex);
-  });
-  after(async () => {
-    await closeServers();
-    await database.drop();
-  });
   beforeEach(() => {
     site.clock.now = 1_767_225_600; // 2026-01-01T00:00:00Z
     visitor = new Visitor(site);
@@ -42,7 +30,9 @@ describe('the last-visit page', () => {
 
   it('says it in Chinese', async () => {
     await visitor.get('/last-visit/');
-    expect((await visitor.get('/last-visit/', { 'Accept-Language': 'zh' })).text).to.include('2026年1月1日');
+    expect((await visitor.get('/last-visit/', { headers: { 'Accept-Language': 'zh' } })).text).to.include(
+      '2026年1月1日',
+    );
   });
 
   it('believes a changed plain cookie, says that the two disagree, and shows the signed time first', async () => {
@@ -71,7 +61,9 @@ describe('the last-visit page', () => {
     '2026-01-01T00:00:00Z:a:b:c',
   ]) {
     it(`survives ${JSON.stringify(value.slice(0, 30))} in both cookies`, async () => {
-      const answer = await visitor.get('/last-visit/', { Cookie: `last_visit=${value}; last_visit_signed=${value}` });
+      const answer = await visitor.get('/last-visit/', {
+        headers: { Cookie: `last_visit=${value}; last_visit_signed=${value}` },
+      });
       expect(answer.status).to.equal(200);
       expect(answer.set_cookie).to.have.lengthOf(2);
     });

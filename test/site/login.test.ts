@@ -2,9 +2,8 @@
 import { expect } from 'chai';
 import { LoginThrottle } from '../../server/auth/throttle.js';
 import { type ProofOfWork, solveProofOfWork } from '../../server/captcha/index.js';
-import { type Answer, closeServers } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { ALICE, addUsers, countSessions, SECRET_KEY, startSite, type TestSite, Visitor } from './visitor.js';
+import type { Answer } from '../http/serve.js';
+import { ALICE, countSessions, makeSite, SECRET_KEY, siteOfSuite, type TestSite, Visitor } from './visitor.js';
 
 const WRONG = 'This user name and password do not match';
 const NEEDED = 'Please type the password again, and the characters in the picture';
@@ -12,21 +11,10 @@ const WRONG_TASK = 'The task of your device is too old or was used already';
 const WRONG_CAPTCHA = 'The characters did not match the picture';
 
 describe('the login page', () => {
-  let database: TestDatabase;
-  let site: TestSite;
+  const site = siteOfSuite();
   let visitor: Visitor;
-
-  before(async () => {
-    database = await testDatabase();
-    await addUsers(database.knex);
-    site = await startSite(database.knex);
-  });
-  after(async () => {
-    await closeServers();
-    await database.drop();
-  });
   beforeEach(async () => {
-    await database.knex('django_session').delete();
+    await site.knex('django_session').delete();
     visitor = new Visitor(site);
   });
 
@@ -41,24 +29,24 @@ describe('the login page', () => {
 
   it('serves the picture as a PNG that nobody keeps, another one each time', async () => {
     const first = await visitor.get('/captcha/');
-    const hash = (await visitor.session())?.get('captcha');
+    const hash = (await visitor.row())?.get('captcha');
     await visitor.get('/captcha/');
     expect(first.headers['content-type']).to.equal('image/png');
     expect(first.headers['cache-control']).to.equal('no-store');
-    expect((await visitor.session())?.get('captcha')).to.not.deep.equal(hash);
+    expect((await visitor.row())?.get('captcha')).to.not.deep.equal(hash);
   });
 
   it('keeps the answer in the session as a hash and an end, and nothing else of it', async () => {
     await visitor.get('/captcha/');
-    const kept = (await visitor.session())?.get('captcha') as { hash: string; expires: number };
+    const kept = (await visitor.row())?.get('captcha') as { hash: string; expires: number };
     expect(Object.keys(kept)).to.deep.equal(['hash', 'expires']);
     expect(kept.hash).to.match(/^[0-9a-f]{64}$/);
     expect(kept.expires).to.equal(site.clock.now + 600);
   });
 
   it('does not give a picture to another site', async () => {
-    expect((await visitor.get('/captcha/', { 'Sec-Fetch-Site': 'cross-site' })).status).to.equal(403);
-    expect(await countSessions(database.knex)).to.equal(0);
+    expect((await visitor.get('/captcha/', { headers: { 'Sec-Fetch-Site': 'cross-site' } })).status).to.equal(403);
+    expect(await countSessions(site.knex)).to.equal(0);
   });
 
   it('says so when the captcha is wrong, keeps the user name and never the password', async () => {
@@ -199,7 +187,7 @@ describe('the login page', () => {
       await visitor.post('/login/', { username: evil, password: evil, next: evil, captcha: evil }),
       await visitor.post('/login/', { username: evil, refresh: evil, next: evil }),
       await visitor.get(`/index1/?${evil}`),
-      await visitor.get('/last-visit/', { Cookie: `last_visit=${evil}; last_visit_signed=${evil}` }),
+      await visitor.get('/last-visit/', { headers: { Cookie: `last_visit=${evil}; last_visit_signed=${evil}` } }),
       await visitor.get(`/nowhere/${encodeURIComponent(evil)}`),
     ];
     for (const { text } of pages) {
@@ -230,7 +218,7 @@ describe('the login page', () => {
       const proof_of_work = await task();
       const answer = await visitor.post('/login/', { ...ALICE, proof_of_work });
       expect([answer.status, (await visitor.me()).user?.username]).to.deep.equal([302, 'alice']);
-      expect((await visitor.session())?.has('proof_of_work')).to.equal(false);
+      expect((await visitor.row())?.has('proof_of_work')).to.equal(false);
     });
 
     it('accepts one of ten copies of a request sent at once', async () => {
@@ -282,7 +270,7 @@ describe('the login page', () => {
     it('is given to a POST with a CSRF token alone', async () => {
       expect((await visitor.get('/captcha/task/')).status).to.equal(405);
       expect((await visitor.postRaw('/captcha/task/', {})).status).to.equal(403);
-      expect(await countSessions(database.knex)).to.equal(0);
+      expect(await countSessions(site.knex)).to.equal(0);
     });
 
     it('is offered by a button that only a script shows; the page lets its own scripts run, and no others', async () => {
@@ -307,10 +295,10 @@ describe('the login page', () => {
         // As a view of Django or of ours that calls set_expiry, before or after the picture.
         await visitor.change((data) => {
           data.set('_session_expiry', seconds);
-          data.delete('login_form');
+          data.pop('login_form', null);
         });
         expect((await visitor.logIn(ALICE)).status).to.equal(302);
-        expect((await visitor.session())?.get('_session_expiry')).to.equal(seconds);
+        expect((await visitor.row())?.get('_session_expiry')).to.equal(seconds);
       });
     }
 
@@ -318,20 +306,20 @@ describe('the login page', () => {
       await visitor.get('/captcha/');
       await visitor.change((data) => data.set('_session_expiry', 3600));
       await visitor.logIn(ALICE);
-      expect((await visitor.session())?.get('_session_expiry')).to.equal(3600);
-      expect((await visitor.session())?.has('login_form')).to.equal(false);
+      expect((await visitor.row())?.get('_session_expiry')).to.equal(3600);
+      expect((await visitor.row())?.has('login_form')).to.equal(false);
     });
 
     it('lives for SESSION_COOKIE_AGE after a login when the form alone had shortened it', async () => {
       await visitor.logIn(ALICE);
-      expect((await visitor.session())?.has('_session_expiry')).to.equal(false);
+      expect((await visitor.row())?.has('_session_expiry')).to.equal(false);
     });
   });
 
   describe('with LOGIN_CAPTCHA=after_failures', () => {
     let lenient: TestSite;
     before(async () => {
-      lenient = await startSite(database.knex, { settings: { LOGIN_CAPTCHA: 'after_failures' } });
+      lenient = makeSite(site.knex, { settings: { LOGIN_CAPTCHA: 'after_failures' } });
     });
     beforeEach(() => {
       visitor = new Visitor(lenient);
@@ -354,7 +342,7 @@ describe('the login page', () => {
       expect((await visitor.post('/login/', ALICE)).text).to.include(NEEDED);
       expect((await visitor.post('/login/', { ...ALICE, captcha: 'WRONG7' })).text).to.include(WRONG_CAPTCHA);
       expect((await visitor.logIn(ALICE)).status).to.equal(302);
-      expect((await visitor.session())?.has('login_failed')).to.equal(false);
+      expect((await visitor.row())?.has('login_failed')).to.equal(false);
     });
   });
 
@@ -363,10 +351,10 @@ describe('the login page', () => {
     let guarded: TestSite;
 
     beforeEach(async () => {
-      await database.knex('koa_login_attempts').delete();
+      await site.knex('koa_login_attempts').delete();
       const clock = (): number => guarded.clock.now;
-      const throttle = new LoginThrottle(database.knex, { settings: { SECRET_KEY }, limits, now: clock });
-      guarded = await startSite(database.knex, { throttle });
+      const throttle = new LoginThrottle(site.knex, { settings: { SECRET_KEY }, limits, now: clock });
+      guarded = makeSite(site.knex, { throttle });
       visitor = new Visitor(guarded);
     });
 
@@ -392,8 +380,8 @@ describe('the login page', () => {
     });
 
     it('asks a browser without failures for a captcha when the account had some, with after_failures', async () => {
-      const throttle = new LoginThrottle(database.knex, { settings: { SECRET_KEY } });
-      const lenient = await startSite(database.knex, { throttle, settings: { LOGIN_CAPTCHA: 'after_failures' } });
+      const throttle = new LoginThrottle(site.knex, { settings: { SECRET_KEY } });
+      const lenient = makeSite(site.knex, { throttle, settings: { LOGIN_CAPTCHA: 'after_failures' } });
       for (let i = 0; i < 3; i += 1)
         await new Visitor(lenient).post('/login/', { username: 'alice', password: 'wrong' });
       const answer = await new Visitor(lenient).post('/login/', ALICE);
@@ -402,7 +390,7 @@ describe('the login page', () => {
   });
 
   it('with LOGIN_CAPTCHA=off asks for no captcha', async () => {
-    visitor = new Visitor(await startSite(database.knex, { settings: { LOGIN_CAPTCHA: 'off' } }));
+    visitor = new Visitor(makeSite(site.knex, { settings: { LOGIN_CAPTCHA: 'off' } }));
     await visitor.post('/login/', { username: 'alice', password: 'wrong' });
     expect((await visitor.get('/login/')).text).to.not.include('/captcha/');
     expect((await visitor.post('/login/', ALICE)).status).to.equal(302);

@@ -1,32 +1,19 @@
 /** What the site says once: after a login and a logout, and what a Django left for its visitors. */
 import { expect } from 'chai';
-import { closeServers } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { ALICE, addUsers, startSite, type TestSite, Visitor } from './visitor.js';
+import { ALICE, siteOfSuite, Visitor } from './visitor.js';
 
 const STATUS = /<div role="status">([\s\S]*?)<\/div>/;
 
 describe('notices', () => {
-  let database: TestDatabase;
-  let site: TestSite;
+  const site = siteOfSuite({ settings: { MESSAGE_STORAGE: 'session' } });
   let visitor: Visitor;
-
-  before(async () => {
-    database = await testDatabase();
-    await addUsers(database.knex);
-    site = await startSite(database.knex, { settings: { MESSAGE_STORAGE: 'session' } });
-  });
-  after(async () => {
-    await closeServers();
-    await database.drop();
-  });
   beforeEach(() => {
     visitor = new Visitor(site);
   });
 
   /** What a page says in its notices, without tags; null where it has none. */
-  const noticesOn = async (path: string, headers = {}): Promise<string | null> => {
-    const found = STATUS.exec((await visitor.get(path, headers)).text);
+  const noticesOn = async (path: string): Promise<string | null> => {
+    const found = STATUS.exec((await visitor.get(path)).text);
     return found === null ? null : (found[1] ?? '').replace(/<[^>]*>/g, '').trim();
   };
 

@@ -1,23 +1,12 @@
 /** Addresses: slashes, methods, static files, and what errors look like. */
 import { expect } from 'chai';
 import { connectKnex } from '../../server/db/knex.js';
-import { closeServers } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { startSite, type TestSite, Visitor } from './visitor.js';
+import { closeServers, serve } from '../http/serve.js';
+import { makeSite, siteOfSuite, Visitor } from './visitor.js';
 
 describe('addresses', () => {
-  let database: TestDatabase;
-  let site: TestSite;
+  const site = siteOfSuite();
   let visitor: Visitor;
-
-  before(async () => {
-    database = await testDatabase();
-    site = await startSite(database.knex);
-  });
-  after(async () => {
-    await closeServers();
-    await database.drop();
-  });
   beforeEach(() => {
     visitor = new Visitor(site);
   });
@@ -57,23 +46,24 @@ describe('addresses', () => {
 
   it('answer HEAD as GET, without making a row for the picture', async () => {
     for (const path of ['/index1/', '/captcha/', '/login/']) {
-      const answer = await site.ask({ method: 'HEAD', path });
+      const answer = await new Visitor(site).head(path);
       expect([answer.status, answer.text]).to.deep.equal([200, '']);
       expect(answer.set_cookie.join()).to.not.include('sessionid');
     }
   });
 
   it('refuse other methods and say which they take', async () => {
-    const headers = { 'X-CSRFToken': await visitor.token(), Cookie: `csrftoken=${visitor.cookies.get('csrftoken')}` };
-    const answer = await site.ask({ method: 'DELETE', path: '/login/', headers });
+    const answer = await visitor.delete('/login/', undefined, { headers: { 'X-CSRFToken': await visitor.token() } });
     expect([answer.status, answer.headers.allow]).to.deep.equal([405, 'HEAD, GET, POST']);
   });
 
   describe('of static files', () => {
+    afterEach(closeServers);
+
     it('name a version, may be kept for a year, and need no session', async () => {
       const page = await visitor.get('/index1/');
       const address = /href="(\/static\/style\.css\?v=\w+)"/.exec(page.text)?.[1] ?? '';
-      const answer = await visitor.get(address, { Cookie: 'sessionid=aaaaaaaaaaaaaaaa' });
+      const answer = await visitor.get(address, { headers: { Cookie: 'sessionid=aaaaaaaaaaaaaaaa' } });
       expect(answer.status).to.equal(200);
       expect(answer.headers['content-type']).to.match(/^text\/css/);
       expect(answer.headers['cache-control']).to.equal('public, max-age=31536000, immutable');
@@ -84,9 +74,8 @@ describe('addresses', () => {
     it('answer 304 when nothing changed', async () => {
       const first = await visitor.get('/static/style.css');
       expect(first.headers['cache-control']).to.equal('no-cache');
-      const again = await visitor.get('/static/style.css', {
-        'If-Modified-Since': first.headers['last-modified'] ?? '',
-      });
+      const headers = { 'If-Modified-Since': first.headers['last-modified'] ?? '' };
+      const again = await visitor.get('/static/style.css', { headers });
       expect([again.status, again.text]).to.deep.equal([304, '']);
     });
 
@@ -101,7 +90,9 @@ describe('addresses', () => {
       '/static//etc/passwd',
     ]) {
       it(`do not lead out of their folder by ${path}`, async () => {
-        const answer = await site.raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+        const answer = await (await serve(site.app)).raw(
+          `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+        );
         expect(answer)
           .to.match(/^HTTP\/1\.1 4\d\d /)
           .and.not.include('csrfmiddlewaretoken');
@@ -112,7 +103,7 @@ describe('addresses', () => {
   describe('that fail', () => {
     it("have a page in the visitor's language, which says nothing of the inside", async () => {
       const english = await visitor.get('/nowhere/');
-      const chinese = await visitor.get('/nowhere/', { 'Accept-Language': 'zh' });
+      const chinese = await visitor.get('/nowhere/', { headers: { 'Accept-Language': 'zh' } });
       expect(english.text).to.include('<h1>Page not found</h1>').and.include('/static/style.css');
       expect(chinese.text).to.include('<h1>找不到页面</h1>').and.include('lang="zh-Hans"');
     });
@@ -131,7 +122,7 @@ describe('addresses', () => {
 
     it('for want of a database have one that needs none, and keep the session cookie', async () => {
       const nowhere = connectKnex('postgres://nobody:x@127.0.0.1:1/none');
-      const broken = await startSite(nowhere);
+      const broken = makeSite(nowhere);
       const stranger = new Visitor(broken, { Cookie: 'sessionid=abcdefghijklmnopqrstuvwxyz012345' });
       const answer = await stranger.get('/index1/');
       expect(answer.status).to.equal(503);

@@ -1,4 +1,4 @@
-/** The site behind a real socket on a real database, and a visitor: an HTTP client with a cookie jar. */
+/** The site on a real database, and its visitors: test clients, as any application has them. */
 import type { Knex } from 'knex';
 import Koa from 'koa';
 import {
@@ -9,32 +9,36 @@ import {
   type User,
   UserTable,
 } from '../../server/auth/index.js';
-import { captchaHash } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
 import { exceptions, formBody, security_headers } from '../../server/http/index.js';
 import { messages } from '../../server/messages/index.js';
-import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
+import type { Session } from '../../server/session/session.js';
 import type { SessionStore } from '../../server/session/store.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { defineSettings, type GivenSettings, type Settings } from '../../server/settings.js';
 import { type CaptchaThrottles, createSite, type SiteThrottle } from '../../server/site/index.js';
-import { type Answer, type Ask, type Server, serve } from '../http/serve.js';
+import {
+  Client,
+  type ClientBodyRequest,
+  type ClientHeaders,
+  type ClientResponse,
+  type TestClock,
+  testClock,
+} from '../../server/testing/index.js';
+import { databaseOfSuite } from '../support/database.js';
 
 export const SECRET_KEY = 'a key for the tests of the site';
 export const ALICE = { username: 'alice', password: 'white-rabbit-7' };
 export const BOB = { username: 'bob', password: 'yes-we-can-42' };
 
-/** The captcha that `solved` plants. */
-const ANSWER = 'R3WDAX';
-
-export interface TestSite extends Server {
+export interface TestSite {
+  readonly app: Koa;
   readonly knex: Knex;
   readonly settings: Settings;
-  readonly codec: SessionCodec;
   readonly store: SessionStore;
-  /** Seconds; tests may set it. */
-  readonly clock: { now: number };
+  /** Tests may set it. */
+  readonly clock: TestClock;
 }
 
 export interface SiteChoices {
@@ -44,19 +48,31 @@ export interface SiteChoices {
   readonly lab?: boolean;
 }
 
-/** Listen until closeServers(). Real time unless the test sets `clock.now`. */
-export async function startSite(
+/** A database with the two users and a site on it, for the suite that calls this; there from its first `before` on. */
+export function siteOfSuite(choices: SiteChoices = {}): TestSite {
+  const database = databaseOfSuite();
+  const site = {} as TestSite;
+  before(async () => {
+    await addUsers(database.knex);
+    Object.assign(site, makeSite(database.knex, choices));
+  });
+  return site;
+}
+
+/** Real time unless the test sets its clock. */
+export function makeSite(
   knex: Knex,
   { settings: given = {}, throttle, captchas, lab = false }: SiteChoices = {},
-): Promise<TestSite> {
+): TestSite {
   // As in development.
   const settings = defineSettings({ SECRET_KEY, LOGIN_CAPTCHA: 'always', ...given });
-  const clock = { now: Math.floor(Date.now() / 1000) };
-  const now = (): number => clock.now;
+  const now = testClock();
   const app = new Koa();
   const store = new DatabaseStore(knex, { now });
   const site = createSite({ settings, knex, store, throttle: throttle ?? null, captchas: captchas ?? null, lab, now });
   const users = new UserTable(knex);
+  // What a test makes fail on purpose is not printed.
+  app.on('error', () => {});
   app.use(security_headers());
   app.use(site.staticFiles);
   app.use(site.views);
@@ -67,7 +83,7 @@ export async function startSite(
   app.use(authentication(app, { settings, backends: [new ModelBackend(users)], now }));
   app.use(messages(app, { settings, now }));
   for (const middleware of site.routes) app.use(middleware);
-  return { ...(await serve(app)), knex, settings, store, codec: new SessionCodec(settings, { now }), clock };
+  return { app, knex, settings, store, clock: now };
 }
 
 /** The two users, with a hash that is quick to check. */
@@ -81,49 +97,27 @@ export async function addUsers(knex: Knex): Promise<User[]> {
   );
 }
 
-export class Visitor {
-  readonly cookies = new Map<string, string>();
-  readonly #site: TestSite;
-  readonly #headers: Readonly<Record<string, string>>;
-
-  constructor(site: TestSite, headers: Readonly<Record<string, string>> = {}) {
-    this.#site = site;
-    this.#headers = headers;
+/** A browser at the site, which posts its forms with the token of the login page. */
+export class Visitor extends Client {
+  constructor({ app, settings, store, clock }: TestSite, headers: ClientHeaders = {}) {
+    super(app, { settings, store, now: clock, headers, enforce_csrf_checks: true });
   }
 
-  async get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-    return this.#ask({ path, headers });
+  override async post(path: string, fields: object = {}, request: ClientBodyRequest = {}): Promise<ClientResponse> {
+    return super.post(path, { csrfmiddlewaretoken: await this.token(), ...fields }, request);
   }
 
-  /** Post a form with the CSRF token of the login page. */
-  async post(
-    path: string,
-    fields: Readonly<Record<string, string>> = {},
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<Answer> {
-    const csrfmiddlewaretoken = await this.token();
-    return this.postRaw(path, { csrfmiddlewaretoken, ...fields }, headers);
+  /** Without the token. */
+  async postRaw(path: string, fields: object, headers: ClientHeaders = {}): Promise<ClientResponse> {
+    return super.post(path, fields, { headers });
   }
 
-  async postRaw(
-    path: string,
-    fields: Readonly<Record<string, string>>,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<Answer> {
-    const type = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    return this.#ask({
-      method: 'POST',
-      path,
-      headers: { ...type, ...headers },
-      body: new URLSearchParams(fields).toString(),
-    });
-  }
-
-  async postJson(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  async postJson(path: string, body: object | string, headers: ClientHeaders = {}): Promise<ClientResponse> {
     const token = await this.token();
-    const type = { 'Content-Type': 'application/json', 'X-CSRFToken': token };
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
-    return this.#ask({ method: 'POST', path, headers: { ...type, ...headers }, body: text });
+    return super.post(path, body, {
+      content_type: 'application/json',
+      headers: { 'X-CSRFToken': token, ...headers },
+    });
   }
 
   async token(): Promise<string> {
@@ -131,57 +125,32 @@ export class Visitor {
     return /name="csrfmiddlewaretoken" value="(\w+)"/.exec(page.text)?.[1] ?? '';
   }
 
-  /** What the row of this visitor's session holds; null without a row. */
-  async session(): Promise<Map<string, unknown> | null> {
-    const session_key = this.cookies.get('sessionid') ?? '';
-    const row = await this.#site.knex('django_session').where({ session_key }).first();
-    const json = row === undefined ? null : this.#site.codec.decode(row.session_data);
-    return json === null ? null : new Map(Object.entries(JSON.parse(json) as object));
+  /** The session that its row holds; null without a row. */
+  async row(): Promise<Session | null> {
+    const session = await this.session();
+    return session.session_key === null || session.is_missing() ? null : session;
   }
 
-  /** Look at the picture, and know what it shows: as the documentation says, with SECRET_KEY an answer can be planted. */
+  /** Look at the picture, and know what it shows. */
   async solved(): Promise<string> {
     await this.get('/captcha/');
-    await this.change((data) =>
-      data.set('captcha', { hash: captchaHash(ANSWER, this.#site.settings), expires: this.#site.clock.now + 600 }),
-    );
-    return ANSWER;
+    return this.plant_captcha('R3WDAX');
   }
 
   /** Change the row behind the site's back, as Django might. */
-  async change(edit: (data: Map<string, unknown>) => unknown): Promise<void> {
-    const data = await this.session();
-    if (data === null) throw new Error('This visitor has no session row.');
-    edit(data);
-    const session_data = this.#site.codec.encode(JSON.stringify(Object.fromEntries(data)));
-    await this.#site
-      .knex('django_session')
-      .where({ session_key: this.cookies.get('sessionid') })
-      .update({ session_data });
+  async change(edit: (session: Session) => unknown): Promise<void> {
+    const session = await this.row();
+    if (session === null) throw new Error('This visitor has no session row.');
+    edit(session);
+    await session.save();
   }
 
-  async logIn(user: { readonly username: string; readonly password: string }, next = ''): Promise<Answer> {
+  async logIn(user: { readonly username: string; readonly password: string }, next = ''): Promise<ClientResponse> {
     return this.post('/login/', { ...user, captcha: await this.solved(), next });
   }
 
   async me(): Promise<{ user: { id: number; username: string } | null; session_key: string | null }> {
-    return JSON.parse((await this.get('/api/me/')).text) as Awaited<ReturnType<Visitor['me']>>;
-  }
-
-  async #ask({ headers = {}, ...ask }: Ask): Promise<Answer> {
-    const Cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await this.#site.ask({
-      ...ask,
-      headers: { ...(Cookie === '' ? {} : { Cookie }), ...this.#headers, ...headers },
-    });
-    for (const line of answer.set_cookie) this.#keep(line);
-    return answer;
-  }
-
-  #keep(line: string): void {
-    const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-    if (/; Max-Age=0(;|$)/i.test(line)) this.cookies.delete(name);
-    else this.cookies.set(name, value);
+    return (await this.get('/api/me/')).json() as Awaited<ReturnType<Visitor['me']>>;
   }
 }
 

@@ -87,6 +87,14 @@ export async function testDatabase(): Promise<TestDatabase> {
   return create((await server()).template);
 }
 
+/** A fresh, migrated database for the suite that calls this, there from its first `before` on; its end drops it. */
+export function databaseOfSuite(): Pick<TestDatabase, 'url' | 'knex'> {
+  const database = {} as TestDatabase;
+  before(async () => void Object.assign(database, await testDatabase()));
+  after(() => database.drop());
+  return database;
+}
+
 /** A fresh database with nothing in it. */
 export function emptyDatabase(): Promise<TestDatabase> {
   return create(undefined);
