@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { checkDatabaseUrl } from '../server/db/database_url.js';
 import { ImproperlyConfigured } from '../server/errors.js';
 import {
@@ -28,6 +29,7 @@ export interface OwnSettings {
   readonly NODE_ENV: 'development' | 'production' | 'test';
   readonly HOST: string;
   readonly PORT: number;
+  readonly WEB_CONCURRENCY: number;
   readonly DATABASE_URL: string | null;
   readonly DATA_FOLDER: string;
   readonly ALLOWED_HOSTS: readonly string[];
@@ -95,6 +97,13 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
     allowed: 'a number from 0 to 65535',
     read: port,
   },
+  WEB_CONCURRENCY: {
+    default: 1,
+    meaning:
+      'Processes that serve; auto for one a core. Also `--workers`. Each has a pool of DATABASE_POOL connections of its own.',
+    allowed: 'a whole number, 1 or more, or auto',
+    read: (value) => (value === 'auto' ? availableParallelism() : integer(1)(value)),
+  },
   DATABASE_URL: {
     default: null,
     meaning: 'The PostgreSQL to use; without it the server starts one of its own (development only).',
@@ -154,7 +163,7 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   },
   DATABASE_POOL: {
     default: 10,
-    meaning: 'The largest number of database connections.',
+    meaning: 'The largest number of database connections of each process.',
     allowed: 'a whole number, 1 or more',
     read: integer(1),
   },
@@ -199,6 +208,11 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   ),
   KEEP_ALIVE_TIMEOUT: seconds(5, 'Seconds that a connection is kept for the next request.'),
 };
+
+/** The process's environment, with `changes`: what the command line says. */
+export function environmentWith(changes: Environment): Environment {
+  return { ...process.env, ...changes };
+}
 
 /** `NAME`, or the content of the file that `NAME_FILE` names, without its last line end. */
 function fromEnvironment(environment: Environment, name: string): string | undefined {

@@ -14,14 +14,18 @@ import { connectKnex } from './db/knex.js';
 import { migrate } from './db/migrate.js';
 import { checkSessionTable } from './db/session_table.js';
 import { isRefusal, isUnavailable } from './db/unavailable.js';
+import { ImproperlyConfigured } from './errors.js';
 import { createListener } from './http/listener.js';
 import type { Phase } from './ops/health.js';
-import { Metrics } from './ops/metrics.js';
+import { listenForMetrics, Metrics } from './ops/metrics.js';
 import { hasSessionTable, openStore } from './session/stores/index.js';
 import { isDefaultUserModel, type Settings } from './settings.js';
 import { ensureDemoUsers } from './site/demo_users.js';
 
 export interface RunningServer {
+  /** Whether it was told to stop. */
+  readonly stopping: boolean;
+  readonly metrics: Metrics | undefined;
   /** Where it listens, for example `http://127.0.0.1:8000/`. */
   readonly url: string;
   readonly metricsUrl: string | null;
@@ -33,22 +37,41 @@ export interface RunningServer {
    * Stop: readiness off, SHUTDOWN_GRACE, no new connections, requests in flight finish within SHUTDOWN_TIMEOUT, then the
    * database. Twice is once.
    */
-  stop(): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
+}
+
+export interface StopOptions {
+  /**
+   * Another process serves at this address: readiness stays, and idle connections have the time until their next request,
+   * so that none is reset.
+   */
+  readonly replaced?: boolean;
 }
 
 export interface ServeOptions {
   readonly log: Logger;
   /** Takes lines for the person who started the server. */
   readonly print?: (line: string) => void;
+  /** The embedded PostgreSQL that another process runs, where there is no DATABASE_URL. */
+  readonly embeddedUrl?: string;
+  /** Another process serves METRICS_PORT. */
+  readonly metricsElsewhere?: boolean;
+  /** Listen when the database is migrated and no earlier: other processes serve at the same port meanwhile. */
+  readonly listenWhenReady?: boolean;
 }
 
-/** Start everything. Listens before the database answers, so that `/livez` and `/readyz` can be asked meanwhile. */
-export async function serve(settings: ServerSettings, { log, print = () => {} }: ServeOptions): Promise<RunningServer> {
+/**
+ * Start everything. Listens before the database answers, so that `/livez` and `/readyz` can be asked meanwhile, unless
+ * `listenWhenReady` says otherwise.
+ */
+export async function serve(settings: ServerSettings, options: ServeOptions): Promise<RunningServer> {
+  const { log, print = () => {}, embeddedUrl, metricsElsewhere = false, listenWhenReady = false } = options;
+  const isEmbedded = settings.DATABASE_URL === null;
   const embedded =
-    settings.DATABASE_URL === null
+    isEmbedded && embeddedUrl === undefined
       ? await startEmbeddedPostgres({ folder: settings.DATA_FOLDER, log: print })
       : undefined;
-  const url = embedded?.url ?? settings.DATABASE_URL ?? '';
+  const url = settings.DATABASE_URL ?? embeddedUrl ?? embedded?.url ?? '';
   const timeout = settings.DATABASE_TIMEOUT;
   const knex = connectKnex(url, {
     pool_size: settings.DATABASE_POOL,
@@ -72,23 +95,27 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   });
   const { server, connections } = createListener(app.callback(), settings);
   const abort = new AbortController();
+  const prepare = async (): Promise<void> => {
+    await whenAnswering(() => prepareTables(settings.django, knex, users), log, print, abort.signal);
+    if (isEmbedded && isDefaultUserModel(settings.django)) await ensureDemoUsers(users);
+    if (phase === 'starting') phase = 'ready';
+    print(`Database: ${isEmbedded ? 'embedded PostgreSQL, ' : ''}${shownDatabase(url)}`);
+  };
+  let ready: Promise<void>;
+  let metricsServer: Server | undefined;
   try {
+    if (listenWhenReady) await prepare();
     await listen(server, settings.PORT, settings.HOST);
+    if (metrics !== undefined && !metricsElsewhere) {
+      const text = () => metrics.registry.metrics();
+      metricsServer = await listenForMetrics(text, settings.METRICS_PORT ?? 0, settings.HOST);
+    }
+    ready = listenWhenReady ? Promise.resolve() : prepare();
   } catch (error) {
     await knex.destroy();
     await embedded?.stop();
     throw error;
   }
-  const metricsServer = metrics?.listen(settings.METRICS_PORT ?? 0, settings.HOST);
-  if (metricsServer !== undefined) await listening(metricsServer);
-
-  const prepare = async (): Promise<void> => {
-    await whenAnswering(() => prepareTables(settings.django, knex, users), log, print, abort.signal);
-    if (embedded !== undefined && isDefaultUserModel(settings.django)) await ensureDemoUsers(users);
-    if (phase === 'starting') phase = 'ready';
-    print(`Database: ${embedded === undefined ? '' : 'embedded PostgreSQL, '}${shownDatabase(url)}`);
-  };
-  const ready = prepare();
   // Whoever asks `ready` hears of a failure; a process that nobody asks must not die of it.
   ready.catch(() => {});
   const interval = settings.CLEARSESSIONS_INTERVAL;
@@ -101,15 +128,17 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
   );
 
   let stopped: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
+  const stop = async ({ replaced = false }: StopOptions): Promise<void> => {
     const served = phase === 'ready';
-    phase = 'stopping';
     abort.abort();
     connections.endAfterAnswer();
-    // A balancer never saw one that was not ready.
-    if (served) await pause(settings.SHUTDOWN_GRACE * 1000);
+    if (!replaced) {
+      phase = 'stopping';
+      // A balancer never saw one that was not ready.
+      if (served) await pause(settings.SHUTDOWN_GRACE * 1000);
+    }
     const end = performance.now() + settings.SHUTDOWN_TIMEOUT * 1000;
-    await connections.close({ timeout: settings.SHUTDOWN_TIMEOUT });
+    await connections.close({ timeout: settings.SHUTDOWN_TIMEOUT, patient: replaced });
     metricsServer?.closeAllConnections();
     metricsServer?.close();
     const quiet = clearing.then(() => store.close?.()).then(() => knex.destroy());
@@ -122,8 +151,12 @@ export async function serve(settings: ServerSettings, { log, print = () => {} }:
     metricsUrl: metricsServer === undefined ? null : `${addressOf(metricsServer)}metrics`,
     ready,
     crashed: embedded?.crashed ?? new Promise<string>(() => {}),
-    stop: () => {
-      stopped ??= stop();
+    get stopping() {
+      return stopped !== undefined;
+    },
+    metrics,
+    stop: (how = {}) => {
+      stopped ??= stop(how);
       return stopped;
     },
   };
@@ -137,15 +170,16 @@ async function prepareTables(settings: Settings, knex: Knex, users: UserTable): 
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
-  server.listen(port, host);
-  return listening(server);
-}
-
-function listening(server: Server): Promise<void> {
-  if (server.listening) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    server.once('listening', resolve);
-    server.once('error', reject);
+    const refuse = (error: NodeJS.ErrnoException): void => {
+      const inUse = error.code === 'EADDRINUSE';
+      reject(inUse ? new ImproperlyConfigured(`PORT: ${port} of ${host} is in use. Give another one.`) : error);
+    };
+    server.once('error', refuse);
+    server.listen(port, host, () => {
+      server.off('error', refuse);
+      resolve();
+    });
   });
 }
 

@@ -18,6 +18,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['server/site'],
   ['server/app', 'server/clear_regularly'],
   ['server/serve'],
+  ['server/processes'],
   ['server/main', 'server/cli'],
 ];
 

@@ -7,6 +7,8 @@ import { MALFORMED, pathOf } from './target.js';
 
 export interface LogOptions {
   readonly level: string;
+  /** To be in every line, where several processes write into one log. */
+  readonly pid?: number;
   /** Where the lines go; standard output when absent. */
   readonly destination?: { write(line: string): void };
 }
@@ -15,8 +17,9 @@ export interface LogOptions {
 const err = (error: unknown): unknown =>
   typeof error === 'object' && error !== null && 'frames' in error ? error : errorFields(error);
 
-export function createLog({ level, destination }: LogOptions): Pino {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err } };
+export function createLog({ level, pid, destination }: LogOptions): Pino {
+  const base = pid === undefined ? null : { pid };
+  const options = { level, base, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err } };
   return destination === undefined ? pino(options) : pino(options, destination);
 }
 
@@ -50,14 +53,15 @@ export function requestLog({ log, sessionHash }: RequestLogOptions): Koa.Middlew
   return async function requestLog(ctx, next) {
     const start = performance.now();
     count += 1;
-    ctx.state['request_id'] = count;
+    const request_id = count;
+    ctx.state['request_id'] = request_id;
     try {
       await next();
     } finally {
       const session_key = ctx.request.session?.session_key ?? null;
       log.info(
         {
-          request_id: count,
+          request_id,
           method: ctx.method,
           path: pathOf(ctx) ?? MALFORMED,
           status: ctx.status,

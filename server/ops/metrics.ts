@@ -1,4 +1,5 @@
 /** Counters for Prometheus, on a port of their own (METRICS_PORT). */
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Knex } from 'knex';
 import type Koa from 'koa';
@@ -63,16 +64,19 @@ export class Metrics {
       end({ method: ctx.method, status: `${Math.floor(ctx.status / 100)}xx` });
     }
   };
+}
 
-  /** A server for `GET /metrics` alone. */
-  listen(port: number, host: string): Server {
-    return createServer(async (request, response) => {
-      if (request.method !== 'GET' || request.url !== '/metrics') {
-        response.writeHead(404).end();
-        return;
-      }
-      response.setHeader('Content-Type', this.registry.contentType);
-      response.end(await this.registry.metrics());
-    }).listen(port, host);
-  }
+/** A server for `GET /metrics` alone, which `text` answers; resolves when it listens. */
+export async function listenForMetrics(text: () => Promise<string>, port: number, host: string): Promise<Server> {
+  const server = createServer(async (request, response) => {
+    if (request.method !== 'GET' || request.url !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    response.setHeader('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE);
+    response.end(await text());
+  });
+  server.listen(port, host);
+  await once(server, 'listening');
+  return server;
 }

@@ -19,7 +19,8 @@ export interface Exit {
 const QUIET = { NODE_ENV: 'development', HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'warn', LOGIN_CAPTCHA: 'off' };
 
 /** In the server: end when the test run is gone, also when that was killed and could clean up nothing. */
-const WITH_PARENT = 'data:text/javascript,process.once("disconnect",()=>process.exit(9));process.channel.unref();';
+const WITH_PARENT =
+  'data:text/javascript,import cluster from "node:cluster";process.once("disconnect",()=>process.exit(9));cluster.isWorker||process.channel.unref();';
 
 /** Seconds after which a start hangs. One that fails ends the process, which is seen at once. */
 const PATIENCE = 150;

@@ -1,0 +1,12 @@
+/** What the person who started the server reads. */
+import { sentenceOf } from '../db/sentences.js';
+
+export const print = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** A sentence for what went wrong; the stack helps nobody who set a port that is in use. */
+export function fail(error: unknown): never {
+  process.stderr.write(`${sentenceOf(error) ?? (error instanceof Error ? error.message : String(error))}\n`);
+  process.exit(1);
+}

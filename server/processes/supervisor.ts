@@ -1,0 +1,183 @@
+/**
+ * Several processes behind one port (node:cluster): started, restarted when they end by themselves, replaced one by one,
+ * and stopped. The supervisor accepts connections and serves none.
+ *
+ * A process is first *starting*, then *ready*, then *leaving* when it was told to stop. One that ends without having been
+ * told is restarted after a pause, which doubles while processes do not live long. The first process starts alone: what
+ * cannot be started (a wrong setting, a port in use) ends the command as it ends a server of one process.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from '../ops/logger.js';
+import { SummedMetrics } from '../ops/summed_metrics.js';
+import type { FromWorker, ToWorker } from './messages.js';
+
+export interface SupervisorOptions {
+  readonly processes: number;
+  readonly log: Logger;
+  /** The embedded PostgreSQL that all share. */
+  readonly embeddedUrl?: string | undefined;
+  /** Seconds that a process has to end when it was told to; then it is killed. */
+  readonly patience: number;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** Seconds before a process is started again. */
+const FIRST_PAUSE = 0.25;
+const LONGEST_PAUSE = 30;
+/** Seconds after which a process has lived long enough for the next pause to be short again. */
+const LONG_LIFE = 60;
+/** Seconds that the processes have to tell their metrics; of one that is late, the last ones count. */
+const METRICS_TIMEOUT = 1;
+
+interface Member {
+  readonly worker: Worker;
+  readonly ended: Promise<Exit>;
+  /** Resolves to true when it serves, to false when it ended before. */
+  readonly ready: Promise<boolean>;
+  /** When it became ready, in milliseconds of this process. */
+  since?: number;
+  leaving?: boolean;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #members = new Set<Member>();
+  readonly #metrics = new SummedMetrics();
+  readonly #told = new Map<number, () => void>();
+  readonly #stopping = new AbortController();
+  #deaths = 0;
+  #replacing: Promise<void> = Promise.resolve();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    cluster.on('message', (worker, message: FromWorker) => {
+      if (message.type === 'metrics') this.#metrics.take(worker.id, message.metrics);
+      if (message.type === 'metrics') this.#told.get(worker.id)?.();
+    });
+  }
+
+  /** @returns undefined when all are started; how the first process ended if it never was ready */
+  async start(): Promise<Exit | undefined> {
+    const first = this.#fork(true);
+    if (!(await first.ready)) return first.ended;
+    this.#restartWhenEnded(first);
+    for (let number = 1; number < this.#options.processes && !this.#stopping.signal.aborted; number += 1) {
+      this.#restartWhenEnded(this.#fork());
+    }
+    return undefined;
+  }
+
+  /** Replace the processes one by one: the old one leaves when the new one is ready. Twice at once is one after the other. */
+  replace(): Promise<void> {
+    this.#replacing = this.#replacing.then(async () => {
+      for (const old of [...this.#members]) {
+        if (this.#stopping.signal.aborted) return;
+        if (old.leaving || !this.#members.has(old)) continue;
+        const fresh = this.#fork();
+        if (!(await fresh.ready)) {
+          this.#options.log.error({ ...(await fresh.ended) }, 'a new process did not start; the others stay');
+          return;
+        }
+        this.#restartWhenEnded(fresh);
+        await this.#end(old, true);
+      }
+    });
+    return this.#replacing;
+  }
+
+  /** Stop all at once. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([...this.#members].map((member) => this.#end(member, false)));
+  }
+
+  kill(): void {
+    for (const { worker } of this.#members) worker.process.kill('SIGKILL');
+  }
+
+  /** The metrics of all, for Prometheus. */
+  async metrics(): Promise<string> {
+    const late = new AbortController();
+    const answers = [...this.#members].map(
+      ({ worker }) =>
+        new Promise<void>((resolve) => {
+          this.#told.set(worker.id, resolve);
+          say(worker, { type: 'metrics' });
+        }),
+    );
+    await Promise.race([
+      Promise.all(answers),
+      pause(METRICS_TIMEOUT * 1000, undefined, { signal: late.signal }).catch(() => {}),
+    ]);
+    late.abort();
+    return this.#metrics.text();
+  }
+
+  #fork(first = false): Member {
+    const { embeddedUrl } = this.#options;
+    const worker = cluster.fork();
+    const ended = new Promise<Exit>((resolve) => {
+      worker.once('exit', (code: number | null, signal: string | null) => resolve({ code, signal }));
+    });
+    const ready = new Promise<boolean>((resolve) => {
+      worker.on('message', (message: FromWorker) => {
+        if (message.type === 'hello') {
+          // It may have been told to stop before it could hear.
+          if (member.leaving) say(worker, { type: 'stop', replaced: false });
+          else
+            say(worker, {
+              type: 'start',
+              first,
+              ...(embeddedUrl === undefined ? {} : { embeddedUrl }),
+            });
+        }
+        if (message.type !== 'ready') return;
+        member.since = performance.now();
+        resolve(true);
+      });
+      void ended.then(() => resolve(false));
+    });
+    const member: Member = { worker, ended, ready };
+    this.#members.add(member);
+    // A message to one that is gone: its end is heard of as its exit.
+    worker.on('error', () => {});
+    void ended.then(() => {
+      this.#members.delete(member);
+      this.#metrics.end(worker.id);
+      this.#told.get(worker.id)?.();
+      this.#told.delete(worker.id);
+    });
+    return member;
+  }
+
+  #restartWhenEnded(member: Member): void {
+    void member.ended.then(async (exit) => {
+      const { signal } = this.#stopping;
+      if (member.leaving || signal.aborted) return;
+      const lived = member.since === undefined ? 0 : (performance.now() - member.since) / 1000;
+      this.#deaths = lived > LONG_LIFE ? 0 : this.#deaths;
+      const seconds = Math.min(FIRST_PAUSE * 2 ** this.#deaths, LONGEST_PAUSE);
+      this.#deaths += 1;
+      this.#options.log.error({ ended: member.worker.process.pid, ...exit, pause: seconds }, 'a process ended');
+      await pause(seconds * 1000, undefined, { signal }).catch(() => {});
+      if (!signal.aborted) this.#restartWhenEnded(this.#fork());
+    });
+  }
+
+  async #end(member: Member, replaced: boolean): Promise<void> {
+    member.leaving = true;
+    say(member.worker, { type: 'stop', replaced });
+    const late = setTimeout(() => member.worker.process.kill('SIGKILL'), this.#options.patience * 1000);
+    await member.ended;
+    clearTimeout(late);
+  }
+}
+
+function say(worker: Worker, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message, () => {});
+}
