@@ -14,7 +14,12 @@ interface Snapshot {
   readonly strings: readonly string[];
   readonly documents: readonly [
     {
-      readonly nodes: { readonly parentIndex: readonly number[] };
+      readonly nodes: {
+        readonly parentIndex: readonly number[];
+        readonly nodeName: readonly number[];
+        /** Names and values in turn. */
+        readonly attributes: readonly (readonly number[])[];
+      };
       readonly layout: {
         readonly nodeIndex: readonly number[];
         readonly text: readonly number[];
@@ -35,8 +40,15 @@ async function textBoxes(cdp: CDPSession): Promise<Box[]> {
   const { strings, documents } = (await cdp.send('DOMSnapshot.captureSnapshot', options)) as unknown as Snapshot;
   const [{ nodes, layout, textBoxes: boxes }] = documents;
   const styleOf = new Map(layout.nodeIndex.map((node, index) => [node, layout.styles[index] ?? []]));
+  const nameOf = (node: number): string => strings[nodes.nodeName[node] ?? -1] ?? '';
+  const isClosed = (node: number): boolean =>
+    nameOf(node) === 'DETAILS' && !(nodes.attributes[node] ?? []).some((index) => strings[index] === 'open');
   const isHidden = (node: number): boolean => {
+    let isSummary = false;
     for (let at = node; at >= 0; at = nodes.parentIndex[at] ?? -1) {
+      // What a closed <details> holds has boxes, where it lay last or would lie.
+      if (isClosed(at) && !isSummary) return true;
+      isSummary = nameOf(at) === 'SUMMARY' || (isSummary && !isClosed(at));
       const [clip = 'none', visibility = 'visible'] = (styleOf.get(at) ?? []).map((index) => strings[index] ?? '');
       if (clip.startsWith('inset') || visibility === 'hidden') return true;
     }

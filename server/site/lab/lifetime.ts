@@ -21,7 +21,8 @@ export interface Bar {
 
 export interface Lifetime {
   readonly bars: readonly Bar[];
-  readonly ticks: readonly { readonly x: number; readonly text: string; readonly anchor: 'start' | 'middle' | 'end' }[];
+  /** Where a minute, an hour, a day, two weeks and a year are; lab.css has their names at the same places. */
+  readonly ticks: readonly number[];
 }
 
 /** Logarithmic, so that a minute and a year can both be seen. */
@@ -40,11 +41,7 @@ export function lifetimeOf(steps: readonly Step[], m: LabMessages, session_cooki
       { name: m.expiry_row, text: spanText(left, m), width: place(left) },
       cookieBar(steps, step, m, session_cookie),
     ],
-    ticks: TICKS.map((seconds, index) => ({
-      x: place(seconds),
-      text: m.ticks[index] ?? '',
-      anchor: index === 0 ? 'start' : index === TICKS.length - 1 ? 'end' : 'middle',
-    })),
+    ticks: TICKS.map(place),
   };
 }
 

@@ -151,12 +151,13 @@ export const LAB_EN = {
   expiry_unknown: 'set before these steps',
   expiry_over: 'over',
   expiry_in: (span: string): string => `${span} left`,
-  ticks: ['1 min', '1 h', '1 day', '2 weeks', '1 year'],
+  ticks: ['1 min', '1 h', '1 day', '2 wks', '1 yr'],
   span: (count: number, unit: 'second' | 'minute' | 'hour' | 'day'): string =>
     `${count} ${unit}${count === 1 ? '' : 's'}`,
 
   timeline_title: 'The steps so far',
   timeline_intro: 'Each column is a step. A line means that there is a cookie or a row; a new colour, a new key.',
+  timeline_drawing: 'The steps, drawn',
   lane_cookie: 'Cookie in the browser',
   lane_row: 'Row in the table',
   open_step: (number: number): string => `Show step ${number}`,

@@ -157,6 +157,7 @@ export const LAB_ZH_HANS: LabMessages = {
 
   timeline_title: '到目前为止的步骤',
   timeline_intro: '每一列是一步。有线表示有 Cookie 或有一行；颜色换了，就是键换了。',
+  timeline_drawing: '步骤图',
   lane_cookie: '浏览器里的 Cookie',
   lane_row: '表里的行',
   open_step: (number) => `显示第 ${number} 步`,
