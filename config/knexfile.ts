@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Knex } from 'knex';
 import { runningEmbeddedUrl } from '../server/db/embedded.js';
-import { connectionSettings } from '../server/db/knex.js';
+import { knexConnection } from '../server/db/knex.js';
 import { MIGRATIONS_TABLE, MigrationSource } from '../server/db/migrations.js';
 import { ImproperlyConfigured } from '../server/errors.js';
 import { ownSettings, userModelSettings } from './settings.js';
@@ -23,7 +23,7 @@ export default function config(): Knex.Config {
   }
   return {
     client: 'pg',
-    connection: { ...connectionSettings(url, { statement_timeout: 0 }) },
+    connection: knexConnection(url, { statement_timeout: 0 }),
     migrations: { migrationSource: new MigrationSource({ AUTH_USER_MODEL }), tableName: MIGRATIONS_TABLE },
   };
 }

@@ -108,7 +108,7 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
     default: null,
     meaning: 'The PostgreSQL to use; without it the server starts one of its own (development only).',
     allowed:
-      'postgresql://user:password@host:port/database, or postgresql:///database?host=/folder for a socket; special characters of the password percent-encoded',
+      'postgresql://user:password@host:port/database, or postgresql:///database?host=/folder for a socket; several hosts as libpq writes them, host1:port,host2:port with ?target_session_attrs=read-write; special characters of the password percent-encoded',
     read: orNone(text(ANY)),
   },
   DATA_FOLDER: {

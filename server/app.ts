@@ -4,6 +4,7 @@ import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { ServerSettings } from '../config/settings.js';
 import { type Clock, systemClock } from './clock.js';
+import { checkWritable } from './db/writable.js';
 import { StoreUnavailable } from './errors.js';
 import { installProxies } from './http/proxies.js';
 import {
@@ -75,7 +76,7 @@ export function createApp(options: AppOptions): Koa {
   app.use(security_headers());
   app.use(site.views);
   app.use(onError);
-  app.use(health({ check: async () => knex.raw('SELECT 1'), store: async () => store.check?.(), phase }));
+  app.use(health({ check: () => checkWritable(knex), store: async () => store.check?.(), phase }));
   app.use(refuse_trace());
   app.use(allowed_hosts({ ALLOWED_HOSTS, debug: !production }));
   // 2. Static files.

@@ -13,7 +13,8 @@ import { startEmbeddedPostgres } from './db/embedded.js';
 import { connectKnex } from './db/knex.js';
 import { migrate } from './db/migrate.js';
 import { checkSessionTable } from './db/session_table.js';
-import { isRefusal, isUnavailable } from './db/unavailable.js';
+import { isReadOnly, isRefusal, isUnavailable } from './db/unavailable.js';
+import { checkWritable } from './db/writable.js';
 import { ImproperlyConfigured } from './errors.js';
 import { createListener } from './http/listener.js';
 import type { Phase } from './ops/health.js';
@@ -164,6 +165,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
 
 /** @throws SchemaMismatch when the tables of users or sessions are not what the settings say */
 async function prepareTables(settings: Settings, knex: Knex, users: UserTable): Promise<void> {
+  await checkWritable(knex);
   await migrate(knex, { AUTH_USER_MODEL: settings.AUTH_USER_MODEL });
   await users.model();
   if (hasSessionTable(settings)) await checkSessionTable(knex, settings.SESSION_TABLE);
@@ -194,7 +196,7 @@ const LEAST_REST = 500;
 const FIRST_PAUSE = 0.25;
 const LONGEST_PAUSE = 5;
 
-/** Try until the database answers, with growing pauses; another error, or the signal to stop, ends it. */
+/** Try until the database answers and takes writes, with growing pauses; another error, or the signal to stop, ends it. */
 async function whenAnswering(
   work: () => Promise<unknown>,
   log: Logger,
@@ -207,8 +209,11 @@ async function whenAnswering(
       return;
     } catch (error) {
       if (isRefusal(error) || !isUnavailable(error)) throw error;
-      log.warn({ pause: seconds }, 'the database does not answer yet');
-      print(`The database does not answer yet; trying again in ${seconds} s.`);
+      const isStandby = isReadOnly(error);
+      log.warn({ pause: seconds }, isStandby ? 'the database is a standby' : 'the database does not answer yet');
+      print(
+        `The database ${isStandby ? 'is a standby, which takes no writes' : 'does not answer yet'}; trying again in ${seconds} s.`,
+      );
       await pause(seconds * 1000, undefined, { signal });
     }
   }

@@ -6,7 +6,7 @@ import { runningEmbeddedUrl, startEmbeddedPostgres } from '../db/embedded.js';
 import { connectKnex } from '../db/knex.js';
 import { sentenceOf } from '../db/sentences.js';
 import { isUnavailable } from '../db/unavailable.js';
-import { DjangoError, StoreUnavailable } from '../errors.js';
+import { StoreUnavailable } from '../errors.js';
 
 /** 0 done; 1 it failed, or what was asked for is not there; 2 the command was called wrongly. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -85,20 +85,4 @@ class DatabaseAway extends Error {
       cause,
     });
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-/** An error in one sentence: no stack, no statement, no password. */
-export function inOneSentence(error: unknown): string {
-  if (error instanceof DatabaseAway || error instanceof DjangoError) return error.message;
-  if (!(error instanceof Error)) return String(error);
-  const sentence = sentenceOf(error);
-  if (sentence !== undefined) return sentence;
-  const code = codeOf(error);
-  // Knex writes the statement before the driver's words.
-  const words = error.message.slice(error.message.lastIndexOf(' - ') + 1).replace(/^- /, '');
-  return code === '' ? words : `${words} (${code})`;
 }

@@ -1,16 +1,8 @@
 #!/usr/bin/env node
 /** `koa-django-session COMMAND`: finds the command, reads its arguments, turns its end into an exit code. */
 import { parseArgs } from 'node:util';
-import {
-  type Arguments,
-  type Command,
-  EXIT,
-  type ExitCode,
-  inOneSentence,
-  print,
-  printError,
-  UsageError,
-} from './command.js';
+import { inOneSentence } from '../db/sentences.js';
+import { type Arguments, type Command, EXIT, type ExitCode, print, printError, UsageError } from './command.js';
 
 const NAME = 'koa-django-session';
 

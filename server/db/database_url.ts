@@ -4,6 +4,7 @@ import { createSecureContext } from 'node:tls';
 import pg from 'pg';
 import { ImproperlyConfigured } from '../errors.js';
 import { portNumber, refuseUrl, splitUrl, type UrlParts } from '../settings/url_text.js';
+import { addressesOf } from './hosts.js';
 
 const FORM =
   'Use postgresql://user:password@host:port/database, or postgresql:///database?host=/folder for a socket in a folder.';
@@ -18,7 +19,8 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
 const FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
 
 /**
- * See that pg will understand this URL as its writer meant it, and that the files it names can be read.
+ * See that this URL will be understood as its writer meant it, and that the files it names can be read. It may name several
+ * hosts, as libpq's do.
  *
  * No part of the URL is repeated, but the paths of certificates, and the error has no `cause`: Node's own has the URL.
  *
@@ -27,6 +29,10 @@ const FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
  */
 export function checkDatabaseUrl(url: unknown, name = 'DATABASE_URL'): void {
   if (typeof url !== 'string' || url === '') refuseUrl(name, 'It is not set.', FORM);
+  for (const one of addressesOf(name, url).urls) checkOneHost(one, name);
+}
+
+function checkOneHost(url: string, name: string): void {
   const parts = splitUrl(name, url);
   if (parts.scheme !== 'socket' && !/^postgres(?:ql)?:\/\//i.test(url)) {
     refuseUrl(name, 'It does not begin with postgresql://.', FORM);
@@ -43,9 +49,6 @@ function databaseOf({ scheme, path }: UrlParts, query: URLSearchParams): string 
 }
 
 function checkQuery(name: string, query: URLSearchParams): void {
-  for (const host of query.getAll('host')) {
-    if (host.includes(',')) refuseUrl(name, 'It names several hosts.', 'Name one.');
-  }
   for (const port of query.getAll('port')) portNumber(name, port);
   for (const [parameter, values] of Object.entries(KNOWN)) {
     if (query.getAll(parameter).some((value) => !values.includes(value))) {
@@ -119,9 +122,9 @@ function checkCertificates(name: string, { ca, cert, key }: { ca?: string; cert?
 }
 
 /**
- * Where a URL leads, for a person: `postgresql://user@host:port/database`, or the socket; what is absent in it comes from
- * pg's environment variables, as it does when pg connects. No password and none of the parameters, which may hold another
- * one.
+ * Where a URL leads, for a person: `postgresql://user@host:port/database`, or the socket, for each host; what is absent in it
+ * comes from pg's environment variables, as it does when pg connects. No password and none of the parameters, which may hold
+ * another one.
  */
 export function shownDatabase(url: string): string {
   try {
@@ -130,6 +133,10 @@ export function shownDatabase(url: string): string {
     if (error instanceof ImproperlyConfigured) return 'a database URL that cannot be used';
     throw error;
   }
+  return addressesOf('DATABASE_URL', url).urls.map(shownHost).join(', ');
+}
+
+function shownHost(url: string): string {
   const { user = '', host, port, database = '' } = clientOf('DATABASE_URL', url);
   const [who, at] = [user === '' ? '' : `, user ${user}`, user === '' ? '' : `${encodeURIComponent(user)}@`];
   if (host.startsWith('/')) return `socket ${host}/.s.PGSQL.${port} (database ${database}${who})`;

@@ -4,6 +4,8 @@ import type { Client } from 'pg';
 import { databaseBounds } from './bounds.js';
 import { cancelRequest } from './cancel_request.js';
 import { checkDatabaseUrl } from './database_url.js';
+import { addressesOf } from './hosts.js';
+import { PrimaryFinder } from './primary.js';
 import { isReadOnly, isSilence } from './unavailable.js';
 
 /** All times are seconds. `0` waits for ever, which suits a command that a person watches, never a request. */
@@ -38,13 +40,12 @@ const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
  * `statement_timeout` ends a statement at the server. `query_timeout` is for a server that answers no more (a dead
  * host, a cut cable) and comes a little later, so that the server's own error wins where there is one.
  *
- * @throws ImproperlyConfigured when the URL cannot work, as `checkDatabaseUrl` says
+ * @param url of one host
  */
-export function connectionSettings(DATABASE_URL: string, options: DatabaseOptions = {}): ConnectionSettings {
-  checkDatabaseUrl(DATABASE_URL);
+function settingsOf(url: string, options: DatabaseOptions): ConnectionSettings {
   const bounds = databaseBounds(options.statement_timeout ?? 2.5);
   return {
-    connectionString: DATABASE_URL,
+    connectionString: url,
     application_name: options.application_name ?? 'koa-django-session',
     connectionTimeoutMillis: milliseconds(options.connect_timeout ?? 3),
     statement_timeout: milliseconds(bounds.statement),
@@ -56,6 +57,35 @@ export function connectionSettings(DATABASE_URL: string, options: DatabaseOption
   };
 }
 
+/** Where the URL leads, for knex: one server's settings, or the finder that knex asks for them. */
+function placeOf(
+  DATABASE_URL: string,
+  options: DatabaseOptions,
+): ConnectionSettings | PrimaryFinder<ConnectionSettings> {
+  checkDatabaseUrl(DATABASE_URL);
+  const { urls, target_session_attrs } = addressesOf('DATABASE_URL', DATABASE_URL);
+  const hosts = urls.map((url) => settingsOf(url, options));
+  const [only] = hosts;
+  if (only !== undefined && target_session_attrs === 'any') return only;
+  return new PrimaryFinder(hosts, target_session_attrs === 'primary' ? 'primary' : 'read-write');
+}
+
+const connectionOf = (
+  place: ConnectionSettings | PrimaryFinder<ConnectionSettings>,
+): NonNullable<Knex.Config['connection']> => (place instanceof PrimaryFinder ? place.settings : { ...place });
+
+/**
+ * The `connection` of a knex.
+ *
+ * @throws ImproperlyConfigured when the URL cannot work, as `checkDatabaseUrl` says
+ */
+export function knexConnection(
+  DATABASE_URL: string,
+  options: DatabaseOptions = {},
+): NonNullable<Knex.Config['connection']> {
+  return connectionOf(placeOf(DATABASE_URL, options));
+}
+
 /** Knex also writes to the console, with a stack, what it rejects with: one place of ours logs errors. */
 const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
 
@@ -63,23 +93,34 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
  * Knex on PostgreSQL. Nothing is opened before the first query, so a database that is away does not stop the start.
  * The caller ends it with `destroy()`.
  *
+ * The URL may name several hosts as libpq's do, `postgresql://h1:5432,h2:5433/db?target_session_attrs=read-write`: new
+ * connections go to the one that takes writes, and after a failover to the one that does then.
+ *
  * @throws ImproperlyConfigured when the URL cannot work: a character of the password that is not percent-encoded, a
  *   certificate file that is missing. No part of the password is in the message
  */
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
   const connect = milliseconds(options.connect_timeout ?? 3);
   const standing = new Map<string, Connection>();
+  const place = placeOf(DATABASE_URL, options);
+  const finder = place instanceof PrimaryFinder ? place : undefined;
   const knex = makeKnex({
     client: 'pg',
     log: SILENT,
-    connection: { ...connectionSettings(DATABASE_URL, options) },
+    connection: connectionOf(place),
     pool: {
       // A connection that the server closed while idle is never handed out again.
       min: 0,
       max: options.pool_size ?? 10,
       afterCreate: (connection: Connection, done: (error: null, connection: Connection) => void) => {
         standing.set(connection.__knexUid, connection);
-        connection.once('end', () => standing.delete(connection.__knexUid));
+        finder?.prove();
+        connection.once('error', () => finder?.forget());
+        connection.once('end', () => {
+          standing.delete(connection.__knexUid);
+          // Nothing would tell that the host is gone.
+          if (standing.size === 0) finder?.forget();
+        });
         done(null, connection);
       },
     },
@@ -90,6 +131,7 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
   // Knex's own mark, which each of its releases looks at; `pool.validate` is asked by the newest alone.
   const retire = (error: unknown): void => {
     for (const connection of standing.values()) Object.assign(connection, { __knex__disposed: error });
+    finder?.forget();
   };
   let retired = Number.NEGATIVE_INFINITY;
   knex.on('query-error', (error: unknown, { __knexUid }: Pick<Connection, '__knexUid'>) => {

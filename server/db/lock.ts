@@ -87,7 +87,12 @@ async function acquire(holder: Knex, number: number, wait: number): Promise<bool
 
 function withoutTimeouts({ connection }: Knex.Config): NonNullable<Knex.Config['connection']> {
   const timeouts = { statement_timeout: 0, query_timeout: 0, idle_in_transaction_session_timeout: 0 };
-  if (typeof connection === 'function') return connection;
+  if (typeof connection === 'function') {
+    return async () => {
+      const given: unknown = await connection();
+      return { ...(typeof given === 'string' ? { connectionString: given } : (given as object)), ...timeouts };
+    };
+  }
   if (typeof connection === 'string') return { connectionString: connection, ...timeouts };
   // Knex hides the password from what lists an object's properties.
   const password = connection === undefined ? undefined : Reflect.get(connection, 'password');

@@ -1,4 +1,5 @@
 /** What a person can do about the database's errors. PostgreSQL's own words name neither a setting nor a command. */
+import { DjangoError } from '../errors.js';
 
 const SENTENCES: ReadonlyMap<unknown, string> = new Map([
   ['28P01', 'The database refuses the user or the password of DATABASE_URL.'],
@@ -14,3 +15,15 @@ const SENTENCES: ReadonlyMap<unknown, string> = new Map([
 /** The sentence for an error of the database, by its SQLSTATE; undefined where there is none. */
 export const sentenceOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error ? SENTENCES.get(error.code) : undefined;
+
+/** An error in one sentence: no stack, no statement, no password. */
+export function inOneSentence(error: unknown): string {
+  if (error instanceof DjangoError) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const sentence = sentenceOf(error);
+  if (sentence !== undefined) return sentence;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  // Knex writes the statement before the driver's words.
+  const words = error.message.slice(error.message.lastIndexOf(' - ') + 1).replace(/^- /, '');
+  return code === '' ? words : `${words} (${code})`;
+}

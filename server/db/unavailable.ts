@@ -1,9 +1,12 @@
 /** Which of the database's errors mean "not now" rather than "wrong": they become 503, never a lost session. */
 import { StoreUnavailable } from '../errors.js';
 
+/** read_only_sql_transaction: a write on a standby, as after a failover. */
+export const READ_ONLY = '25006';
+
 /** SQLSTATE classes and codes (PostgreSQL manual, appendix A) of a server that is away, starting, full, or busy. */
 const SQLSTATES: ReadonlySet<string> = new Set([
-  '25006', // read_only_sql_transaction: a standby after a failover
+  READ_ONLY,
   '53300', // too_many_connections
   '55P03', // lock_not_available: lock_timeout
   '57014', // query_canceled: statement_timeout
@@ -88,9 +91,9 @@ function driversText({ message }: Error): string {
   return dash < 0 ? message : message.slice(dash + 3);
 }
 
-/** Was it a write where only reading is allowed: on a standby, as after a failover? */
+/** Was it a write where only reading is allowed, or a StoreUnavailable that says so? */
 export function isReadOnly(error: unknown): boolean {
-  return codeOf(error) === '25006'; // read_only_sql_transaction
+  return codeOf(error instanceof StoreUnavailable ? error.cause : error) === READ_ONLY;
 }
 
 /** Did query_timeout end it: no answer came, not even that of statement_timeout? */

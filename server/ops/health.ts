@@ -1,11 +1,12 @@
 /** `/livez`: the process runs. `/readyz`: it can serve, so a load balancer may send requests. */
 import type Koa from 'koa';
+import { StoreUnavailable } from '../errors.js';
 
 /** `starting` until the database is migrated; `stopping` from the first signal on. */
 export type Phase = 'starting' | 'ready' | 'stopping';
 
 export interface HealthOptions {
-  /** Resolves when the database answers, rejects otherwise. */
+  /** Resolves when the database answers and takes writes, rejects otherwise. */
   readonly check: () => Promise<unknown>;
   /** SessionStore's `check`: rejects when sessions are not read, gives in words what else does not work. */
   readonly store?: () => Promise<string | undefined>;
@@ -20,12 +21,15 @@ export function health({ check, store = async () => undefined, phase }: HealthOp
     else if (phase() !== 'ready') answer(ctx, 503, phase());
     else {
       const [database, sessions] = await Promise.allSettled([check(), store()]);
-      if (database.status === 'rejected') answer(ctx, 503, 'the database does not answer');
+      if (database.status === 'rejected') answer(ctx, 503, reasonOf(database.reason));
       else if (sessions.status === 'rejected') answer(ctx, 503, 'the store of sessions does not answer');
       else answer(ctx, 200, sessions.value === undefined ? 'ready' : `ready; ${sessions.value}`);
     }
   };
 }
+
+const reasonOf = (error: unknown): string =>
+  error instanceof StoreUnavailable ? error.message : 'the database does not answer';
 
 function answer(ctx: Koa.Context, status: number, text: string): void {
   ctx.status = status;

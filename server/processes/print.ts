@@ -1,5 +1,5 @@
 /** What the person who started the server reads. */
-import { sentenceOf } from '../db/sentences.js';
+import { inOneSentence } from '../db/sentences.js';
 
 export const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -7,6 +7,6 @@ export const print = (line: string): void => {
 
 /** A sentence for what went wrong; the stack helps nobody who set a port that is in use. */
 export function fail(error: unknown): never {
-  process.stderr.write(`${sentenceOf(error) ?? (error instanceof Error ? error.message : String(error))}\n`);
+  process.stderr.write(`${inOneSentence(error)}\n`);
   process.exit(1);
 }

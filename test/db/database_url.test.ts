@@ -112,6 +112,36 @@ describe('DATABASE_URL', function () {
     ['with several hosts', 'postgresql://ann:zqxjkvwy@one,two/site', /several hosts/],
     ['with several hosts and ports', 'postgresql://ann:zqxjkvwy@one:1,two:2/site', /several hosts/],
     ['with several hosts in the query', 'postgresql://ann:zqxjkvwy@/site?host=one,two', /several hosts/],
+    [
+      'with several hosts and a port too many',
+      'postgresql:///site?host=one,two&port=1,2,3&target_session_attrs=primary',
+      /2 hosts and 3 ports/,
+    ],
+    [
+      'with several hosts, one of them empty',
+      'postgresql://one,,two/site?target_session_attrs=primary',
+      /hosts is empty/,
+    ],
+    [
+      'with several hosts that may be standbys',
+      'postgresql://ann:zqxjkvwy@one,two/site?target_session_attrs=any',
+      /would take a standby/,
+    ],
+    [
+      'with a wrong port at one of several hosts',
+      'postgresql://ann:zqxjkvwy@one:1,two:0/site?target_session_attrs=primary',
+      /port is not a number/,
+    ],
+    [
+      'for a standby',
+      'postgresql://ann:zqxjkvwy@one/site?target_session_attrs=prefer-standby',
+      /no session can be saved/,
+    ],
+    [
+      'with unknown target_session_attrs',
+      'postgresql://ann:zqxjkvwy@one/site?target_session_attrs=zqxj',
+      /unknown\. Use read-write/,
+    ],
     ['with port 0', 'postgresql://ann:zqxjkvwy@host:0/site', /port is not a number from 1 to 65535/],
     ['with port 65536', 'postgresql://ann:zqxjkvwy@host:65536/site', /port is not a number/],
     ['with a word for a port', 'postgresql://ann:zqxjkvwy@host:http/site', /neither host:port/],
@@ -226,6 +256,10 @@ describe('DATABASE_URL', function () {
       ['postgresql://ann:zqxjkvwy@/site?host=/run/pg', 'socket /run/pg/.s.PGSQL.5432 (database site, user ann)'],
       ['postgresql://ann@%2Frun%2Fpg:6432/site', 'socket /run/pg/.s.PGSQL.6432 (database site, user ann)'],
       ['socket://ann:zqxjkvwy@/run/pg?db=site', 'socket /run/pg/.s.PGSQL.5432 (database site, user ann)'],
+      [
+        'postgresql://ann:zqxjkvwy@one,two:6432/site?target_session_attrs=primary',
+        'postgresql://ann@one:5432/site, postgresql://ann@two:6432/site',
+      ],
       ['socket:/run/pg?db=site&user=ann', 'socket /run/pg/.s.PGSQL.5432 (database site, user ann)'],
     ] as const) {
       it(`${url} is ${shown}`, () => {

@@ -15,8 +15,8 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** Started and ready. What it logs is kept, from the level `warn` on unless the environment says otherwise. */
-export async function startServer(environment: Environment): Promise<TestServer> {
+/** Started and, unless `ready` is false, ready. What it logs is kept, from the level `warn` on unless the environment says otherwise. */
+export async function startServer(environment: Environment, { ready = true } = {}): Promise<TestServer> {
   const settings = serverSettings(() => SECRET_KEY, {
     NODE_ENV: 'development',
     HOST: '127.0.0.1',
@@ -35,7 +35,7 @@ export async function startServer(environment: Environment): Promise<TestServer>
   });
   const server: RunningServer = await serve(settings, { log: createLog({ level: settings.LOG_LEVEL, destination }) });
   try {
-    await server.ready;
+    if (ready) await server.ready;
   } catch (error) {
     await server.stop();
     throw error;
