@@ -5,6 +5,7 @@ import { SchemaMismatch } from '../errors.js';
 import { djangoSchemas, pathName } from '../search_path.js';
 import { WITH_PARTS } from './partitions.js';
 import { checkSessionTable, DJANGO_SESSION, quoteTable, sessionTables } from './session_table.js';
+import { splitTableName } from './table_name.js';
 
 export interface SessionRow {
   readonly session_key: string;
@@ -74,6 +75,13 @@ async function exists(trx: Knex, table: string): Promise<boolean> {
   return row?.found === true;
 }
 
+/** Whether it is there, and this database user may read it. */
+async function isReadable(trx: Knex, table: string): Promise<boolean> {
+  const sql = "SELECT coalesce(has_table_privilege(to_regclass(?), 'SELECT'), false) AS readable";
+  const [row] = await all<{ readable: boolean }>(trx, sql, [table]);
+  return row?.readable === true;
+}
+
 /** @throws what the database throws; the caller says it in words */
 export function gatherFacts<U>(knex: Knex, options: GatherOptions<U>): Promise<Facts<U>> {
   return knex.transaction((trx) => gatherAnywhere(trx, options), { readOnly: true });
@@ -103,7 +111,7 @@ async function hasDjango(trx: Knex, search_path: string): Promise<boolean> {
   await all(trx, "SELECT set_config('search_path', ?, true)", [search_path]);
   if (!(await exists(trx, 'django_migrations'))) return false;
   if (!(await exists(trx, 'koa_django_session_created'))) return true;
-  if (!(await exists(trx, 'django_content_type'))) return false;
+  if (!(await isReadable(trx, 'django_content_type'))) return false;
   return (await all(trx, 'SELECT 1 FROM django_content_type LIMIT 1')).length > 0;
 }
 
@@ -147,7 +155,7 @@ async function chooseTable(trx: Knex, wanted: string): Promise<string> {
     }
   }
   // Nobody makes a session model of one's own to leave it unused; the table of Django's own is made beside it.
-  const [own, another] = others.filter((name) => !name.includes('.'));
+  const [own, another] = others.filter((name) => splitTableName(name).schema === undefined);
   return own !== undefined && another === undefined && wanted === DJANGO_SESSION ? own : wanted;
 }
 
@@ -236,8 +244,10 @@ async function trafficOf(trx: Knex, table: string): Promise<Traffic> {
   return { reads: Number(row?.reads), writes: Number(row?.writes), deletes: Number(row?.deletes) };
 }
 
+/** True also where the history may not be read: then nothing is known against it. */
 async function recorded(trx: Knex): Promise<boolean> {
   if (!(await exists(trx, 'django_migrations'))) return false;
+  if (!(await isReadable(trx, 'django_migrations'))) return true;
   const sql = "SELECT 1 FROM django_migrations WHERE app = 'sessions' AND name = '0001_initial'";
   return (await all(trx, sql)).length > 0;
 }

@@ -184,7 +184,32 @@ describe('doctor, of users and sessions of a Django’s own', () => {
       expect(found(wrong, 'table')).to.include({ level: 'problem' });
       expect(found(wrong, 'table')?.text).to.match(/has a session model of its own .* neither has a row yet/);
       expect((await look(wrong.environment)).healthy).to.equal(true);
+      await sql('ALTER TABLE mysite_customsession RENAME TO "Web.Sessions"');
+      expect((await look()).environment).to.deep.equal({ SESSION_TABLE: '"Web.Sessions"' });
+      expect((await look({ SESSION_TABLE: '"Web.Sessions"' })).healthy).to.equal(true);
     });
+  });
+
+  it('reads no table that its database user may not read', async () => {
+    await sql('CREATE SCHEMA secret');
+    await sql(`CREATE TABLE secret.accounts_user (${BASE}, id integer PRIMARY KEY)`);
+    await sql('CREATE TABLE secret.sessions (LIKE django_session INCLUDING ALL)');
+    await sql('CREATE SCHEMA hidden');
+    await sql('CREATE TABLE hidden.django_migrations (id integer)');
+    await sql(`CREATE TABLE accounts_user (${BASE}, id integer PRIMARY KEY, nick varchar(9) UNIQUE)`);
+    const role = `reader_${process.pid}`;
+    await sql(`CREATE ROLE ${role}`);
+    await sql(`GRANT SELECT ON django_session, auth_user TO ${role}`);
+    try {
+      await database.knex.transaction(async (trx) => {
+        await trx.raw(`SET LOCAL ROLE ${role}`);
+        const { findings } = await examine(trx, { settings: with_() });
+        expect(findings.filter(({ level }) => level === 'problem')).to.deep.equal([]);
+      });
+    } finally {
+      await sql(`DROP OWNED BY ${role}`);
+      await sql(`DROP ROLE ${role}`);
+    }
   });
 
   it('prefers live sessions to those that have ended', async () => {
@@ -215,7 +240,8 @@ describe('doctor, of users and sessions of a Django’s own', () => {
         /set AUTH_USER_MODEL=people\.person or AUTH_USER_MODEL=shop\.customer, as Django's settings say/,
       );
       for (const AUTH_USER_MODEL of ['people.Person', 'shop.Customer']) {
-        expect((await look({ AUTH_USER_MODEL, USERNAME_FIELD: 'email' })).healthy).to.equal(true);
+        const told = await look({ AUTH_USER_MODEL, USERNAME_FIELD: 'email' });
+        expect([told.healthy, ofUsers(told)]).to.deep.equal([true, []]);
       }
     });
 

@@ -57,6 +57,18 @@ interface Weighed {
 }
 
 const EVIDENCE: readonly Evidence[] = ['logins', 'admin', 'content types'];
+const NOTHING: UserFacts = {
+  mismatch: null,
+  evidence: null,
+  lines: {},
+  choices: [],
+  others: [],
+  usernames: [],
+  isGuessed: false,
+  is_active: null,
+  hashers: null,
+  passwords: new Map(),
+};
 const NO_COLUMNS: UserColumns = { lines: {}, usernames: [], isGuessed: false, is_active: null };
 
 /** Reads only. */
@@ -75,68 +87,69 @@ export async function gatherUsers(trx: Knex, question: UserQuestion): Promise<Us
     all.push(await weigh(trx, { candidate: undefined, model: own, isConfigured: true }, question));
   }
   all.sort((a, b) => compare(b.weight, a.weight));
+  const mine = all.find(({ isConfigured }) => isConfigured) ?? null;
   const [best] = all;
-  const mine = all.find(({ isConfigured }) => isConfigured);
-  const candidate = best?.candidate;
-  const columns = candidate === undefined ? NO_COLUMNS : readColumns(candidate, settings, best === mine);
-  const rivals = all.filter((each) => each !== best && compare(each.weight, best?.weight ?? []) === 0);
-  const names = [...(best === undefined || best === mine ? [] : [best]), ...rivals].flatMap((each) =>
-    each.candidate === undefined ? [] : namings(each.candidate, settings),
-  );
-  const refusal = typeof best?.model === 'string' ? best.model : null;
+  if (best === undefined) return { ...NOTHING, mismatch: typeof configured === 'string' ? configured : null };
+
+  const { candidate, model, passwords } = best;
+  const isRight = best === mine;
+  const columns = candidate === undefined ? NO_COLUMNS : readColumns(candidate, settings, isRight);
+  const equals = all.filter((each) => compare(each.weight, best.weight) === 0);
+  const names = isRight ? [] : equals.flatMap((each) => namings(each.candidate, settings));
+  const [named = isRight ? relabelled(candidate, settings) : {}] = names.length === 1 ? names : [];
+  const rivals = isRight ? all.filter((each) => each !== best && isRival(each, best)) : [];
   return {
-    mismatch: refusal ?? (typeof configured === 'string' ? configured : null),
-    evidence: best === mine || mine === undefined ? null : (EVIDENCE[differs(best, mine)] ?? null),
-    lines: {
-      ...(names.length === 1
-        ? names[0]
-        : candidate !== undefined && best === mine
-          ? relabelled(candidate, settings)
-          : {}),
-      ...columns.lines,
-    },
+    mismatch: typeof model === 'string' ? model : typeof configured === 'string' ? configured : null,
+    evidence: isRight || mine === null ? null : (EVIDENCE[firstDifference(best, mine)] ?? null),
+    lines: { ...named, ...columns.lines },
     choices: names.length > 1 ? names.map(inOneLine) : [],
-    others:
-      best !== mine
-        ? []
-        : all.filter((each) => each !== best && isAsLikely(each, best)).flatMap((each) => each.candidate?.table ?? []),
+    others: rivals.flatMap((each) => each.candidate?.table ?? []),
     usernames: columns.usernames,
     isGuessed: columns.isGuessed,
     is_active: columns.is_active,
-    hashers: best === undefined || typeof best.model === 'string' ? null : await hashersOf(trx, best.model),
-    passwords: best?.passwords ?? new Map(),
+    hashers: typeof model === 'string' ? null : await hashersOf(trx, model),
+    passwords,
   };
 }
 
 /** The first place in which two weights differ. */
-const differs = (a: Weighed | undefined, b: Weighed): number =>
-  b.weight.findIndex((value, place) => value !== a?.weight[place]);
+const firstDifference = (a: Weighed, b: Weighed): number =>
+  b.weight.findIndex((value, place) => value !== a.weight[place]);
 
 function compare(a: readonly number[], b: readonly number[]): number {
   for (const [place, value] of a.entries()) if (value !== b[place]) return value - (b[place] ?? 0);
   return 0;
 }
 
-/** By all that Django left in the database. */
-const isAsLikely = (a: Weighed, b: Weighed | undefined): boolean =>
-  compare(a.weight.slice(0, EVIDENCE.length), b?.weight.slice(0, EVIDENCE.length) ?? []) === 0;
+const inherits = (child: Weighed, parent: Weighed): boolean =>
+  parent.candidate !== undefined && child.candidate?.parents.includes(parent.candidate.oid) === true;
 
-const inOneLine = (lines: Readonly<Record<string, string>>): string =>
+/** As likely by all that Django left in the database; the parent or a child of the settings' own model is no other. */
+const isRival = (a: Weighed, b: Weighed): boolean =>
+  !inherits(a, b) &&
+  !inherits(b, a) &&
+  compare(a.weight.slice(0, EVIDENCE.length), b.weight.slice(0, EVIDENCE.length)) === 0;
+
+type Lines = Readonly<Record<string, string>>;
+const inOneLine = (lines: Lines): string =>
   Object.entries(lines)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 
 /** Each way to name this table: one where its model is known. */
-function namings(candidate: UserCandidate, settings: UserModelSettings): readonly Readonly<Record<string, string>>[] {
+function namings(candidate: UserCandidate | undefined, settings: UserModelSettings): readonly Lines[] {
+  if (candidate === undefined) return [];
   const { table, models } = candidate;
   if (models.length < 2) return [tableSettings(candidate, settings)];
   return models.map((model) => tableSettings({ table, models: [model] }, settings));
 }
 
 /** The settings name the right table, but by Django's own model where content types know only another one. */
-function relabelled(candidate: UserCandidate, settings: UserModelSettings): Readonly<Record<string, string>> {
+function relabelled(candidate: UserCandidate | undefined, settings: UserModelSettings): Lines {
   const isDjangos = settings.AUTH_USER_MODEL.toLowerCase() === 'auth.user';
-  return isDjangos && candidate.isKnown && candidate.models.length === 1 ? tableSettings(candidate, settings) : {};
+  return isDjangos && candidate?.isKnown === true && candidate.models.length === 1
+    ? tableSettings(candidate, settings)
+    : {};
 }
 
 const BASE = ['password', 'last_login'];
