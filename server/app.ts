@@ -21,6 +21,7 @@ import {
   type SessionStore,
   security_headers,
   sessions,
+  type UserSessions,
   UserTable,
 } from './index.js';
 import { health, type Phase } from './ops/health.js';
@@ -34,6 +35,8 @@ export interface AppOptions {
   readonly store: SessionStore;
   /** Those of the settings' AUTH_USER_MODEL unless given. */
   readonly users?: UserTable;
+  /** null, or absent, where the engine keeps no rows: then nobody's sessions are listed. */
+  readonly userSessions?: UserSessions | null;
   readonly log: Logger;
   readonly phase?: () => Phase;
   readonly metrics?: Metrics;
@@ -41,7 +44,16 @@ export interface AppOptions {
 }
 
 export function createApp(options: AppOptions): Koa {
-  const { settings, knex, store, log, phase = () => 'ready', metrics, now = systemClock } = options;
+  const {
+    settings,
+    knex,
+    store,
+    log,
+    phase = () => 'ready',
+    metrics,
+    now = systemClock,
+    userSessions = null,
+  } = options;
   const { django, production, lab, ALLOWED_HOSTS, TRUSTED_PROXIES } = settings;
   const { DATABASE_TIMEOUT: timeout } = settings;
   const { users = new UserTable(knex, { settings: django, now, timeout }) } = options;
@@ -62,7 +74,18 @@ export function createApp(options: AppOptions): Koa {
     }),
     session: new AddressThrottle(knex, { settings: django, name: 'captcha', limit: CAPTCHA_LIMITS.session }),
   };
-  const site = createSite({ settings: django, knex, store, timeout, throttle, captchas, lab, now });
+  const site = createSite({
+    settings: django,
+    knex,
+    store,
+    timeout,
+    users,
+    userSessions,
+    throttle,
+    captchas,
+    lab,
+    now,
+  });
   const onError = exceptions({ render: site.renderError, debug: !production, logger: log });
   installProxies(app, TRUSTED_PROXIES);
   app.on('error', (error: unknown) => {
@@ -96,7 +119,7 @@ export function createApp(options: AppOptions): Koa {
   );
   // 5. The inner of the two places where errors become pages.
   app.use(onError);
-  // 6. CSRF, which refuses another site's form before it is read; forms; the user; messages.
+  // 6. CSRF, which refuses another site's form before it is read; forms; the user, and where they are logged in; messages.
   app.use(csrf(app, { settings: django, now }));
   app.use(formBody({ settings: django }));
   app.use(
@@ -109,6 +132,7 @@ export function createApp(options: AppOptions): Koa {
       user_login_failed: (ctx) => log.warn(who(ctx), 'user_login_failed'),
     }),
   );
+  if (userSessions !== null) app.use(userSessions.middleware);
   app.use(messages(app, { settings: django, now, debug: !production }));
   // 7. The pages.
   for (const middleware of site.routes) app.use(middleware);

@@ -17,7 +17,8 @@ export type ErrorCode =
   | 'REQUEST_DATA_TOO_BIG'
   | 'SCHEMA_MISMATCH'
   | 'ROWS_AT_STAKE'
-  | 'MESSAGE_FAILURE';
+  | 'MESSAGE_FAILURE'
+  | 'VALIDATION_ERROR';
 
 interface DjangoErrorOptions {
   readonly cause?: unknown;
@@ -115,6 +116,26 @@ export class RequestDataTooBig extends DjangoError {
   readonly code: ErrorCode = 'REQUEST_DATA_TOO_BIG';
   override readonly status: number = 413;
   override readonly expose: boolean = true;
+}
+
+/** One thing that is wrong with a value: Django's code, a sentence, and the values in it. */
+export interface ValidationProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly params: Readonly<Record<string, string | number>>;
+}
+
+/** A value does not do (django.core.exceptions.ValidationError); `problems` says everything that is wrong: 400. */
+export class ValidationError extends DjangoError {
+  readonly code: ErrorCode = 'VALIDATION_ERROR';
+  override readonly status: number = 400;
+  override readonly expose: boolean = true;
+  readonly problems: readonly ValidationProblem[];
+
+  constructor(problems: readonly ValidationProblem[]) {
+    super(problems.map(({ message }) => message).join(' '));
+    this.problems = problems;
+  }
 }
 
 /** A table is there already but not in Django's shape; the message names table and column. */

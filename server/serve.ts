@@ -6,6 +6,7 @@ import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { ServerSettings } from '../config/settings.js';
 import { createApp } from './app.js';
+import { UserSessions } from './auth/user_sessions.js';
 import { UserTable } from './auth/users.js';
 import { clearRegularly } from './clear_regularly.js';
 import { shownDatabase } from './db/database_url.js';
@@ -85,11 +86,15 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   const prepared = settings.DATABASE_PREPARED;
   const users = new UserTable(knex, { settings: settings.django, timeout, prepared });
   const store = await openStore({ settings: settings.django, knex, prepared, timeout });
+  const userSessions = hasSessionTable(settings.django)
+    ? new UserSessions(knex, { settings: settings.django, store, timeout, logger: log })
+    : null;
   const app = createApp({
     settings,
     knex,
     store,
     users,
+    userSessions,
     log,
     phase: () => phase,
     ...(metrics === undefined ? {} : { metrics }),
@@ -142,7 +147,10 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
     await connections.close({ timeout: settings.SHUTDOWN_TIMEOUT, patient: replaced });
     metricsServer?.closeAllConnections();
     metricsServer?.close();
-    const quiet = clearing.then(() => store.close?.()).then(() => knex.destroy());
+    const quiet = clearing
+      .then(() => userSessions?.close())
+      .then(() => store.close?.())
+      .then(() => knex.destroy());
     // What hangs in a database that does not answer is left behind: PostgreSQL rolls it back.
     await Promise.race([quiet, pause(Math.max(LEAST_REST, end - performance.now()), undefined, { ref: false })]);
     await embedded?.stop();

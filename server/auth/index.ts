@@ -15,6 +15,17 @@ export {
 } from './login.js';
 export { type LoginRequiredOptions, login_required, REDIRECT_FIELD_NAME } from './login_required.js';
 export { authentication } from './middleware.js';
+export {
+  AUTH_PASSWORD_VALIDATORS,
+  CommonPasswordValidator,
+  MinimumLengthValidator,
+  NumericPasswordValidator,
+  type PasswordProblem,
+  type PasswordValidator,
+  UserAttributeSimilarityValidator,
+  type ValidatePasswordOptions,
+  validate_password,
+} from './password_validation.js';
 export { get_session_auth_fallback_hash, get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
 export type { AuthenticationOptions } from './state.js';
 export {

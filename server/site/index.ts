@@ -1,6 +1,6 @@
 /** The reference site: pages, their addresses, their static files. It uses the library as any application would. */
 import type { Middleware } from 'koa';
-import type { RenderError, SessionStore, Settings } from '../index.js';
+import type { RenderError, SessionStore, Settings, UserSessions, UserTable } from '../index.js';
 import { type Clock, systemClock } from '../index.js';
 import type { CaptchaThrottles } from './captcha_limits.js';
 import { createLab } from './lab/index.js';
@@ -18,6 +18,9 @@ export interface SiteOptions {
   /** DATABASE_TIMEOUT, seconds; 1 when absent. */
   readonly timeout?: number;
   readonly knex: Database;
+  readonly users: UserTable;
+  /** Lists and ends users' sessions; null, or absent, where the engine keeps no rows. Its middleware is the application's. */
+  readonly userSessions?: UserSessions | null;
   /** Counts failed logins; null leaves them uncounted. */
   readonly throttle: SiteThrottle | null;
   /** Counts pictures by address; null, or absent, leaves them uncounted. */
@@ -33,7 +36,7 @@ export interface SiteOptions {
  * The site in the pieces that an application mounts in the order in which a request meets them:
  *
  * ```ts
- * const site = createSite({ settings, knex, store, throttle, lab });
+ * const site = createSite({ settings, knex, store, users, userSessions, throttle, lab });
  * app.use(site.staticFiles);                       // before sessions: no session, no query
  * app.use(site.views);                             // gives ctx.render; before exceptions, which renders too
  * app.use(sessions(app, { settings, store }));
@@ -41,6 +44,7 @@ export interface SiteOptions {
  * app.use(csrf(app, { settings }));
  * app.use(formBody({ settings }));
  * app.use(authentication(app, { settings, backends }));
+ * app.use(userSessions.middleware);
  * app.use(messages(app, { settings }));
  * for (const middleware of site.routes) app.use(middleware);
  * ```
@@ -56,6 +60,8 @@ export function createSite({
   settings,
   timeout,
   knex,
+  users,
+  userSessions = null,
   throttle,
   captchas = null,
   lab: hasLab,
@@ -63,11 +69,18 @@ export function createSite({
   now = systemClock,
 }: SiteOptions): SitePieces {
   const { LANGUAGE_COOKIE_NAME, SESSION_COOKIE_NAME } = settings;
-  const pages = new Pages({ LANGUAGE_COOKIE_NAME, SESSION_COOKIE_NAME, lab: hasLab });
+  const pages = new Pages({
+    LANGUAGE_COOKIE_NAME,
+    SESSION_COOKIE_NAME,
+    lab: hasLab,
+    sessions: userSessions !== null,
+  });
   const site: Site = {
     settings,
     pages,
     tables: new SiteTables(knex, timeout),
+    users,
+    userSessions,
     throttle,
     captchas,
     lab: hasLab,

@@ -25,7 +25,7 @@ import { staticAddress } from './static_files.js';
 const FAILED_SESSION_KEY = 'login_failed';
 // Django's own bounds: AuthenticationForm's fields. An email that users log in with may have 254 characters.
 const USERNAME_LENGTH = 254;
-const PASSWORD_LENGTH = 4096;
+export const PASSWORD_LENGTH = 4096;
 /** How many failures of one account or address there may be before a browser without any has to read a picture. */
 const FAILURES_WITHOUT_CAPTCHA = 3;
 

@@ -10,7 +10,9 @@ import { setLanguage } from './language.js';
 import { lastVisit } from './last_visit.js';
 import { loginAction, loginForm } from './login.js';
 import { logoutAction } from './logout.js';
+import { PASSWORD_PATH, passwordAction, passwordForm } from './password.js';
 import { SECOND_LOGIN_PATH, secondLogin } from './second_login.js';
+import { SESSIONS_PATH, sessionsAction, sessionsPage } from './sessions.js';
 import type { Handler, Site } from './site.js';
 
 /** As Django's URLconf: an address is what it says, to the letter and to the slash. */
@@ -32,6 +34,12 @@ export function routes(site: Site, lab: Lab | null): Middleware[] {
   get('/goods/:id/', goodPage(site));
   get('/language/:code/', setLanguage(site));
   get('/api/me/', apiMe());
+  get(PASSWORD_PATH, passwordForm(site));
+  post(PASSWORD_PATH, passwordAction(site));
+  if (site.userSessions !== null) {
+    get(SESSIONS_PATH, sessionsPage(site, site.userSessions));
+    post(SESSIONS_PATH, sessionsAction(site, site.userSessions));
+  }
   if (lab !== null) {
     get(SECOND_LOGIN_PATH, secondLogin(site));
     get('/lab/', lab.page);

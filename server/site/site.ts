@@ -1,6 +1,6 @@
 /** What every page of the site is given. */
 import type { Context } from 'koa';
-import type { Clock, LoginThrottle, Settings } from '../index.js';
+import type { Clock, LoginThrottle, Settings, UserSessions, UserTable } from '../index.js';
 import type { CaptchaThrottles } from './captcha_limits.js';
 import type { SiteTables } from './tables.js';
 import type { Pages } from './views.js';
@@ -12,6 +12,9 @@ export interface Site {
   readonly settings: Settings;
   readonly pages: Pages;
   readonly tables: SiteTables;
+  readonly users: UserTable;
+  /** null: the engine keeps no rows, so that nobody's sessions can be listed. */
+  readonly userSessions: UserSessions | null;
   /** null: attempts are not counted. */
   readonly throttle: SiteThrottle | null;
   /** null: pictures are not counted. */

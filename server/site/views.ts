@@ -23,6 +23,8 @@ export interface PageOptions {
   readonly SESSION_COOKIE_NAME: string;
   /** Whether lab and second login are there to be linked to, and errors may say more. */
   readonly lab: boolean;
+  /** Whether there is a page of the user's sessions. */
+  readonly sessions: boolean;
 }
 
 /**
@@ -132,6 +134,7 @@ export class Pages {
       stylesheet: STYLESHEET,
       icon: ICON,
       lab: this.#options.lab,
+      sessions: this.#options.sessions,
       // The page of an error leaves them to the next page: it may be shown outside of the session.
       notices: visitor === undefined ? [] : takeNotices(ctx).map(printable),
       // null: nobody. undefined: not asked, because the page must not need to know.

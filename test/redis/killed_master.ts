@@ -1,8 +1,8 @@
 /** A master of Redis is killed while visitors of both engines keep asking, and a Django beside them reads and caches. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
-import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { openStore } from '../../server/session/stores/index.js';
+import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { defineSettings } from '../../server/settings.js';
 import { SECRET_KEY } from '../fire/processes.js';
 import { hangUp } from '../fire/visitor.js';

@@ -7,6 +7,7 @@ import {
   make_password,
   PBKDF2PasswordHasher,
   type User,
+  UserSessions,
   UserTable,
 } from '../../server/auth/index.js';
 import { csrf } from '../../server/csrf/index.js';
@@ -68,11 +69,13 @@ export function makeSite(
   const settings = defineSettings({ SECRET_KEY, LOGIN_CAPTCHA: 'always', ...given });
   const now = testClock();
   const app = new Koa();
-  const store = new DatabaseStore(knex, { now });
-  const site = createSite({ settings, knex, store, throttle: throttle ?? null, captchas: captchas ?? null, lab, now });
   const users = new UserTable(knex);
   // What a test makes fail on purpose is not printed.
   app.on('error', () => {});
+  const store = new DatabaseStore(knex, { now });
+  const userSessions = new UserSessions(knex, { settings, store, now });
+  const counted = { throttle: throttle ?? null, captchas: captchas ?? null };
+  const site = createSite({ settings, knex, store, users, userSessions, ...counted, lab, now });
   app.use(security_headers());
   app.use(site.staticFiles);
   app.use(site.views);
@@ -81,6 +84,7 @@ export function makeSite(
   app.use(csrf(app, { settings, now }));
   app.use(formBody({ settings }));
   app.use(authentication(app, { settings, backends: [new ModelBackend(users)], now }));
+  app.use(userSessions.middleware);
   app.use(messages(app, { settings, now }));
   for (const middleware of site.routes) app.use(middleware);
   return { app, knex, settings, store, clock: now };

@@ -11,6 +11,7 @@ export const EN = {
   nav_index2: 'Home 2',
   nav_last_visit: 'Last visit',
   nav_goods: 'Goods',
+  nav_sessions: 'Your sessions',
   nav_second_login: 'Second login',
   nav_lab: 'Lab',
   nav_explained: 'Explained',
@@ -77,6 +78,56 @@ export const EN = {
     `You are logged in as ${username}. Logging in as somebody else ends that session.`,
   login_captcha_missing:
     'Your browser did not send the session cookie back. Allow cookies for this site, then try again.',
+
+  sessions_title: 'Your sessions',
+  sessions_intro:
+    'Where you are logged in. Each is a row of django_session; ending one deletes its row, so that it has ended at Django too.',
+  sessions_this: 'This browser',
+  sessions_browser: (browser: string, system: string | null): string =>
+    system === null ? browser : `${browser} on ${system}`,
+  sessions_unknown_browser: 'Unknown browser',
+  sessions_unknown_address: 'unknown',
+  sessions_address: 'Network',
+  sessions_begun: 'Begun',
+  sessions_last_seen: 'Last seen',
+  sessions_end: 'End this session',
+  sessions_end_this: 'Log out here',
+  sessions_end_others: (count: number): string =>
+    count === 1 ? 'End the other session' : `End all ${count} other sessions`,
+  sessions_ended: (count: number): string => {
+    if (count === 0) return 'No other session was left.';
+    return count === 1 ? 'One session has ended.' : `${count} sessions have ended.`;
+  },
+  sessions_hidden: (count: number): string => `${count} more are not shown.`,
+  sessions_know_title: 'What the server knows',
+  sessions_know:
+    'The name of the browser as it gives it itself, the network without the last part of the address, and two times: when the session began, or first came here from Django, and when it was last seen, to five minutes. Sessions that were only used at Django are not in the list; a new password ends those, too.',
+
+  password_title: 'Change the password',
+  password_intro: 'All your other sessions end with it, here and at Django. This one stays.',
+  password_old: 'Old password',
+  password_new: 'New password',
+  password_again: 'New password again',
+  password_old_wrong: 'This is not your password. Please type it again.',
+  password_mismatch: 'The two new passwords are not the same.',
+  password_impossible: 'Please type a password of 1 to 4096 characters.',
+  password_too_short: (least: number): string => `It is too short: it needs ${least} characters or more.`,
+  password_too_similar: (field: string): string => `It is too much like your ${field}.`,
+  password_too_common: 'Too many people use this one: it is among the first that are guessed.',
+  password_entirely_numeric: 'It has nothing but digits.',
+  password_fields: {
+    username: 'user name',
+    'first name': 'first name',
+    'last name': 'last name',
+    'email address': 'email address',
+  } as Readonly<Record<string, string>>,
+  password_rules: [
+    'Eight characters or more.',
+    'Not much like your name or email address.',
+    'Not one that many people use.',
+    'Not digits alone.',
+  ] as readonly string[],
+  password_changed: 'The password is changed. Your other sessions have ended.',
 
   last_visit_title: 'Last visit',
   last_visit_first: 'This is the first visit of this browser, or its cookies were deleted.',

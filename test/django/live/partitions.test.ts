@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import pg from 'pg';
 import { Browser } from '../browser.js';
+import type { Pair } from '../pairs.js';
 import {
   eachDjango,
   keyOf,
@@ -17,7 +18,6 @@ import {
   SECRET_KEY,
   SIDES,
 } from '../pairs.js';
-import type { Pair } from '../pairs.js';
 import { koaCommand, manage, type Values } from '../servers.js';
 
 await eachDjango((django) => {

@@ -1,0 +1,163 @@
+/** Whether a new password will do (django.contrib.auth.password_validation): Django's four validators, to the letter. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { ValidationError, type ValidationProblem, ValueError } from '../errors.js';
+import { len, strip } from '../http/python_text.js';
+
+/** Its code is `password_too_short`, `_too_similar`, `_too_common`, `password_entirely_numeric`, or a validator's own. */
+export type PasswordProblem = ValidationProblem;
+
+export interface PasswordValidator {
+  /** What is wrong, or null. */
+  validate(password: string, user?: object): PasswordProblem | null | Promise<PasswordProblem | null>;
+}
+
+export class MinimumLengthValidator implements PasswordValidator {
+  readonly #min_length: number;
+
+  constructor({ min_length = 8 }: { readonly min_length?: number } = {}) {
+    this.#min_length = min_length;
+  }
+
+  validate(password: string): PasswordProblem | null {
+    const min_length = this.#min_length;
+    if (len(password) >= min_length) return null;
+    const message = `This password is too short. It must contain at least ${min_length} ${min_length === 1 ? 'character' : 'characters'}.`;
+    return { code: 'password_too_short', message, params: { min_length } };
+  }
+}
+
+/** Compared with each of these fields of the user, and with each word of it. Fields that a user does not have are left out. */
+export class UserAttributeSimilarityValidator implements PasswordValidator {
+  readonly #attributes: readonly string[];
+  readonly #max_similarity: number;
+
+  /** @throws ValueError for a `max_similarity` below 0.1 */
+  constructor(options: { readonly user_attributes?: readonly string[]; readonly max_similarity?: number } = {}) {
+    const { user_attributes = ['username', 'first_name', 'last_name', 'email'], max_similarity = 0.7 } = options;
+    if (max_similarity < 0.1) throw new ValueError('max_similarity must be at least 0.1');
+    this.#attributes = user_attributes;
+    this.#max_similarity = max_similarity;
+  }
+
+  validate(password: string, user?: object): PasswordProblem | null {
+    if (user === undefined) return null;
+    const lower = password.toLowerCase();
+    const attribute = this.#attributes.find((name) => this.#isSimilar(lower, (user as Record<string, unknown>)[name]));
+    if (attribute === undefined) return null;
+    const verbose_name = attribute === 'email' ? 'email address' : attribute.replaceAll('_', ' ');
+    const message = `The password is too similar to the ${verbose_name}.`;
+    return { code: 'password_too_similar', message, params: { verbose_name } };
+  }
+
+  #isSimilar(password: string, value: unknown): boolean {
+    if (typeof value !== 'string' || value === '') return false;
+    const lower = value.toLowerCase();
+    // Python's \W.
+    const parts = [...lower.split(/[^\p{L}\p{N}_]+/u), lower];
+    return parts.some(
+      (part) => !this.#isTooShort(password, part) && quickRatio(password, part) >= this.#max_similarity,
+    );
+  }
+
+  /** What is a tenth of the password cannot be similar to it (exceeds_maximum_length_ratio). */
+  #isTooShort(password: string, part: string): boolean {
+    const [whole, short] = [len(password), len(part)];
+    return whole >= 10 * short && short < (this.#max_similarity / 2) * whole;
+  }
+}
+
+/** Python's `difflib.SequenceMatcher(a=a, b=b).quick_ratio()`: the characters that both have, in whatever order. */
+function quickRatio(a: string, b: string): number {
+  const left = new Map<string, number>();
+  for (const character of b) left.set(character, (left.get(character) ?? 0) + 1);
+  let matches = 0;
+  for (const character of a) {
+    const count = left.get(character) ?? 0;
+    if (count > 0) matches += 1;
+    left.set(character, count - 1);
+  }
+  const length = len(a) + len(b);
+  return length === 0 ? 1 : (2 * matches) / length;
+}
+
+/** Known to be common: in the list of 20,000 that Django has, made by Royce Williams. Read at the first use. */
+export class CommonPasswordValidator implements PasswordValidator {
+  async validate(password: string): Promise<PasswordProblem | null> {
+    if (!(await commonPasswords()).has(strip(password.toLowerCase()))) return null;
+    return { code: 'password_too_common', message: 'This password is too common.', params: {} };
+  }
+}
+
+let common: Promise<ReadonlySet<string>> | undefined;
+
+function commonPasswords(): Promise<ReadonlySet<string>> {
+  common ??= readCommonPasswords();
+  return common;
+}
+
+async function readCommonPasswords(): Promise<ReadonlySet<string>> {
+  const text = await promisify(gunzip)(await readFile(findList()));
+  // The last line ends, too.
+  return new Set(text.toString('utf8').trimEnd().split('\n'));
+}
+
+/** The file in server/django/, in the source and in the package; the build in dist/ finds it upwards. */
+function findList(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (;;) {
+    const file = join(folder, 'server', 'django', 'common_passwords.txt.gz');
+    if (existsSync(file)) return file;
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error('The file server/django/common_passwords.txt.gz is not installed.');
+    folder = parent;
+  }
+}
+
+// Python's str.isdigit(): decimal digits of every script, and superscripts, circled digits and their like.
+const DIGITS =
+  /^[\p{Nd}²³¹፩-፱᧚⁰⁴-⁹₀-₉①-⑨⑴-⑼⒈-⒐⓪⓵-⓽⓿❶-❾➀-➈➊-➒\u{10A40}-\u{10A43}\u{10E60}-\u{10E68}\u{11052}-\u{1105A}\u{1F100}-\u{1F10A}]+$/u;
+
+export class NumericPasswordValidator implements PasswordValidator {
+  validate(password: string): PasswordProblem | null {
+    if (!DIGITS.test(password)) return null;
+    return { code: 'password_entirely_numeric', message: 'This password is entirely numeric.', params: {} };
+  }
+}
+
+/** Those of Django's project template, with its options. */
+export const AUTH_PASSWORD_VALIDATORS: readonly PasswordValidator[] = [
+  new UserAttributeSimilarityValidator(),
+  new MinimumLengthValidator(),
+  new CommonPasswordValidator(),
+  new NumericPasswordValidator(),
+];
+
+export interface ValidatePasswordOptions {
+  /** Whose password it will be. */
+  readonly user?: object;
+  /** Default: `AUTH_PASSWORD_VALIDATORS`. */
+  readonly validators?: readonly PasswordValidator[];
+}
+
+/**
+ * Check a new password.
+ *
+ * @param password of bounded length: each validator goes through it
+ * @throws ValidationError with everything that is wrong, in `problems`
+ */
+export async function validate_password(
+  password: string,
+  { user, validators = AUTH_PASSWORD_VALIDATORS }: ValidatePasswordOptions = {},
+): Promise<void> {
+  const problems: PasswordProblem[] = [];
+  for (const validator of validators) {
+    const problem = await validator.validate(password, user);
+    if (problem !== null) problems.push(problem);
+  }
+  if (problems.length > 0) throw new ValidationError(problems);
+}

@@ -1,0 +1,140 @@
+/** `/password/`: a new password, by Django's rules. The user's other sessions end with the old one. */
+import type { Context } from 'koa';
+import {
+  check_password,
+  identify_hasher,
+  make_password,
+  PASSWORD_HASHERS,
+  type PasswordHasher,
+  StoreUnavailable,
+  type User,
+  update_session_auth_hash,
+  ValidationError,
+  type ValidationProblem,
+  validate_password,
+} from '../index.js';
+import { type Messages, messages } from './i18n.js';
+import { PASSWORD_LENGTH } from './login.js';
+import { notice } from './notices.js';
+import { SESSIONS_PATH } from './sessions.js';
+import type { Handler, Site } from './site.js';
+import { userOrLogin } from './user_or_login.js';
+
+export const PASSWORD_PATH = '/password/';
+
+/** What is wrong, by field (Django's PasswordChangeForm). */
+interface Problems {
+  readonly old_password?: readonly string[];
+  readonly new_password1?: readonly string[];
+  readonly new_password2?: readonly string[];
+}
+
+export function passwordForm(site: Site): Handler {
+  return async function passwordForm(ctx) {
+    if (userOrLogin(ctx) !== null) await showForm(site, ctx, {});
+  };
+}
+
+export function passwordAction(site: Site): Handler {
+  return async function passwordAction(ctx) {
+    const user = userOrLogin(ctx);
+    if (user === null) return;
+    const m = messages(site.pages.language(ctx));
+    // The old password is guessed here as well as at the login, by whoever sits down at somebody's browser.
+    const attempt = { username: user.get_username(), address: ctx.ip };
+    const answer = (await site.throttle?.check(attempt)) ?? { allowed: true };
+    if (!answer.allowed) {
+      ctx.set('Retry-After', String(answer.retry_after));
+      ctx.status = 429;
+      return showForm(site, ctx, { old_password: [m.login_throttled(answer.retry_after)] });
+    }
+    const [old, first, second] = ['old_password', 'new_password1', 'new_password2'].map(
+      (name) => ctx.request.POST.get(name) ?? '',
+    ) as [string, string, string];
+    if (!isPossible(old) || !(await check_password(old, user.password))) {
+      return showForm(site, ctx, { old_password: [m.password_old_wrong] });
+    }
+    await site.throttle?.succeeded(attempt);
+    const problems = await problemsOf(user, first, second, m);
+    if (problems !== null) return showForm(site, ctx, problems);
+    await change(site, ctx, user, first);
+    notice(ctx, m.password_changed);
+    ctx.set('Cache-Control', 'no-store');
+    ctx.redirect(site.userSessions === null ? '/index2/' : SESSIONS_PATH);
+  };
+}
+
+const isPossible = (password: string): boolean =>
+  password !== '' && password.length <= PASSWORD_LENGTH && !password.includes('\0') && password.isWellFormed();
+
+async function problemsOf(user: User, first: string, second: string, m: Messages): Promise<Problems | null> {
+  if (first !== second) return { new_password2: [m.password_mismatch] };
+  if (!isPossible(first)) return { new_password1: [m.password_impossible] };
+  try {
+    await validate_password(first, { user });
+    return null;
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error;
+    return { new_password1: error.problems.map((problem) => sentenceOf(problem, m)) };
+  }
+}
+
+function sentenceOf({ code, message, params }: ValidationProblem, m: Messages): string {
+  const field = params['verbose_name'];
+  switch (code) {
+    case 'password_too_short':
+      return m.password_too_short(Number(params['min_length']));
+    case 'password_too_similar':
+      return m.password_too_similar(typeof field === 'string' ? (m.password_fields[field] ?? field) : '');
+    case 'password_too_common':
+      return m.password_too_common;
+    case 'password_entirely_numeric':
+      return m.password_entirely_numeric;
+    default:
+      return message;
+  }
+}
+
+async function change(site: Site, ctx: Context, user: User, password: string): Promise<void> {
+  const changed = await site.users.set_password(user.id, await make_password(password, { hasher: hasherOf(user) }));
+  // Deleted meanwhile: the next page shows it.
+  if (changed === null) return;
+  await update_session_auth_hash(ctx, changed);
+  try {
+    await site.userSessions?.revoke_others(changed, ctx.session);
+  } catch (error) {
+    // The others have ended already: their hash does not fit. Only their rows are left, until they expire.
+    if (!(error instanceof StoreUnavailable)) throw error;
+  }
+}
+
+/**
+ * The algorithm of the old password, which is that of Django's PASSWORD_HASHERS: of another one, Django would make a hash
+ * of its own at the next login there, and end all sessions by that. Plain bcrypt, which reads 72 bytes, is no choice.
+ */
+function hasherOf({ password }: User): PasswordHasher {
+  try {
+    const hasher = identify_hasher(password);
+    return hasher.algorithm === 'bcrypt' ? PASSWORD_HASHERS[0] : hasher;
+  } catch {
+    return PASSWORD_HASHERS[0];
+  }
+}
+
+async function showForm(site: Site, ctx: Context, problems: Problems): Promise<void> {
+  const m = messages(site.pages.language(ctx));
+  const field = (name: keyof Problems, label: string, autocomplete: string): object => ({
+    name,
+    label,
+    autocomplete,
+    problems: problems[name] ?? [],
+  });
+  await site.pages.render(ctx, 'password', {
+    fields: [
+      field('old_password', m.password_old, 'current-password'),
+      field('new_password1', m.password_new, 'new-password'),
+      field('new_password2', m.password_again, 'new-password'),
+    ],
+    focus: Object.keys(problems)[0] ?? 'old_password',
+  });
+}

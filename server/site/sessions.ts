@@ -1,0 +1,81 @@
+/** `/sessions/`: where this user is logged in, with a button that ends one of these sessions, and one that ends all others. */
+import type { Context } from 'koa';
+import { logout, readUserAgent, type User, type UserSession, type UserSessions } from '../index.js';
+import { type Moment, moment } from './format.js';
+import { type Language, type Messages, messages } from './i18n.js';
+import { notice } from './notices.js';
+import type { Handler, Site } from './site.js';
+import { userOrLogin } from './user_or_login.js';
+
+export const SESSIONS_PATH = '/sessions/';
+/** More are not shown; the button that ends all others ends those, too. */
+const SHOWN = 100;
+
+interface ShownSession {
+  readonly id: string;
+  readonly title: string;
+  readonly address: string;
+  readonly begun: Moment;
+  readonly last_seen: Moment;
+  readonly is_current: boolean;
+}
+
+export function sessionsPage(site: Site, userSessions: UserSessions): Handler {
+  return async function sessionsPage(ctx) {
+    const user = userOrLogin(ctx);
+    if (user === null) return;
+    const language = site.pages.language(ctx);
+    const all = await userSessions.sessions_of(user, ctx.session);
+    // This one first: it is what a reader looks for, and what the others are compared with.
+    const sorted = [...all.filter(({ is_current }) => is_current), ...all.filter(({ is_current }) => !is_current)];
+    await site.pages.render(ctx, 'sessions', {
+      sessions: await Promise.all(sorted.slice(0, SHOWN).map((session) => shown(session, language))),
+      others: all.filter(({ is_current }) => !is_current).length,
+      hidden: Math.max(0, all.length - SHOWN),
+    });
+  };
+}
+
+export function sessionsAction(site: Site, userSessions: UserSessions): Handler {
+  return async function sessionsAction(ctx) {
+    const user = userOrLogin(ctx);
+    if (user === null) return;
+    const m = messages(site.pages.language(ctx));
+    const id = ctx.request.POST.get('end');
+    if (id === undefined) notice(ctx, m.sessions_ended(await userSessions.revoke_others(user, ctx.session)));
+    else await endOne(ctx, userSessions, { user, id, m });
+    ctx.set('Cache-Control', 'no-store');
+    if (!ctx.res.hasHeader('Location')) ctx.redirect(SESSIONS_PATH);
+  };
+}
+
+/** Ending this session is a logout. One that is gone meanwhile has ended, too. */
+async function endOne(
+  ctx: Context,
+  userSessions: UserSessions,
+  { user, id, m }: { readonly user: User; readonly id: string; readonly m: Messages },
+): Promise<void> {
+  const all = await userSessions.sessions_of(user, ctx.session);
+  if (all.some((session) => session.is_current && session.id === id)) {
+    await logout(ctx);
+    notice(ctx, m.notice_logged_out);
+    ctx.redirect('/index1/');
+    return;
+  }
+  await userSessions.revoke(user, id);
+  notice(ctx, m.sessions_ended(1));
+}
+
+async function shown(session: UserSession, language: Language): Promise<ShownSession> {
+  const { id, address, is_current } = session;
+  const m = messages(language);
+  const { browser, system } = await readUserAgent(session.user_agent);
+  return {
+    id,
+    title: m.sessions_browser(browser ?? m.sessions_unknown_browser, system),
+    address: address === '' ? m.sessions_unknown_address : address,
+    begun: moment(session.begun, language),
+    last_seen: moment(session.last_seen, language),
+    is_current,
+  };
+}

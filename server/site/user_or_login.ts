@@ -1,0 +1,12 @@
+/** Pages for users only. */
+import type { Context } from 'koa';
+import type { User } from '../index.js';
+
+/** The user; null for nobody, who is sent to the login page and comes back to this one. */
+export function userOrLogin(ctx: Context): User | null {
+  const { user } = ctx;
+  if (user.is_authenticated) return user;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.redirect(`/login/?next=${encodeURIComponent(ctx.path)}`);
+  return null;
+}
