@@ -2,10 +2,8 @@
 import type { Context } from 'koa';
 import {
   check_password,
-  identify_hasher,
+  type MakePasswordOptions,
   make_password,
-  PASSWORD_HASHERS,
-  type PasswordHasher,
   StoreUnavailable,
   type User,
   update_session_auth_hash,
@@ -96,7 +94,7 @@ function sentenceOf({ code, message, params }: ValidationProblem, m: Messages): 
 }
 
 async function change(site: Site, ctx: Context, user: User, password: string): Promise<void> {
-  const changed = await site.users.set_password(user.id, await make_password(password, { hasher: hasherOf(user) }));
+  const changed = await site.users.set_password(user.id, await make_password(password, hashedAs(user)));
   // Deleted meanwhile: the next page shows it.
   if (changed === null) return;
   await update_session_auth_hash(ctx, changed);
@@ -108,18 +106,23 @@ async function change(site: Site, ctx: Context, user: User, password: string): P
   }
 }
 
+/** The least that OWASP's Password Storage Cheat Sheet advises for PBKDF2 with SHA-256. */
+const LEAST_ITERATIONS = 600_000;
+const PBKDF2_SHA256 = /^pbkdf2_sha256\$(\d{1,9})\$/;
+
 /**
- * The algorithm of the old password, which is that of Django's PASSWORD_HASHERS: of another one, Django would make a hash
- * of its own at the next login there, and end all sessions by that. Plain bcrypt, which reads 72 bytes, is no choice.
+ * As the old password was hashed, which is how Django's PASSWORD_HASHERS hash: what is hashed otherwise, or with other
+ * iterations, Django hashes anew at the next login there, and all sessions end by that. Weak hashes get no such successor,
+ * and plain bcrypt, which reads 72 bytes, neither.
  */
-function hasherOf({ password }: User): PasswordHasher {
-  try {
-    const hasher = identify_hasher(password);
-    return hasher.algorithm === 'bcrypt' ? PASSWORD_HASHERS[0] : hasher;
-  } catch {
-    return PASSWORD_HASHERS[0];
-  }
+function hashedAs({ password }: User): MakePasswordOptions {
+  const iterations = Number(PBKDF2_SHA256.exec(password)?.[1] ?? 0);
+  if (iterations > 0) return iterations < LEAST_ITERATIONS ? {} : { hasher: 'pbkdf2_sha256', iterations };
+  return KEPT.has(algorithmOf(password)) ? { hasher: algorithmOf(password) } : {};
 }
+
+const KEPT: ReadonlySet<string> = new Set(['argon2', 'bcrypt_sha256', 'scrypt']);
+const algorithmOf = (encoded: string): string => encoded.slice(0, Math.max(0, encoded.indexOf('$')));
 
 async function showForm(site: Site, ctx: Context, problems: Problems): Promise<void> {
   const m = messages(site.pages.language(ctx));

@@ -73,6 +73,14 @@ describe('the password', () => {
     });
   }
 
+  it('is hashed with as many iterations as before, or Django would hash it anew at the next login and end all sessions', async () => {
+    const password = await make_password(ALICE.password, { hasher: 'pbkdf2_sha256', iterations: 650_000 });
+    await database.knex('auth_user').update({ password });
+    await visitor.logIn(ALICE);
+    expect((await change(ALICE.password, NEW)).status).to.equal(302);
+    expect(await stored()).to.match(/^pbkdf2_sha256\$650000\$/);
+  });
+
   it('says everything that is wrong, in the language of the page', async () => {
     const fields = { old_password: ALICE.password, new_password1: '123456', new_password2: '123456' };
     const { text } = await visitor.post('/password/', fields, { headers: { 'Accept-Language': 'zh' } });

@@ -18,7 +18,8 @@ export const EN = {
   log_in: 'Log in',
   log_out: 'Log out',
   languages_label: 'Language',
-  footer: 'The pages work without scripts. They keep what they know about you in one session row and a few cookies.',
+  footer:
+    'The pages work without scripts. What they know about you is in one session row, a note of where you are logged in, and a few cookies.',
 
   notice_logged_in: (username: string): string => `You are logged in as ${username} now.`,
   notice_logged_out: 'You are logged out.',

@@ -19,7 +19,7 @@ export const ZH_HANS: Messages = {
   log_in: '登录',
   log_out: '退出登录',
   languages_label: '语言',
-  footer: '所有页面不用脚本也能使用。关于您的信息只保存在一行会话记录和几个 Cookie 里。',
+  footer: '所有页面不用脚本也能使用。关于您的信息只保存在一行会话记录、一条登录位置的记录和几个 Cookie 里。',
 
   notice_logged_in: (username) => `您已登录为 ${username}。`,
   notice_logged_out: '您已退出登录。',
