@@ -5,13 +5,13 @@ import { LoginThrottle } from '../../server/auth/throttle.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../../server/errors.js';
 import { NOW } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 
 const settings = { SECRET_KEY: 'a key for tests' };
 const HOME = '192.0.2.1';
 
 describe('AddressThrottle', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let time = NOW;
   const throttle = (options: Partial<AddressThrottleOptions> = {}): AddressThrottle =>
     new AddressThrottle(database.knex, {
@@ -22,10 +22,6 @@ describe('AddressThrottle', () => {
       ...options,
     });
 
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(() => database.drop());
   beforeEach(async () => {
     time = NOW;
     await database.knex('koa_login_attempts').delete();

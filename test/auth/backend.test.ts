@@ -7,7 +7,7 @@ import {
   PBKDF2PasswordHasher,
 } from '../../server/auth/hashers.js';
 import { UserTable } from '../../server/auth/users.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 
 const ITERATIONS = 60_000;
 
@@ -21,7 +21,7 @@ class Counting extends PBKDF2PasswordHasher {
 }
 
 describe('ModelBackend', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let users: UserTable;
   const hasher = new Counting({ iterations: ITERATIONS });
   const hashers: PasswordHashers = [
@@ -31,7 +31,6 @@ describe('ModelBackend', () => {
   let backend: ModelBackend;
 
   before(async () => {
-    database = await testDatabase();
     users = new UserTable(database.knex);
     backend = new ModelBackend(users, { hashers });
     const strong = await make_password('secret', { hashers });
@@ -47,7 +46,6 @@ describe('ModelBackend', () => {
       password: await make_password('secret', { hasher: 'argon2', hashers }),
     });
   });
-  after(() => database.drop());
 
   it('has the path that Django writes into sessions', () => {
     expect(backend.path).to.equal('django.contrib.auth.backends.ModelBackend');

@@ -14,7 +14,7 @@ import { PermissionDenied } from '../../server/errors.js';
 import { exceptions } from '../../server/http/exceptions.js';
 import { sessions } from '../../server/session/middleware.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
-import { closeServers, NOW, type Server, serve, settings } from '../http/serve.js';
+import { NOW, type Portless, portless, settings } from '../http/serve.js';
 
 /** Nothing of our User class, and frozen, as a backend's own cache may hand it out. */
 interface Member extends BaseUser {
@@ -46,7 +46,6 @@ class Members implements AuthenticationBackend<Member> {
 
 describe('a backend of one’s own', () => {
   const store = new MemoryStore({ now: () => NOW });
-  afterEach(closeServers);
 
   /** An application with these backends; `ctx` of the latest request is what a handler was given. */
   async function site(
@@ -61,7 +60,7 @@ describe('a backend of one’s own', () => {
     app.use(async (ctx) => {
       ctx.body = { result: (await routes[ctx.path]?.(ctx)) ?? null };
     });
-    const server: Server = await serve(app);
+    const server: Portless = portless(app);
     let cookie = '';
     return async (path, headers = {}) => {
       const answer = await server.ask({ path, headers: { ...headers, ...(cookie === '' ? {} : { cookie }) } });

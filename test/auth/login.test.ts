@@ -25,8 +25,8 @@ import type { SessionStore } from '../../server/session/store.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import type { Settings } from '../../server/settings.js';
-import { type Answer, closeServers, NOW, serve, settings } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type Answer, NOW, portless, settings } from '../http/serve.js';
+import { databaseOfSuite } from '../support/database.js';
 
 const BACKEND = 'django.contrib.auth.backends.ModelBackend';
 const hashers: PasswordHashers = [new PBKDF2PasswordHasher({ iterations: 1000 })];
@@ -54,20 +54,17 @@ interface Site {
 }
 
 describe('login', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let users: UserTable;
   let alice: User;
   let bob: User;
 
   before(async () => {
-    database = await testDatabase();
     users = new UserTable(database.knex);
     const password = await make_password('secret', { hashers });
     alice = await users.create_user({ username: 'alice', password });
     bob = await users.create_user({ username: 'bob', password: await make_password('other', { hashers }) });
   });
-  after(() => database.drop());
-  afterEach(closeServers);
 
   async function site({
     values = {},
@@ -101,7 +98,7 @@ describe('login', () => {
         throw error;
       }
     });
-    const server = await serve(app);
+    const server = portless(app);
     const browser: Site = {
       store,
       settings: all,
@@ -930,7 +927,7 @@ describe('login', () => {
       const errors: unknown[] = [];
       app.on('error', (error) => errors.push(error));
       app.use(authentication(app, { settings: settings(), backends: [backend('a')] }));
-      await (await serve(app)).ask();
+      await portless(app).ask();
       expect(errors).to.have.lengthOf(1);
       expect(errors[0]).to.be.instanceOf(ImproperlyConfigured);
     });

@@ -10,7 +10,7 @@ import {
 } from '../../server/auth/index.js';
 import { sessions } from '../../server/session/middleware.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
-import { closeServers, serve, settings } from '../http/serve.js';
+import { type Portless, portless, settings } from '../http/serve.js';
 
 const user = new User({
   id: 1,
@@ -26,9 +26,7 @@ const backend: AuthenticationBackend = {
 };
 
 describe('login_required', () => {
-  afterEach(closeServers);
-
-  async function site(options?: LoginRequiredOptions): ReturnType<typeof serve> {
+  async function site(options?: LoginRequiredOptions): Promise<Portless> {
     const app = new Koa();
     const all = settings();
     app.use(sessions(app, { settings: all, store: new MemoryStore() }));
@@ -41,7 +39,7 @@ describe('login_required', () => {
     app.use(async (ctx) => {
       ctx.body = `hello ${(await ctx.request.auser()).username}`;
     });
-    return serve(app);
+    return portless(app);
   }
 
   it('lets a user pass', async () => {

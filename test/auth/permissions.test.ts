@@ -18,11 +18,11 @@ import { StoreUnavailable } from '../../server/errors.js';
 import { exceptions } from '../../server/http/index.js';
 import { sessions } from '../../server/session/index.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
-import { closeServers, type Server, serve, settings } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type Portless, portless, settings } from '../http/serve.js';
+import { databaseOfSuite, type SuiteDatabase, type TestDatabase, testDatabase } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
-let database: TestDatabase;
+let database: SuiteDatabase;
 let users: UserTable;
 let count = 0;
 
@@ -96,18 +96,16 @@ async function statements(work: () => Promise<unknown>): Promise<number> {
 }
 
 describe('permissions', () => {
+  database = databaseOfSuite();
   let editors: number;
   let sellers: number;
 
   before(async () => {
-    database = await testDatabase();
     users = new UserTable(database.knex);
     editors = await group('Editors', 'blog.change_post', 'blog.add_post');
     sellers = await group('Sellers', 'shop.change_good');
     await permission('shop.delete_good');
   });
-  after(() => database.drop());
-  afterEach(closeServers);
 
   it("are the user's own and those of the groups", async () => {
     const user = await person({ groups: [editors, sellers], permissions: ['shop.view_good', 'blog.add_post'] });
@@ -243,7 +241,7 @@ describe('permissions', () => {
       };
       database.knex.on('query', count);
       try {
-        expect(await (await serve(app)).ask()).to.include({ status: 200 });
+        expect(await portless(app).ask()).to.include({ status: 200 });
       } finally {
         database.knex.removeListener('query', count);
       }
@@ -402,7 +400,7 @@ describe('permissions', () => {
   });
 
   describe('as middleware', () => {
-    async function site(middleware: Koa.Middleware, user: User | null): Promise<Server> {
+    async function site(middleware: Koa.Middleware, user: User | null): Promise<Portless> {
       const app = new Koa();
       const own = settings();
       app.use(sessions(app, { settings: own, store: new MemoryStore() }));
@@ -416,7 +414,7 @@ describe('permissions', () => {
       app.use((ctx) => {
         ctx.body = 'in';
       });
-      return serve(app);
+      return portless(app);
     }
 
     async function answer(middleware: Koa.Middleware, user: User | null): Promise<number | string> {

@@ -11,22 +11,17 @@ import {
 } from '../../server/auth/index.js';
 import { sessions } from '../../server/session/index.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
-import { closeServers, type Server, serve, settings as testSettings } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type Portless, portless, settings as testSettings } from '../http/serve.js';
+import { databaseOfSuite } from '../support/database.js';
 import { type VectorItem, vectorSuite } from '../support/vectors.js';
 
 const settings = testSettings();
 
 describe('a login shared by several servers', () => {
-  let database: TestDatabase;
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(async () => database.drop());
-  afterEach(closeServers);
+  const database = databaseOfSuite();
 
   /** One of the servers: `/login` logs alice in by her password, everything else says who is there. */
-  function server(store: MemoryStore): Promise<Server> {
+  function server(store: MemoryStore): Portless {
     const app = new Koa();
     const users = new UserTable(database.knex);
     app.use(sessions(app, { settings, store }));
@@ -38,7 +33,7 @@ describe('a login shared by several servers', () => {
       }
       ctx.body = ctx.user.username;
     });
-    return serve(app);
+    return portless(app);
   }
   const cookieOf = (set_cookie: readonly string[]): string => set_cookie[0]?.split(';')[0] ?? '';
 
@@ -49,7 +44,7 @@ describe('a login shared by several servers', () => {
     await database.knex('auth_user').delete();
     const { id: user_id } = await users.create_user({ username: 'alice', password: encoded });
     const store = new MemoryStore();
-    const [one, other] = [await server(store), await server(store)];
+    const [one, other] = [server(store), server(store)];
 
     const first = cookieOf((await one.ask({ path: '/login' })).set_cookie);
     expect((await other.ask({ headers: { cookie: first } })).text).to.equal('alice');

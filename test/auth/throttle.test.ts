@@ -5,21 +5,17 @@ import { LoginThrottle, type LoginThrottleOptions, THROTTLE_LIMITS } from '../..
 import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../../server/errors.js';
 import { NOW } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 import { expectLinear } from '../support/growth.js';
 
 const SETTINGS = { SECRET_KEY: 'a key for tests' };
 
 describe('LoginThrottle', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let time = NOW;
   const throttle = (options: Partial<LoginThrottleOptions> = {}): LoginThrottle =>
     new LoginThrottle(database.knex, { settings: SETTINGS, now: () => time, ...options });
 
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(() => database.drop());
   beforeEach(async () => {
     time = NOW;
     await database.knex('koa_login_attempts').delete();

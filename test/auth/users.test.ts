@@ -7,19 +7,17 @@ import { normalize_email, UserTable } from '../../server/auth/users.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { StoreUnavailable, ValueError } from '../../server/errors.js';
 import { NOW } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 import { expectLinear } from '../support/growth.js';
 import { reasonOf } from '../support/reason.js';
 
 describe('UserTable', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let users: UserTable;
 
   before(async () => {
-    database = await testDatabase();
     users = new UserTable(database.knex, { now: () => NOW });
   });
-  after(() => database.drop());
 
   it('creates a user as Django does: defaults, an id that counts, last_login empty', async () => {
     const password = await make_password('secret', { iterations: 10 });

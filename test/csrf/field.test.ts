@@ -6,7 +6,7 @@ import Koa from 'koa';
 import { csrf } from '../../server/csrf/middleware.js';
 import { exceptions } from '../../server/http/exceptions.js';
 import { formBody } from '../../server/http/form.js';
-import { type Answer, type Ask, closeServers, serve, settings } from '../http/serve.js';
+import { type Answer, type Ask, portless, settings } from '../http/serve.js';
 import { MASKED, OTHER, SECRET } from './cases.js';
 
 const load = createRequire(import.meta.url);
@@ -44,7 +44,7 @@ const passed: Koa.Middleware = (ctx) => {
 };
 
 async function post(app: Koa, { headers = {}, ...ask }: Ask): Promise<Answer> {
-  const server = await serve(app);
+  const server = portless(app);
   return server.ask({ method: 'POST', ...ask, headers: { cookie: `csrftoken=${SECRET}`, ...headers } });
 }
 
@@ -63,8 +63,6 @@ async function bothTokens(make: () => Koa, ask: (token: string) => Ask): Promise
 }
 
 describe('the token field', () => {
-  afterEach(closeServers);
-
   for (const [name, parser] of Object.entries(URLENCODED)) {
     it(`is found where ${name} has left it, alone and in either order with formBody`, async () => {
       for (const order of [

@@ -4,7 +4,7 @@ import Koa from 'koa';
 import { type CsrfOptions, csrf, rotate_token } from '../../server/csrf/middleware.js';
 import { exceptions } from '../../server/http/exceptions.js';
 import { formBody } from '../../server/http/form.js';
-import { type Answer, closeServers, NOW, type Server, serve, settings } from '../http/serve.js';
+import { type Answer, NOW, type Portless, portless, settings } from '../http/serve.js';
 import { CASES, type CsrfCase, MASKED, OTHER, SECRET } from './cases.js';
 
 type Session = Map<string, unknown>;
@@ -48,7 +48,7 @@ function site({ settings: values = {}, handle, session, render = {} }: Site = {}
 }
 
 function send(
-  server: Server,
+  server: Portless,
   { method = 'POST', secure = false, headers = {}, cookie, token }: Partial<CsrfCase>,
 ): Promise<Answer> {
   const body = token === null ? '' : new URLSearchParams({ csrfmiddlewaretoken: token ?? MASKED }).toString();
@@ -75,12 +75,10 @@ const COOKIE = (value: string): string =>
 const FIRST = 'csrf0000000000000000000000000001';
 
 describe('csrf', () => {
-  afterEach(closeServers);
-
   describe('decides as Django', () => {
     for (const entry of CASES) {
       it(`${entry.title}: ${entry.reason ?? 'passes'}`, async () => {
-        const server = await serve(site({ settings: entry.settings ?? {} }));
+        const server = portless(site({ settings: entry.settings ?? {} }));
         const answer = await send(server, entry);
         expect(answer.status).to.equal(entry.reason === null ? 200 : 403);
         if (entry.reason !== null) {
@@ -93,7 +91,7 @@ describe('csrf', () => {
 
   describe('more strictly than Django, on purpose', () => {
     it('refuses what a browser marks as cross-site and has no Origin', async () => {
-      const server = await serve(site());
+      const server = portless(site());
       for (const [headers, status] of [
         [{ 'sec-fetch-site': 'cross-site' }, 403],
         [{ 'sec-fetch-site': 'cross-site', origin: 'http://www.example.com' }, 200],
@@ -108,7 +106,7 @@ describe('csrf', () => {
     });
 
     it('lets a trusted origin post from another site', async () => {
-      const server = await serve(site({ settings: { CSRF_TRUSTED_ORIGINS: ['https://other.example'] } }));
+      const server = portless(site({ settings: { CSRF_TRUSTED_ORIGINS: ['https://other.example'] } }));
       const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://other.example' };
       expect((await send(server, { headers })).status).to.equal(200);
     });
@@ -120,21 +118,21 @@ describe('csrf', () => {
     };
 
     it('is sent when a token was asked for, with Vary', async () => {
-      const answer = await send(await serve(site({ handle: token })), { method: 'GET', cookie: '', token: null });
+      const answer = await send(portless(site({ handle: token })), { method: 'GET', cookie: '', token: null });
       expect(answer.set_cookie).to.deep.equal([COOKIE(FIRST)]);
       expect(answer.headers.vary).to.equal('Cookie');
       expect(answer.text).to.have.length(64);
     });
 
     it('is not sent otherwise', async () => {
-      const answer = await send(await serve(site()), { method: 'GET', token: null });
+      const answer = await send(portless(site()), { method: 'GET', token: null });
       expect(answer.set_cookie).to.deep.equal([]);
       expect(answer.headers).not.to.have.property('vary');
     });
 
     it('keeps its secret and begins its time anew, unmasked if it was masked', async () => {
       for (const value of [SECRET, MASKED]) {
-        const answer = await send(await serve(site({ handle: token })), {
+        const answer = await send(portless(site({ handle: token })), {
           method: 'GET',
           cookie: `csrftoken=${value}`,
           token: null,
@@ -153,7 +151,7 @@ describe('csrf', () => {
         CSRF_COOKIE_HTTPONLY: true,
         CSRF_COOKIE_SAMESITE: 'Strict',
       };
-      const answer = await send(await serve(site({ handle: token, settings: values })), {
+      const answer = await send(portless(site({ handle: token, settings: values })), {
         method: 'GET',
         cookie: '',
         token: null,
@@ -168,7 +166,7 @@ describe('csrf', () => {
         rotate_token(ctx);
         ctx.body = 'passed';
       };
-      const server = await serve(site({ handle }));
+      const server = portless(site({ handle }));
       expect((await send(server, {})).set_cookie).to.deep.equal([COOKIE(FIRST)]);
       expect((await send(server, { cookie: `csrftoken=${FIRST}` })).status).to.equal(403);
     });
@@ -179,7 +177,7 @@ describe('csrf', () => {
         ctx.set_cookie('dropped', '1');
         throw new Error('x');
       };
-      const answer = await send(await serve(site({ handle })), { method: 'GET', cookie: '', token: null });
+      const answer = await send(portless(site({ handle })), { method: 'GET', cookie: '', token: null });
       expect([answer.status, answer.set_cookie]).to.deep.equal([500, [COOKIE(FIRST)]]);
       expect(answer.headers.vary).to.equal('Cookie');
     });
@@ -187,7 +185,7 @@ describe('csrf', () => {
     it("is sent with an error's page that shows a token", async () => {
       const render = { render: (ctx: Koa.Context) => `<p>${ctx.csrf_token}` };
       const app = site({ render, handle: () => undefined });
-      const answer = await send(await serve(app), { method: 'GET', cookie: '', token: null });
+      const answer = await send(portless(app), { method: 'GET', cookie: '', token: null });
       expect([answer.status, answer.set_cookie]).to.deep.equal([404, [COOKIE(FIRST)]]);
     });
 
@@ -195,7 +193,7 @@ describe('csrf', () => {
       const handle: Koa.Middleware = (ctx) => {
         ctx.body = ctx.method === 'GET' ? JSON.stringify([ctx.csrf_token, ctx.csrf_token]) : 'passed';
       };
-      const server = await serve(site({ handle }));
+      const server = portless(site({ handle }));
       const page = await send(server, { method: 'GET', cookie: '', token: null });
       const tokens = JSON.parse(page.text) as string[];
       expect(new Set(tokens).size).to.equal(2);
@@ -213,7 +211,7 @@ describe('csrf', () => {
       const handle: Koa.Middleware = (ctx) => {
         ctx.body = ctx.csrf_token;
       };
-      const answer = await send(await serve(site({ settings: inSession, session: sessions, handle })), {
+      const answer = await send(portless(site({ settings: inSession, session: sessions, handle })), {
         method: 'GET',
         token: null,
       });
@@ -223,7 +221,7 @@ describe('csrf', () => {
 
     it('takes the secret from the session and not from the cookie', async () => {
       sessions.set('_csrftoken', SECRET);
-      const server = await serve(site({ settings: inSession, session: sessions }));
+      const server = portless(site({ settings: inSession, session: sessions }));
       expect((await send(server, { cookie: `csrftoken=${OTHER}` })).status).to.equal(200);
       expect((await send(server, { token: OTHER, cookie: `csrftoken=${OTHER}` })).status).to.equal(403);
       sessions.set('_csrftoken', MASKED);
@@ -231,7 +229,7 @@ describe('csrf', () => {
     });
 
     it('refuses a session without a secret, and whatever else stands there', async () => {
-      const server = await serve(site({ settings: inSession, session: sessions }));
+      const server = portless(site({ settings: inSession, session: sessions }));
       expect((await send(server, {})).text).to.contain('CSRF cookie not set.');
       for (const value of [1, '', 'x', [], {}, true, [SECRET], 'é'.repeat(32), 2n]) {
         sessions.set('_csrftoken', value);
@@ -240,7 +238,7 @@ describe('csrf', () => {
     });
 
     it('says what is missing where no session is mounted', async () => {
-      const answer = await send(await serve(site({ settings: inSession, render: { debug: true } })), { token: null });
+      const answer = await send(portless(site({ settings: inSession, render: { debug: true } })), { token: null });
       expect([answer.status, answer.text]).to.satisfy(
         ([status, text]: [number, string]) => status === 500 && text.includes('sessions(app'),
       );

@@ -31,8 +31,10 @@ export interface Server {
   raw(text: string | Buffer): Promise<string>;
 }
 
+export type Portless = Pick<Server, 'ask'>;
+
 /** No port, and nothing to close. */
-export function asked(app: Koa): Pick<Server, 'ask'> {
+export function portless(app: Koa): Portless {
   if (app.listenerCount('error') === 0) app.on('error', () => {});
   const exchange = exchangeWith(app.callback());
   return {

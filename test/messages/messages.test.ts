@@ -4,18 +4,16 @@ import Koa from 'koa';
 import { MessageFailure } from '../../server/errors.js';
 import { exceptions } from '../../server/http/exceptions.js';
 import * as messages from '../../server/messages/index.js';
-import { appWith, closeServers, serve, settings } from '../http/serve.js';
+import { appWith, portless, settings } from '../http/serve.js';
 import { MessageBrowser, messageCookie, messageSite } from './site.js';
 
 const STORAGES = ['fallback', 'cookie', 'session'];
 
 describe('messages', () => {
-  afterEach(closeServers);
-
   for (const MESSAGE_STORAGE of STORAGES) {
     describe(`in the ${MESSAGE_STORAGE} storage`, () => {
       const open = async (): Promise<MessageBrowser> =>
-        new MessageBrowser(await messageSite({ settings: { MESSAGE_STORAGE } }));
+        new MessageBrowser(messageSite({ settings: { MESSAGE_STORAGE } }));
 
       it('are shown once', async () => {
         const browser = await open();
@@ -36,7 +34,7 @@ describe('messages', () => {
       it('leave nothing behind where none were added', async () => {
         const browser = await open();
         for (const path of ['/', '/count/', '/show/']) await browser.ask(path);
-        expect(browser.jar.size).to.equal(0);
+        expect(browser.cookies.size).to.equal(0);
       });
 
       it('that are too many for a cookie are not lost unless there is only the cookie', async () => {
@@ -55,7 +53,7 @@ describe('messages', () => {
       });
 
       it('that were added while others are shown are shown at once or wait', async () => {
-        const server = await messageSite({
+        const server = messageSite({
           settings: { MESSAGE_STORAGE },
           first: async (ctx, next) => {
             if (ctx.path === '/show/') messages.info(ctx, 'before');
@@ -72,7 +70,7 @@ describe('messages', () => {
 
   describe('added by level', () => {
     const shown = async (values: object, add: Koa.Middleware): Promise<unknown[]> => {
-      const server = await messageSite({ settings: values, first: add });
+      const server = messageSite({ settings: values, first: add });
       return new MessageBrowser(server).shown();
     };
 
@@ -142,7 +140,7 @@ describe('messages', () => {
       ['session', 404],
     ] as const) {
       it(`outlive a ${status} in the ${MESSAGE_STORAGE} storage`, async () => {
-        const server = await messageSite({ settings: { MESSAGE_STORAGE }, first: failing(status) });
+        const server = messageSite({ settings: { MESSAGE_STORAGE }, first: failing(status) });
         const browser = new MessageBrowser(server);
         expect((await browser.ask('/fail/')).status).to.equal(status);
         expect(await browser.texts()).to.deep.equal(['said before it failed']);
@@ -155,7 +153,7 @@ describe('messages', () => {
         [true, 500],
         [false, 200],
       ] as const) {
-        const server = await messageSite({ settings: { MESSAGE_STORAGE: 'cookie' }, debug });
+        const server = messageSite({ settings: { MESSAGE_STORAGE: 'cookie' }, debug });
         expect((await new MessageBrowser(server).ask('/add/', [long])).status).to.equal(status);
       }
     });
@@ -164,8 +162,8 @@ describe('messages', () => {
   describe('from a cookie that is not ours', () => {
     it('are none, and the cookie is removed when the storage is the cookie alone', async () => {
       for (const cookie of ['garbage', 'a:b:c', '.eJx:1abc:xyz', 'W10:1xocE4:forged', 'x'.repeat(6000)]) {
-        const browser = new MessageBrowser(await messageSite({ settings: { MESSAGE_STORAGE: 'cookie' } }));
-        browser.jar.set('messages', cookie);
+        const browser = new MessageBrowser(messageSite({ settings: { MESSAGE_STORAGE: 'cookie' } }));
+        browser.cookies.set('messages', cookie);
         const answer = await browser.ask('/show/');
         expect([answer.status, answer.text]).to.deep.equal([200, '[]']);
         expect(messageCookie(answer)).to.match(/^messages="";.* Max-Age=0;/);
@@ -182,7 +180,7 @@ describe('messages', () => {
         null,
         [],
       ]) {
-        const server = await messageSite({
+        const server = messageSite({
           settings: { MESSAGE_STORAGE: 'session' },
           first: (ctx, next) => {
             ctx.session.set('_messages', found);
@@ -225,7 +223,7 @@ describe('messages', () => {
   describe('where something is not mounted', () => {
     it('cannot be added without the middleware, unless silently; there are none', async () => {
       const errors: unknown[] = [];
-      const server = await serve(
+      const server = portless(
         appWith((ctx) => {
           messages.info(ctx, 'nobody keeps it', { fail_silently: true });
           try {
@@ -245,7 +243,7 @@ describe('messages', () => {
       const app = new Koa();
       app.use(exceptions({ debug: true }));
       app.use(messages.messages(app, { settings: settings() }));
-      const server = await serve(app);
+      const server = portless(app);
       const { status, text } = await server.ask();
       expect(status).to.equal(500);
       expect(text).to.include('mount sessions(app, …) before messages(app, …)');
@@ -258,7 +256,7 @@ describe('messages', () => {
         messages.info(ctx, 'hello');
         ctx.body = '';
       });
-      expect(messageCookie(await (await serve(app)).ask())).to.match(/^messages=\S+; HttpOnly; Path=\/; SameSite=Lax$/);
+      expect(messageCookie(await portless(app).ask())).to.match(/^messages=\S+; HttpOnly; Path=\/; SameSite=Lax$/);
     });
   });
 });

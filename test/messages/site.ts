@@ -1,16 +1,17 @@
 /** A Koa application with messages, and a browser that keeps its cookies. */
 import Koa from 'koa';
+import type { Clock } from '../../server/clock.js';
 import { exceptions } from '../../server/http/exceptions.js';
 import { mark_safe, messages } from '../../server/messages/index.js';
 import { sessions } from '../../server/session/middleware.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { defineSettings, type GivenSettings, type Settings } from '../../server/settings.js';
-import { type Answer, type Server, serve } from '../http/serve.js';
+import { Client, type ClientResponse } from '../../server/testing/index.js';
 
 /** [level, text, extra_tags, safe], as in vectors.json. */
 export type Given = readonly [level: number, text: string, extra_tags: string | null, safe: boolean];
 
-export interface MessageSite {
+export interface MessageChoices {
   readonly settings?: GivenSettings<Settings>;
   readonly debug?: boolean;
   readonly now?: number;
@@ -18,8 +19,13 @@ export interface MessageSite {
   readonly first?: Koa.Middleware;
 }
 
+export interface MessageSite {
+  readonly app: Koa;
+  readonly clock: { readonly now?: Clock };
+}
+
 /** POST /add/ adds the messages of its body; /show/ goes through them; /count/ only counts; /session/ tells the session's. */
-export async function messageSite({ settings: given, debug = false, now, first }: MessageSite = {}): Promise<Server> {
+export function messageSite({ settings: given, debug = false, now, first }: MessageChoices = {}): MessageSite {
   const settings = defineSettings({ SECRET_KEY: 'a key for messages alone', ...given });
   const clock = now === undefined ? {} : { now: () => now };
   const app = new Koa();
@@ -57,31 +63,17 @@ export async function messageSite({ settings: given, debug = false, now, first }
         ctx.body = {};
     }
   });
-  return serve(app);
+  return { app, clock };
 }
 
-export class MessageBrowser {
-  readonly jar = new Map<string, string>();
-  readonly #server: Server;
-
-  constructor(server: Server) {
-    this.#server = server;
+export class MessageBrowser extends Client {
+  /** Over https, for cookies with Secure. */
+  constructor({ app, clock }: MessageSite) {
+    super(app, { ...clock, secure: true, headers: { accept: 'application/json' } });
   }
 
-  async ask(path: string, given?: readonly Given[]): Promise<Answer> {
-    const cookie = [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await this.#server.ask({
-      path,
-      method: given === undefined ? 'GET' : 'POST',
-      headers: { accept: 'application/json', ...(cookie === '' ? {} : { cookie }) },
-      ...(given && { body: JSON.stringify(given) }),
-    });
-    for (const line of answer.set_cookie) {
-      const [name = '', value = ''] = (line.trim().split(';')[0] ?? '').split(/=(.*)/s);
-      if (/max-age=0/i.test(line)) this.jar.delete(name);
-      else this.jar.set(name, value);
-    }
-    return answer;
+  ask(path: string, given?: readonly Given[]): Promise<ClientResponse> {
+    return given === undefined ? this.get(path) : this.post(path, given, { content_type: 'application/json' });
   }
 
   /** What a page shows, which uses it up. */
@@ -96,5 +88,5 @@ export class MessageBrowser {
 }
 
 /** What an answer says of the cookie `messages`. */
-export const messageCookie = ({ set_cookie }: Answer): string | undefined =>
+export const messageCookie = ({ set_cookie }: Pick<ClientResponse, 'set_cookie'>): string | undefined =>
   set_cookie.map((line) => line.trim()).find((line) => line.startsWith('messages='));

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { unpack } from '../../server/signing/payload.js';
-import { closeServers } from '../http/serve.js';
 import { type Given, MessageBrowser, messageCookie, messageSite } from './site.js';
 
 interface Vector {
@@ -35,17 +34,15 @@ const settings = {
 };
 
 describe('messages as Django keeps them', () => {
-  afterEach(closeServers);
-
   for (const vector of vectors) {
     const MESSAGE_STORAGE = vector.storage.replace('Storage', '').toLowerCase();
 
     describe(`${MESSAGE_STORAGE}: ${vector.name}`, () => {
       it('are kept in the same cookie and session', async () => {
-        const server = await messageSite({ settings: { ...settings, MESSAGE_STORAGE }, now: now + 0.5 });
+        const server = messageSite({ settings: { ...settings, MESSAGE_STORAGE }, now: now + 0.5 });
         const browser = new MessageBrowser(server);
         const line = messageCookie(await browser.ask('/add/', vector.messages));
-        const cookie = browser.jar.get('messages') ?? null;
+        const cookie = browser.cookies.get('messages') ?? null;
         if (vector.cookie === null || cookie === null) expect(cookie).to.equal(vector.cookie);
         else {
           expect(payload(cookie)).to.equal(payload(vector.cookie));
@@ -57,10 +54,10 @@ describe('messages as Django keeps them', () => {
       });
 
       it('are shown the same, and removed the same', async () => {
-        const server = await messageSite({ settings: { ...settings, MESSAGE_STORAGE }, now: now + 0.5 });
+        const server = messageSite({ settings: { ...settings, MESSAGE_STORAGE }, now: now + 0.5 });
         const browser = new MessageBrowser(server);
         // Where nothing is left in the session, Django's own cookie is read.
-        if (vector.session === null && vector.cookie !== null) browser.jar.set('messages', vector.cookie);
+        if (vector.session === null && vector.cookie !== null) browser.cookies.set('messages', vector.cookie);
         else await browser.ask('/add/', vector.messages);
         const answer = await browser.ask('/show/');
         expect(JSON.parse(answer.text)).to.deep.equal(vector.shown);

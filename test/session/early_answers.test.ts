@@ -11,7 +11,7 @@ import { commitSession, type SessionRecord, sessions } from '../../server/sessio
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { until } from '../fire/until.js';
 import { type Answer, closeServers, type Server, serve, settings } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite, type SuiteDatabase } from '../support/database.js';
 
 /** How a handler begins its answer; `after` runs when the head is out. */
 type Begin = (ctx: Koa.Context, after: () => unknown) => unknown;
@@ -51,7 +51,7 @@ const BEGINNINGS: Readonly<Record<string, Begin>> = {
   },
 };
 
-let database: TestDatabase;
+let database: SuiteDatabase;
 let server: Server;
 let errors: unknown[];
 let warnings: string[];
@@ -105,10 +105,7 @@ async function expectWhole(answer: Answer): Promise<void> {
 }
 
 describe('an answer that begins before sessions is back', () => {
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(async () => database.drop());
+  database = databaseOfSuite();
   beforeEach(async () => {
     errors = [];
     warnings = [];

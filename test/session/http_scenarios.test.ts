@@ -21,7 +21,7 @@ import type { Session } from '../../server/session/session.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { defineSettings } from '../../server/settings.js';
 import { parse_json, print_json } from '../../server/signing/python_json.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite, type SuiteDatabase } from '../support/database.js';
 import { type VectorEntry, vectorEntries, vectorSuite } from '../support/vectors.js';
 
 type Operation = readonly [name: string, ...values: unknown[]];
@@ -71,17 +71,15 @@ const USERS: readonly { username: string; is_active: boolean; recordedHash: stri
     recordedHash: '7e5bfeb40192734fc8610d0e29475b94f734855f8e46f2ecc8125be90fee0304',
   },
 ];
-
-let database: TestDatabase;
+let database: SuiteDatabase;
 
 describe('request and response', () => {
+  database = databaseOfSuite();
   let password: string;
 
   before(async () => {
-    database = await testDatabase();
     password = await make_password('secret');
   });
-  after(async () => database.drop());
 
   /** Text in which the recorded users' hashes are those of ours. */
   function ours(text: string, secret: string): string {

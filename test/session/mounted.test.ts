@@ -11,10 +11,11 @@ import { sessions } from '../../server/session/index.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import type { Settings } from '../../server/settings.js';
-import { type Answer, closeServers, serve, settings } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { Client } from '../../server/testing/index.js';
+import { portless, settings } from '../http/serve.js';
+import { databaseOfSuite, type SuiteDatabase } from '../support/database.js';
 
-let database: TestDatabase;
+let database: SuiteDatabase;
 let user: User;
 
 const quiet = { logger: { warn() {}, error() {} } };
@@ -44,47 +45,29 @@ const countVisits: Koa.Middleware = (ctx) => {
   ctx.body = { visits, token: ctx.csrf_token, user: ctx.user.is_authenticated };
 };
 
-/** The cookies of an answer as the next request's header, beside those that it came with. */
-function cookiesAfter(answer: Answer, before = ''): string {
-  const jar = new Map(
-    before.split('; ').flatMap((pair) => (pair === '' ? [] : [pair.split('=', 2) as [string, string]])),
-  );
-  for (const line of answer.set_cookie) {
-    const [name = '', value = ''] = (line.split(';', 1)[0] ?? '').split('=', 2);
-    if (value === '""') jar.delete(name);
-    else jar.set(name, value);
-  }
-  return [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-}
-
 describe('sessions, csrf and authentication', () => {
+  database = databaseOfSuite();
   before(async () => {
-    database = await testDatabase();
     user = await new UserTable(database.knex).create_user({ username: 'ann', password: '!' });
   });
-  after(async () => database.drop());
-  afterEach(closeServers);
 
   it('work in an application that is mounted in another, which has none of them', async () => {
     const app = new Koa();
     app.use(mount('/shop', subApplication(countVisits)));
-    const server = await serve(app);
-    const first = await server.ask({ path: '/shop/' });
-    expect(JSON.parse(first.text)).to.include({ visits: 1, user: false });
+    const visitor = new Client(app);
+    const first = await visitor.get('/shop/');
+    expect(first.json()).to.include({ visits: 1, user: false });
     expect(first.set_cookie).to.have.length(2);
-    const second = await server.ask({ path: '/shop/', headers: { cookie: cookiesAfter(first) } });
-    expect(JSON.parse(second.text)).to.include({ visits: 2 });
+    expect((await visitor.get('/shop/')).json()).to.include({ visits: 2 });
   });
 
   it('check the token of a form there', async () => {
     const app = new Koa();
     app.use(mount('/shop', subApplication(countVisits)));
-    const server = await serve(app);
-    const first = await server.ask({ path: '/shop/' });
-    const headers = { cookie: cookiesAfter(first), 'content-type': 'application/x-www-form-urlencoded' };
-    const body = `csrfmiddlewaretoken=${JSON.parse(first.text).token}`;
-    expect((await server.ask({ method: 'POST', path: '/shop/', headers, body })).status).to.equal(200);
-    expect((await server.ask({ method: 'POST', path: '/shop/', headers, body: 'a=1' })).status).to.equal(403);
+    const visitor = new Client(app, { enforce_csrf_checks: true });
+    const { token: csrfmiddlewaretoken } = (await visitor.get('/shop/')).json() as { token: string };
+    expect((await visitor.post('/shop/', { csrfmiddlewaretoken })).status).to.equal(200);
+    expect((await visitor.post('/shop/', { a: 1 })).status).to.equal(403);
   });
 
   it('work as the same middleware in two applications', async () => {
@@ -96,10 +79,10 @@ describe('sessions, csrf and authentication', () => {
     }
     one.use(countVisits);
     other.use(countVisits);
-    const first = await (await serve(other)).ask();
-    expect(JSON.parse(first.text)).to.include({ visits: 1 });
-    const second = await (await serve(one)).ask({ headers: { cookie: cookiesAfter(first) } });
-    expect(JSON.parse(second.text)).to.include({ visits: 2 });
+    const visitor = new Client(other);
+    expect((await visitor.get('/')).json()).to.include({ visits: 1 });
+    const there = new Client(one, { cookies: visitor.cookies });
+    expect((await there.get('/')).json()).to.include({ visits: 2 });
   });
 
   it('keep two sessions of different cookie names on one site apart', async () => {
@@ -127,8 +110,8 @@ describe('sessions, csrf and authentication', () => {
         }, names),
       ),
     );
-    const server = await serve(app);
-    const answer = await server.ask({ path: '/admin/' });
+    const visitor = new Client(app);
+    const answer = await visitor.get('/admin/');
     expect(JSON.parse(answer.text)).to.include({ user: false });
     expect(JSON.parse(answer.text).keys).to.deep.equal(['inner']);
     expect(seen).to.deep.equal([['outer'], true]);
@@ -138,7 +121,7 @@ describe('sessions, csrf and authentication', () => {
       'csrftoken',
       'signed',
     ]);
-    const again = await server.ask({ path: '/admin/', headers: { cookie: cookiesAfter(answer) } });
+    const again = await visitor.get('/admin/');
     expect(JSON.parse(again.text).user).to.equal(false);
   });
 
@@ -147,17 +130,15 @@ describe('sessions, csrf and authentication', () => {
     const middleware = whole(app);
     for (const each of [...middleware, ...middleware]) app.use(each);
     app.use(countVisits);
-    const server = await serve(app);
+    const visitor = new Client(app, { enforce_csrf_checks: true });
     // A cookie that is no key: the outer one must not delete what the inner one sets.
-    const first = await server.ask({ headers: { cookie: 'sessionid=short' } });
+    visitor.cookies.set('sessionid', 'short');
+    const first = await visitor.get('/');
     expect(JSON.parse(first.text)).to.include({ visits: 1 });
     expect(first.set_cookie.filter((line) => line.startsWith('sessionid='))).to.have.length(1);
     expect(first.set_cookie[0]).to.match(/^(sessionid|csrftoken)=[a-zA-Z0-9]{32};/);
-    const cookie = cookiesAfter(first);
-    const headers = { cookie, 'content-type': 'application/x-www-form-urlencoded' };
-    const body = `csrfmiddlewaretoken=${JSON.parse(first.text).token}`;
-    const second = await server.ask({ method: 'POST', headers, body });
-    expect(JSON.parse(second.text)).to.include({ visits: 2 });
+    const second = await visitor.post('/', { csrfmiddlewaretoken: JSON.parse(first.text).token });
+    expect(second.json()).to.include({ visits: 2 });
   });
 
   it('refuse a second store for one cookie at start, and in a mounted application at its first request', async () => {
@@ -170,7 +151,7 @@ describe('sessions, csrf and authentication', () => {
     const failures: Error[] = [];
     app.on('error', (error: Error) => failures.push(error));
     app.use(mount('/sub', subApplication(countVisits)));
-    expect((await (await serve(app)).ask({ path: '/sub/' })).status).to.equal(500);
+    expect((await portless(app).ask({ path: '/sub/' })).status).to.equal(500);
     expect(failures.map(({ message }) => message).join()).to.contain('give one another SESSION_COOKIE_NAME');
   });
 
@@ -183,7 +164,7 @@ describe('sessions, csrf and authentication', () => {
     const inner = new Koa();
     inner.use(csrf(inner, { settings: settings({ CSRF_COOKIE_NAME: 'other' }) }));
     app.use(mount('/sub', inner));
-    const server = await serve(app);
+    const server = portless(app);
     expect((await server.ask({ path: '/sub/' })).status).to.equal(500);
     expect(failures.map(({ message }) => message).join()).to.contain('same CSRF_COOKIE_NAME');
     expect((await server.ask({ path: '/' })).status).to.equal(404);
@@ -198,7 +179,7 @@ describe('sessions, csrf and authentication', () => {
       seen.push(ctx.session);
     });
     app.use(mount('/ours', subApplication(countVisits)));
-    const answer = await (await serve(app)).ask({ path: '/ours/' });
+    const answer = await portless(app).ask({ path: '/ours/' });
     expect(JSON.parse(answer.text)).to.include({ visits: 1 });
     expect(seen).to.deep.equal(['theirs']);
   });

@@ -5,7 +5,7 @@ import type { SessionEvent } from '../../server/session/events.js';
 import { sessions } from '../../server/session/middleware.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { defineSettings, type Settings } from '../../server/settings.js';
-import { closeServers, serve } from '../http/serve.js';
+import { portless } from '../http/serve.js';
 
 const KEY = 'abcdefghijklmnopqrstuvwxyz012345';
 
@@ -17,7 +17,6 @@ describe('SESSION_SAVE_UNCHANGED_AFTER', () => {
     now = 1_767_225_600;
     store = new MemoryStore({ now: () => now });
   });
-  afterEach(closeServers);
 
   const settingsWith = (given: Partial<Settings>): Settings =>
     defineSettings({ SECRET_KEY: 'a test key', SESSION_SAVE_EVERY_REQUEST: true, ...given });
@@ -44,7 +43,7 @@ describe('SESSION_SAVE_UNCHANGED_AFTER', () => {
       ctx.body = 'a page';
       await handler(ctx);
     });
-    const server = await serve(app);
+    const server = portless(app);
     const answer = await server.ask({ headers: cookie === null ? {} : { cookie: `sessionid=${cookie}` } });
     expect(answer.status).to.equal(200);
     return { saved: events.includes('save'), cookie: answer.set_cookie.length > 0 };

@@ -1,7 +1,7 @@
 /** The statements that Django sent, run word for word on the tables that our migrations make. */
 import { expect } from 'chai';
 import { UserTable } from '../../server/auth/index.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 import { type VectorEntry, type VectorItem, vectorEntries, vectorSuite } from '../support/vectors.js';
 
 interface Row {
@@ -25,12 +25,10 @@ const requests = new Map(
 const KEY = 'kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk';
 
 describe("Django's statements on our tables", () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   before(async () => {
-    database = await testDatabase();
     await new UserTable(database.knex).create_user({ username: 'alice', password: '!' });
   });
-  after(async () => database.drop());
 
   vectorSuite<VectorItem>('sql_main', async ({ id, value }) => {
     const { knex } = database;

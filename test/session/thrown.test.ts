@@ -4,8 +4,8 @@ import Koa from 'koa';
 import { exceptions, security_headers } from '../../server/http/index.js';
 import { sessions } from '../../server/session/middleware.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
-import { type Answer, closeServers, type Server, serve, settings } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type Answer, type Portless, portless, settings } from '../http/serve.js';
+import { databaseOfSuite, type SuiteDatabase } from '../support/database.js';
 
 /** How an application answers what is thrown: middleware outside and inside of sessions. */
 interface Handling {
@@ -50,8 +50,8 @@ const HANDLINGS: Readonly<Record<string, Handling>> = {
 
 const error404 = (): Error => Object.assign(new Error('no such page'), { status: 404, expose: true });
 
-let database: TestDatabase;
-let server: Server;
+let database: SuiteDatabase;
+let server: Portless;
 
 async function start({ outside, inside }: Handling, handle: Koa.Middleware): Promise<void> {
   const app = new Koa();
@@ -59,7 +59,7 @@ async function start({ outside, inside }: Handling, handle: Koa.Middleware): Pro
   app.use(sessions(app, { settings: settings(), store: new DatabaseStore(database.knex) }));
   for (const middleware of inside) app.use(middleware);
   app.use(handle);
-  server = await serve(app);
+  server = portless(app);
 }
 
 const keyOf = ({ set_cookie }: Answer): string | undefined =>
@@ -77,14 +77,10 @@ const counting =
   };
 
 describe('an error that passes through sessions', () => {
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(async () => database.drop());
+  database = databaseOfSuite();
   beforeEach(async () => {
     await database.knex('django_session').delete();
   });
-  afterEach(closeServers);
 
   for (const [name, handling] of Object.entries(HANDLINGS)) {
     describe(`with ${name}`, () => {
@@ -124,7 +120,6 @@ describe('an error that passes through sessions', () => {
             expect(answer.set_cookie).to.have.length(1);
             keys.add(keyOf(answer));
           }
-          await closeServers();
         }
         expect(keys.size).to.equal(10);
       });

@@ -11,8 +11,8 @@ import { FileStore } from '../../server/session/stores/file.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
 import { TimestampSigner } from '../../server/signing/signer.js';
-import { closeServers, serve, settings } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { portless, settings } from '../http/serve.js';
+import { databaseOfSuite } from '../support/database.js';
 import { keepsUnreadableRows, SMALL } from './stores/unreadable.js';
 
 describe('engine memory', () => {
@@ -20,11 +20,7 @@ describe('engine memory', () => {
 });
 
 describe('engine db', () => {
-  let database: TestDatabase;
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(async () => database.drop());
+  const database = databaseOfSuite();
   keepsUnreadableRows(async () => new DatabaseStore(database.knex));
 });
 
@@ -53,8 +49,6 @@ describe('engine file', () => {
 });
 
 describe('engine signed_cookies', () => {
-  afterEach(closeServers);
-
   it('keeps a cookie that it cannot read until something is written, as the cookie is all there is', async () => {
     const given = settings(SMALL);
     const store = new SignedCookiesStore(given);
@@ -66,7 +60,7 @@ describe('engine signed_cookies', () => {
       if (ctx.path === '/write') ctx.session['a'] = 1;
       ctx.body = String(ctx.session.get('cart'));
     });
-    const server = await serve(app);
+    const server = portless(app);
     const headers = { Cookie: `sessionid=${cookie}` };
     const looked = await server.ask({ headers });
     expect([looked.text, looked.set_cookie]).to.deep.equal(['null', []]);

@@ -6,7 +6,7 @@ import { new_session_key } from '../../server/session/key.js';
 import { type SessionsOptions, sessions } from '../../server/session/middleware.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import type { Settings } from '../../server/settings.js';
-import { closeServers, serve, settings } from '../http/serve.js';
+import { portless, settings } from '../http/serve.js';
 
 const JSON_TEXT = '{"cart":[1.0,{"a":[]}],"other":{"x":1},"n":1}';
 
@@ -22,7 +22,6 @@ describe('a value changed in place', () => {
     const session_data = codec.encode(JSON_TEXT);
     await store.create({ session_key, session_data, expire_date: new Date(Date.now() + 1e6) });
   });
-  afterEach(closeServers);
 
   /** What the row holds after a request that did this. */
   async function rowAfter(
@@ -37,7 +36,7 @@ describe('a value changed in place', () => {
       ctx.body = 'done';
       await handler(ctx, next);
     });
-    await (await serve(app)).ask({ headers: { Cookie: `sessionid=${session_key}` } });
+    await portless(app).ask({ headers: { Cookie: `sessionid=${session_key}` } });
     return codec.decode((await store.load(session_key)) ?? '');
   }
   const push: Koa.Middleware = (ctx) => {

@@ -87,8 +87,10 @@ export async function testDatabase(): Promise<TestDatabase> {
   return create((await server()).template);
 }
 
+export type SuiteDatabase = Pick<TestDatabase, 'url' | 'knex'>;
+
 /** A fresh, migrated database for the suite that calls this, there from its first `before` on; its end drops it. */
-export function databaseOfSuite(): Pick<TestDatabase, 'url' | 'knex'> {
+export function databaseOfSuite(): SuiteDatabase {
   const database = {} as TestDatabase;
   before(async () => void Object.assign(database, await testDatabase()));
   after(() => database.drop());

@@ -5,21 +5,17 @@ import { new_session_key } from '../../../server/session/key.js';
 import type { SessionRecord } from '../../../server/session/store.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
 import { sessionStatements } from '../../../server/session/stores/statements.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { databaseOfSuite } from '../../support/database.js';
 import { grownOld } from '../../support/old_objects.js';
 
 describe('DatabaseStore, when many ask at once', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let store: DatabaseStore;
   let statements: string[];
   const note = ({ sql }: { readonly sql: string }): void => {
     statements.push(sql.trim().split(/\s+/, 1)[0] ?? '');
   };
 
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(() => database.drop());
   beforeEach(() => {
     statements = [];
     store = new DatabaseStore(database.knex);

@@ -7,16 +7,12 @@ import type { Companion, SessionRecord } from '../../../server/session/store.js'
 import { DatabaseStore } from '../../../server/session/stores/db.js';
 import { FaultProxy } from '../../fire/fault_proxy.js';
 import { until } from '../../fire/until.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { databaseOfSuite } from '../../support/database.js';
 import { reasonOf } from '../../support/reason.js';
 import { rejects, storeContract } from './contract.js';
 
 describe('DatabaseStore', () => {
-  let database: TestDatabase;
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(async () => database.drop());
+  const database = databaseOfSuite();
 
   storeContract(async (now) => {
     await database.knex('django_session').delete();

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { expect } from 'chai';
 import { openStore } from '../../../server/session/stores/index.js';
 import { defineSettings, SESSION_ENGINES } from '../../../server/settings.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { databaseOfSuite } from '../../support/database.js';
 
 const given = { SECRET_KEY: 'a secret', SESSION_FILE_PATH: tmpdir(), CACHE_URL: 'redis://127.0.0.1:1/0' };
 
@@ -13,11 +13,7 @@ const codeOf = (opening: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('openStore', () => {
-  let database: TestDatabase;
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(() => database.drop());
+  const database = databaseOfSuite();
 
   const CLASSES: Readonly<Record<(typeof SESSION_ENGINES)[number], string>> = {
     db: 'DatabaseStore',

@@ -7,7 +7,7 @@ import type { SessionRecord } from '../../../server/session/store.js';
 import { SignedCookiesStore } from '../../../server/session/stores/signed_cookies.js';
 import { defineSettings, type Settings } from '../../../server/settings.js';
 import { TimestampSigner } from '../../../server/signing/signer.js';
-import { closeServers, serve } from '../../http/serve.js';
+import { portless } from '../../http/serve.js';
 import { reasonOf } from '../../support/reason.js';
 import { storeContract } from './contract.js';
 
@@ -98,8 +98,6 @@ describe('SignedCookiesStore', () => {
   });
 
   describe('behind the middleware', () => {
-    afterEach(closeServers);
-
     /** One request; the handler works on the session. */
     async function request(
       work: (ctx: Koa.Context) => unknown,
@@ -111,7 +109,7 @@ describe('SignedCookiesStore', () => {
       app.use(async (ctx) => {
         ctx.body = { result: (await work(ctx)) ?? null };
       });
-      const server = await serve(app);
+      const server = portless(app);
       const answer = await server.ask({ headers: cookie === null ? {} : { cookie: `sessionid=${cookie}` } });
       const set = answer.set_cookie[0] ?? null;
       const sent = set === null ? null : (/^sessionid=([^;]*)/.exec(set)?.[1] ?? null);

@@ -10,7 +10,7 @@ import { Session } from '../../../server/session/session.js';
 import type { SessionStore } from '../../../server/session/store.js';
 import { VerifiedTexts } from '../../../server/session/verified.js';
 import type { Settings } from '../../../server/settings.js';
-import { type Answer, closeServers, serve, settings } from '../../http/serve.js';
+import { type Answer, portless, settings } from '../../http/serve.js';
 import { rejects } from './contract.js';
 
 export const SMALL = { SESSION_MAX_BYTES: 32_768 } as const;
@@ -42,7 +42,6 @@ export function keepsUnreadableRows(open: (settings: Settings) => Promise<Sessio
       store = await open(small);
       texts = new Map();
     });
-    afterEach(closeServers);
 
     /** As Django wrote it. */
     async function row(json: string): Promise<string> {
@@ -210,7 +209,7 @@ export function keepsUnreadableRows(open: (settings: Settings) => Promise<Sessio
           }),
         );
         app.use(handler);
-        return (await serve(app)).ask({ headers: { Cookie: `sessionid=${session_key}` } });
+        return portless(app).ask({ headers: { Cookie: `sessionid=${session_key}` } });
       }
 
       for (const every of [false, true]) {
