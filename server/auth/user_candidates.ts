@@ -64,31 +64,36 @@ const TABLES = `
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema')
        AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
        AND (pg_table_is_visible(c.oid) OR to_regclass(quote_ident(n.nspname) || '.django_migrations') IS NULL)
-  ), columns AS (
-    SELECT a.attrelid, a.attnum, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS nullable,
-           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND NOT i.indisprimary
-                     AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL) AS "unique",
-           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary
-                     AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) AS key
-      FROM pg_attribute a JOIN readable ON readable.oid = a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped
   ), family AS (
     SELECT oid, NULL::oid AS parent FROM readable
-     WHERE EXISTS (SELECT FROM columns WHERE attrelid = oid AND NOT nullable
-                      AND (name = 'password' AND type LIKE 'character varying%' OR type = 'character varying(128)'))
-       AND EXISTS (SELECT FROM columns WHERE attrelid = oid AND nullable AND type = 'timestamp with time zone')
+     WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+                      AND a.atttypid = 'varchar'::regtype AND (a.attname = 'password' OR a.atttypmod = 128 + 4))
+       AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = oid AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attnotnull
+                      AND a.atttypid = 'timestamptz'::regtype)
      UNION
     SELECT k.conrelid, k.confrelid FROM pg_constraint k JOIN family ON family.oid = k.confrelid
-      JOIN columns ON attrelid = k.conrelid AND k.conkey = ARRAY[attnum] AND key AND name LIKE '%\\_ptr\\_id'
-     WHERE k.contype = 'f'
+      JOIN pg_index i ON i.indrelid = k.conrelid AND i.indisprimary AND i.indnkeyatts = 1
+      JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = i.indkey[0] AND k.conkey = ARRAY[a.attnum]
+     WHERE k.contype = 'f' AND a.attname LIKE '%\\_ptr\\_id'
+  ), columns AS (
+    SELECT a.attrelid, a.attnum, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS nullable,
+           coalesce(bool_or(NOT i.indisprimary), false) AS "unique", coalesce(bool_or(i.indisprimary), false) AS key
+      FROM (SELECT DISTINCT oid FROM family) family JOIN pg_attribute a ON a.attrelid = family.oid
+      LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+                          AND i.indpred IS NULL
+     WHERE a.attnum > 0 AND NOT a.attisdropped GROUP BY a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull
+  ), listed AS (
+    SELECT attrelid, json_agg(json_build_object('name', name, 'type', type, 'nullable', nullable, 'unique', "unique", 'key', key)
+                              ORDER BY attnum) AS columns
+      FROM columns GROUP BY attrelid
   )
   SELECT oid::text AS oid, nspname AS schema, relname AS name, visible, parent::text AS parent,
-         (SELECT json_agg(json_build_object('name', c.name, 'type', c.type, 'nullable', c.nullable, 'unique', c.unique, 'key', c.key)
-                          ORDER BY attnum) FROM columns c WHERE attrelid = family.oid) AS columns,
+         listed.columns,
          EXISTS (SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid = to_regclass('django_admin_log') AND k.confrelid = family.oid) AS is_admins,
          (SELECT regexp_replace(a.attname, '_id$', '') FROM pg_class g JOIN pg_attribute a ON a.attrelid = g.oid AND a.attnum > 0
            WHERE g.relnamespace = readable.relnamespace AND g.relname = readable.relname || '_groups'
              AND NOT a.attisdropped AND a.attname NOT IN ('id', 'group_id') LIMIT 1) AS holder
-    FROM family JOIN readable USING (oid) ORDER BY visible DESC, nspname, relname`;
+    FROM family JOIN readable USING (oid) JOIN listed ON listed.attrelid = oid ORDER BY visible DESC, nspname, relname`;
 
 /** A model as Django's content types name it. */
 interface ContentType {
