@@ -5,11 +5,11 @@ import { new_session_key } from '../../server/session/key.js';
 import type { SessionRecord, SessionStore } from '../../server/session/store.js';
 import { CachedDatabaseStore } from '../../server/session/stores/cached_db.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
-import { RedisConnection } from '../../server/session/stores/redis_connection.js';
+import type { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { type RedisServer, startRedis, tell, until } from './redis_server.js';
+import { openPatiently, type RedisServer, startRedis, tell, until } from './redis_server.js';
 import { Relay } from './relay.js';
 
 const SETTINGS = { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 };
@@ -22,7 +22,7 @@ describe('CachedDatabaseStore', () => {
   let row: SessionRecord;
   before(async () => {
     [server, database] = await Promise.all([startRedis(), testDatabase()]);
-    redis = await RedisConnection.open(server.url);
+    redis = await openPatiently(server.url);
   });
   after(async () => {
     await redis.close();
@@ -65,7 +65,7 @@ describe('CachedDatabaseStore', () => {
 
     it(`changes nothing at ${name} when Django's cache cannot be told`, async () => {
       await store.create(row);
-      const unreachable = await RedisConnection.open('redis://127.0.0.1:1/0');
+      const unreachable = await openPatiently('redis://127.0.0.1:1/0');
       const cutOff = new CachedDatabaseStore(new DatabaseStore(database.knex), unreachable, SETTINGS);
       await rejects(change(cutOff, row), StoreUnavailable);
       expect(await store.load(row.session_key)).to.equal('1');
@@ -91,7 +91,7 @@ describe('CachedDatabaseStore', () => {
   it('tells the new key of a row that was committed, although Redis went away at that moment', async () => {
     for (const moved of [true, false]) {
       const own = await startRedis();
-      const connection = await RedisConnection.open(own.url);
+      const connection = await openPatiently(own.url);
       const leaving = new CachedDatabaseStore(new DatabaseStore(database.knex), connection, SETTINGS);
       const next = { ...row, session_key: new_session_key(), session_data: '2' };
       const redisEnds = (): Promise<void> => own.stop();
@@ -115,7 +115,7 @@ describe('CachedDatabaseStore', () => {
   });
 
   it('takes out again what a Django puts in that had read the row just before', async () => {
-    const own = await RedisConnection.open(server.url);
+    const own = await openPatiently(server.url);
     const closing = new CachedDatabaseStore(new DatabaseStore(database.knex), own, SETTINGS);
     await closing.create(row);
     await closing.delete(row.session_key);
@@ -128,7 +128,7 @@ describe('CachedDatabaseStore', () => {
   it('takes out again what a failover brought back, as soon as Redis answers', async () => {
     const [master, replica] = await Promise.all([startRedis(), startRedis()]);
     const relay = await Relay.start(master.port);
-    const connection = await RedisConnection.open(relay.url);
+    const connection = await openPatiently(relay.url);
     const leaving = new CachedDatabaseStore(new DatabaseStore(database.knex), connection, SETTINGS);
     try {
       // What the master had, and the replica, which has not heard of its end yet.
@@ -158,7 +158,7 @@ describe('CachedDatabaseStore', () => {
 
   it('reads without Redis', async () => {
     await store.create(row);
-    const unreachable = await RedisConnection.open('redis://127.0.0.1:1/0');
+    const unreachable = await openPatiently('redis://127.0.0.1:1/0');
     const cutOff = new CachedDatabaseStore(new DatabaseStore(database.knex), unreachable, SETTINGS);
     expect(await cutOff.load(row.session_key)).to.equal('1');
     expect(await cutOff.exists(row.session_key)).to.equal(true);

@@ -4,12 +4,12 @@ import { StoreUnavailable, UpdateError } from '../../server/errors.js';
 import { new_session_key } from '../../server/session/key.js';
 import type { SessionRecord } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
-import { RedisConnection } from '../../server/session/stores/redis_connection.js';
+import type { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { reasonOf } from '../support/reason.js';
 import { survivesItsMaster } from './killed_master.js';
-import { type RedisServer, tell } from './redis_server.js';
+import { openPatiently, type RedisServer, tell } from './redis_server.js';
 import { type RedisCluster, startCluster } from './topologies.js';
 
 const SETTINGS = { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 };
@@ -18,14 +18,14 @@ const LAST_SLOTS = [5460, 10_922, 16_383];
 const PREFIX = ':1:koa_django_session.cache';
 
 describe('Redis Cluster', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let cluster: RedisCluster;
   let masters: readonly RedisServer[];
   let connection: RedisConnection;
   before(async () => {
     cluster = await startCluster();
     masters = cluster.servers.slice(0, 3);
-    connection = await RedisConnection.open(cluster.url);
+    connection = await openPatiently(cluster.url);
   });
   after(async () => {
     await connection?.close();
@@ -133,13 +133,13 @@ describe('Redis Cluster', function () {
 
   it('is asked by way of any of its nodes that lives, replicas too', async () => {
     const replica = cluster.servers[4]?.port;
-    const other = await RedisConnection.open(`redis+cluster://127.0.0.1:1,127.0.0.1:${replica},127.0.0.1:2`);
+    const other = await openPatiently(`redis+cluster://127.0.0.1:1,127.0.0.1:${replica},127.0.0.1:2`);
     await new CacheStore(other, SETTINGS).check();
     await other.close();
   });
 
   it('is named by the error when CACHE_URL names a node as if it were the only one', async () => {
-    const alone = await RedisConnection.open(cluster.servers[1]?.url ?? '');
+    const alone = await openPatiently(cluster.servers[1]?.url ?? '');
     const store = new CacheStore(alone, SETTINGS);
     const errors = await Promise.all(Array.from({ length: 30 }, () => reasonOf(store.create(row()))));
     const refusals = errors.filter((error) => error !== undefined) as Error[];

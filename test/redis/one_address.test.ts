@@ -2,10 +2,10 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '../../server/errors.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
-import { RedisConnection } from '../../server/session/stores/redis_connection.js';
+import type { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { freePort } from '../support/ports.js';
 import { reasonOf } from '../support/reason.js';
-import { type RedisServer, startRedis, tell, temporaryFolder } from './redis_server.js';
+import { openPatiently, type RedisServer, startRedis, tell, temporaryFolder } from './redis_server.js';
 import { Relay } from './relay.js';
 import { startNode } from './topologies.js';
 
@@ -51,7 +51,7 @@ describe('RedisConnection to one address', () => {
       beforeEach(async () => {
         bad = await start();
         relay = await Relay.start(bad.port);
-        connection = await RedisConnection.open(relay.url);
+        connection = await openPatiently(relay.url);
       });
       afterEach(async () => {
         await connection.close();
@@ -80,7 +80,7 @@ describe('RedisConnection to one address', () => {
   it('heals when a script was refused', async () => {
     const replica = await former['READONLY']?.();
     const relay = await Relay.start(replica?.port ?? 0);
-    const connection = await RedisConnection.open(relay.url);
+    const connection = await openPatiently(relay.url);
     const script = "return redis.call('SET', KEYS[1], 'value')";
     try {
       expect(await causeOf(connection.command('EVAL', script, '1', 'key'))).to.match(/READONLY/);
@@ -94,7 +94,7 @@ describe('RedisConnection to one address', () => {
   });
 
   it('keeps its connection when Redis refuses a command for another reason', async () => {
-    const connection = await RedisConnection.open(good.url);
+    const connection = await openPatiently(good.url);
     await connection.command('SET', 'text', 'a');
     const client = async (): Promise<unknown> => connection.command('CLIENT', 'ID');
     const before = await client();
@@ -105,7 +105,7 @@ describe('RedisConnection to one address', () => {
 
   it('lets commands on their way have their answers when another was refused', async () => {
     const replica = await former['READONLY']?.();
-    const connection = await RedisConnection.open(replica?.url ?? '');
+    const connection = await openPatiently(replica?.url ?? '');
     const [write, ...reads] = await Promise.allSettled([
       connection.command('SET', 'key', 'value'),
       ...Array.from({ length: 50 }, () => connection.command('EXISTS', 'nothing')),
@@ -118,7 +118,7 @@ describe('RedisConnection to one address', () => {
 
   it('connects ten times a second at most while Redis refuses, and at once after that', async () => {
     const relay = await Relay.start(good.port);
-    const connection = await RedisConnection.open(relay.url);
+    const connection = await openPatiently(relay.url);
     relay.lead(null);
     const start = performance.now();
     for (let round = 0; round < 5; round += 1) {

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { startServer, type TestServer } from '../security/server.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { type RedisServer, startRedis } from './redis_server.js';
+import { type RedisServer, startRedis, until } from './redis_server.js';
 import { Relay } from './relay.js';
 
 const READY = '200 ready';
@@ -38,14 +38,13 @@ describe('/readyz', () => {
         return `${answer.status} ${(await answer.text()).trim()}`;
       };
       try {
-        expect(await say()).to.equal(READY);
+        await until('it is ready', async () => (await say()) === READY);
         for (const to of [null, replica.port]) {
           relay.lead(to);
           relay.cut();
           expect(await say()).to.equal(without);
           relay.lead(redis.port);
-          await say();
-          expect(await say()).to.equal(READY);
+          await until('it is ready again', async () => (await say()) === READY);
         }
         expect((await fetch(`${server.url}/livez`)).status).to.equal(200);
       } finally {

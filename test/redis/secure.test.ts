@@ -10,7 +10,7 @@ import { CacheStore } from '../../server/session/stores/cache.js';
 import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { freePort } from '../support/ports.js';
 import { reasonOf } from '../support/reason.js';
-import { type RedisServer, startRedis, temporaryFolder, until } from './redis_server.js';
+import { openPatiently, type RedisServer, startRedis, temporaryFolder, until } from './redis_server.js';
 import { type RedisCluster, startCluster, startWatching } from './topologies.js';
 
 const SETTINGS = { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 };
@@ -58,7 +58,7 @@ async function worksWithItsRights(connection: RedisConnection): Promise<void> {
 }
 
 const use = async <T>(url: string, work: (connection: RedisConnection) => Promise<T>): Promise<T> => {
-  const connection = await RedisConnection.open(url);
+  const connection = await openPatiently(url);
   try {
     return await work(connection);
   } finally {
@@ -67,7 +67,7 @@ const use = async <T>(url: string, work: (connection: RedisConnection) => Promis
 };
 
 describe('Redis with TLS and users', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   before(() => {
     makeCertificates();
     writeFileSync(
@@ -130,7 +130,10 @@ describe('Redis with TLS and users', function () {
       const ca = `ssl_ca_certs=${file('ca.pem')}`;
       expect(await causeOf(`rediss://localhost:${port}/0`)).to.match(/self.signed|unable to (get|verify)/);
       expect(await causeOf(`rediss://127.0.0.1:${port}/0?${ca}`)).to.include("IP: 127.0.0.1 is not in the cert's list");
-      await causeOf(`rediss://localhost:${server.port}/0?${ca}`);
+      // A plain port waits for the end of what looks like a line.
+      const plain = await RedisConnection.open(`rediss://localhost:${server.port}/0?${ca}`, { timeout: 1 });
+      expect(await reasonOf(plain.command('EXISTS', ':1:a'))).to.be.instanceOf(StoreUnavailable);
+      await plain.close();
     });
 
     it('is taken as it is where the URL says so', async () => {

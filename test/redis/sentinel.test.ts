@@ -5,16 +5,16 @@ import { CacheStore } from '../../server/session/stores/cache.js';
 import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { survivesItsMaster } from './killed_master.js';
-import { tell, until } from './redis_server.js';
+import { openPatiently, tell, until } from './redis_server.js';
 import { startSentinels, type Watched } from './topologies.js';
 
 describe('Redis with sentinels', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let watched: Watched;
   let connection: RedisConnection;
   before(async () => {
     watched = await startSentinels();
-    connection = await RedisConnection.open(watched.url);
+    connection = await openPatiently(watched.url);
   });
   after(async () => {
     await connection?.close();
@@ -29,10 +29,10 @@ describe('Redis with sentinels', function () {
   it('is reached at the master, in the database of the URL, also as django-redis-sentinel writes it', async () => {
     const hosts = watched.sentinels.map(({ port }) => `127.0.0.1:${port}`).join();
     for (const [database, url] of [`redis+sentinel://${hosts}/mymaster/1`, `mymaster/${hosts}/2`].entries()) {
-      const other = await RedisConnection.open(url);
+      const other = await openPatiently(url);
       await other.command('SET', 'where', url);
       await other.close();
-      const direct = await RedisConnection.open(watched.master.url.replace(/0$/, String(database + 1)));
+      const direct = await openPatiently(watched.master.url.replace(/0$/, String(database + 1)));
       expect(await direct.command('GET', 'where')).to.equal(url);
       await direct.close();
     }
@@ -40,7 +40,7 @@ describe('Redis with sentinels', function () {
 
   it('is not reached under a name that the sentinels do not know, nor without a sentinel', async () => {
     for (const url of [watched.url.replace('mymaster', 'other'), 'redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster']) {
-      const other = await RedisConnection.open(url);
+      const other = await openPatiently(url);
       await rejects(other.command('PING'), StoreUnavailable);
       await other.close();
     }
