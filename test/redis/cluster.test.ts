@@ -4,12 +4,12 @@ import { StoreUnavailable, UpdateError } from '../../server/errors.js';
 import { new_session_key } from '../../server/session/key.js';
 import type { SessionRecord } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
-import type { RedisConnection } from '../../server/session/stores/redis_connection.js';
+import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { reasonOf } from '../support/reason.js';
 import { survivesItsMaster } from './killed_master.js';
-import { openPatiently, type RedisServer, tell } from './redis_server.js';
+import { isMaster, openPatiently, type RedisServer, tell, until } from './redis_server.js';
 import { type RedisCluster, startCluster } from './topologies.js';
 
 const SETTINGS = { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 };
@@ -44,7 +44,10 @@ describe('Redis Cluster', function () {
     expire_date: new Date(Date.now() + 60_000),
     ...changes,
   });
-  beforeEach(() => onEach('FLUSHALL'));
+  let isWhole = true;
+  beforeEach(async () => {
+    if (isWhole) await onEach('FLUSHALL');
+  });
 
   storeContract(async (now) => ({ store: new CacheStore(connection, SETTINGS, { now }) }));
   keepsUnreadableRows(async () => open());
@@ -138,6 +141,23 @@ describe('Redis Cluster', function () {
     await other.close();
   });
 
+  it('is asked by way of another node when one is silent', async () => {
+    const [silent, other] = [cluster.servers[4] as RedisServer, cluster.servers[1] as RedisServer];
+    const url = `redis+cluster://127.0.0.1:${silent.port},127.0.0.1:${other.port}`;
+    silent.signal('SIGSTOP');
+    try {
+      const ask = async (): Promise<void> => {
+        const connection = await RedisConnection.open(url, { timeout: 0.5 });
+        await until('the cluster answers', async () => (await connection.command('EXISTS', 'key')) === 0);
+        await connection.close();
+      };
+      // The node that is asked first is drawn.
+      await Promise.all(Array.from({ length: 10 }, ask));
+    } finally {
+      silent.signal('SIGCONT');
+    }
+  });
+
   it('is named by the error when CACHE_URL names a node as if it were the only one', async () => {
     const alone = await openPatiently(cluster.servers[1]?.url ?? '');
     const store = new CacheStore(alone, SETTINGS);
@@ -152,11 +172,37 @@ describe('Redis Cluster', function () {
   });
 
   describe('one of whose masters', () => {
+    before(() => {
+      isWhole = false;
+    });
+
+    it('falls silent: its sessions are had from its replica, and the others all the time', async () => {
+      const hasty = await RedisConnection.open(cluster.url, { timeout: 1 });
+      const store = new CacheStore(hasty, SETTINGS);
+      const [silent, replica] = [masters[2] as RedisServer, cluster.servers[5] as RedisServer];
+      const rows = Array.from({ length: 12 }, () => row());
+      await Promise.all(rows.map((one) => open().create(one)));
+      await until('replicas have everything', async () => {
+        const sizes = await Promise.all(cluster.servers.map((server) => tell(server, 'DBSIZE')));
+        return sizes[5] === sizes[2];
+      });
+      silent.signal('SIGSTOP');
+      try {
+        await until('the replica is in its place', () => isMaster(replica));
+        await until('all sessions are there', async () => {
+          const texts = await Promise.all(rows.map(({ session_key }) => store.load(session_key)));
+          return texts.every((text) => text === 'first:text');
+        });
+      } finally {
+        silent.signal('SIGCONT');
+        await hasty.close();
+      }
+    });
+
     survivesItsMaster(() => ({
       url: cluster.url,
       master: masters[0] as RedisServer,
-      isReplaced: async () =>
-        /role:master/.test(String(await tell(cluster.servers[3] as RedisServer, 'INFO', 'replication'))),
+      isReplaced: () => isMaster(cluster.servers[3] as RedisServer),
     }));
   });
 });

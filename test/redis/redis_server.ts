@@ -85,6 +85,10 @@ export async function tell(server: Pick<RedisServer, 'url'>, ...args: readonly s
   }
 }
 
+export async function isMaster(server: RedisServer): Promise<boolean> {
+  return /role:master/.test(String(await tell(server, 'INFO', 'replication')));
+}
+
 /** Asks until `isTrue`, or gives it up after 40 seconds. */
 export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
   for (const end = performance.now() + 40_000; performance.now() < end; await pause(25)) {

@@ -161,7 +161,7 @@ export class RedisConnection {
   async #ask<T>(line: Line, question: (client: RedisClient) => Promise<T>): Promise<T> {
     const answer = line.connected.then(() => question(line.client));
     try {
-      return await inTime(answer, new Deadline(this.#timeout), () => new Error('No answer in time.'));
+      return await inTime(answer, new Deadline(this.#timeout), silent);
     } catch (cause) {
       const code = codeOf(cause);
       if (code === null || ELSEWHERE.includes(code)) this.#doubt(line);
@@ -180,12 +180,14 @@ export class RedisConnection {
     const client = makeClient(this.#redis, {
       url: this.#url,
       timeout: this.#timeout,
-      attempt: this.#made++,
+      attempt: this.#made,
       lost: () => this.#doubt(line),
     });
+    this.#made += 1;
     const connect = (): Promise<unknown> => {
-      if (line.left) throw new Error('Nobody waits for this connection any more.');
-      return client.connect();
+      if (line.left && line.commands === 0) throw new Error('Nobody waits for this connection any more.');
+      // A node that accepts connections and says nothing would keep its cluster from being asked anew.
+      return inTime(client.connect(), new Deadline(this.#timeout), silent);
     };
     const line: Line = {
       client,
@@ -244,6 +246,8 @@ export class RedisConnection {
     line.ended();
   }
 }
+
+const silent = (): Error => new Error('No answer in time.');
 
 /** null when it was not Redis that answered. */
 function codeOf(error: unknown): string | null {
