@@ -100,9 +100,9 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   WEB_CONCURRENCY: {
     default: 1,
     meaning:
-      'Processes that serve; auto for one a core. Also `--workers`. Each has a pool of DATABASE_POOL connections of its own.',
+      'Processes that serve; auto for one a core and two at least, so that SIGHUP can replace them. Also `--workers`. Each has a pool of DATABASE_POOL connections of its own.',
     allowed: 'a whole number, 1 or more, or auto',
-    read: (value) => (value === 'auto' ? availableParallelism() : integer(1)(value)),
+    read: (value) => (value === 'auto' ? Math.max(2, availableParallelism()) : integer(1)(value)),
   },
   DATABASE_URL: {
     default: null,
