@@ -8,6 +8,7 @@ import { expect } from 'chai';
 import { OWN_SETTINGS } from '../config/settings.js';
 import { DATABASE_BOUNDS } from '../server/db/bounds.js';
 import { type Definition, SETTINGS } from '../server/settings.js';
+import { capacityTable } from './bench/capacity.js';
 import { contestantTable, goalTable, loginTable, print, type Report, summaryTable } from './bench/report.js';
 
 const ROOT = path.join(import.meta.dirname, '..');
@@ -94,6 +95,10 @@ const DOCUMENTS = [
 describe('the documents', () => {
   it('list every setting as it is defined', () => {
     expectSection('SETTINGS.md', 'settings', settings);
+  });
+
+  it('count the cores for a hundred thousand requests a second from the last reference run', () => {
+    expectSection('DEPLOYMENT.md', 'capacity', `\n${print(capacityTable(report))}`);
   });
 
   it('list every bound on a wait for the database', () => {
