@@ -9,6 +9,7 @@ import {
   ATTRIBUTE,
   boolean,
   dottedPath,
+  fraction,
   integer,
   list,
   oneOf,
@@ -42,6 +43,7 @@ export interface Settings extends UserModelSettings {
   readonly SESSION_COOKIE_SAMESITE: SameSite;
   readonly SESSION_SAVE_EVERY_REQUEST: boolean;
   readonly SESSION_SAVE_UNCHANGED_AFTER: number;
+  readonly SESSION_EXPIRE_DATE_STEP: number;
   readonly SESSION_EXPIRE_AT_BROWSER_CLOSE: boolean;
   readonly USE_TZ: boolean;
   readonly TIME_ZONE: string;
@@ -190,6 +192,13 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     'Seconds since its last save before a session is saved again in which nothing changed but its end, as SESSION_SAVE_EVERY_REQUEST asks for; half of its life at most. 0 saves each time, as Django. Leave it so while SESSION_COOKIE_AGE is being raised, and where something besides the requests keeps writing the sessions: no cookie is renewed then.',
     'seconds',
   ),
+  SESSION_EXPIRE_DATE_STEP: {
+    default: 0,
+    meaning:
+      "Part of its life by which a session's expire_date moves at a time, with engines `db` and `cached_db`: 0.1 writes it up to a tenth further ahead than its end, and leaves it there until a later end needs another. Most saves then change no index (DEPLOYMENT.md, Bloat). The cookie keeps its end; a row outlives it by that part at most. 0 moves it at each save, as Django.",
+    allowed: 'a number from 0 to 0.5',
+    read: fraction(0.5),
+  },
   SESSION_EXPIRE_AT_BROWSER_CLOSE: flag(false, 'Send a cookie that ends with the browser.'),
   USE_TZ: flag(
     true,

@@ -29,12 +29,16 @@ export function changeOf(texts: MemberTexts, codec: SessionCodec, settings: Dict
   const modification = now();
   const stored = view.get(EXPIRY);
   const endsWithBrowser = view.get_expire_at_browser_close();
+  const hasBadExpiry = endsWithBrowser && stored !== null && stored !== 0 && stored !== false;
+  const age = view.get_expiry_age({ modification });
   return {
     texts,
     session_data: codec.encode(join_members(texts)),
     expire_date: view.get_expiry_date({ modification }),
-    hasBadExpiry: endsWithBrowser && stored !== null && stored !== 0 && stored !== false,
-    max_age: endsWithBrowser ? null : view.get_expiry_age({ modification }),
+    // A text is a date, unless it is none.
+    lifetime: typeof stored === 'string' && !hasBadExpiry ? undefined : age,
+    hasBadExpiry,
+    max_age: endsWithBrowser ? null : age,
   };
 }
 

@@ -17,12 +17,14 @@ export interface SessionRecord {
   /** Signed text as session/codec.ts makes it. */
   readonly session_data: string;
   readonly expire_date: Date;
+  /** Seconds from this write to `expire_date`, where each save puts the end off by as much; absent where the end is fixed. */
+  readonly lifetime?: number | undefined;
   /** What `session_data` holds, by key, as JSON: for stores that keep some of it in columns of its own. Sessions give it. */
   readonly texts?: ReadonlyMap<string, string>;
 }
 
 /** What a change of a row writes back. */
-export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date'>;
+export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date' | 'lifetime'>;
 
 /**
  * A write of somebody else's that is to be in one commit with a session's row, such as the user's `last_login` with a

@@ -17,6 +17,14 @@ export function integer(least: number): (value: unknown) => number | undefined {
   };
 }
 
+/** A number from 0 to `most`, also as text. */
+export function fraction(most: number): (value: unknown) => number | undefined {
+  return (value) => {
+    const number = typeof value === 'string' && /^\d*\.?\d+$/.test(value.trim()) ? Number(value) : value;
+    return typeof number === 'number' && number >= 0 && number <= most ? number : undefined;
+  };
+}
+
 export function orNone<T>(read: (value: unknown) => T | undefined): (value: unknown) => T | null | undefined {
   return (value) => (value === null || value === '' || value === 'None' ? null : read(value));
 }

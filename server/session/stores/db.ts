@@ -11,6 +11,7 @@ import { DJANGO_SESSION } from '../../db/session_table.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
 import { CreateError, ImproperlyConfigured, UpdateError } from '../../errors.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
+import { storedExpireDate } from './expire_date.js';
 import { type FurtherColumns, furtherColumns } from './further_columns.js';
 import { Inside } from './inside.js';
 import { type SessionStatements, sessionStatements } from './statements.js';
@@ -44,6 +45,8 @@ export interface DatabaseStoreOptions {
   /** The table of a session model of one's own (AbstractBaseSession), `schema.table` in a schema of its own. */
   readonly table?: string;
   readonly columns?: FurtherColumns;
+  /** SESSION_EXPIRE_DATE_STEP. 0 when absent. */
+  readonly expire_date_step?: number;
 }
 
 /**
@@ -65,14 +68,16 @@ export class DatabaseStore implements SessionStore {
   readonly #prepared: boolean;
   readonly #statements: SessionStatements;
   readonly #columns: DatabaseStoreOptions['columns'];
+  readonly #expire_date_step: number;
   readonly #table: string;
 
   /** @param knex connected to PostgreSQL with server/db/knex.ts's timeouts, or your own */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
     const { now = systemClock, timeout, batches, row_locks = shareOf(knex), prepared = true } = options;
-    const { table = DJANGO_SESSION, columns } = options;
+    const { table = DJANGO_SESSION, columns, expire_date_step = 0 } = options;
     this.#table = table;
     this.#columns = columns;
+    this.#expire_date_step = expire_date_step;
     this.#statements = sessionStatements(table);
     this.#knex = knex;
     this.#now = now;
@@ -157,16 +162,16 @@ export class DatabaseStore implements SessionStore {
   }
 
   async #insert(record: SessionRecord, connection?: Knex): Promise<void> {
-    const { session_key, session_data, expire_date } = record;
+    const { session_key, session_data } = record;
     const further = furtherColumns(this.#columns, record);
-    const values = [session_key, session_data, expire_date, ...further.values()];
+    const values = [session_key, session_data, this.#expireDate(record), ...further.values()];
     await this.#ask(this.#statements.create([...further.keys()]), values, connection);
   }
 
   replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean> {
-    const { session_key, session_data, expire_date } = record;
+    const { session_key, session_data } = record;
     const isInside = this.#changing.check(session_key);
-    const row = { session_key, session_data, expire_date, loaded };
+    const row = { session_key, session_data, expire_date: this.#expireDate(record), loaded };
     // A batch would leave a locked row to the queue, in which the change around this write has a place already.
     if (isInside) return inTime(this.#replaceOne(row), deadline);
     const bytes = session_data.length + loaded.length;
@@ -206,8 +211,9 @@ export class DatabaseStore implements SessionStore {
     change: (session_data: string) => Promise<SessionChange>,
     deadline = this.deadline(),
   ): Promise<void> {
-    await this.#withRow(session_key, change, deadline, async ({ session_data, expire_date }, transaction) => {
-      await this.#run('modify', [session_data, expire_date, session_key], transaction);
+    await this.#withRow(session_key, change, deadline, async (changed, transaction) => {
+      const expire_date = this.#expireDate({ ...changed, session_key });
+      await this.#run('modify', [changed.session_data, expire_date, session_key], transaction);
     });
   }
 
@@ -225,7 +231,8 @@ export class DatabaseStore implements SessionStore {
       async (record, transaction) => {
         new_key = record.session_key;
         const further = furtherColumns(this.#columns, record);
-        const values = [record.session_key, record.session_data, record.expire_date, ...further.values(), session_key];
+        const expire_date = this.#expireDate(record);
+        const values = [record.session_key, record.session_data, expire_date, ...further.values(), session_key];
         await this.#ask(this.#statements.cycle([...further.keys()]), values, transaction);
         // Last, so that what it locks (a user's row, which others may want) is free again soonest.
         await companion?.(transaction);
@@ -251,6 +258,10 @@ export class DatabaseStore implements SessionStore {
       if (error !== isFree) throw error;
     }
     return false;
+  }
+
+  #expireDate(record: Pick<SessionRecord, 'session_key' | 'expire_date' | 'lifetime'>): Date {
+    return storedExpireDate(record, this.#expire_date_step);
   }
 
   async delete(session_key: string, deadline = this.deadline()): Promise<void> {

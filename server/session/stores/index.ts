@@ -31,7 +31,14 @@ export async function openStore(options: StoreOptions): Promise<SessionStore> {
   const { settings, knex, prepared = true, timeout, now, columns } = options;
   const clock = now === undefined ? {} : { now };
   const bound = timeout === undefined ? {} : { timeout };
-  const table = { prepared, table: settings.SESSION_TABLE, ...bound, ...(columns === undefined ? {} : { columns }) };
+  const expire_date_step = settings.SESSION_EXPIRE_DATE_STEP;
+  const table = {
+    prepared,
+    table: settings.SESSION_TABLE,
+    expire_date_step,
+    ...bound,
+    ...(columns === undefined ? {} : { columns }),
+  };
   switch (engineName(settings)) {
     case 'db':
       return openDatabase(settings, knex, { ...clock, ...table });
