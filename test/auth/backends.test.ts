@@ -14,7 +14,8 @@ import { PermissionDenied } from '../../server/errors.js';
 import { exceptions } from '../../server/http/exceptions.js';
 import { sessions } from '../../server/session/middleware.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
-import { NOW, type Portless, portless, settings } from '../http/serve.js';
+import { Client } from '../../server/testing/index.js';
+import { NOW, settings } from '../http/serve.js';
 
 /** Nothing of our User class, and frozen, as a backend's own cache may hand it out. */
 interface Member extends BaseUser {
@@ -60,16 +61,10 @@ describe('a backend of one’s own', () => {
     app.use(async (ctx) => {
       ctx.body = { result: (await routes[ctx.path]?.(ctx)) ?? null };
     });
-    const server: Portless = portless(app);
-    let cookie = '';
+    const client = new Client(app);
     return async (path, headers = {}) => {
-      const answer = await server.ask({ path, headers: { ...headers, ...(cookie === '' ? {} : { cookie }) } });
-      for (const line of answer.set_cookie) {
-        const [, value] = /^sessionid=(\w*)/.exec(line) ?? [];
-        if (value !== undefined) cookie = `sessionid=${value}`;
-      }
-      if (answer.status !== 200) return answer.status;
-      return (JSON.parse(answer.text) as { result: unknown }).result;
+      const answer = await client.get(path, { headers });
+      return answer.status === 200 ? (answer.json() as { result: unknown }).result : answer.status;
     };
   }
 

@@ -11,7 +11,8 @@ import {
 } from '../../server/auth/index.js';
 import { sessions } from '../../server/session/index.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
-import { type Portless, portless, settings as testSettings } from '../http/serve.js';
+import { Client, type ClientCookies } from '../../server/testing/index.js';
+import { settings as testSettings } from '../http/serve.js';
 import { databaseOfSuite } from '../support/database.js';
 import { type VectorItem, vectorSuite } from '../support/vectors.js';
 
@@ -20,8 +21,8 @@ const settings = testSettings();
 describe('a login shared by several servers', () => {
   const database = databaseOfSuite();
 
-  /** One of the servers: `/login` logs alice in by her password, everything else says who is there. */
-  function server(store: MemoryStore): Portless {
+  /** A browser at one of the servers: `/login` logs alice in by her password, everything else says who is there. */
+  function browserAt(store: MemoryStore, cookies?: ClientCookies): Client {
     const app = new Koa();
     const users = new UserTable(database.knex);
     app.use(sessions(app, { settings, store }));
@@ -33,10 +34,8 @@ describe('a login shared by several servers', () => {
       }
       ctx.body = ctx.user.username;
     });
-    return portless(app);
+    return new Client(app, cookies === undefined ? {} : { cookies });
   }
-  const cookieOf = (set_cookie: readonly string[]): string => set_cookie[0]?.split(';')[0] ?? '';
-
   vectorSuite<VectorItem>('cross_version_shared_login', async ({ id, value }) => {
     expect(value).to.be.a('string');
     const encoded = await make_password('secret', { iterations: 1000 });
@@ -44,16 +43,16 @@ describe('a login shared by several servers', () => {
     await database.knex('auth_user').delete();
     const { id: user_id } = await users.create_user({ username: 'alice', password: encoded });
     const store = new MemoryStore();
-    const [one, other] = [server(store), server(store)];
-
-    const first = cookieOf((await one.ask({ path: '/login' })).set_cookie);
-    expect((await other.ask({ headers: { cookie: first } })).text).to.equal('alice');
+    const first = browserAt(store);
+    await first.get('/login');
+    expect((await browserAt(store, first.cookies).get('/')).text).to.equal('alice');
     if (id === '0') return;
 
     // The hash has fewer iterations than we make. A second login leaves it, and with it the first session, as it is.
-    const second = cookieOf((await other.ask({ path: '/login' })).set_cookie);
-    expect(second).not.to.equal(first);
+    const second = browserAt(store);
+    await second.get('/login');
+    expect(second.cookies.get('sessionid')).not.to.equal(first.cookies.get('sessionid'));
     expect((await users.get_by_id(String(user_id)))?.password).to.equal(encoded);
-    expect((await one.ask({ headers: { cookie: first } })).text).to.equal('alice');
+    expect((await first.get('/')).text).to.equal('alice');
   });
 });

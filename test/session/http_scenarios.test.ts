@@ -1,6 +1,4 @@
 /** What real Django did with whole requests, done again by our middleware on real PostgreSQL with the clock stopped. */
-import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import Koa from 'koa';
 import {
@@ -21,6 +19,7 @@ import type { Session } from '../../server/session/session.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { defineSettings } from '../../server/settings.js';
 import { parse_json, print_json } from '../../server/signing/python_json.js';
+import { portless } from '../http/serve.js';
 import { databaseOfSuite, type SuiteDatabase } from '../support/database.js';
 import { type VectorEntry, vectorEntries, vectorSuite } from '../support/vectors.js';
 
@@ -313,28 +312,8 @@ interface Answer {
   readonly vary: string | null;
 }
 
-/** One GET over a real socket. The recording has the Cookie header as latin-1 text. */
+/** One GET. The recording has the Cookie header as latin-1 text. */
 async function get(app: Koa, cookie: string): Promise<Answer> {
-  const server: Server = createServer(app.callback());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  try {
-    return await new Promise<Answer>((resolve, reject) => {
-      const { port } = server.address() as AddressInfo;
-      const headers = cookie === '' ? {} : { Cookie: cookie };
-      request({ port, host: '127.0.0.1', path: '/', headers, agent: false }, (response) => {
-        response.resume();
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            cookies: response.headers['set-cookie'] ?? [],
-            vary: response.headers.vary ?? null,
-          }),
-        );
-      })
-        .on('error', reject)
-        .end();
-    });
-  } finally {
-    server.close();
-  }
+  const { status, set_cookie, headers } = await portless(app).ask({ headers: cookie === '' ? {} : { cookie } });
+  return { status, cookies: set_cookie, vary: headers.vary ?? null };
 }
