@@ -14,6 +14,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   createuser: () => import('./createuser.js'),
   clearsessions: () => import('./clearsessions.js'),
   inspect: () => import('./inspect.js'),
+  'sessions list': () => import('./sessions/list.js'),
+  'sessions revoke': () => import('./sessions/revoke.js'),
+  'sessions stats': () => import('./sessions/stats.js'),
   doctor: () => import('./doctor.js'),
   'django-engine': () => import('./django_engine.js'),
 };
@@ -70,16 +73,30 @@ function read(command: Command, argv: readonly string[]): Arguments {
   }
 }
 
+/** The command's name first: of two words where there is such a command. */
+function commandIn(argv: readonly string[]): readonly string[] {
+  const [first, second, ...rest] = argv;
+  const both = `${first} ${second}`;
+  return Object.hasOwn(COMMANDS, both) ? [both, ...rest] : argv;
+}
+
+function unknown(name: string): string {
+  const longer = Object.keys(COMMANDS).filter((known) => known.startsWith(`${name} `));
+  return longer.length === 0
+    ? `There is no command "${name}".`
+    : `"${name}" alone is no command. There are: ${longer.join(', ')}.`;
+}
+
 /** Run one command line, without the program's own name. Never rejects. */
 async function main(argv: readonly string[]): Promise<ExitCode> {
-  const [name, ...rest] = argv;
+  const [name, ...rest] = commandIn(argv);
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     print(await overview());
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   try {
-    if (load === undefined) throw new UsageError(`There is no command "${name}".`);
+    if (load === undefined) throw new UsageError(unknown(name));
     const { command } = await load();
     const given = read(command, rest);
     if (given.values['help'] === true) {
