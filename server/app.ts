@@ -61,6 +61,7 @@ export function createApp(options: AppOptions): Koa {
   const sessionHash = sessionHasher(django.SECRET_KEY);
   const throttle = new LoginThrottle(knex, {
     settings: django,
+    timeout,
     throttled: ({ address }) => {
       log.warn({ address }, 'user_login_throttled');
       metrics?.throttled();
@@ -71,8 +72,9 @@ export function createApp(options: AppOptions): Koa {
       settings: django,
       name: 'captcha_new',
       limit: CAPTCHA_LIMITS.new_session,
+      timeout,
     }),
-    session: new AddressThrottle(knex, { settings: django, name: 'captcha', limit: CAPTCHA_LIMITS.session }),
+    session: new AddressThrottle(knex, { settings: django, name: 'captcha', limit: CAPTCHA_LIMITS.session, timeout }),
   };
   const site = createSite({
     settings: django,

@@ -24,6 +24,8 @@ export interface AddressThrottleOptions {
   readonly limit: AddressLimit;
   /** For tests; without it the database's own clock, which all servers share. */
   readonly now?: Clock;
+  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
+  readonly timeout?: number;
 }
 
 /**
@@ -45,7 +47,7 @@ export class AddressThrottle {
   readonly #limit: AddressLimit;
 
   /** @throws ImproperlyConfigured for a name or a limit that makes no sense */
-  constructor(knex: Knex, { settings, name, limit, now }: AddressThrottleOptions) {
+  constructor(knex: Knex, { settings, name, limit, now, timeout }: AddressThrottleOptions) {
     const { free, heals_in } = limit;
     if (!/^[a-z0-9_]{1,40}$/.test(name)) {
       throw new ImproperlyConfigured(
@@ -57,7 +59,7 @@ export class AddressThrottle {
         `The limit of the AddressThrottle "${name}" is not allowed. Use 1 or more free requests and a time above 0.`,
       );
     }
-    this.#table = new AttemptsTable(knex, now);
+    this.#table = new AttemptsTable(knex, { now, timeout });
     this.#key = settings.SECRET_KEY;
     this.#name = name;
     this.#limit = { free, heals_in };

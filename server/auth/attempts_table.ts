@@ -1,7 +1,8 @@
 /** The table koa_login_attempts, in which both throttles count: its clock, its statements, and the removal of old rows. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
-import { isUnavailable, unavailable } from '../db/unavailable.js';
+import type { Deadline } from '../db/deadline.js';
+import { PoolShare } from '../db/pool_share.js';
 
 /** Old rows are removed at every so many checks, at most so many at once. */
 const PRUNE_EVERY = 100;
@@ -9,12 +10,17 @@ const PRUNE_AT_ONCE = 500;
 
 export class AttemptsTable {
   readonly #knex: Knex;
+  readonly #share: PoolShare;
   readonly #now: Clock | undefined;
   #checks = 0;
 
   /** @param now for tests; without it the database's own clock, which all servers share */
-  constructor(knex: Knex, now: Clock | undefined) {
+  constructor(
+    knex: Knex,
+    { now, timeout }: { readonly now?: Clock | undefined; readonly timeout?: number | undefined },
+  ) {
     this.#knex = knex;
+    this.#share = PoolShare.ofPages(knex, timeout);
     this.#now = now;
   }
 
@@ -41,13 +47,14 @@ export class AttemptsTable {
     return this.#now === undefined ? 'SELECT clock_timestamp() AS at' : `SELECT to_timestamp(${this.#now()}) AS at`;
   }
 
-  /** @throws StoreUnavailable when the database does not answer */
-  async rows<Row>(sql: string, bindings: readonly string[]): Promise<readonly Row[]> {
-    try {
-      const result: { rows: readonly Row[] } = await this.#knex.raw(sql, [...bindings]);
-      return result.rows;
-    } catch (error) {
-      throw isUnavailable(error) ? unavailable(error) : error;
-    }
+  /** For all statements of one call together. */
+  deadline(): Deadline {
+    return this.#share.deadline();
+  }
+
+  /** @throws StoreUnavailable when the database does not answer, or not before the deadline */
+  async rows<Row>(sql: string, bindings: readonly string[], deadline = this.deadline()): Promise<readonly Row[]> {
+    const ask = (): PromiseLike<{ rows: readonly Row[] }> => this.#knex.raw(sql, [...bindings]);
+    return (await this.#share.run(ask, deadline)).rows;
   }
 }

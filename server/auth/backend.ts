@@ -1,6 +1,7 @@
 /** Who may log in: the contract of an authentication backend, and Django's ModelBackend. */
 import type { Context } from 'koa';
 import type { Deadline } from '../db/deadline.js';
+import { DEADLINE } from '../session/store.js';
 import { check_password, type HasherOptions, harden_runtime, spend_runtime } from './hashers.js';
 import type { BaseUser, User } from './user.js';
 import type { UserTable } from './users.js';
@@ -29,9 +30,10 @@ export interface AuthenticationBackend<U extends BaseUser = User> {
   /**
    * Note the time of a login (Django does it on the signal user_logged_in).
    * @param transaction that the session's row is written in, where the store of sessions has the same `database`
+   * @param deadline of the request, for whoever asks the database
    * @returns the user as stored now; without one, the user who logged in is taken as is
    */
-  update_last_login?(user: U, at: Date, transaction?: object): Promise<U | null | undefined>;
+  update_last_login?(user: U, at: Date, transaction?: object, deadline?: Deadline): Promise<U | null | undefined>;
   /**
    * What the users are kept in: UserTable's knex instance. Where sessions have the same, a login is one commit. A backend
    * whose `update_last_login` does not write on the `transaction` that it is given leaves this undefined.
@@ -57,10 +59,10 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
    *
    * @param credentials `password`, and `username` or what USERNAME_FIELD is called: `{ email, password }`
    */
-  async authenticate(credentials: Credentials): Promise<U | null> {
+  async authenticate(credentials: Credentials, ctx?: Context): Promise<U | null> {
     const { username = credentials[this.#users.username_field], password } = credentials;
     if (typeof username !== 'string' || typeof password !== 'string') return null;
-    const user = await this.#users.get_by_natural_key(username);
+    const user = await this.#users.get_by_natural_key(username, ctx?.session?.[DEADLINE]);
     if (user === null) {
       await spend_runtime(this.#hashers);
       return null;
@@ -76,8 +78,8 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
     return user !== null && this.user_can_authenticate(user) ? user : null;
   }
 
-  update_last_login(user: U, at: Date, transaction?: object): Promise<U | null> {
-    return this.#users.update_last_login(user.id, at, transaction);
+  update_last_login(user: U, at: Date, transaction?: object, deadline?: Deadline): Promise<U | null> {
+    return this.#users.update_last_login(user.id, at, transaction, deadline);
   }
 
   get database(): object {

@@ -92,7 +92,7 @@ export async function login<U extends BaseUser>(
   const joined: JoinedWrite = {
     database: backend?.database,
     write: async (transaction) => {
-      stored = await backend?.update_last_login?.(user, new Date(now() * 1000), transaction);
+      stored = await backend?.update_last_login?.(user, new Date(now() * 1000), transaction, session[DEADLINE]);
     },
   };
   if (!session.has_key(SESSION_KEY)) {

@@ -1,6 +1,7 @@
 /** Login throttling: attempts are counted in the database, before the password is looked at, and heal with time. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
+import type { Deadline } from '../db/deadline.js';
 import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
@@ -44,6 +45,8 @@ export interface LoginThrottleOptions {
   readonly limits?: Partial<ThrottleLimits>;
   /** For tests; without it the database's own clock, which all servers share. */
   readonly now?: Clock;
+  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
+  readonly timeout?: number;
   /** Hears of every attempt that is refused, for log and counters. */
   readonly throttled?: (attempt: LoginAttempt) => void;
 }
@@ -91,8 +94,8 @@ export class LoginThrottle {
   readonly #throttled: LoginThrottleOptions['throttled'];
 
   /** @throws ImproperlyConfigured for limits that make no sense */
-  constructor(knex: Knex, { settings, limits = {}, now, throttled }: LoginThrottleOptions) {
-    this.#table = new AttemptsTable(knex, now);
+  constructor(knex: Knex, { settings, limits = {}, now, timeout, throttled }: LoginThrottleOptions) {
+    this.#table = new AttemptsTable(knex, { now, timeout });
     this.#key = settings.SECRET_KEY;
     this.#limits = { ...THROTTLE_LIMITS, ...limits };
     this.#throttled = throttled;
@@ -114,11 +117,12 @@ export class LoginThrottle {
   async #answer(attempt: LoginAttempt): Promise<ThrottleAnswer> {
     const { address, account, exact, known } = this.#buckets(attempt);
     // The address first: one that may not try must not use up other people's attempts.
-    const byAddress = await this.#count(address, this.#limits.address);
+    const deadline = this.#table.deadline();
+    const byAddress = await this.#count(address, this.#limits.address, deadline);
     if (!byAddress.allowed) return byAddress;
-    if (await this.#isKnown(known)) return this.#count(known, this.#limits.account);
-    const byAccount = await this.#count(account, this.#limits.account);
-    if (byAccount.allowed) await this.#countBeside(exact);
+    if (await this.#isKnown(known, deadline)) return this.#count(known, this.#limits.account, deadline);
+    const byAccount = await this.#count(account, this.#limits.account, deadline);
+    if (byAccount.allowed) await this.#countBeside(exact, deadline);
     return byAccount;
   }
 
@@ -128,6 +132,7 @@ export class LoginThrottle {
    */
   async succeeded(attempt: LoginAttempt): Promise<void> {
     const { address, account, exact, known } = this.#buckets(attempt);
+    const deadline = this.#table.deadline();
     const [row] = await this.#table.rows<{ known: boolean }>(
       `WITH clock AS (${this.#table.clock()}),
             before AS (SELECT forget_at > clock.at AS known FROM koa_login_attempts, clock WHERE bucket = ?)
@@ -137,15 +142,17 @@ export class LoginThrottle {
           SET attempts = 0, counted_at = excluded.counted_at, retry_at = excluded.retry_at, forget_at = excluded.forget_at
        RETURNING coalesce((SELECT known FROM before), false) AS known`,
       [known, known],
+      deadline,
     );
     // Where the address was known, the account's own count is strangers' work: they get no new attempts by our login.
-    if (row?.known !== true) await this.#giveBack(account, exact);
+    if (row?.known !== true) await this.#giveBack(account, exact, deadline);
     await this.#table.rows(
       `UPDATE koa_login_attempts
           SET attempts = greatest(0, attempts - 1),
               retry_at = CASE WHEN ceil(attempts - 1) < ${this.#limits.address.free} THEN counted_at ELSE retry_at END
         WHERE bucket = ?`,
       [address],
+      deadline,
     );
   }
 
@@ -173,7 +180,7 @@ export class LoginThrottle {
   }
 
   /** Count one attempt unless the bucket makes it wait. */
-  async #count(bucket: string, limit: ThrottleLimit): Promise<ThrottleAnswer> {
+  async #count(bucket: string, limit: ThrottleLimit, deadline: Deadline): Promise<ThrottleAnswer> {
     const { heals_in, longest_wait } = limit;
     const attempts = `least(${mostOf(limit)}, ${healed('t', 'excluded.counted_at', heals_in)} + 1)`;
     const counted = await this.#table.rows(
@@ -189,12 +196,14 @@ export class LoginThrottle {
         WHERE t.retry_at <= greatest(t.counted_at, excluded.counted_at)
        RETURNING 1`,
       [bucket],
+      deadline,
     );
     if (counted.length > 0) return { allowed: true };
     const [row] = await this.#table.rows<{ wait: number }>(
       `WITH clock AS (${this.#table.clock()})
        SELECT extract(epoch FROM retry_at - clock.at)::float8 AS wait FROM koa_login_attempts, clock WHERE bucket = ?`,
       [bucket],
+      deadline,
     );
     // Between the two statements the wait may have ended, or a login may have removed the row.
     return { allowed: false, retry_after: Math.max(1, Math.ceil(row?.wait ?? 1)) };
@@ -204,7 +213,7 @@ export class LoginThrottle {
    * Count one attempt for one spelling, which `account` has counted already. Both heal at the same pace, so the others'
    * share of `account` is what is left without this.
    */
-  async #countBeside(exact: string): Promise<void> {
+  async #countBeside(exact: string, deadline: Deadline): Promise<void> {
     const { heals_in, longest_wait } = this.#limits.account;
     const most = mostOf(this.#limits.account);
     await this.#table.rows(
@@ -218,11 +227,12 @@ export class LoginThrottle {
               forget_at = greatest(t.forget_at,
                 excluded.counted_at + interval '1 second' * (${longest_wait} + ${heals_in} * ${most}))`,
       [exact],
+      deadline,
     );
   }
 
   /** Take one spelling's attempts out of the account's; the wait is then that of what is left. */
-  async #giveBack(account: string, exact: string): Promise<void> {
+  async #giveBack(account: string, exact: string, deadline: Deadline): Promise<void> {
     const limit = this.#limits.account;
     const left = `greatest(0, t.attempts - ${healed('own', 't.counted_at', limit.heals_in)})`;
     await this.#table.rows(
@@ -231,14 +241,16 @@ export class LoginThrottle {
           SET attempts = ${left}, retry_at = least(t.retry_at, t.counted_at + ${waitOf(limit, left)})
          FROM own WHERE t.bucket = ?`,
       [exact, account],
+      deadline,
     );
   }
 
-  async #isKnown(bucket: string): Promise<boolean> {
+  async #isKnown(bucket: string, deadline: Deadline): Promise<boolean> {
     const rows = await this.#table.rows(
       `WITH clock AS (${this.#table.clock()})
        SELECT 1 FROM koa_login_attempts, clock WHERE bucket = ? AND forget_at > clock.at`,
       [bucket],
+      deadline,
     );
     return rows.length > 0;
   }

@@ -2,11 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
-import { type DatabaseBounds, databaseBounds, shareOf } from '../db/bounds.js';
-import { Deadline } from '../db/deadline.js';
+import { type Deadline, inTime } from '../db/deadline.js';
 import { quoteIdentifier } from '../db/literals.js';
+import { PoolShare } from '../db/pool_share.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../db/prepared.js';
-import { Queue } from '../db/queue.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { SchemaMismatch, ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
@@ -95,13 +94,14 @@ type Binding = string | number | boolean | Date | null;
 export class UserTable<U extends User = User> {
   readonly #knex: Knex;
   readonly #now: Clock;
-  readonly #bounds: DatabaseBounds;
   readonly #prepared: boolean;
-  readonly #queue: Queue;
+  readonly #share: PoolShare;
   readonly #lookup: UserLookup;
   readonly #settings: UserModelSettings;
   readonly #userClass: (row: UserRow) => U;
-  #known: Promise<Known> | undefined;
+  #kept: Known | undefined;
+  /** The catalogue is being asked. */
+  #looking: Promise<Known> | undefined;
   readonly #permissions: PermissionLookup;
   #permissionStatement: Promise<Statement | null> | undefined;
   #lookedUpAt = 0;
@@ -111,10 +111,9 @@ export class UserTable<U extends User = User> {
     const { timeout, prepared = true } = options;
     this.#knex = knex;
     this.#now = now;
-    this.#bounds = databaseBounds(timeout);
     this.#prepared = prepared;
-    this.#queue = new Queue(shareOf(knex), this.#bounds.statement);
-    this.#lookup = new UserLookup(knex, async () => (await this.#asked(() => this.#know())).statements, prepared);
+    this.#share = new PoolShare(knex, timeout);
+    this.#lookup = new UserLookup(knex, async () => (await this.#know()).statements, prepared);
     this.#permissions = new PermissionLookup(knex, () => this.#statementOfPermissions(), prepared);
     this.#settings = settings;
     this.#userClass = (row) => new UserClass(row) as U;
@@ -135,25 +134,55 @@ export class UserTable<U extends User = User> {
    * @throws SchemaMismatch with a sentence that says what to set
    */
   async model(): Promise<UserModel> {
-    return (await this.#know()).model;
+    return (this.#known() ?? (await this.#look())).model;
   }
 
-  #know(): Promise<Known> {
-    if (this.#now() - this.#lookedUpAt > LOOKED_UP_FOR) this.#forget();
-    if (this.#known === undefined) this.#lookedUpAt = this.#now();
-    this.#known ??= findUserModel(this.#knex, this.#settings).then((model) => ({
-      model,
-      statements: userStatements(model),
-    }));
-    const known = this.#known;
-    known.catch(() => {
-      if (this.#known === known) this.#known = undefined;
-    });
-    return known;
+  /** What is known, if it may still be used. Somewhat older, it is used while the catalogue is asked anew. */
+  #known(): Known | undefined {
+    const age = this.#now() - this.#lookedUpAt;
+    if (age > 2 * LOOKED_UP_FOR) this.#kept = undefined;
+    if (age > LOOKED_UP_FOR && this.#kept !== undefined) this.#look().catch(() => {});
+    return this.#kept;
+  }
+
+  /** @throws StoreUnavailable at the deadline, and where the table is not the model's */
+  async #know(deadline = this.#share.deadline()): Promise<Known> {
+    return this.#known() ?? this.#asked(() => inTime(this.#look(), deadline));
+  }
+
+  #look(): Promise<Known> {
+    if (this.#looking === undefined) {
+      const at = this.#now();
+      const looking = findUserModel(this.#knex, this.#settings)
+        .then((model) => {
+          const known = { model, statements: userStatements(model) };
+          if (this.#looking === looking) this.#keep(known, at);
+          return known;
+        })
+        .finally(() => {
+          if (this.#looking === looking) this.#looking = undefined;
+        });
+      this.#looking = looking;
+    }
+    return this.#looking;
+  }
+
+  #keep(known: Known, at: number): void {
+    this.#kept = known;
+    this.#lookedUpAt = at;
+    if (this.#permissionStatement === undefined) return;
+    const anew = this.#findPermissionStatement(known);
+    anew.then(
+      () => {
+        if (this.#kept === known) this.#permissionStatement = anew;
+      },
+      () => {},
+    );
   }
 
   #forget(): void {
-    this.#known = undefined;
+    this.#kept = undefined;
+    this.#looking = undefined;
     this.#permissionStatement = undefined;
   }
 
@@ -162,21 +191,25 @@ export class UserTable<U extends User = User> {
    * @param deadline of the request that asks; one of its own when absent
    */
   async get_by_id(id: string | number, deadline?: Deadline): Promise<U | null> {
-    return this.#withKnown(async ({ model }) => {
-      const key = parse_user_key(String(id), model.keyType);
-      const row = key === null ? null : await this.#lookup.find(key, deadline ?? this.#deadline());
-      return row === null ? null : this.#userClass(this.#rowOf(row, model, deadline));
-    });
+    return this.#withKnown(
+      async ({ model }) => {
+        const key = parse_user_key(String(id), model.keyType);
+        const row = key === null ? null : await this.#lookup.find(key, deadline ?? this.#share.deadline());
+        return row === null ? null : this.#userClass(this.#rowOf(row, model, deadline));
+      },
+      { deadline },
+    );
   }
 
-  #deadline(): Deadline {
-    return new Deadline(this.#bounds.request);
-  }
-
-  /** By the exact value of USERNAME_FIELD, as stored; null when there is none, also for one that no row can have. */
-  async get_by_natural_key(username: string): Promise<U | null> {
+  /**
+   * By the exact value of USERNAME_FIELD, as stored; null when there is none, also for one that no row can have.
+   * @param deadline of the request that asks; one of its own when absent
+   */
+  async get_by_natural_key(username: string, deadline?: Deadline): Promise<U | null> {
     if (username.length > MAX_NAME_LENGTH || !isStorable(username)) return null;
-    return this.#find(async ({ statements }) => ({ statement: statements.get_by_natural_key, values: [username] }));
+    return this.#find(async ({ statements }) => ({ statement: statements.get_by_natural_key, values: [username] }), {
+      deadline,
+    });
   }
 
   /**
@@ -188,12 +221,15 @@ export class UserTable<U extends User = User> {
     return this.#find((known) => this.#byKey(known, id, 'set_password', [encoded]));
   }
 
-  /** @param transaction of `database`, to be part of; one of its own when absent */
-  async update_last_login(id: string | number, at: Date, transaction?: object): Promise<U | null> {
-    return this.#find(
-      (known) => this.#byKey(known, id, 'update_last_login', [at]),
-      transaction as Knex.Transaction | undefined,
-    );
+  /**
+   * @param transaction of `database`, to be part of; one of its own when absent
+   * @param deadline of the request; one of its own when absent
+   */
+  async update_last_login(id: string | number, at: Date, transaction?: object, deadline?: Deadline): Promise<U | null> {
+    return this.#find((known) => this.#byKey(known, id, 'update_last_login', [at]), {
+      transaction: transaction as Knex.Transaction | undefined,
+      deadline,
+    });
   }
 
   /**
@@ -201,11 +237,12 @@ export class UserTable<U extends User = User> {
    * @throws ValueError when the name is empty, taken, or does not fit, or when the model has fields that are not given
    */
   async create_user(user: NewUser): Promise<U> {
-    const { model, statements } = await this.#asked(() => this.#know());
+    const known = await this.#know();
+    const { model, statements } = known;
     const values = await this.#valuesOf(user, model);
     const statement = statements.create([...values.keys()]);
     try {
-      const created = await this.#ask({ statement, values: [...values.values()].map(parameter) });
+      const created = await this.#ask({ statement, values: [...values.values()].map(parameter) }, known);
       if (created === null) throw new ValueError('The database did not return the new user.');
       return created;
     } catch (error) {
@@ -265,35 +302,38 @@ export class UserTable<U extends User = User> {
   }
 
   /** Ask for one user; once more when the table has changed since it was looked up. */
-  async #find(asking: (known: Known) => Promise<Asking | null>, transaction?: Knex.Transaction): Promise<U | null> {
+  async #find(asking: (known: Known) => Promise<Asking | null>, request: Request = {}): Promise<U | null> {
     return this.#withKnown(async (known) => {
       const asked = await asking(known);
-      return asked === null ? null : this.#ask(asked, transaction);
-    }, transaction === undefined);
+      return asked === null ? null : this.#ask(asked, known, request);
+    }, request);
   }
 
-  async #withKnown<T>(ask: (known: Known) => Promise<T | null>, mayRepeat = true): Promise<T | null> {
-    for (let last = !mayRepeat; ; last = true) {
-      const knowing = this.#know();
-      const known = await this.#asked(() => knowing);
+  async #withKnown<T>(ask: (known: Known) => Promise<T | null>, { transaction, deadline }: Request): Promise<T | null> {
+    // An error has ended the transaction.
+    for (let last = transaction !== undefined; ; last = true) {
+      const known = this.#known() ?? (await this.#know(deadline));
       try {
         return await ask(known);
       } catch (error) {
         if (hasCode(error, NO_SUCH_VALUE)) return null;
         if (!isChangedTable(error)) throw error;
         // Others who met the same have looked it up anew by now.
-        if (this.#known === knowing) this.#forget();
+        if (this.#kept === known) this.#forget();
         if (last) throw unavailable(error);
       }
     }
   }
 
-  async #ask({ statement, values }: Asking, transaction?: Knex.Transaction): Promise<U | null> {
+  async #ask(
+    { statement, values }: Asking,
+    { model, statements }: Known,
+    { transaction, deadline }: Request = {},
+  ): Promise<U | null> {
     const ask = (knex: Knex): Promise<Answer> => runPrepared(knex, statement, values, this.#prepared);
-    const { model, statements } = await this.#asked(() => this.#know());
     // A transaction has its connection already.
     const { rows, parsers } = await this.#asked(() =>
-      transaction === undefined ? this.#queue.run(null, this.#deadline(), () => ask(this.#knex)) : ask(transaction),
+      transaction === undefined ? this.#share.run(() => ask(this.#knex), deadline) : ask(transaction),
     );
     const [row] = rows;
     return row === undefined ? null : this.#userClass(this.#rowOf(rowValues(row, statements.fields, parsers), model));
@@ -309,7 +349,7 @@ export class UserTable<U extends User = User> {
       last_login: last_login instanceof Date ? last_login : null,
       fields,
       permissions: new Permissions(
-        (holder) => this.#findPermissions(holder, deadline ?? this.#deadline()),
+        (holder) => this.#findPermissions(holder, deadline ?? this.#share.deadline()),
         this.#permissions,
       ),
     };
@@ -326,15 +366,17 @@ export class UserTable<U extends User = User> {
   }
 
   #statementOfPermissions(): Promise<Statement | null> {
-    this.#permissionStatement ??= this.model().then(async (model) => {
-      const tables = await findPermissionTables(this.#knex, model);
-      return tables === null ? null : permissionStatement(tables, model.keyType);
-    });
+    this.#permissionStatement ??= this.#know().then((known) => this.#findPermissionStatement(known));
     const statement = this.#permissionStatement;
     statement.catch(() => {
       if (this.#permissionStatement === statement) this.#permissionStatement = undefined;
     });
     return statement;
+  }
+
+  async #findPermissionStatement({ model }: Known): Promise<Statement | null> {
+    const tables = await findPermissionTables(this.#knex, model);
+    return tables === null ? null : permissionStatement(tables, model.keyType);
   }
 
   async #asked<T>(ask: () => Promise<T>): Promise<T> {
@@ -344,6 +386,12 @@ export class UserTable<U extends User = User> {
       throw isUnavailable(error) || error instanceof SchemaMismatch ? unavailable(error) : error;
     }
   }
+}
+
+/** What a statement is part of. */
+interface Request {
+  readonly transaction?: Knex.Transaction | undefined;
+  readonly deadline?: Deadline | undefined;
 }
 
 interface Asking {

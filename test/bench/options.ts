@@ -30,7 +30,7 @@ export const USAGE = `npm run bench -- [options]
   --connections N    keep-alive connections (32)
   --generators N     load generator processes (1)
   --no-pin           leave the processes where the scheduler puts them
-  --only REGEXP      contestants whose name matches; ours is always there
+  --only REGEXP      contestants whose name matches, and those of ours that they are held against
   --scenario REGEXP  scenarios whose name matches
   --part A,B         of ${PARTS.join(', ')} (all but scale)
   --scale            also 10 thousand and 10 million rows: long, 20 GB

@@ -172,6 +172,19 @@ describe('under fire: what is held up, and what is not', function () {
           },
         );
       });
+
+      it('a locked table of attempts holds up those who log in, and nobody else', async () => {
+        const { username } = await planted.user();
+        await whileHeld(
+          (transaction) => transaction.raw('LOCK TABLE koa_login_attempts IN ACCESS EXCLUSIVE MODE'),
+          async () => {
+            const held = Promise.all(
+              times(30).map(() => new Visitor().post(`${url()}/login/`, { username, password: 'wrong' })),
+            );
+            expectGivenUp(await othersGoOn(url(), held));
+          },
+        );
+      });
     });
   }
 
