@@ -9,21 +9,15 @@ import { type Answer, type Parameter, runPrepared, type Statement } from '../db/
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { SchemaMismatch, ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
+import { Catalogue, type Known } from './catalogue.js';
 import { make_password } from './hashers.js';
-import { type Found, type Holder, PermissionLookup, permissionStatement } from './permission_lookup.js';
-import { findPermissionTables } from './permission_tables.js';
+import { type Found, type Holder, PermissionLookup } from './permission_lookup.js';
 import { Permissions } from './permissions.js';
 import { User, type UserRow } from './user.js';
 import { exactKey, keyValue, parse_user_key } from './user_key.js';
 import { UserLookup } from './user_lookup.js';
-import {
-  DEFAULT_USER_MODEL,
-  findUserModel,
-  isChangedTable,
-  type UserModel,
-  type UserModelSettings,
-} from './user_model.js';
-import { rowValues, type UserStatements, userStatements } from './user_statements.js';
+import { DEFAULT_USER_MODEL, isChangedTable, type UserModel, type UserModelSettings } from './user_model.js';
+import { rowValues } from './user_statements.js';
 import { MAX_NAME_LENGTH, normalize_username } from './username.js';
 
 /** The domain in lower case; the part before the last @ may tell case (BaseUserManager.normalize_email). */
@@ -65,23 +59,11 @@ export interface UserTableOptions<U extends User> {
   ) => U;
 }
 
-/** What is known of the database's table, until a migration of Django's changes it. */
-interface Known {
-  readonly model: UserModel;
-  readonly statements: UserStatements;
-}
-
 const UNIQUE_VIOLATION = '23505';
 const TOO_LONG = '22001';
 const NOT_NULL = '23502';
 /** A text that the column's type does not read: no row has it. */
 const NO_SUCH_VALUE = new Set(['22P02', '22003', '22007', '22008']);
-
-/**
- * Seconds for which the catalogue's answer counts. A migration that adds a column makes no statement fail, and the column
- * may be `is_active`.
- */
-const LOOKED_UP_FOR = 10;
 
 type Binding = string | number | boolean | Date | null;
 
@@ -96,15 +78,11 @@ export class UserTable<U extends User = User> {
   readonly #now: Clock;
   readonly #prepared: boolean;
   readonly #share: PoolShare;
+  readonly #catalogue: Catalogue;
   readonly #lookup: UserLookup;
   readonly #settings: UserModelSettings;
   readonly #userClass: (row: UserRow) => U;
-  #kept: Known | undefined;
-  /** The catalogue is being asked. */
-  #looking: Promise<Known> | undefined;
   readonly #permissions: PermissionLookup;
-  #permissionStatement: Promise<Statement | null> | undefined;
-  #lookedUpAt = 0;
 
   constructor(knex: Knex, options: UserTableOptions<U> = {}) {
     const { settings = DEFAULT_USER_MODEL, now = systemClock, user_class: UserClass = User } = options;
@@ -114,8 +92,9 @@ export class UserTable<U extends User = User> {
     this.#prepared = prepared;
     this.#share = new PoolShare(knex, timeout);
     this.#lookup = new UserLookup(knex, async () => (await this.#know()).statements, prepared);
-    this.#permissions = new PermissionLookup(knex, () => this.#statementOfPermissions(), prepared);
+    this.#permissions = new PermissionLookup(knex, () => this.#catalogue.permissionStatement(), prepared);
     this.#settings = settings;
+    this.#catalogue = new Catalogue(knex, settings, now);
     this.#userClass = (row) => new UserClass(row) as U;
   }
 
@@ -134,56 +113,12 @@ export class UserTable<U extends User = User> {
    * @throws SchemaMismatch with a sentence that says what to set
    */
   async model(): Promise<UserModel> {
-    return (this.#known() ?? (await this.#look())).model;
-  }
-
-  /** What is known, if it may still be used. Somewhat older, it is used while the catalogue is asked anew. */
-  #known(): Known | undefined {
-    const age = this.#now() - this.#lookedUpAt;
-    if (age > 2 * LOOKED_UP_FOR) this.#kept = undefined;
-    if (age > LOOKED_UP_FOR && this.#kept !== undefined) this.#look().catch(() => {});
-    return this.#kept;
+    return (this.#catalogue.known() ?? (await this.#catalogue.look())).model;
   }
 
   /** @throws StoreUnavailable at the deadline, and where the table is not the model's */
   async #know(deadline = this.#share.deadline()): Promise<Known> {
-    return this.#known() ?? this.#asked(() => inTime(this.#look(), deadline));
-  }
-
-  #look(): Promise<Known> {
-    if (this.#looking === undefined) {
-      const at = this.#now();
-      const looking = findUserModel(this.#knex, this.#settings)
-        .then((model) => {
-          const known = { model, statements: userStatements(model) };
-          if (this.#looking === looking) this.#keep(known, at);
-          return known;
-        })
-        .finally(() => {
-          if (this.#looking === looking) this.#looking = undefined;
-        });
-      this.#looking = looking;
-    }
-    return this.#looking;
-  }
-
-  #keep(known: Known, at: number): void {
-    this.#kept = known;
-    this.#lookedUpAt = at;
-    if (this.#permissionStatement === undefined) return;
-    const anew = this.#findPermissionStatement(known);
-    anew.then(
-      () => {
-        if (this.#kept === known) this.#permissionStatement = anew;
-      },
-      () => {},
-    );
-  }
-
-  #forget(): void {
-    this.#kept = undefined;
-    this.#looking = undefined;
-    this.#permissionStatement = undefined;
+    return this.#catalogue.known() ?? this.#asked(() => inTime(this.#catalogue.look(), deadline));
   }
 
   /**
@@ -247,7 +182,7 @@ export class UserTable<U extends User = User> {
       return created;
     } catch (error) {
       if (isChangedTable(error)) {
-        this.#forget();
+        this.#catalogue.forget();
         throw unavailable(error);
       }
       throw asValueError(error, model);
@@ -312,14 +247,14 @@ export class UserTable<U extends User = User> {
   async #withKnown<T>(ask: (known: Known) => Promise<T | null>, { transaction, deadline }: Request): Promise<T | null> {
     // An error has ended the transaction.
     for (let last = transaction !== undefined; ; last = true) {
-      const known = this.#known() ?? (await this.#know(deadline));
+      const known = this.#catalogue.known() ?? (await this.#know(deadline));
       try {
         return await ask(known);
       } catch (error) {
         if (hasCode(error, NO_SUCH_VALUE)) return null;
         if (!isChangedTable(error)) throw error;
         // Others who met the same have looked it up anew by now.
-        if (this.#kept === known) this.#forget();
+        this.#catalogue.forget(known);
         if (last) throw unavailable(error);
       }
     }
@@ -360,23 +295,9 @@ export class UserTable<U extends User = User> {
       return await this.#asked(() => this.#permissions.find(holder, deadline));
     } catch (error) {
       if (!isChangedTable(error)) throw error;
-      this.#forget();
+      this.#catalogue.forget();
       throw unavailable(error);
     }
-  }
-
-  #statementOfPermissions(): Promise<Statement | null> {
-    this.#permissionStatement ??= this.#know().then((known) => this.#findPermissionStatement(known));
-    const statement = this.#permissionStatement;
-    statement.catch(() => {
-      if (this.#permissionStatement === statement) this.#permissionStatement = undefined;
-    });
-    return statement;
-  }
-
-  async #findPermissionStatement({ model }: Known): Promise<Statement | null> {
-    const tables = await findPermissionTables(this.#knex, model);
-    return tables === null ? null : permissionStatement(tables, model.keyType);
   }
 
   async #asked<T>(ask: () => Promise<T>): Promise<T> {
