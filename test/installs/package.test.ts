@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import { until } from '../fire/until.js';
 import { emptyDatabase, type TestDatabase } from '../support/database.js';
+import { freePort } from '../support/ports.js';
 import { cloneOf, newProject, type Project } from './project.js';
 
 /** MB that the library may add to koa, knex and pg. */
@@ -109,6 +113,53 @@ describe('the package in an empty project', () => {
       expect([out, err]).to.deep.equal([`${sentence}\n`, '']);
     });
   }
+
+  // Their npm packages bring the programs.
+  describe('on Bun and Deno', () => {
+    let runtimes: Project;
+    before(async () => {
+      runtimes = newProject();
+      writeFileSync(path.join(runtimes.folder, 'package.json'), '{}');
+      await runtimes.must('npm', 'install', '--no-audit', '--no-fund', '--silent', 'bun', 'deno');
+      const readme = readFileSync(path.join(clone.folder, 'README.md'), 'utf8');
+      const [, code = ''] = /```ts\n(import Koa[\s\S]*?)```/.exec(readme) ?? [];
+      expect(code).to.include('process.env.PORT');
+      writeFileSync(path.join(user.folder, 'visits.ts'), code);
+    });
+    after(() => runtimes.remove());
+
+    for (const [name, ...args] of [['bun'], ['deno', 'run', '--allow-all', '--node-modules-dir=manual']] as const) {
+      it(`${name} runs the README's example, which counts visits`, async () => {
+        const port = await freePort();
+        const app = spawn(path.join(runtimes.folder, 'node_modules', '.bin', name), [...args, 'visits.ts'], {
+          cwd: user.folder,
+          env: {
+            ...process.env,
+            NODE_OPTIONS: '',
+            DATABASE_URL: database.url,
+            SECRET_KEY: 'of another runtime',
+            PORT: String(port),
+          },
+          stdio: ['ignore', 'inherit', 'inherit'],
+        });
+        const ended = once(app, 'exit');
+        try {
+          const visit = async (cookie = ''): Promise<Response> =>
+            until(() => fetch(`http://127.0.0.1:${port}/`, { headers: { cookie } }), {
+              seconds: 60,
+              what: () => `an answer of ${name}`,
+            });
+          const first = await visit();
+          expect(await first.text()).to.equal('This is your visit number 1.\n');
+          const [cookie = ''] = first.headers.getSetCookie()[0]?.split(';') ?? [];
+          expect(await (await visit(cookie)).text()).to.equal('This is your visit number 2.\n');
+        } finally {
+          app.kill('SIGKILL');
+          await ended;
+        }
+      });
+    }
+  });
 
   describe('with TypeScript, koa-body and the newest types of Koa', () => {
     before(() =>
