@@ -1,6 +1,8 @@
 /** The lab: operations on the session as JSON, its page with a button for each step, and the pages that explain. */
 import { expect } from 'chai';
 import { StoreUnavailable } from '../../server/errors.js';
+import { MemoryStore } from '../../server/session/stores/memory.js';
+import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
 import { messages } from '../../server/site/i18n.js';
 import { PRESSES, type Press } from '../../server/site/lab/chapters.js';
 import { MEMBER_NAMES } from '../../server/site/lab/members.js';
@@ -441,7 +443,7 @@ describe('/lab/', () => {
       it('merges what both wrote', async () => {
         await press('set', { key: 'theme', value: 'dark' });
         const { text } = await press('tabs_merge');
-        expect(text).to.include('changes merged').and.include('{"theme":"dark","tab_b":"bread","tab_a":"tea"}');
+        expect(text).to.include('changes merged').and.include('{"theme":"dark", "tab_b":"bread", "tab_a":"tea"}');
         expect(Object.fromEntries((await visitor.row())?.items() ?? [])).to.deep.equal({
           theme: 'dark',
           tab_b: 'bread',
@@ -495,6 +497,40 @@ describe('/lab/', () => {
         .to.include('Step 10:')
         .and.match(/<svg[^>]+width="936"/);
       expect(textOf((await new Visitor(site).get('/lab/')).text)).to.include('Nothing has happened yet');
+    });
+
+    describe('with another engine', () => {
+      it('signed_cookies: shows what is in the cookie, and not so much that it could be sent', async () => {
+        const other = makeSite(site.knex, {
+          lab: true,
+          store: (settings, now) => new SignedCookiesStore(settings, { now }),
+        });
+        visitor = new Visitor(other);
+        const { html, text } = await press('set', { key: 'theme', value: 'dark' });
+        const signature = visitor.cookies.get('sessionid')?.split(':').at(-1) ?? '';
+        expect(text).to.include('the whole session is the cookie').and.include('{"theme":"dark"}');
+        expect(text).to.include(`${signature.slice(0, 4)}…`);
+        expect(html).to.not.include(signature);
+        expect((await press('tabs_merge')).text).to.include('not done: This engine keeps no rows');
+        expect((await press('login_first')).text).to.include('Logged in as alice.');
+      });
+
+      it('memory: shows the row, and merges', async () => {
+        const other = makeSite(site.knex, { lab: true, store: (_, now) => new MemoryStore({ now }) });
+        visitor = new Visitor(other);
+        expect((await press('set', { key: 'theme', value: 'dark' })).text)
+          .to.include('row created')
+          .and.include('14 days left');
+        expect((await press('tabs_merge')).text).to.include('changes merged');
+      });
+
+      it('one that cannot show rows: says what the dictionary answers', async () => {
+        const other = makeSite(site.knex, { lab: true, store: (_, now) => new Unshowable({ now }) });
+        visitor = new Visitor(other);
+        await press('set', { key: 'theme', value: 'dark' });
+        expect((await press('get', { key: 'theme' })).text).to.include('session.get("theme") "dark"');
+        expect((await press('tabs_merge')).text).to.include('not done: This engine keeps no rows');
+      });
     });
 
     it('starts over: no session, no steps', async () => {
@@ -588,6 +624,11 @@ describe('/lab/', () => {
     return site.knex('django_session').where({ session_key }).first();
   }
 });
+
+/** As a store that an application wrote before there was `stored`. */
+class Unshowable extends MemoryStore {
+  override stored = undefined as never;
+}
 
 interface Page {
   readonly location: string;

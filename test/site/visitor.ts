@@ -10,6 +10,7 @@ import {
   UserSessions,
   UserTable,
 } from '../../server/auth/index.js';
+import type { Clock } from '../../server/clock.js';
 import { csrf } from '../../server/csrf/index.js';
 import { exceptions, formBody, security_headers } from '../../server/http/index.js';
 import { messages } from '../../server/messages/index.js';
@@ -47,6 +48,8 @@ export interface SiteChoices {
   readonly throttle?: SiteThrottle;
   readonly captchas?: CaptchaThrottles;
   readonly lab?: boolean;
+  /** Engine db unless given. */
+  readonly store?: (settings: Settings, now: Clock) => SessionStore;
 }
 
 /** A database with the two users and a site on it, for the suite that calls this; there from its first `before` on. */
@@ -63,7 +66,7 @@ export function siteOfSuite(choices: SiteChoices = {}): TestSite {
 /** Real time unless the test sets its clock. */
 export function makeSite(
   knex: Knex,
-  { settings: given = {}, throttle, captchas, lab = false }: SiteChoices = {},
+  { settings: given = {}, throttle, captchas, lab = false, store: open }: SiteChoices = {},
 ): TestSite {
   // As in development.
   const settings = defineSettings({ SECRET_KEY, LOGIN_CAPTCHA: 'always', ...given });
@@ -72,8 +75,8 @@ export function makeSite(
   const users = new UserTable(knex);
   // What a test makes fail on purpose is not printed.
   app.on('error', () => {});
-  const store = new DatabaseStore(knex, { now });
-  const userSessions = new UserSessions(knex, { settings, store, now });
+  const store = open?.(settings, now) ?? new DatabaseStore(knex, { now });
+  const userSessions = open === undefined ? new UserSessions(knex, { settings, store, now }) : null;
   const counted = { throttle: throttle ?? null, captchas: captchas ?? null };
   const site = createSite({ settings, knex, store, users, userSessions, ...counted, lab, now });
   app.use(security_headers());
@@ -84,7 +87,7 @@ export function makeSite(
   app.use(csrf(app, { settings, now }));
   app.use(formBody({ settings }));
   app.use(authentication(app, { settings, backends: [new ModelBackend(users)], now }));
-  app.use(userSessions.middleware);
+  if (userSessions !== null) app.use(userSessions.middleware);
   app.use(messages(app, { settings, now }));
   for (const middleware of site.routes) app.use(middleware);
   return { app, knex, settings, store, clock: now };

@@ -19,13 +19,12 @@ function adopt(page) {
   document.querySelector('[data-say]').textContent = said;
 }
 
-/** Where there is one column, what has changed is out of sight. */
+/** Scroll to what has changed. Beside the forms it is moved no further than needed, so that the button stays in sight. */
 function show(hash) {
-  const shown = hash === '' ? null : document.getElementById(hash.slice(1));
-  if (shown === null || (!NARROW.matches && hash === '#step')) return;
+  const isBeside = hash === '#step' && !NARROW.matches;
   const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  const place = hash === '#step' ? shown : (shown.querySelector('.effect') ?? shown);
-  place.scrollIntoView({ behavior: isCalm ? 'auto' : 'smooth', block: 'nearest' });
+  const place = document.getElementById(hash.slice(1));
+  place?.scrollIntoView({ behavior: isCalm ? 'auto' : 'smooth', block: isBeside ? 'nearest' : 'start' });
 }
 
 async function send(form, submitter) {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Step } from './step.js';
 
 /** Browsers that are remembered, and steps of each. */
-const BROWSERS = 100;
+const BROWSERS = 40;
 const STEPS = 16;
 const ID = /^[\w-]{22}$/;
 

@@ -1,12 +1,12 @@
 /** A step as its page prints it: words in the visitor's language, changes marked. */
-import type { Settings } from '../../index.js';
+import { print_json, type Settings } from '../../index.js';
 import { DEMO_USERS } from '../demo_users.js';
 import { type Moment, moment } from '../format.js';
 import type { Language } from '../i18n.js';
 import type { LabMessages } from '../messages/lab_en.js';
 import { lifetimeOf } from './lifetime.js';
 import { readableJson } from './literals.js';
-import { mask, NOTEBOOK_COOKIE } from './mask.js';
+import { NOTEBOOK_COOKIE } from './mask.js';
 import type { RowView } from './row.js';
 import { isDeletion, maxAgeOf, type SentCookie } from './set_cookie.js';
 import type { Step, TabLine } from './step.js';
@@ -147,6 +147,7 @@ function rowOf(row: RowView, before: RowView | null, m: LabMessages, language: L
     json: row.json,
     hasEscapes: /\\u[0-9a-f]{4}/.test(row.json),
     state: row.state,
+    isCookie: row.isCookie,
   };
 }
 
@@ -203,7 +204,11 @@ function tabsOf({ name, tabs, after, events }: Step, m: LabMessages): object | n
 
 function tabRow(row: TabLine['row'], m: LabMessages): string {
   if (row === null || row === undefined) return m.row_none;
-  return `${mask(row.session_key)} ${readableJson(row.json)}`;
+  // Names that begin with `_` are Django's own, and not what the tabs talk about.
+  const told = row.members.filter(([name]) => !name.startsWith('_'));
+  const pairs = told.map(([name, json]) => `${readableJson(print_json(name))}:${readableJson(json)}`);
+  const rest = told.length < row.members.length ? ['…'] : [];
+  return `${row.key} {${[...pairs, ...rest].join(', ')}}`;
 }
 
 function storyOf(name: string, m: LabMessages): string | null {

@@ -30,14 +30,14 @@ export interface RowView {
   /** How many further ones there are. */
   readonly more: number;
   readonly expire_date: Date;
+  /** Whether the browser's cookie is this very text, and there is no row. */
+  readonly isCookie: boolean;
 }
 
 /** @param stored what the store has under `session_key` */
-export function rowView(
-  session_key: string,
-  { session_data, expire_date }: SessionChange,
-  codec: SessionCodec,
-): RowView {
+export function rowView(session_key: string, stored: SessionChange, codec: SessionCodec): RowView {
+  const { session_data, expire_date } = stored;
+  const isCookie = session_key === session_data;
   const texts = codec.members(session_data);
   const state = texts === null ? 'forged' : 'reason' in texts ? 'unreadable' : 'verified';
   const all = membersOf(session_data, codec);
@@ -56,12 +56,14 @@ export function rowView(
     payload: cut(withoutSecrets(payload, compressed, secrets), SHOWN),
     time: cut(time, 20),
     signed_at: b62Moment(time),
-    signature: cut(signature, 80),
+    // Whoever had all of the cookie could send it.
+    signature: isCookie ? mask(signature) : cut(signature, 80),
     state,
     json: state === 'verified' ? cut(`{${[first, ...others].join(',')}}`, SHOWN) : '',
     members,
     more: all.length - members.length,
     expire_date,
+    isCookie,
   };
 }
 

@@ -105,6 +105,7 @@ export const LAB_EN = {
   },
 
   step: (number: number): string => `Step ${number}`,
+  none_title: 'What it did',
   none_yet: 'Nothing has happened yet. Press a button: what it does is shown here.',
   raised: 'raised',
   refused: 'not done',
@@ -124,7 +125,7 @@ export const LAB_EN = {
   row_unsaved: 'session.modified is false, so nothing was saved and no session cookie was sent.',
   row_gone: (key: string): string => `The row ${key} is gone.`,
   row_expired: 'expired',
-  in_memory: 'this engine keeps no rows: the whole session is in the cookie',
+  in_cookie: 'This engine keeps no rows: the whole session is the cookie, and its signature is secret.',
   payload: 'payload',
   payload_word: 'the dictionary as JSON, in base64',
   payload_zip_word: 'the dictionary as JSON, compressed (the dot says so), in base64',

@@ -106,6 +106,7 @@ export const LAB_ZH_HANS: LabMessages = {
   },
 
   step: (number) => `第 ${number} 步`,
+  none_title: '结果',
   none_yet: '还没有发生任何事。按一个按钮，结果会显示在这里。',
   raised: '抛出',
   refused: '没有执行',
@@ -125,7 +126,7 @@ export const LAB_ZH_HANS: LabMessages = {
   row_unsaved: 'session.modified 为 false，所以没有保存，也没有送出会话 Cookie。',
   row_gone: (key) => `行 ${key} 已经没有了。`,
   row_expired: '已过期',
-  in_memory: '这个引擎不保存行：整个会话都在 Cookie 里',
+  in_cookie: '这个引擎不保存行：整个会话就是 Cookie，所以签名是秘密。',
   payload: '内容',
   payload_word: '字典的 JSON 文本，用 base64 写成',
   payload_zip_word: '字典的 JSON 文本，压缩过（开头的点表示压缩），用 base64 写成',
