@@ -12,7 +12,7 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
  * form, and an object's members as the fields of a URL-encoded one, a list as a field several times.
  */
 export async function encodeBody(data: object | string | undefined, content_type?: string): Promise<EncodedBody> {
-  if (data === undefined) return { body: Buffer.alloc(0), content_type: content_type ?? null };
+  if (data === undefined) return { body: Buffer.alloc(0), content_type: null };
   if (typeof data === 'string') return { body: Buffer.from(data), content_type: content_type ?? 'text/plain' };
   if (data instanceof Uint8Array) {
     return { body: Buffer.from(data), content_type: content_type ?? 'application/octet-stream' };

@@ -194,6 +194,7 @@ describe('a test client', () => {
     app.use(formBody({ settings: given }));
     app.use((ctx) => {
       if (ctx.path === '/303') ctx.status = 303;
+      if (ctx.get('content-type') !== '') ctx.set('X-Type', ctx.get('content-type'));
       if (ctx.path === '/307') ctx.status = 307;
       if (/^\/30/.test(ctx.path)) return ctx.redirect(`/to?from=${ctx.path}`);
       if (ctx.path === '/away') return ctx.redirect('https://elsewhere.example/');
@@ -207,6 +208,9 @@ describe('a test client', () => {
     expect(response.text).to.equal('GET /to?from=/303 ');
     expect(response.redirect_chain).to.deep.equal([['/to?from=/303', 303]]);
     expect((await client.post('/307', { a: 'b' }, { follow: true })).text).to.equal('POST /to?from=/307 b');
+    const asJson = { content_type: 'application/json', follow: true };
+    expect((await client.post('/303', { a: 'b' }, asJson)).headers['x-type']).to.equal(undefined);
+    expect((await client.post('/307', { a: 'b' }, asJson)).headers['x-type']).to.equal('application/json');
     expect((await client.get('/away', { follow: true })).status).to.equal(302);
     const round = await client.get('/round', { follow: true }).catch((error: Error) => error.message);
     expect(round).to.equal('/round: more than 20 redirects.');
