@@ -149,7 +149,8 @@ describe('LiveSessions', () => {
     await watching.end('0');
     database.knex.removeAllListeners('query');
     expect(watching.ended.length).to.equal(500);
-    expect(asked.length).to.be.within(2, 2 * looks);
+    // One look may have begun before the counting.
+    expect(asked.length).to.be.within(1, 2 * (looks + 1));
   });
 
   it('ends nobody while the database is away, says so once, and goes on when it is back', async () => {
