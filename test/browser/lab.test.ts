@@ -1,9 +1,9 @@
 /** The lab and "Sessions, explained" in a real browser: without scripts, with them, for axe, at every width. */
-import axe from 'axe-core';
 import { expect } from 'chai';
 import type { BrowserContext, Page } from 'playwright-core';
 import { messages } from '../../server/site/i18n.js';
 import { CHAPTERS, chapterPath, EXPLAINED_PATH } from '../../server/site/lab/chapters.js';
+import { violations } from './axe.js';
 import { DESKTOP, SMALL, Stage, screenshot, type Visit } from './chromium.js';
 import { overlappingTexts } from './text_boxes.js';
 
@@ -201,19 +201,3 @@ describe('the lab in Chromium', () => {
     });
   }
 });
-
-/**
- * What axe finds, with the first place of each. The page's own policy does not hold for what a debugger evaluates.
- * @param rules null for all
- */
-async function violations(page: Page, rules: string[] | null): Promise<string[]> {
-  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source);
-  const found = await page.evaluate((only) => {
-    const loaded = (globalThis as unknown as { axe: typeof axe }).axe;
-    return loaded.run(only === null ? {} : { runOnly: only });
-  }, rules);
-  return found.violations.map(({ id, nodes }) => {
-    const [first] = nodes;
-    return `${id} ${first?.target.join(' ')} ${first?.failureSummary ?? ''}`;
-  });
-}

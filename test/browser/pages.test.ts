@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import type { BrowserContext, CDPSession, Page } from 'playwright-core';
 import { messages } from '../../server/site/i18n.js';
 import { ALICE } from '../site/visitor.js';
-import { Stage, type Visit } from './chromium.js';
+import { violations } from './axe.js';
+import { DESKTOP, Stage, type Visit } from './chromium.js';
 import { overlappingTexts } from './text_boxes.js';
 
 const WIDTHS = [320, 360, 560, 768, 1280];
@@ -51,7 +52,7 @@ describe('every page in Chromium', () => {
       }
 
       /** Go wherever links lead from here, each address once. */
-      async function lookAround(): Promise<string[]> {
+      async function lookAround(...more: readonly string[]): Promise<string[]> {
         const faults: string[] = [];
         const paths = ['/index1/', ...UNLINKED];
         for (const path of paths) {
@@ -64,12 +65,13 @@ describe('every page in Chromium', () => {
           }
           faults.push(...(await look(path)));
         }
-        expect(paths).to.include.members(['/login/', '/last-visit/', '/goods/1/', '/second-login/', '/lab/']);
+        const expected = ['/last-visit/', '/goods/1/', '/second-login/', '/lab/', ...more];
+        expect(paths).to.include.members(expected);
         return faults;
       }
 
       it('has its text in places of its own, for a first visitor', async () => {
-        expect(await lookAround()).to.deep.equal([]);
+        expect(await lookAround('/login/')).to.deep.equal([]);
       });
 
       it('has its text in places of its own, for a user who has been here before', async () => {
@@ -81,7 +83,10 @@ describe('every page in Chromium', () => {
         await page.getByLabel(m.captcha).fill(ANSWER);
         await page.getByRole('main').getByRole('button', { name: m.log_in, exact: true }).click();
         await page.getByText(m.second_case_anonymous).waitFor();
-        expect(await lookAround()).to.deep.equal([]);
+        // A user's login form says to log out first; nothing leads there.
+        await page.goto('/login/');
+        const faults = await look('/login/');
+        expect([...faults, ...(await lookAround('/sessions/', '/password/'))]).to.deep.equal([]);
       });
 
       it('has its text in places of its own where a form was refused', async () => {
@@ -96,6 +101,39 @@ describe('every page in Chromium', () => {
         const detail = page.locator('.detail span');
         expect(await detail.getAttribute('lang')).to.equal(locale === 'zh-CN' ? 'zh-Hans' : 'en');
         expect(await look('403')).to.deep.equal([]);
+      });
+
+      for (const path of ['/sessions/', '/password/']) {
+        it(`has nothing to mend for axe in either scheme (${path})`, async () => {
+          const visit = await stage.visit({ locale, viewport: DESKTOP, scripts: true });
+          await visit.context.addCookies(await context.cookies());
+          await visit.page.goto(path);
+          for (const colorScheme of ['light', 'dark'] as const) {
+            await visit.page.emulateMedia({ colorScheme });
+            expect(await violations(visit.page, null), colorScheme).to.deep.equal([]);
+          }
+          expect(new URL(visit.page.url()).pathname).to.equal(path);
+          await visit.context.close();
+        });
+      }
+
+      it('changes the password, and is told by name what a new one lacks', async () => {
+        const form = async (...passwords: readonly string[]): Promise<void> => {
+          await page.goto('/password/');
+          const labels = [m.password_old, m.password_new, m.password_again];
+          for (const [index, label] of labels.entries()) {
+            await page.getByLabel(label, { exact: true }).fill(passwords[index] ?? '');
+          }
+          await page.getByRole('main').getByRole('button', { name: m.password_title }).click();
+        };
+        await form(ALICE.password, '1234', '1234');
+        await page.getByText(m.password_entirely_numeric, { exact: true }).waitFor();
+        expect(await look('/password/ with problems')).to.deep.equal([]);
+        await form(ALICE.password, ALICE.password, ALICE.password);
+        await page.getByText(m.password_changed).waitFor();
+        await page.getByText(m.sessions_this, { exact: true }).waitFor();
+        await page.getByRole('button', { name: m.sessions_end_this }).click();
+        await page.getByText(m.not_logged_in, { exact: true }).waitFor();
       });
     });
   }
