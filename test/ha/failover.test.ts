@@ -136,7 +136,7 @@ describe('a PostgreSQL that fails over', () => {
             standby.thaw();
           }
         });
-        expect({ lost: account.lost, loggedOut: account.loggedOut }).to.deep.equal({ lost: [], loggedOut: 0 });
+        expectNothingLost(account);
         // The pool of ten, and as many that were given up and have not ended yet.
         expect(backends).to.be.at.most(20);
       });

@@ -125,6 +125,8 @@ export class PostgresNode {
 
   /** After it was a primary that died: rewind what the other never got, and follow it. */
   async rejoin(primary: PostgresNode): Promise<void> {
+    // Until then the new primary's control file names its old timeline, and pg_rewind finds nothing to do.
+    await primary.ask('CHECKPOINT', 'postgres');
     // As it was killed, it first has to recover by itself.
     const single = ['--single', '-D', this.#folder, 'postgres'];
     const recovery = spawn(path.join(BIN, 'postgres'), single, { ...ACCOUNT, stdio: ['ignore', 'ignore', 'ignore'] });
@@ -183,7 +185,7 @@ export class PostgresNode {
     await until(
       async () => {
         const [row] = await this.ask<{ sync_state: string }>(
-          `SELECT sync_state FROM pg_stat_replication WHERE application_name = '${standby.name}'`,
+          `SELECT sync_state FROM pg_stat_replication WHERE application_name = '${standby.name}' AND state = 'streaming'`,
           'postgres',
         );
         return row?.sync_state === 'sync' ? true : undefined;

@@ -12,7 +12,7 @@ const MISSING =
 /** As DEPLOYMENT.md says it must be set: pgbouncer refuses start-up parameters that it does not know. */
 const settings = (port: number, { hostname, port: server, username, password }: URL): string => `
 [databases]
-* = host=${hostname} port=${server} user=${decodeURIComponent(username)} password='${decodeURIComponent(password)}'
+* = host=${hostname} port=${server} user=${decodeURIComponent(username)}${password === '' ? '' : ` password='${decodeURIComponent(password)}'`}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}
@@ -20,6 +20,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 default_pool_size = 2
+server_login_retry = 1
 ignore_startup_parameters = statement_timeout,idle_in_transaction_session_timeout
 `;
 
