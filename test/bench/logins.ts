@@ -9,13 +9,14 @@
 import { pbkdf2Sync } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { PBKDF2_ITERATIONS } from '../../server/auth/hashers/pbkdf2.js';
 import { get_session_auth_hash } from '../../server/auth/session_hash.js';
 import { captchaHash } from '../../server/captcha/answer.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { migrate } from '../../server/db/migrate.js';
-import { base, type Contestant, django as djangoContestant, inProcesses } from './contestants.js';
+import { base, type Contestant, django as djangoContestant } from './contestants.js';
 import type { BenchDatabase } from './database.js';
 import type { DjangoSite } from './install.js';
 import { Histogram } from './load/histogram.js';
@@ -195,10 +196,11 @@ function servers(site: DjangoSite | null): readonly Contestant[] {
     ...base,
     name: `ours ×${CORES}`,
     what: `the reference server in ${CORES} processes`,
-    command: inProcesses('../../dist/server/main.js', CORES),
+    command: [process.execPath, fileURLToPath(new URL('../../dist/server/main.js', import.meta.url))],
     processes: CORES,
     ready: '/readyz',
     env: {
+      WEB_CONCURRENCY: String(CORES),
       ALLOWED_HOSTS: '*',
       TRUSTED_PROXIES: '127.0.0.1',
       INSECURE_COOKIES: 'true',
