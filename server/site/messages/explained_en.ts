@@ -3,7 +3,6 @@ export const EXPLAINED_EN = {
   title: 'Sessions, explained',
   intro:
     'Twelve short pages. Beside each sentence is a button that does it, to your own session, and shows what happened.',
-  all: 'All pages',
   to_lab: 'To the lab',
   chapter: (number: number, count: number): string => `${number} of ${count}`,
   previous: 'Back:',

@@ -4,7 +4,6 @@ import type { ExplainedMessages } from './explained_en.js';
 export const EXPLAINED_ZH_HANS: ExplainedMessages = {
   title: '会话详解',
   intro: '十二个短页。每句话旁边都有一个按钮，按下去就对您自己的会话真做一遍，并显示发生了什么。',
-  all: '全部页面',
   to_lab: '去实验室',
   chapter: (number, count) => `第 ${number} 页，共 ${count} 页`,
   previous: '上一页：',

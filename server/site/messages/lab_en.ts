@@ -6,7 +6,7 @@ export const LAB_EN = {
   explained_link: 'Sessions, explained: twelve short pages with something to press',
   do_title: 'Do something',
   start_over: 'Start over',
-  start_over_hint: 'Ends this session and forgets the steps below.',
+  start_over_hint: 'Ends this session and forgets the steps.',
 
   groups: {
     dictionary: 'The dictionary',
@@ -89,8 +89,6 @@ export const LAB_EN = {
   last_line: {
     row_merged: 'saves too: the row has changed, so both changes are joined',
     interrupted: 'wants to save: the row is gone. Nothing is written, the answer is 400',
-    cookie_deleted: 'asks again: no row has its key, so its cookie is deleted',
-    other: 'answers',
   },
   stories: {
     tabs_merge:
@@ -140,7 +138,6 @@ export const LAB_EN = {
   forged: 'The signature does not match: for the server this session is empty.',
   unreadable: 'The signature is right, but this server cannot read what was signed.',
   more: (count: number): string => `and ${count} more`,
-  change: 'Change',
   marks: { new: 'new', changed: 'changed', gone: 'gone', same: '' },
   before: 'before:',
   hidden: 'A key, an auth hash and a CSRF secret are shown by their first four characters.',
@@ -161,8 +158,6 @@ export const LAB_EN = {
   timeline_drawing: 'The steps, drawn',
   lane_cookie: 'Cookie in the browser',
   lane_row: 'Row in the table',
-  open_step: (number: number): string => `Show step ${number}`,
-  shown: 'shown above',
   events: {
     row_created: 'row created',
     row_saved: 'row saved',

@@ -10,7 +10,7 @@ export const LAB_ZH_HANS: LabMessages = {
   explained_link: '会话详解：十二个短页，每一页都可以动手试',
   do_title: '动手试',
   start_over: '重新开始',
-  start_over_hint: '结束这个会话，并忘掉下面的步骤。',
+  start_over_hint: '结束这个会话，并忘掉这些步骤。',
 
   groups: {
     dictionary: '字典',
@@ -93,8 +93,6 @@ export const LAB_ZH_HANS: LabMessages = {
   last_line: {
     row_merged: '也要保存：这一行已经变了，于是把两边的改动合在一起',
     interrupted: '想要保存：这一行已经没有了。什么也不写，回答 400',
-    cookie_deleted: '再次请求：没有哪一行有它的键，于是它的 Cookie 被删除',
-    other: '作出回答',
   },
   stories: {
     tabs_merge: '两边的改动都在。Django 每次都写整行，所以较晚的请求会抹掉标签页 B 的值。',
@@ -141,7 +139,6 @@ export const LAB_ZH_HANS: LabMessages = {
   forged: '签名不对：对服务器来说，这个会话是空的。',
   unreadable: '签名正确，但本服务器读不了被签名的内容。',
   more: (count) => `还有 ${count} 项`,
-  change: '变化',
   marks: { new: '新增', changed: '改变', gone: '消失', same: '' },
   before: '之前：',
   hidden: '键、登录散列和 CSRF 秘密只显示前四个字符。',
@@ -161,8 +158,6 @@ export const LAB_ZH_HANS: LabMessages = {
   timeline_drawing: '步骤图',
   lane_cookie: '浏览器里的 Cookie',
   lane_row: '表里的行',
-  open_step: (number) => `显示第 ${number} 步`,
-  shown: '正显示在上面',
   events: {
     row_created: '新建一行',
     row_saved: '保存了行',
