@@ -1,11 +1,14 @@
 /** Engine `cached_db` on a real Redis and PostgreSQL: what a Django with that engine would find after each change. */
 import { expect } from 'chai';
+import { UserSessionsTable } from '../../server/auth/user_sessions/table.js';
+import { UserSessions } from '../../server/auth/user_sessions.js';
 import { StoreUnavailable } from '../../server/errors.js';
 import { new_session_key } from '../../server/session/key.js';
 import type { SessionRecord, SessionStore } from '../../server/session/store.js';
 import { CachedDatabaseStore } from '../../server/session/stores/cached_db.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import type { RedisConnection } from '../../server/session/stores/redis_connection.js';
+import { defineSettings } from '../../server/settings.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -52,6 +55,18 @@ describe('CachedDatabaseStore', () => {
     cycle: (store, row) => store.cycle(row.session_key, async () => ({ ...row, session_key: new_session_key() })),
     delete: (store, row) => store.delete(row.session_key),
   };
+
+  it("takes a user's session that is revoked out of Django's cache", async () => {
+    const settings = defineSettings({ SECRET_KEY: 'k' });
+    const table = new UserSessionsTable(database.knex, settings, undefined);
+    const userSessions = new UserSessions(database.knex, { settings, store });
+    await store.create(row);
+    await djangoCached(row.session_key);
+    const { session_key } = row;
+    await table.note([{ session_key, user_id: '7', user_agent: '', address: '', former_key: null }]);
+    expect(await userSessions.revoke_others({ id: 7 })).to.equal(1);
+    expect([await store.exists(session_key), await isCached(session_key)]).to.deep.equal([false, false]);
+  });
 
   for (const [name, change] of Object.entries(changes)) {
     it(`takes the session out of Django's cache at ${name}, and nobody else's`, async () => {
