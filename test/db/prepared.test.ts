@@ -4,7 +4,6 @@ import { connectKnex } from '../../server/db/knex.js';
 import { runPrepared } from '../../server/db/prepared.js';
 import { isUnavailable } from '../../server/db/unavailable.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { grownOld } from '../support/old_objects.js';
 import { reasonOf } from '../support/reason.js';
 
 const LOAD = { name: 'test_load', text: 'SELECT text FROM test_plans WHERE text = $1' };
@@ -55,13 +54,6 @@ describe('runPrepared', () => {
     const error = await reasonOf(inTransaction());
     expect(isUnavailable(error)).to.equal(true);
     expect(await inTransaction()).to.deep.equal([['here']]);
-  });
-
-  it('leaves rows that were read to the next small collection', async () => {
-    const large = { name: 'test_large', text: "SELECT repeat('x', 2000) FROM generate_series(1, 20) WHERE $1 <> ''" };
-    // 40 MB, most of which grew old while pg's callback led to the rows.
-    const grown = await grownOld(1000, () => runPrepared(knex, large, ['any']));
-    expect(grown).to.be.below(8_000_000);
   });
 
   it('passes on other errors as they are, and the connection is good for the next statement', async () => {

@@ -6,7 +6,6 @@ import type { SessionRecord } from '../../../server/session/store.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
 import { sessionStatements } from '../../../server/session/stores/statements.js';
 import { databaseOfSuite } from '../../support/database.js';
-import { grownOld } from '../../support/old_objects.js';
 
 describe('DatabaseStore, when many ask at once', () => {
   const database = databaseOfSuite();
@@ -119,15 +118,6 @@ describe('DatabaseStore, when many ask at once', () => {
       const release = await lock(row);
       expect(await store.load(row.session_key)).to.equal('first:text');
       await release();
-    });
-
-    it('leaves texts that were read to the next small collection', async () => {
-      const rows = await create(20);
-      const session_data = 'x'.repeat(2000);
-      await Promise.all(rows.map((row) => store.replace('first:text', { ...row, session_data })));
-      // 40 MB, most of which grew old while the Map of open reads, outgrown again and again, led to them.
-      const grown = await grownOld(1000, () => Promise.all(rows.map(({ session_key }) => store.load(session_key))));
-      expect(grown).to.be.below(8_000_000);
     });
   });
 
