@@ -3,4 +3,11 @@
 /** Unix time in seconds, with a fraction, as Python's time.time(). */
 export type Clock = () => number;
 
+/**
+ * The time of this machine, in Unix seconds with fractions of milliseconds.
+ *
+ * ```ts
+ * const stamp = new TimestampSigner({ key: settings.SECRET_KEY, now: systemClock });
+ * ```
+ */
 export const systemClock: Clock = () => Date.now() / 1000;

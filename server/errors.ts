@@ -27,6 +27,13 @@ interface DjangoErrorOptions {
 /**
  * What all errors of this package share. `status` and `expose` are Koa's own protocol (koa/docs/error-handling.md):
  * a message is shown to a visitor only where `expose` is true.
+ *
+ * ```ts
+ * app.on('error', (error: unknown) => {
+ *   if (error instanceof DjangoError && error.code === 'STORE_UNAVAILABLE') console.warn('The database is away.');
+ *   else console.error(error);
+ * });
+ * ```
  */
 export abstract class DjangoError extends Error {
   abstract readonly code: ErrorCode;
@@ -39,38 +46,111 @@ export abstract class DjangoError extends Error {
   }
 }
 
-/** A signature does not match (django.core.signing.BadSignature). */
+/**
+ * A signature does not match (django.core.signing.BadSignature).
+ *
+ * ```ts
+ * try {
+ *   ctx.body = new Signer({ key: settings.SECRET_KEY }).unsign(String(ctx.query['link']));
+ * } catch (error) {
+ *   if (!(error instanceof BadSignature)) throw error;
+ *   ctx.throw(400, 'This link is not ours.');
+ * }
+ * ```
+ */
 export class BadSignature extends DjangoError {
   readonly code: ErrorCode = 'BAD_SIGNATURE';
   override readonly status: number = 400;
 }
 
-/** A signature is right but older than `max_age` (django.core.signing.SignatureExpired). */
+/**
+ * A signature is right but older than `max_age` (django.core.signing.SignatureExpired).
+ *
+ * ```ts
+ * try {
+ *   ctx.body = ctx.get_signed_cookie('coupon', { max_age: 3600 });
+ * } catch (error) {
+ *   if (!(error instanceof SignatureExpired)) throw error;
+ *   ctx.body = 'This coupon was good for an hour.';
+ * }
+ * ```
+ */
 export class SignatureExpired extends BadSignature {
   override readonly code: ErrorCode = 'SIGNATURE_EXPIRED';
 }
 
-/** A setting is missing or wrong; thrown before the server listens (django.core.exceptions.ImproperlyConfigured). */
+/**
+ * A setting is missing or wrong; thrown before the server listens (django.core.exceptions.ImproperlyConfigured).
+ *
+ * ```ts
+ * try {
+ *   defineSettings({ SECRET_KEY: '' });
+ * } catch (error) {
+ *   if (error instanceof ImproperlyConfigured) console.error(error.message); // SECRET_KEY is not set. Set it to …
+ * }
+ * ```
+ */
 export class ImproperlyConfigured extends DjangoError {
   readonly code: ErrorCode = 'IMPROPERLY_CONFIGURED';
 }
 
-/** A key is absent and no default was given (Python's KeyError, as `session.pop(key)` raises it). */
+/**
+ * A key is absent and no default was given (Python's KeyError, as `session.pop(key)` raises it).
+ *
+ * ```ts
+ * try {
+ *   ctx.body = ctx.session.pop('cart');
+ * } catch (error) {
+ *   if (!(error instanceof KeyError)) throw error; // no such key, and no default
+ * }
+ * ```
+ */
 export class KeyError extends DjangoError {
   readonly code: ErrorCode = 'KEY_ERROR';
 }
 
-/** A value is of the right type but not allowed (Python's ValueError). */
+/**
+ * A value is of the right type but not allowed (Python's ValueError).
+ *
+ * ```ts
+ * try {
+ *   b62_decode('-?');
+ * } catch (error) {
+ *   if (error instanceof ValueError) console.log(error.message); // The text is no number in base 62.
+ * }
+ * ```
+ */
 export class ValueError extends DjangoError {
   readonly code: ErrorCode = 'VALUE_ERROR';
 }
 
-/** A cookie's name, value or attribute cannot be sent (Python's http.cookies.CookieError). Nothing was sent. */
+/**
+ * A cookie's name, value or attribute cannot be sent (Python's http.cookies.CookieError). Nothing was sent.
+ *
+ * ```ts
+ * try {
+ *   ctx.set_cookie('basket', text);
+ * } catch (error) {
+ *   if (!(error instanceof CookieError)) throw error; // more than 4096 bytes, for example
+ *   ctx.session['basket'] = text;
+ * }
+ * ```
+ */
 export class CookieError extends DjangoError {
   readonly code: ErrorCode = 'COOKIE_ERROR';
 }
 
-/** A store was asked to create a session under a key that is taken (sessions.backends.base.CreateError). */
+/**
+ * A store was asked to create a session under a key that is taken (sessions.backends.base.CreateError).
+ *
+ * ```ts
+ * try {
+ *   await store.create({ session_key, session_data: text, expire_date: new Date(1e3 * now()) });
+ * } catch (error) {
+ *   if (!(error instanceof CreateError)) throw error; // the key is taken: try another
+ * }
+ * ```
+ */
 export class CreateError extends DjangoError {
   readonly code: ErrorCode = 'CREATE_ERROR';
 }
@@ -78,40 +158,90 @@ export class CreateError extends DjangoError {
 /**
  * The row to update is gone: deleted by a logout or by clear_expired (sessions.backends.base.UpdateError). 400, as the
  * SessionInterrupted that the middleware makes of it: the handler that met it need not know the difference.
+ *
+ * ```ts
+ * await session.save().catch((error: unknown) => {
+ *   if (!(error instanceof UpdateError)) throw error; // the visitor has logged out: nothing to do
+ * });
+ * ```
  */
 export class UpdateError extends DjangoError {
   readonly code: ErrorCode = 'UPDATE_ERROR';
   override readonly status: number = 400;
 }
 
-/** The session was ended by another request while this one ran (sessions.exceptions.SessionInterrupted): 400. */
+/**
+ * The session was ended by another request while this one ran (sessions.exceptions.SessionInterrupted): 400.
+ *
+ * ```ts
+ * try {
+ *   await login(ctx, user);
+ * } catch (error) {
+ *   if (!(error instanceof SessionInterrupted)) throw error;
+ *   ctx.redirect('/login/'); // logged out in another tab meanwhile
+ * }
+ * ```
+ */
 export class SessionInterrupted extends DjangoError {
   readonly code: ErrorCode = 'SESSION_INTERRUPTED';
   override readonly status: number = 400;
   override readonly expose: boolean = true;
 }
 
-/** The store did not answer, or not in time. 503: the visitor keeps the cookie and tries again. `cause` has the driver's error. */
+/**
+ * The store did not answer, or not in time. 503: the visitor keeps the cookie and tries again. `cause` has the driver's error.
+ *
+ * ```ts
+ * const session = await openSession(session_key, { settings, store }).catch((error: unknown) => {
+ *   if (error instanceof StoreUnavailable) return null; // try again later
+ *   throw error;
+ * });
+ * ```
+ */
 export class StoreUnavailable extends DjangoError {
   readonly code: ErrorCode = 'STORE_UNAVAILABLE';
   override readonly status: number = 503;
 }
 
-/** The request is not allowed (django.core.exceptions.PermissionDenied): 403. */
+/**
+ * The request is not allowed (django.core.exceptions.PermissionDenied): 403.
+ *
+ * ```ts
+ * if (!(await ctx.user.has_perm('shop.change_good'))) throw new PermissionDenied('You may not change goods.');
+ * ```
+ */
 export class PermissionDenied extends DjangoError {
   readonly code: ErrorCode = 'PERMISSION_DENIED';
   override readonly status: number = 403;
   override readonly expose: boolean = true;
 }
 
-/** The request was bent by hand (django.core.exceptions.SuspiciousOperation): 400. */
+/**
+ * The request was bent by hand (django.core.exceptions.SuspiciousOperation): 400.
+ *
+ * ```ts
+ * if (!/^\d+$/.test(id)) throw new SuspiciousOperation('The id of a good is a number.');
+ * ```
+ */
 export class SuspiciousOperation extends DjangoError {
   readonly code: ErrorCode = 'SUSPICIOUS_OPERATION';
   override readonly status: number = 400;
   override readonly expose: boolean = true;
 }
 
-/** A body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE or FILE_UPLOAD_MAX_BYTES. 413, where Django says 400: RFC 9110 section 15.5.14. */
+/**
+ * A body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE or FILE_UPLOAD_MAX_BYTES. 413, where Django says 400: RFC 9110 section 15.5.14.
+ *
+ * ```ts
+ * app.use(async (ctx, next) => {
+ *   await next().catch((error: unknown) => {
+ *     if (!(error instanceof RequestDataTooBig)) throw error;
+ *     ctx.status = 413;
+ *     ctx.body = 'Send at most ten megabytes.';
+ *   });
+ * });
+ * ```
+ */
 export class RequestDataTooBig extends DjangoError {
   readonly code: ErrorCode = 'REQUEST_DATA_TOO_BIG';
   override readonly status: number = 413;
@@ -125,7 +255,19 @@ export interface ValidationProblem {
   readonly params: Readonly<Record<string, string | number>>;
 }
 
-/** A value does not do (django.core.exceptions.ValidationError); `problems` says everything that is wrong: 400. */
+/**
+ * A value does not do (django.core.exceptions.ValidationError); `problems` says everything that is wrong: 400.
+ *
+ * ```ts
+ * try {
+ *   await validate_password(password, { user });
+ * } catch (error) {
+ *   if (!(error instanceof ValidationError)) throw error;
+ *   ctx.status = 400;
+ *   ctx.body = error.problems.map(({ code, message }) => ({ code, message }));
+ * }
+ * ```
+ */
 export class ValidationError extends DjangoError {
   readonly code: ErrorCode = 'VALIDATION_ERROR';
   override readonly status: number = 400;
@@ -138,12 +280,32 @@ export class ValidationError extends DjangoError {
   }
 }
 
-/** A table is there already but not in Django's shape; the message names table and column. */
+/**
+ * A table is there already but not in Django's shape; the message names table and column.
+ *
+ * ```ts
+ * await migrate(knex).catch((error: unknown) => {
+ *   if (error instanceof SchemaMismatch) console.error(error.message); // names table and column
+ *   throw error;
+ * });
+ * ```
+ */
 export class SchemaMismatch extends DjangoError {
   readonly code: ErrorCode = 'SCHEMA_MISMATCH';
 }
 
-/** A rollback would drop tables that have rows, and the caller has not said that they may go. Nothing was changed. */
+/**
+ * A rollback would drop tables that have rows, and the caller has not said that they may go. Nothing was changed.
+ *
+ * ```ts
+ * try {
+ *   await rollback(knex, { all: true });
+ * } catch (error) {
+ *   if (!(error instanceof RowsAtStake)) throw error;
+ *   console.error(error.message, error.migrations); // nothing was changed
+ * }
+ * ```
+ */
 export class RowsAtStake extends DjangoError {
   readonly code: ErrorCode = 'ROWS_AT_STAKE';
   /** The migrations that would be undone, in order. */
@@ -164,7 +326,17 @@ export interface TableRows {
   readonly rows: number;
 }
 
-/** A message was added where nothing keeps it (django.contrib.messages.api.MessageFailure). */
+/**
+ * A message was added where nothing keeps it (django.contrib.messages.api.MessageFailure).
+ *
+ * ```ts
+ * try {
+ *   messages.info(ctx, 'Saved.');
+ * } catch (error) {
+ *   if (!(error instanceof MessageFailure)) throw error; // messages(app, …) is not mounted
+ * }
+ * ```
+ */
 export class MessageFailure extends DjangoError {
   readonly code: ErrorCode = 'MESSAGE_FAILURE';
 }

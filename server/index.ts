@@ -21,6 +21,13 @@ export * from './http/index.js';
 export * from './messages/public.js';
 export type { Logger } from './ops/logger.js';
 export * from './session/index.js';
-export { openStore } from './session/stores/index.js';
-export { defineSettings, SETTINGS, type Settings } from './settings.js';
+export { openStore, type StoreOptions } from './session/stores/index.js';
+export {
+  type Definition,
+  defineSettings,
+  type GivenSettings,
+  type SameSite,
+  SETTINGS,
+  type Settings,
+} from './settings.js';
 export * from './signing/index.js';

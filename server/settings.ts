@@ -25,6 +25,7 @@ import { nearestName } from './spelling.js';
 
 export { isDefaultUserModel, type UserModelSettings } from './settings/user_model.js';
 
+/** The values of a cookie's SameSite as in Django's settings: false and null leave the attribute out. */
 export type SameSite = 'Lax' | 'Strict' | 'None' | false | null;
 export type LoginCaptcha = 'always' | 'after_failures' | 'off';
 
@@ -406,6 +407,11 @@ function refuseUnknown(name: string, definitions: object): never {
 /**
  * The library's settings, from those given and Django's defaults. A name that is no setting is refused, by the compiler
  * where it can see it, and with the name that was meant where one is near.
+ *
+ * ```ts
+ * const settings = defineSettings({ SECRET_KEY: process.env['SECRET_KEY'] ?? '', SESSION_COOKIE_SECURE: true });
+ * ```
+ *
  * @throws ImproperlyConfigured naming setting, value (unless it is a secret) and what is allowed
  */
 export function defineSettings(given: GivenSettings<Settings>): Settings {

@@ -35,7 +35,7 @@ export interface AddressThrottleOptions {
  * ```ts
  * const pictures = new AddressThrottle(knex, { settings, name: 'captcha', limit: { free: 50, heals_in: 12 } });
  * const answer = await pictures.check(ctx.ip);
- * if (!answer.allowed) { ctx.status = 429; ctx.set('Retry-After', String(answer.retry_after)); return; }
+ * if (!answer.allowed) ctx.throw(429, { headers: { 'Retry-After': String(answer.retry_after) } });
  * ```
  *
  * The address is `ctx.ip`'s: behind a proxy that has to be set up right, or all visitors are one.

@@ -41,7 +41,14 @@ export interface AuthenticationBackend<U extends BaseUser = User> {
   readonly database?: object | undefined;
 }
 
-/** `django.contrib.auth.backends.ModelBackend`: name and password of the users' table. */
+/**
+ * `django.contrib.auth.backends.ModelBackend`: name and password of the users' table.
+ *
+ * ```ts
+ * const users = new UserTable(knex, { settings });
+ * app.use(authentication(app, { settings, backends: [new ModelBackend(users)] }));
+ * ```
+ */
 export class ModelBackend<U extends User = User> implements AuthenticationBackend<U> {
   readonly path: string = 'django.contrib.auth.backends.ModelBackend';
   readonly #users: UserTable<U>;

@@ -33,12 +33,19 @@ export const PASSWORD_HASHERS: PasswordHashers = [
   new BCryptPasswordHasher(),
 ];
 
+/** The hashers that are known: the first one makes new hashes, all of them verify. */
 export interface HasherOptions {
   /** Default: `PASSWORD_HASHERS`. */
   readonly hashers?: PasswordHashers;
 }
 
-/** @throws ValueError when no hasher has this name */
+/**
+ * The hasher of this name, or the one that makes new hashes.
+ *
+ * ```ts
+ * get_hasher().algorithm; // 'pbkdf2_sha256'
+ * ```
+ */
 export function get_hasher(algorithm = 'default', { hashers = PASSWORD_HASHERS }: HasherOptions = {}): PasswordHasher {
   if (algorithm === 'default') return hashers[0];
   const found = hashers.find((hasher) => hasher.algorithm === algorithm);
@@ -51,6 +58,11 @@ export function get_hasher(algorithm = 'default', { hashers = PASSWORD_HASHERS }
 
 /**
  * The hasher of a stored password, by its first part.
+ *
+ * ```ts
+ * identify_hasher('pbkdf2_sha256$1200000$salt$aGFzaA==').algorithm; // 'pbkdf2_sha256'
+ * ```
+ *
  * @throws ValueError when there is none: unusable, gibberish, or an algorithm that is not in `hashers`
  */
 export function identify_hasher(encoded: string, { hashers = PASSWORD_HASHERS }: HasherOptions = {}): PasswordHasher {
@@ -60,11 +72,18 @@ export function identify_hasher(encoded: string, { hashers = PASSWORD_HASHERS }:
   return found;
 }
 
-/** False for what make_password(null) made; such an account cannot log in with a password. */
+/**
+ * False for what make_password(null) made; such an account cannot log in with a password.
+ *
+ * ```ts
+ * is_password_usable(await make_password(null)); // false
+ * ```
+ */
 export function is_password_usable(encoded: string | null): boolean {
   return encoded === null || !encoded.startsWith(UNUSABLE_PASSWORD_PREFIX);
 }
 
+/** How `make_password` hashes. */
 export interface MakePasswordOptions extends HasherOptions {
   /** A hasher or the name of one in `hashers`; without it the first. */
   readonly hasher?: string | PasswordHasher;
@@ -76,6 +95,12 @@ export interface MakePasswordOptions extends HasherOptions {
 
 /**
  * The text to store in auth_user.password; for null a text that no password matches.
+ *
+ * ```ts
+ * const encoded = await make_password(password); // pbkdf2_sha256$1200000$…
+ * await users.set_password(user.id, encoded);
+ * ```
+ *
  * @throws ValueError for an unknown hasher, a salt or password that it cannot take
  */
 export async function make_password(password: string | null, options: MakePasswordOptions = {}): Promise<string> {
@@ -90,6 +115,7 @@ export async function make_password(password: string | null, options: MakePasswo
   return hasher.encode(password, salt, iterations);
 }
 
+/** What `check_password` does besides answering. */
 export interface CheckPasswordOptions extends HasherOptions {
   /**
    * Called with the password when it is right but stored with other parameters than new ones get. There is none by
@@ -102,6 +128,10 @@ export interface CheckPasswordOptions extends HasherOptions {
  * Is this the password? Takes as long for a stored text that cannot be verified, and for a weaker hash, as for one that
  * a new password would get (django.contrib.auth.hashers.verify_password); a stronger hash takes its own time.
  * Never throws for what is stored or typed in: unusable, malformed, unknown, or beyond LIMITS is false.
+ *
+ * ```ts
+ * if (await check_password(password, user.password)) await login(ctx, user);
+ * ```
  */
 export async function check_password(
   password: string | null,
@@ -125,7 +155,14 @@ export async function check_password(
   return correct;
 }
 
-/** The time of one check, spent for an account that does not exist (Django's ticket 20760). */
+/**
+ * The time of one check, spent for an account that does not exist (Django's ticket 20760).
+ *
+ * ```ts
+ * const found = await users.get_by_natural_key(username);
+ * if (found === null) await spend_runtime(); // as long as a wrong password takes
+ * ```
+ */
 export async function spend_runtime({ hashers = PASSWORD_HASHERS }: HasherOptions = {}): Promise<void> {
   await hashers[0].encode(get_random_string(UNUSABLE_PASSWORD_SUFFIX_LENGTH), hashers[0].salt());
 }
@@ -133,6 +170,10 @@ export async function spend_runtime({ hashers = PASSWORD_HASHERS }: HasherOption
 /**
  * After a right password that is refused all the same (an inactive account): the work by which its hash is weaker than
  * a new one. Django leaves this out, and so tells an inactive account with an old hash from others by the time.
+ *
+ * ```ts
+ * if (await check_password(password, user.password)) await harden_runtime(password, user.password); // and refuse
+ * ```
  */
 export async function harden_runtime(password: string, encoded: string, options: HasherOptions = {}): Promise<void> {
   const { hashers = PASSWORD_HASHERS } = options;

@@ -19,6 +19,7 @@ import { verify_session_auth_hash } from './session_hash.js';
 import { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
 import type { BaseUser } from './user.js';
 
+/** What `LiveSessions` looks at, and how often. */
 export interface LiveSessionsOptions {
   readonly settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS'>;
   readonly store: SessionStore;

@@ -27,6 +27,12 @@ export { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY };
 /**
  * The user whom the credentials prove, with `backend` set; null when no backend knows them. Logs nobody in.
  * The time it takes tells nothing about why it is null (ModelBackend).
+ *
+ * ```ts
+ * const user = await authenticate(ctx, { username, password });
+ * if (user === null) ctx.throw(400, 'Name or password is wrong.');
+ * else await login(ctx, user);
+ * ```
  */
 export async function authenticate<U extends BaseUser = RegisteredUser>(
   ctx: Context,
@@ -64,6 +70,11 @@ async function ask(
  * is whole; when it rejects, the session is what it was.
  *
  * Different from Django: a user who is logged in already takes a new key too, see `cycle_key_on_same_user_login`.
+ *
+ * ```ts
+ * const user = await authenticate(ctx, { username, password });
+ * if (user !== null) await login(ctx, user);
+ * ```
  *
  * @param options.backend path of the backend that vouches; needed only if there are several and `authenticate` was not used
  * @returns the user as stored now, which is `ctx.request.user` too
@@ -143,7 +154,14 @@ async function cycle(session: Session, options: NewKeyOptions): Promise<void> {
   }
 }
 
-/** Forget the session, with all that is in it; the request goes on as nobody's. */
+/**
+ * Forget the session, with all that is in it; the request goes on as nobody's.
+ *
+ * ```ts
+ * await logout(ctx);
+ * ctx.redirect('/');
+ * ```
+ */
 export async function logout(ctx: Context): Promise<void> {
   const { user_logged_out } = optionsOf(ctx);
   if (user_logged_out !== undefined) {
@@ -160,6 +178,11 @@ export async function logout(ctx: Context): Promise<void> {
  * Anonymous, with the session left alone: no id, an id that is none, an unknown backend, no such user, an inactive one.
  * Anonymous, with the session forgotten: a hash that is missing or does not belong to the user's password. A hash under
  * one of SECRET_KEY_FALLBACKS is written anew; unlike Django's, the session keeps its key.
+ *
+ * ```ts
+ * const user = await get_user(ctx);
+ * ctx.body = user.is_authenticated ? user.get_username() : 'nobody';
+ * ```
  */
 export async function get_user<U extends BaseUser = RegisteredUser>(ctx: Context): Promise<CurrentUser<U>> {
   const { user, isStale } = await lookUp(ctx);
@@ -243,6 +266,11 @@ export async function forgetStale(ctx: Context): Promise<void> {
  * After a change of the own password: keep this session, under a new key, while all others of the user end.
  * The user of the request must have been looked up before the password was changed (the middleware does): a session
  * that does not fit its password is forgotten, not renewed.
+ *
+ * ```ts
+ * const changed = await users.set_password(user.id, await make_password(password));
+ * if (changed !== null) await update_session_auth_hash(ctx, changed);
+ * ```
  *
  * @param user with the new password, as `UserTable.set_password` returns it
  */

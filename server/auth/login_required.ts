@@ -6,6 +6,7 @@ import { optionsOf } from './state.js';
 /** The query parameter that remembers where a visitor wanted to go. */
 export const REDIRECT_FIELD_NAME = 'next';
 
+/** Where visitors are sent who may not pass. */
 export interface LoginRequiredOptions {
   /** Default: LOGIN_URL. */
   readonly login_url?: string;
@@ -13,7 +14,13 @@ export interface LoginRequiredOptions {
   readonly redirect_field_name?: string;
 }
 
-/** Middleware that sends whoever is not logged in to the login page, and remembers where they wanted to go. */
+/**
+ * Middleware that sends whoever is not logged in to the login page, and remembers where they wanted to go.
+ *
+ * ```ts
+ * app.use(login_required({ login_url: '/login/' })); // what is mounted after it is for users who are logged in
+ * ```
+ */
 export function login_required(options: LoginRequiredOptions = {}): Middleware {
   return async function login_required(ctx, next) {
     const user = await ctx.request.auser();

@@ -36,6 +36,14 @@ declare module 'koa' {
  * As in Django, where `request.user` is lazy, a page varies on the cookie only if it looks at the user, and a store that
  * is away is an error (503) only for pages that do.
  *
+ * ```ts
+ * app.use(sessions(app, { settings, store }));
+ * app.use(authentication(app, { settings, backends: [new ModelBackend(new UserTable(knex, { settings }))] }));
+ * app.use((ctx) => {
+ *   ctx.body = ctx.user.is_authenticated ? ctx.user.get_username() : 'nobody';
+ * });
+ * ```
+ *
  * @throws ImproperlyConfigured without a backend, or with two of one path
  */
 export function authentication<U extends BaseUser = RegisteredUser>(

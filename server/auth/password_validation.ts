@@ -11,11 +11,19 @@ import { len, strip } from '../http/python_text.js';
 /** Its code is `password_too_short`, `_too_similar`, `_too_common`, `password_entirely_numeric`, or a validator's own. */
 export type PasswordProblem = ValidationProblem;
 
+/** A rule for new passwords; an application may have its own. */
 export interface PasswordValidator {
   /** What is wrong, or null. */
   validate(password: string, user?: object): PasswordProblem | null | Promise<PasswordProblem | null>;
 }
 
+/**
+ * At least so many characters, 8 unless given (MinimumLengthValidator); code points are counted, as in Python.
+ *
+ * ```ts
+ * await validate_password(password, { validators: [new MinimumLengthValidator({ min_length: 15 })] });
+ * ```
+ */
 export class MinimumLengthValidator implements PasswordValidator {
   readonly #min_length: number;
 
@@ -31,7 +39,14 @@ export class MinimumLengthValidator implements PasswordValidator {
   }
 }
 
-/** Compared with each of these fields of the user, and with each word of it. Fields that a user does not have are left out. */
+/**
+ * Compared with each of these fields of the user, and with each word of it. Fields that a user does not have are left out.
+ *
+ * ```ts
+ * const similar = new UserAttributeSimilarityValidator({ user_attributes: ['username', 'email'], max_similarity: 0.6 });
+ * await validate_password(password, { user, validators: [similar] });
+ * ```
+ */
 export class UserAttributeSimilarityValidator implements PasswordValidator {
   readonly #attributes: readonly string[];
   readonly #max_similarity: number;
@@ -85,7 +100,13 @@ function quickRatio(a: string, b: string): number {
   return length === 0 ? 1 : (2 * matches) / length;
 }
 
-/** Known to be common: in the list of 20,000 that Django has, made by Royce Williams. Read at the first use. */
+/**
+ * Known to be common: in the list of 20,000 that Django has, made by Royce Williams. Read at the first use.
+ *
+ * ```ts
+ * await validate_password(password, { validators: [new CommonPasswordValidator()] });
+ * ```
+ */
 export class CommonPasswordValidator implements PasswordValidator {
   async validate(password: string): Promise<PasswordProblem | null> {
     if (!(await commonPasswords()).has(strip(password.toLowerCase()))) return null;
@@ -122,6 +143,13 @@ function findList(): string {
 const DIGITS =
   /^[\p{Nd}²³¹፩-፱᧚⁰⁴-⁹₀-₉①-⑨⑴-⑼⒈-⒐⓪⓵-⓽⓿❶-❾➀-➈➊-➒\u{10A40}-\u{10A43}\u{10E60}-\u{10E68}\u{11052}-\u{1105A}\u{1F100}-\u{1F10A}]+$/u;
 
+/**
+ * Not of digits alone, of any script (NumericPasswordValidator).
+ *
+ * ```ts
+ * await validate_password(password, { validators: [new NumericPasswordValidator()] });
+ * ```
+ */
 export class NumericPasswordValidator implements PasswordValidator {
   validate(password: string): PasswordProblem | null {
     if (!DIGITS.test(password)) return null;
@@ -137,6 +165,7 @@ export const AUTH_PASSWORD_VALIDATORS: readonly PasswordValidator[] = [
   new NumericPasswordValidator(),
 ];
 
+/** Whose password it is, and by which rules it is judged. */
 export interface ValidatePasswordOptions {
   /** Whose password it will be. */
   readonly user?: object;
@@ -146,6 +175,10 @@ export interface ValidatePasswordOptions {
 
 /**
  * Check a new password.
+ *
+ * ```ts
+ * await validate_password(password, { user: ctx.user }); // throws a ValidationError
+ * ```
  *
  * @param password of bounded length: each validator goes through it
  * @throws ValidationError with everything that is wrong, in `problems`

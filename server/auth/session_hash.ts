@@ -23,13 +23,23 @@ function keyOf(secret: string): KeyObject {
  * Hex HMAC-SHA256 over the stored password (base_user.AbstractBaseUser.get_session_auth_hash). It changes with the
  * password, and so ends every session opened before. Django before 3.1 used SHA-1: its sessions are not accepted.
  *
+ * ```ts
+ * const hash = get_session_auth_hash(user.password, settings.SECRET_KEY); // what _auth_user_hash holds
+ * ```
+ *
  * @param password_field auth_user.password as stored
  */
 export function get_session_auth_hash(password_field: string, secret: string): string {
   return createHmac('sha256', keyOf(secret)).update(password_field).digest('hex');
 }
 
-/** The same under each of SECRET_KEY_FALLBACKS, in their order. */
+/**
+ * The same under each of SECRET_KEY_FALLBACKS, in their order.
+ *
+ * ```ts
+ * const older = [...get_session_auth_fallback_hash(user.password, settings)];
+ * ```
+ */
 export function* get_session_auth_fallback_hash(
   password_field: string,
   { SECRET_KEY_FALLBACKS }: Pick<Settings, 'SECRET_KEY_FALLBACKS'>,
@@ -40,6 +50,10 @@ export function* get_session_auth_fallback_hash(
 /**
  * Does the session's hash belong to this password? 'fallback': yes, but under an older key, so write it anew.
  * Anything that is no text, or an empty one, is null.
+ *
+ * ```ts
+ * verify_session_auth_hash(session.get('_auth_user_hash'), user.password, settings); // current, fallback or null
+ * ```
  */
 export function verify_session_auth_hash(
   session_hash: unknown,

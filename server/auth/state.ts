@@ -7,6 +7,7 @@ import type { Settings } from '../settings.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
 import { type BaseUser, type CurrentUser, keepPermissions, type RegisteredUser } from './user.js';
 
+/** Who vouches for users, and who is told of logins. */
 export interface AuthenticationOptions<U extends BaseUser = RegisteredUser> {
   readonly settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS' | 'LOGIN_URL'>;
   /** Asked in this order (Django's AUTHENTICATION_BACKENDS). */

@@ -20,6 +20,7 @@ export interface ThrottleLimit {
   readonly longest_wait: number;
 }
 
+/** How many attempts are free, and how fast they come back. */
 export interface ThrottleLimits {
   /** For one account from wherever, and for one account from an address that has logged in there before. */
   readonly account: ThrottleLimit;
@@ -39,6 +40,7 @@ export const THROTTLE_LIMITS: ThrottleLimits = {
   known_for: 30 * 86_400,
 };
 
+/** How much `LoginThrottle` allows, and whom it tells. */
 export interface LoginThrottleOptions {
   /** SECRET_KEY keys the hashes under which names and addresses are kept. */
   readonly settings: Pick<Settings, 'SECRET_KEY'>;
@@ -51,6 +53,7 @@ export interface LoginThrottleOptions {
   readonly throttled?: (attempt: LoginAttempt) => void;
 }
 
+/** Who tries to log in, and from where. */
 export interface LoginAttempt {
   /** As typed in; it need not exist. */
   readonly username: string;
@@ -61,6 +64,7 @@ export interface LoginAttempt {
   readonly address: string;
 }
 
+/** Whether an attempt may be made now, and otherwise when. */
 export type ThrottleAnswer =
   | { readonly allowed: true }
   /** For a 429 with `Retry-After`; whole seconds, 1 or more. */
@@ -72,7 +76,7 @@ export type ThrottleAnswer =
  *
  * ```ts
  * const answer = await throttle.check({ username, address: ctx.ip });
- * if (!answer.allowed) { ctx.status = 429; ctx.set('Retry-After', String(answer.retry_after)); return; }
+ * if (!answer.allowed) ctx.throw(429, { headers: { 'Retry-After': String(answer.retry_after) } });
  * const user = await authenticate(ctx, { username, password });
  * if (user !== null) await throttle.succeeded({ username, address: ctx.ip });
  * ```

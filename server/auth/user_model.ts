@@ -41,6 +41,7 @@ export interface UserTablePart {
   readonly key: string;
 }
 
+/** A user model as it was found in the database: its tables, its columns and its key. */
 export interface UserModel {
   readonly label: string;
   readonly tables: readonly [UserTablePart, ...UserTablePart[]];

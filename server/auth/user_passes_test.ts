@@ -4,6 +4,7 @@ import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
 import { type LoginRequiredOptions, redirectToLogin } from './login_required.js';
 import type { AnonymousUser, BaseUser, CurrentUser, User } from './user.js';
 
+/** What becomes of visitors without the permission. */
 export interface PermissionRequiredOptions extends LoginRequiredOptions {
   /** Answer 403 to whoever is logged in and may not, instead of the login page. Default false, as in Django. */
   readonly raise_exception?: boolean;
@@ -12,6 +13,10 @@ export interface PermissionRequiredOptions extends LoginRequiredOptions {
 /**
  * Middleware that lets a request through whose user passes; others are sent to the login page, which remembers where they
  * wanted to go.
+ *
+ * ```ts
+ * app.use(user_passes_test((user) => user.is_authenticated && user.email.endsWith('@example.com')));
+ * ```
  *
  * @param test may look at the request's context as well
  */
@@ -29,6 +34,10 @@ export function user_passes_test(
  * Middleware for users with this permission, or with all of these: `permission_required('shop.change_good')`.
  *
  * Who has it not is sent to the login page, whether logged in or not, as in Django; with `raise_exception` it is 403.
+ *
+ * ```ts
+ * app.use(permission_required(['shop.change_good', 'shop.delete_good'], { raise_exception: true }));
+ * ```
  */
 export function permission_required(
   perm: string | readonly string[],
@@ -46,7 +55,13 @@ export function permission_required(
   };
 }
 
-/** Middleware for active users who are staff (`is_staff`), as those who may enter Django's admin. */
+/**
+ * Middleware for active users who are staff (`is_staff`), as those who may enter Django's admin.
+ *
+ * ```ts
+ * app.use(staff_member_required({ login_url: '/admin/login/' }));
+ * ```
+ */
 export function staff_member_required(options: LoginRequiredOptions = {}): Middleware {
   return async function staff_member_required(ctx, next) {
     const user: Partial<Pick<User, 'is_active' | 'is_staff'>> = await ctx.request.auser();

@@ -25,6 +25,7 @@ import {
 } from './user_sessions/table.js';
 import { LONGEST_USER_AGENT } from './user_sessions/user_agent.js';
 
+/** One of a user's sessions, for a list that the user sees. */
 export interface UserSession {
   /** Names the session for `revoke`, and opens nothing: a hash of its key. */
   readonly id: string;
@@ -41,6 +42,7 @@ export interface UserSession {
   readonly is_current: boolean;
 }
 
+/** Where `UserSessions` ends sessions, and whom it tells what went wrong. */
 export interface UserSessionsOptions {
   readonly settings: UserSessionsSettings;
   /** The store of `sessions`, by which sessions are ended: of engine `db` or `cached_db`, on the same knex instance. */
@@ -73,7 +75,8 @@ type CurrentSession = Pick<Session, 'session_key'>;
  * const userSessions = new UserSessions(knex, { settings, store });
  * app.use(authentication(app, { settings, backends }));
  * app.use(userSessions.middleware);
- * // in handlers
+ * // in handlers of users who are logged in
+ * if (!ctx.user.is_authenticated) throw new PermissionDenied('Log in first.');
  * const all = await userSessions.sessions_of(ctx.user, ctx.session);
  * await userSessions.revoke(ctx.user, id);
  * await userSessions.revoke_others(ctx.user, ctx.session);

@@ -9,6 +9,10 @@ export const MAX_NAME_LENGTH = 1024;
 /**
  * Unicode's NFKC, so that names which look alike are one. A name longer than MAX_NAME_LENGTH comes back as it is, as
  * from Django's UsernameField: NFKC takes quadratic time over runs of combining marks (CVE-2025-27556).
+ *
+ * ```ts
+ * normalize_username('ﬁona'); // 'fiona'
+ * ```
  */
 export function normalize_username(username: string): string {
   return username.length > MAX_NAME_LENGTH ? username : username.normalize('NFKC');

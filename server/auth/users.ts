@@ -20,7 +20,13 @@ import { DEFAULT_USER_MODEL, isChangedTable, type UserModel, type UserModelSetti
 import { rowValues } from './user_statements.js';
 import { MAX_NAME_LENGTH, normalize_username } from './username.js';
 
-/** The domain in lower case; the part before the last @ may tell case (BaseUserManager.normalize_email). */
+/**
+ * The domain in lower case; the part before the last @ may tell case (BaseUserManager.normalize_email).
+ *
+ * ```ts
+ * normalize_email('Ann@EXAMPLE.com'); // 'Ann@example.com'
+ * ```
+ */
 export function normalize_email(email: string): string {
   const text = email.trim();
   const at = text.lastIndexOf('@');
@@ -30,6 +36,7 @@ export function normalize_email(email: string): string {
 /** PostgreSQL's text holds neither NUL nor half a surrogate pair, so no row has such a name. */
 const isStorable = (text: string): boolean => !text.includes('\0') && isWellFormed(text);
 
+/** What `UserTable.create_user` makes an account of. */
 export interface NewUser {
   /** The value of USERNAME_FIELD. */
   readonly username: string;
@@ -45,6 +52,7 @@ export interface NewUser {
   readonly fields?: Readonly<Record<string, string | number | boolean | Date | null>>;
 }
 
+/** Which user model a `UserTable` reads, and how long it waits for the database. */
 export interface UserTableOptions<U extends User> {
   /** Where Django's users are; `auth_user` unless given. `defineSettings` gives them. */
   readonly settings?: UserModelSettings;
@@ -69,6 +77,11 @@ type Binding = string | number | boolean | Date | null;
 
 /**
  * Django's users. The table and its columns are looked up in the database's catalogue at the first use.
+ *
+ * ```ts
+ * const users = new UserTable(knex, { settings });
+ * const ann = await users.get_by_natural_key('ann'); // or null
+ * ```
  *
  * @throws StoreUnavailable from every method when the database does not answer, or when its table is not the model's any
  *   more; its cause says which
@@ -157,6 +170,8 @@ export class UserTable<U extends User = User> {
   }
 
   /**
+   * Notes that the user has logged in. Null when there is no such user any more.
+   *
    * @param transaction of `database`, to be part of; one of its own when absent
    * @param deadline of the request; one of its own when absent
    */

@@ -8,6 +8,7 @@ import { randomText } from './random.js';
 export const CAPTCHA_SESSION_KEY = 'captcha';
 /** Seconds for which an answer counts. */
 export const CAPTCHA_AGE = 600;
+/** Characters of an answer. */
 export const CAPTCHA_LENGTH = 6;
 /**
  * Only characters that people tell apart when bent. Left out, because they look like one that is there: O, 0, D, Q, G
@@ -25,6 +26,13 @@ const TYPED = /^[0-9A-Za-z]{1,32}$/;
 
 type KeySettings = Pick<Settings, 'SECRET_KEY'>;
 
+/**
+ * A text for a picture: CAPTCHA_LENGTH characters of CAPTCHA_ALPHABET, from node:crypto.
+ *
+ * ```ts
+ * newCaptchaText().length; // 6
+ * ```
+ */
 export function newCaptchaText(): string {
   return randomText(CAPTCHA_LENGTH, CAPTCHA_ALPHABET);
 }
@@ -32,12 +40,25 @@ export function newCaptchaText(): string {
 /**
  * Hex of Django's `salted_hmac("koa_django_session.captcha", answer.lower(), algorithm="sha256")`. A test that knows
  * SECRET_KEY can plant an answer with it.
+ *
+ * ```ts
+ * session['captcha'] = { hash: captchaHash('ACE235', settings), expires: now() + CAPTCHA_AGE };
+ * ```
  */
 export function captchaHash(answer: string, { SECRET_KEY }: KeySettings): string {
   return salted_hmac(KEY_SALT, answer.toLowerCase(), SECRET_KEY, 'sha256').digest('hex');
 }
 
-/** Remember what the picture shows, instead of what an earlier picture showed. `now` is Unix seconds. */
+/**
+ * Remember what the picture shows, instead of what an earlier picture showed. `now` is Unix seconds.
+ *
+ * ```ts
+ * const text = newCaptchaText();
+ * keepCaptcha(ctx.session, text, { settings, now: now() });
+ * ctx.type = 'png';
+ * ctx.body = await drawCaptcha(text);
+ * ```
+ */
 export function keepCaptcha(
   session: CaptchaSession,
   answer: string,
@@ -53,6 +74,10 @@ export function keepCaptcha(
  *
  * A session without a picture, one that is gone, an old answer, a malformed one: false, never an error. Rejects with
  * StoreUnavailable when the store is away.
+ *
+ * ```ts
+ * if (!(await acceptCaptcha(ctx.session, typed, { settings, now: now() }))) ctx.throw(400, 'Another picture, please.');
+ * ```
  */
 export async function acceptCaptcha(
   session: CaptchaSession,

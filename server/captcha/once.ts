@@ -6,8 +6,11 @@ import type { DeclaredData } from '../session/session_data.js';
 /** What the captcha needs of a session: `Session` has it. */
 export interface CaptchaSession {
   readonly session_key: string | null;
+  /** The value of the key, or null. */
   get(key: string): unknown;
+  /** Keep a value under the key. */
   set(key: string, value: unknown): void;
+  /** Run `change` on the values as they are in the store, under the row's lock, see `Session.atomic`. */
   atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T>;
 }
 

@@ -1,13 +1,20 @@
 /** The captcha's picture, for callers: size, and drawing by modules that are loaded at the first picture. */
 import { optionalPackage } from '../optional_package.js';
 
+/** Pixels. */
 export const PICTURE_WIDTH = 360;
+/** Pixels. */
 export const PICTURE_HEIGHT = 120;
 
 const DRAWING = { what: "The captcha's pictures", packages: ['@resvg/resvg-js', 'svg-captcha'] };
 
 /**
  * The picture of `text` as PNG bytes.
+ *
+ * ```ts
+ * ctx.type = 'png';
+ * ctx.body = await drawCaptcha(newCaptchaText());
+ * ```
  *
  * @throws ImproperlyConfigured when @resvg/resvg-js or svg-captcha is not installed
  */

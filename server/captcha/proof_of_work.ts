@@ -31,6 +31,7 @@ export interface ProofOfWork {
   readonly difficulty: number;
 }
 
+/** How much work a task is, and when it is given. */
 export interface ProofOfWorkOptions {
   /** Unix seconds. */
   readonly now: number;
@@ -45,6 +46,10 @@ export interface ProofOfWorkOptions {
  *
  * For each part from 0 to `parts - 1`, find a nonce, a decimal number of at most 15 digits, for which the SHA-256 of the
  * ASCII text `challenge:part:nonce` begins with `difficulty` zero bits. The solution is the nonces, joined by `.`.
+ *
+ * ```ts
+ * ctx.body = newProofOfWork(ctx.session, { now: now() });
+ * ```
  *
  * @throws RangeError for a difficulty or a number of parts out of range
  */
@@ -69,6 +74,10 @@ export function newProofOfWork(
  *
  * A session without a task, one that is gone, an old task, a malformed solution: false, never an error. Rejects with
  * StoreUnavailable when the store is away.
+ *
+ * ```ts
+ * const passed = await acceptProofOfWork(ctx.session, proof_of_work, { now: now() });
+ * ```
  */
 export async function acceptProofOfWork(
   session: CaptchaSession,
@@ -83,7 +92,14 @@ export async function acceptProofOfWork(
   return nonces.length === kept.parts && nonces.every((nonce, part) => isSolved(kept, part, nonce));
 }
 
-/** Do the task here, for tests and for clients that are programs. Takes seconds, and nothing else runs meanwhile. */
+/**
+ * Do the task here, for tests and for clients that are programs. Takes seconds, and nothing else runs meanwhile.
+ *
+ * ```ts
+ * const task = newProofOfWork(ctx.session, { now: now(), difficulty: 4, parts: 2 });
+ * await acceptProofOfWork(ctx.session, solveProofOfWork(task), { now: now() }); // true
+ * ```
+ */
 export function solveProofOfWork(task: ProofOfWork): string {
   const nonces = Array.from({ length: task.parts }, (_, part) => {
     let nonce = 0;

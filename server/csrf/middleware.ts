@@ -91,6 +91,11 @@ function needsUpdate(ctx: Context, state: CsrfState): void {
 
 /**
  * A new masked token; the cookie will be sent, so that its time begins anew. `ctx.csrf_token` is this function.
+ *
+ * ```ts
+ * ctx.body = `<input type="hidden" name="csrfmiddlewaretoken" value="${get_token(ctx)}">`;
+ * ```
+ *
  * @throws ValueError when the answer has begun and the browser has no secret yet: its form would be refused
  */
 export function get_token(ctx: Context): string {
@@ -107,6 +112,11 @@ export function get_token(ctx: Context): string {
 
 /**
  * Change the secret, as login does: tokens from before it are refused. Does nothing visible where csrf is not mounted.
+ *
+ * ```ts
+ * rotate_token(ctx); // after a login of one's own: forms from before it are refused
+ * ```
+ *
  * @param secret one from `secretForSession`, which the session holds already
  */
 export function rotate_token(ctx: Context, secret: string = stateOf(ctx).newSecret()): void {
@@ -199,6 +209,14 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  * Mount it inside sessions and exceptions, and before formBody: then a request of another site is refused before its
  * form is read, as in Django. Another parser goes before it, or the token goes into the header. Rules of Django 6.0, and
  * one more: a request that a browser marks as `Sec-Fetch-Site: cross-site` is refused also where it has no Origin.
+ *
+ * ```ts
+ * app.use(sessions(app, { settings, store }));
+ * app.use(exceptions());
+ * app.use(csrf(app, { settings }));
+ * app.use(formBody({ settings }));
+ * // in a form: <input type="hidden" name="csrfmiddlewaretoken" value="${ctx.csrf_token}">
+ * ```
  */
 export function csrf(app: Application, options: CsrfOptions): Middleware {
   const { settings, now = systemClock, new_csrf_secret: newSecret = new_csrf_secret } = options;

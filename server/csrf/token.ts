@@ -12,21 +12,46 @@ export const CSRF_TOKEN_LENGTH = 64;
 /** Makes 32 letters and digits, different each time. */
 export type NewCsrfSecret = () => string;
 
+/**
+ * A new CSRF secret: 32 letters and digits.
+ *
+ * ```ts
+ * new_csrf_secret().length; // 32
+ * ```
+ */
 export const new_csrf_secret: NewCsrfSecret = () => get_random_string(CSRF_SECRET_LENGTH, CSRF_ALLOWED_CHARS);
 
-/** `has incorrect length` or `has invalid characters`, and null for what may be a secret or a token. */
+/**
+ * `has incorrect length` or `has invalid characters`, and null for what may be a secret or a token.
+ *
+ * ```ts
+ * check_token_format('short'); // 'has incorrect length'
+ * ```
+ */
 export function check_token_format(token: string): string | null {
   const length = len(token);
   if (length !== CSRF_TOKEN_LENGTH && length !== CSRF_SECRET_LENGTH) return 'has incorrect length';
   return /[^a-zA-Z0-9]/.test(token) ? 'has invalid characters' : null;
 }
 
-/** A token for a page. Both texts are 32 letters and digits. */
+/**
+ * A token for a page. Both texts are 32 letters and digits.
+ *
+ * ```ts
+ * unmask_token(mask_secret('a'.repeat(32))) === 'a'.repeat(32); // true
+ * ```
+ */
 export function mask_secret(secret: string, mask: string = new_csrf_secret()): string {
   return mask + shift(secret, mask, 1);
 }
 
-/** The secret of a token of the right format; what has 32 characters is the secret itself. */
+/**
+ * The secret of a token of the right format; what has 32 characters is the secret itself.
+ *
+ * ```ts
+ * unmask_token('a'.repeat(32)) === 'a'.repeat(32); // true
+ * ```
+ */
 export function unmask_token(token: string): string {
   if (token.length !== CSRF_TOKEN_LENGTH) return token;
   return shift(token.slice(CSRF_SECRET_LENGTH), token.slice(0, CSRF_SECRET_LENGTH), -1);
@@ -43,7 +68,14 @@ function shift(text: string, mask: string, direction: 1 | -1): string {
   return result;
 }
 
-/** Whether a token, masked or not, belongs to the secret. The token has the right format; the comparison takes constant time. */
+/**
+ * Whether a token, masked or not, belongs to the secret. The token has the right format; the comparison takes constant time.
+ *
+ * ```ts
+ * const secret = new_csrf_secret();
+ * does_token_match(mask_secret(secret), secret); // true
+ * ```
+ */
 export function does_token_match(token: string, secret: string): boolean {
   return constant_time_compare(unmask_token(token), secret);
 }

@@ -96,6 +96,12 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
  * The URL may name several hosts as libpq's do, `postgresql://h1:5432,h2:5433/db?target_session_attrs=read-write`: new
  * connections go to the one that takes writes, and after a failover to the one that does then.
  *
+ * ```ts
+ * const knex = connectKnex('postgresql://shop:secret@127.0.0.1:5432/shop');
+ * // at shutdown
+ * await knex.destroy();
+ * ```
+ *
  * @throws ImproperlyConfigured when the URL cannot work: a character of the password that is not percent-encoded, a
  *   certificate file that is missing. No part of the password is in the message
  */

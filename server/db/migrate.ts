@@ -20,6 +20,7 @@ export { MIGRATIONS_TABLE, type MigrationName, MigrationSource, type MigrationSo
 /** Seconds that one process waits for another's migrations. */
 const WAIT = 60;
 
+/** Which migrations run, and for whose users. */
 export interface MigrateOptions {
   /** The migrations to run, for an application that has its own users or no shop; all when absent. */
   readonly only?: readonly MigrationName[];
@@ -46,6 +47,10 @@ export interface Migrated {
  * run before or after it. Rows of ours in the application's table, where `knex.migrate.latest` with a MigrationSource had
  * put them, are moved. All is one transaction: a process that is killed in the middle leaves nothing behind.
  *
+ * ```ts
+ * await migrate(knex, { only: ['0001_django_session', '0002_auth_user'] });
+ * ```
+ *
  * @returns the names of the migrations that ran, in order
  * @throws ImproperlyConfigured when `only` names a migration that there is not, or `partitions` is no such number
  * @throws SchemaMismatch when a table of Django's name has another shape or another number of partitions, or when Django
@@ -56,7 +61,13 @@ export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise
   return (await bringUpToDate(knex, options)).names;
 }
 
-/** `migrate`, saying also which rows it moved. */
+/**
+ * `migrate`, saying also which rows it moved.
+ *
+ * ```ts
+ * const { names, moved } = await bringUpToDate(knex);
+ * ```
+ */
 export async function bringUpToDate(knex: Knex, options: MigrateOptions = {}): Promise<Migrated> {
   const wanted = migrationNames(options.only);
   const { partitions } = options;
@@ -104,6 +115,7 @@ async function alone<T>(knex: Knex, work: (trx: Knex.Transaction) => Promise<T>)
   throw new StoreUnavailable(`Another process has been migrating this database for ${WAIT} seconds. Try again later.`);
 }
 
+/** What is undone, and whether rows may go with it. */
 export interface RollbackOptions {
   /** Undo every migration, not only the last one. */
   readonly all?: boolean;
@@ -120,6 +132,10 @@ export interface RolledBack {
 /**
  * Undo the last migration, or all of them, wholly or not at all. Only tables that we made are dropped.
  *
+ * ```ts
+ * const undone = await rollback(knex);
+ * ```
+ *
  * @returns the names of the migrations that were undone, in order
  * @throws RowsAtStake when a table would be dropped that has rows, unless `dropRows` says that they may go
  * @throws SchemaMismatch when another table refers to one that would be dropped
@@ -129,7 +145,13 @@ export async function rollback(knex: Knex, options: RollbackOptions = {}): Promi
   return (await undo(knex, options)).names;
 }
 
-/** `rollback`, saying also what it dropped. */
+/**
+ * `rollback`, saying also what it dropped.
+ *
+ * ```ts
+ * const { names, tables } = await undo(knex, { dropRows: true });
+ * ```
+ */
 export function undo(knex: Knex, { all = false, dropRows = false }: RollbackOptions = {}): Promise<RolledBack> {
   const config = configOf(knex);
   return alone(knex, async (trx) => {
@@ -166,6 +188,10 @@ export interface MigrationStatus {
 
 /**
  * Reads only: on a fresh database nothing is made. What the application's table holds of ours counts as applied.
+ *
+ * ```ts
+ * const { applied, pending } = await migrationStatus(knex);
+ * ```
  *
  * @throws ImproperlyConfigured when `only` names a migration that there is not
  */

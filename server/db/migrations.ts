@@ -81,6 +81,7 @@ export async function historyTable(knex: Knex, { schema, table }: HistoryTable):
   return result.rows[0]?.found ?? undefined;
 }
 
+/** Which migrations the source lists, and what they may do. */
 export interface MigrationSourceOptions {
   /** The migrations to run, for an application that has its own users or no shop; all when absent. */
   readonly only?: readonly MigrationName[];
@@ -142,6 +143,7 @@ export class MigrationSource implements Knex.MigrationSource<string> {
     return Promise.resolve([...this.#names]);
   }
 
+  /** The name itself, without an extension. */
   getMigrationName(name: string): string {
     return name;
   }

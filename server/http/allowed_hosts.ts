@@ -7,14 +7,26 @@ import { is_same_domain } from './safe_url.js';
 
 const HOST = /^([a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(?::([0-9]+))?$/;
 
-/** `Example.COM.:8000` → `['example.com', '8000']`; the domain is '' when it cannot be one (RFC 1034, RFC 1035). */
+/**
+ * `Example.COM.:8000` → `['example.com', '8000']`; the domain is '' when it cannot be one (RFC 1034, RFC 1035).
+ *
+ * ```ts
+ * split_domain_port('Example.COM.:8000'); // ['example.com', '8000']
+ * ```
+ */
 export function split_domain_port(host: string): readonly [domain: string, port: string] {
   const match = HOST.exec(host.toLowerCase());
   if (match === null) return ['', ''];
   return [(match[1] ?? '').replace(/\.$/, ''), match[2] ?? ''];
 }
 
-/** Whether a domain in lower case without port fits one of the patterns: `*`, `.example.com` or `example.com`. */
+/**
+ * Whether a domain in lower case without port fits one of the patterns: `*`, `.example.com` or `example.com`.
+ *
+ * ```ts
+ * validate_host('shop.example.com', ['.example.com']); // true
+ * ```
+ */
 export function validate_host(domain: string, allowed_hosts: readonly string[]): boolean {
   return allowed_hosts.some((pattern) => pattern === '*' || is_same_domain(domain, pattern));
 }
@@ -62,6 +74,10 @@ const LOCAL = ['.localhost', '127.0.0.1', '[::1]'] as const;
 /**
  * Middleware that answers 400 to a Host that is not ours (DisallowedHost), so that no link is made from a forged one,
  * and to a request target that is no URL.
+ *
+ * ```ts
+ * app.use(allowed_hosts({ ALLOWED_HOSTS: ['www.example.com', '.example.org'] }));
+ * ```
  */
 export function allowed_hosts({ ALLOWED_HOSTS, debug = false }: AllowedHostsOptions): Middleware {
   const allowed = debug && ALLOWED_HOSTS.length === 0 ? LOCAL : ALLOWED_HOSTS;
@@ -87,6 +103,10 @@ const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 /**
  * Middleware that answers 405 to TRACE, which echoes a request with its cookies, and to its like. Koa would answer 200
  * where a handler does not look at the method.
+ *
+ * ```ts
+ * app.use(refuse_trace());
+ * ```
  */
 export function refuse_trace(): Middleware {
   return async function refuse_trace(ctx, next) {

@@ -32,6 +32,11 @@ const PREFIXED = /^__(?:host|secure)-/i;
  * prefix to a browser, which a sibling host may set. And where one comes twice, neither counts: one of them was not set
  * by whom the prefix promises.
  *
+ * ```ts
+ * const cookies = parse_cookie('sessionid=a; sessionid=b');
+ * cookies.get('sessionid'); // b
+ * ```
+ *
  * @param header decoded text, see decode_header
  */
 export function parse_cookie(header: string): Cookies {

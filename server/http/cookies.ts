@@ -17,6 +17,7 @@ import { repr } from './python_text.js';
 /** What a cookie's value is made of: Python's `str(value)`, so that null is sent as `None` and true as `True`. */
 export type CookieValue = string | number | bigint | boolean | null;
 
+/** How old a signed cookie may be, and what is given instead of an error. */
 export interface GetSignedCookieOptions<Default> {
   /** Returned instead of throwing when the cookie is absent, forged or too old. */
   readonly default?: Default;
@@ -29,6 +30,7 @@ export interface SignedCookieOptions extends CookieOptions {
   readonly salt?: string;
 }
 
+/** The attributes that the cookie was set with; a browser keeps a cookie whose path or domain differs. */
 export type DeleteCookieOptions = Pick<CookieOptions, 'path' | 'domain' | 'samesite'>;
 
 interface CookieRequest {
@@ -69,6 +71,7 @@ export type CookieSettings = Pick<
   'SECRET_KEY' | 'SECRET_KEY_FALLBACKS' | 'SIGNED_COOKIE_SALT_VERSION' | 'SIGNED_COOKIE_LEGACY_SALT_FALLBACK'
 >;
 
+/** The settings and the clock of the cookie API. */
 export interface InstallCookiesOptions {
   readonly settings: CookieSettings;
   readonly now?: Clock;
@@ -209,6 +212,14 @@ const installMembers = memberInstaller({ context: contextMembers, request: reque
 /**
  * Give an application Django's cookie API: `COOKIES`, `set_cookie` and their kin. Called again, it only takes the new
  * options. Where an application is mounted in another, call it for the outer one; `sessions` and `csrf` do so themselves.
+ *
+ * ```ts
+ * installCookies(app, { settings });
+ * app.use((ctx) => {
+ *   ctx.set_signed_cookie('last_visit', new Date().toISOString(), { max_age: 86_400, httponly: true });
+ *   ctx.body = ctx.COOKIES.get('django_language') ?? 'en';
+ * });
+ * ```
  */
 export function installCookies(app: Application, { settings, now = systemClock }: InstallCookiesOptions): void {
   (app.context as OptionsHolder)[OPTIONS] = { settings, now };

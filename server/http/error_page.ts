@@ -9,7 +9,13 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#x27;',
 };
 
-/** Text for HTML, in an element or a quoted attribute, as django.utils.html.escape. */
+/**
+ * Text for HTML, in an element or a quoted attribute, as django.utils.html.escape.
+ *
+ * ```ts
+ * escapeHtml('<b>"Tom" & Ann</b>'); // '&lt;b&gt;&quot;Tom&quot; &amp; Ann&lt;/b&gt;'
+ * ```
+ */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }

@@ -10,7 +10,9 @@ import { errorPage } from './error_page.js';
 
 /** Where failures are told; pino fits. The objects hold no header, cookie or body. */
 export interface ExceptionLogger {
+  /** For errors of visitors, below 500. */
   warn(details: object, message: string): void;
+  /** For errors of the server, from 500 on. */
   error(details: object, message: string): void;
 }
 
@@ -20,6 +22,7 @@ export interface ExceptionLogger {
  */
 export type RenderError = (ctx: Context, status: number, message: string) => unknown;
 
+/** How errors become pages, and where they are logged. */
 export interface ExceptionOptions {
   readonly render?: RenderError;
   /** Show name and message of unexpected errors. Never cookies, bodies or settings. */
@@ -35,6 +38,10 @@ type AfterHolder = { [AFTER]?: (() => void)[] };
 /**
  * Have something done to the response after an error's page was made, for middleware that Django would still ask for
  * its `process_response` then (the CSRF cookie survives a 500). Not called where no page is made.
+ *
+ * ```ts
+ * afterErrorPage(ctx, () => ctx.set('X-Request-Id', id));
+ * ```
  */
 export function afterErrorPage(ctx: Context, run: () => void): void {
   const holder = ctx as unknown as AfterHolder;
@@ -49,6 +56,11 @@ export function afterErrorPage(ctx: Context, run: () => void): void {
  *
  * `status` and `expose` of an error decide as in Koa; every other error is a 500 that says nothing. May be mounted twice:
  * outermost as well, for what fails outside the session.
+ *
+ * ```ts
+ * app.use(sessions(app, { settings, store }));
+ * app.use(exceptions({ logger: console }));
+ * ```
  */
 export function exceptions(options: ExceptionOptions = {}): Middleware {
   return async function exceptions(ctx, next) {

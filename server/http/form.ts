@@ -23,6 +23,7 @@ declare module 'koa' {
   }
 }
 
+/** The settings that bound a body. */
 export type BodySettings = Pick<
   Settings,
   | 'DATA_UPLOAD_MAX_MEMORY_SIZE'
@@ -34,6 +35,7 @@ export type BodySettings = Pick<
   | 'FILE_UPLOAD_TEMP_DIR'
 >;
 
+/** How large forms may be, and whether uploads are read. */
 export interface FormOptions {
   readonly settings: BodySettings;
   /** false leaves multipart/form-data to another parser further in; POST and FILES are empty then. */
@@ -53,6 +55,14 @@ const NO_FORM: Multipart = { fields: NO_FIELDS, files: NO_FILES };
  *
  * Answers 413 over DATA_UPLOAD_MAX_MEMORY_SIZE (Django: 400) and FILE_UPLOAD_MAX_BYTES, 400 for too many fields or files
  * and for a body that is malformed or ended early, 415 for compressed bodies, 503 where files cannot be kept.
+ *
+ * ```ts
+ * app.use(formBody({ settings }));
+ * app.use((ctx) => {
+ *   const title = ctx.request.POST.get('title') ?? '';
+ *   ctx.body = `${title}: ${ctx.request.FILES.get('photo')?.size ?? 0} bytes`;
+ * });
+ * ```
  *
  * @throws ImproperlyConfigured where FILE_UPLOAD_TEMP_DIR is no folder that can be written to
  */
@@ -151,6 +161,10 @@ const nothingLeft = (): Buffer => Buffer.from('\r\n');
  *
  * Rejects with 400 for no JSON, 413 for too much, 415 for another type or a compressed body. ImproperlyConfigured where
  * somebody has read the body and left nothing.
+ *
+ * ```ts
+ * const order = await jsonBody(ctx, settings);
+ * ```
  */
 export async function jsonBody(ctx: Context, settings: BodySettings): Promise<unknown> {
   if (mediaType(ctx) !== 'application/json') ctx.throw(415, 'Send the body as application/json.');

@@ -49,6 +49,10 @@ const FIRST = -62_135_596_800;
  * `Thu, 01 Jan 1970 00:00:00 GMT` for 0 (RFC 9110 section 5.6.7). Fractions are cut after rounding to microseconds,
  * as Python's datetime.fromtimestamp does.
  *
+ * ```ts
+ * http_date(1767225600); // 'Thu, 01 Jan 2026 00:00:00 GMT'
+ * ```
+ *
  * @param epoch_seconds Unix time
  * @throws ValueError outside the years 1 to 9999
  */

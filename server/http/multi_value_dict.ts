@@ -1,6 +1,14 @@
 /** Names with several values each, as django.utils.datastructures.MultiValueDict. */
 
-/** Values of each name in the order they were sent. Names such as `__proto__` are plain data. Cannot be changed. */
+/**
+ * Values of each name in the order they were sent. Names such as `__proto__` are plain data. Cannot be changed.
+ *
+ * ```ts
+ * const files = ctx.request.FILES; // a MultiValueDict<UploadedFile>
+ * files.get('photo'); // the last one, or undefined
+ * files.getlist('photo'); // all
+ * ```
+ */
 export class MultiValueDict<T> {
   readonly #values: ReadonlyMap<string, readonly T[]>;
 
@@ -18,10 +26,12 @@ export class MultiValueDict<T> {
     return this.#values.get(name) ?? [];
   }
 
+  /** Whether the name was sent. */
   has(name: string): boolean {
     return this.#values.has(name);
   }
 
+  /** The names, each once, in the order in which they were first sent. */
   keys(): IterableIterator<string> {
     return this.#values.keys();
   }

@@ -21,6 +21,10 @@ type IpHolder = { [IP]?: string };
  * Where a trusted proxy names no address (`unknown`), its own counts, so its visitors count as one; the application's
  * `error` event tells of the first time. X-Forwarded-Host and Forwarded (RFC 7239) are not read.
  *
+ * ```ts
+ * installProxies(app, ['127.0.0.1', '10.0.0.0/8']);
+ * ```
+ *
  * @param networks addresses and networks, for example `127.0.0.1` or `10.0.0.0/8`
  * @throws ImproperlyConfigured for what is neither
  */

@@ -2,7 +2,15 @@
 import { SuspiciousOperation } from '../errors.js';
 import { appendlist, MultiValueDict } from './multi_value_dict.js';
 
-/** The fields of a form: names with one or more texts each, in the order they were sent. */
+/**
+ * The fields of a form: names with one or more texts each, in the order they were sent.
+ *
+ * ```ts
+ * const POST: QueryDict = ctx.request.POST; // of colour=red&colour=blue
+ * POST.get('colour'); // blue
+ * POST.getlist('colour'); // red and blue
+ * ```
+ */
 export class QueryDict extends MultiValueDict<string> {}
 
 /** The form of a request without one. */

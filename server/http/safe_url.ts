@@ -7,6 +7,10 @@ const MAX_URL_LENGTH = 2048;
 /**
  * Whether a pattern such as `.example.com` (the domain and all below it) or `example.com` fits a host.
  * The host is expected in lower case.
+ *
+ * ```ts
+ * is_same_domain('shop.example.com', '.example.com'); // true
+ * ```
  */
 export function is_same_domain(host: string, pattern: string): boolean {
   if (pattern === '') return false;
@@ -17,6 +21,11 @@ export function is_same_domain(host: string, pattern: string): boolean {
 /**
  * Whether a URL stays on an allowed host and uses http or https, so that a visitor may be sent there. false for an
  * empty one. The URL may still be badly quoted.
+ *
+ * ```ts
+ * const next = String(ctx.query['next'] ?? '');
+ * ctx.redirect(url_has_allowed_host_and_scheme(next, ctx.host, ctx.secure) ? next : '/');
+ * ```
  *
  * @param allowed_hosts hosts with their ports, as in the Host header; without any only relative URLs are allowed
  */

@@ -2,6 +2,7 @@
 import type { Context, Middleware } from 'koa';
 import { keepHeaders } from './head.js';
 
+/** The two headers whose values sites differ in. */
 export interface SecurityHeaderOptions {
   /** Seconds for which browsers use https only, sent over https; 0 sends nothing. A year unless given. */
   readonly hsts_seconds?: number;
@@ -31,6 +32,10 @@ export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])
 /**
  * Middleware for the outermost place. A handler may replace a header for its own answer. Where nobody below turns an
  * error into a response, Koa's own error answer drops all headers: these are put back when its head is written.
+ *
+ * ```ts
+ * app.use(security_headers({ hsts_seconds: 3600 }));
+ * ```
  */
 export function security_headers(options: SecurityHeaderOptions = {}): Middleware {
   const { hsts_seconds = 31_536_000, content_security_policy = CONTENT_SECURITY_POLICY } = options;

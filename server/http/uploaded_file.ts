@@ -18,7 +18,16 @@ export interface UploadedFileHead {
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** A file of a form. It is kept until the answer is sent and the handler is done: copy what is to stay. */
+/**
+ * A file of a form. It is kept until the answer is sent and the handler is done: copy what is to stay.
+ *
+ * ```ts
+ * for (const photo of ctx.request.FILES.getlist('photo')) {
+ *   console.log(photo.name, photo.size, photo.content_type);
+ *   for await (const chunk of photo.chunks()) hash.update(chunk);
+ * }
+ * ```
+ */
 export abstract class UploadedFile implements UploadedFileHead {
   readonly field_name: string;
   readonly name: string;
@@ -47,7 +56,14 @@ export abstract class UploadedFile implements UploadedFileHead {
   abstract multiple_chunks(chunk_size?: number): boolean;
 }
 
-/** A file in memory: those of a request that is not larger than FILE_UPLOAD_MAX_MEMORY_SIZE. */
+/**
+ * A file in memory: those of a request that is not larger than FILE_UPLOAD_MAX_MEMORY_SIZE.
+ *
+ * ```ts
+ * const photo = ctx.request.FILES.get('photo');
+ * if (photo instanceof InMemoryUploadedFile) ctx.body = await photo.read();
+ * ```
+ */
 export class InMemoryUploadedFile extends UploadedFile {
   readonly #content: Buffer;
 
@@ -69,7 +85,16 @@ export class InMemoryUploadedFile extends UploadedFile {
   }
 }
 
-/** A file on disk. `read` and `chunks` reject with ENOENT once it is gone. */
+/**
+ * A file on disk. `read` and `chunks` reject with ENOENT once it is gone.
+ *
+ * ```ts
+ * import { copyFile } from 'node:fs/promises';
+ *
+ * const film = ctx.request.FILES.get('film');
+ * if (film instanceof TemporaryUploadedFile) await copyFile(film.temporary_file_path(), '/srv/films/1');
+ * ```
+ */
 export class TemporaryUploadedFile extends UploadedFile {
   readonly #path: string;
 

@@ -4,7 +4,13 @@ import type { Context } from 'koa';
 // Not split(/\s*,\s*/), which takes quadratic time over a run of blanks.
 const namesOf = (vary: string): string[] => vary.split(',').map((name) => name.trim());
 
-/** Add names to Vary unless they are there already in any case; order is kept, and `*` swallows the rest. */
+/**
+ * Add names to Vary unless they are there already in any case; order is kept, and `*` swallows the rest.
+ *
+ * ```ts
+ * patch_vary_headers(ctx, 'Accept-Language', 'Cookie');
+ * ```
+ */
 export function patch_vary_headers(ctx: Pick<Context, 'res'>, ...names: readonly string[]): void {
   const present = ctx.res.getHeader('Vary');
   if (present === undefined && names.length === 1 && names[0] !== undefined) {

@@ -26,6 +26,10 @@ export interface AddMessageOptions {
  * Leave a message for the next page that shows messages: this response's, or the one that it redirects to. One without
  * a text, or of a level below MESSAGE_LEVEL, is left out.
  *
+ * ```ts
+ * messages.add_message(ctx, 30, 'Your card expires soon.', { extra_tags: 'card' });
+ * ```
+ *
  * @throws MessageFailure where messages(app, …) is not mounted, unless `fail_silently`
  */
 export function add_message(
@@ -44,17 +48,37 @@ export function add_message(
 /** Messages that wait: to go through them uses them up, `length` does not. Empty where the middleware is not mounted. */
 export type WaitingMessages = Iterable<Message> & { readonly length: number };
 
-/** The messages that wait for this visitor. */
+/**
+ * The messages that wait for this visitor.
+ *
+ * ```ts
+ * const shown = [...messages.get_messages(ctx)].map(({ message }) => String(message)); // uses them up
+ * ```
+ */
 export function get_messages(ctx: Context): WaitingMessages {
   return storageOf(ctx) ?? [];
 }
 
-/** The least level that this request keeps; MESSAGE_LEVEL unless set. INFO where the middleware is not mounted. */
+/**
+ * The least level that this request keeps; MESSAGE_LEVEL unless set. INFO where the middleware is not mounted.
+ *
+ * ```ts
+ * if (messages.get_level(ctx) <= 10) messages.debug(ctx, 'Rendered.');
+ * ```
+ */
 export function get_level(ctx: Context): number {
   return storageOf(ctx)?.level ?? INFO;
 }
 
-/** Set the least level that this request keeps, null for MESSAGE_LEVEL. @returns whether there was a place to keep it */
+/**
+ * Set the least level that this request keeps, null for MESSAGE_LEVEL.
+ *
+ * ```ts
+ * messages.set_level(ctx, 10); // debug messages, too
+ * ```
+ *
+ * @returns whether there was a place to keep it
+ */
 export function set_level(ctx: Context, level: number | null): boolean {
   const storage = storageOf(ctx);
   if (storage === undefined) return false;
@@ -69,9 +93,43 @@ const at =
   (ctx, message, options) =>
     add_message(ctx, level, message, options);
 
-/** `add_message` with the level of the name. */
+/**
+ * `add_message` with the level of the name.
+ *
+ * ```ts
+ * messages.debug(ctx, '3 statements.'); // shown where MESSAGE_LEVEL is 10
+ * ```
+ */
 export const debug: Add = at(DEBUG);
+/**
+ * `add_message` with the level 20.
+ *
+ * ```ts
+ * messages.info(ctx, 'Your cart is kept for two weeks.');
+ * ```
+ */
 export const info: Add = at(INFO);
+/**
+ * `add_message` with the level 25.
+ *
+ * ```ts
+ * messages.success(ctx, 'Saved.');
+ * ```
+ */
 export const success: Add = at(SUCCESS);
+/**
+ * `add_message` with the level 30.
+ *
+ * ```ts
+ * messages.warning(ctx, 'Your card expires soon.');
+ * ```
+ */
 export const warning: Add = at(WARNING);
+/**
+ * `add_message` with the level 40.
+ *
+ * ```ts
+ * messages.error(ctx, 'The card was refused.');
+ * ```
+ */
 export const error: Add = at(ERROR);

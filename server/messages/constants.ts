@@ -1,9 +1,13 @@
 /** Levels of messages and what they are called (django.contrib.messages.constants). */
 
 export const DEBUG = 10;
+/** The default MESSAGE_LEVEL. */
 export const INFO = 20;
+/** Something was done. */
 export const SUCCESS = 25;
+/** Something may fail soon. */
 export const WARNING = 30;
+/** Something was not done. */
 export const ERROR = 40;
 
 /** Level → its tag, which templates use as a class name; MESSAGE_TAGS adds to it. */

@@ -2,7 +2,13 @@
 import { parse_json, print_json } from '../signing/python_json.js';
 import { DEFAULT_TAGS } from './constants.js';
 
-/** HTML that a template may print as it is (django.utils.safestring.SafeString). */
+/**
+ * HTML that a template may print as it is (django.utils.safestring.SafeString).
+ *
+ * ```ts
+ * messages.info(ctx, new SafeString('Saved. <a href="/undo/">Undo</a>'));
+ * ```
+ */
 export class SafeString {
   readonly #html: string;
 
@@ -10,15 +16,28 @@ export class SafeString {
     this.#html = html;
   }
 
+  /** The HTML. */
   toString(): string {
     return this.#html;
   }
 }
 
-/** Say that a text is HTML of your own and needs no escaping. Never for what a visitor sent. */
+/**
+ * Say that a text is HTML of your own and needs no escaping. Never for what a visitor sent.
+ *
+ * ```ts
+ * messages.success(ctx, mark_safe('Saved. <a href="/undo/">Undo</a>'));
+ * ```
+ */
 export const mark_safe = (html: string): SafeString => new SafeString(html);
 
-/** django.contrib.messages.storage.base.Message. */
+/**
+ * django.contrib.messages.storage.base.Message.
+ *
+ * ```ts
+ * for (const { level, message, tags, safe } of messages.get_messages(ctx)) console.log(level, String(message), tags, safe);
+ * ```
+ */
 export class Message {
   readonly level: number;
   readonly message: string | SafeString;

@@ -14,6 +14,7 @@ import { CookieStorage } from './storage/cookie.js';
 import { FallbackStorage } from './storage/fallback.js';
 import { SessionStorage } from './storage/session.js';
 
+/** Where messages are kept, and for which level. */
 export interface MessagesOptions {
   readonly settings: MessageSettings;
   readonly now?: Clock;
@@ -58,11 +59,25 @@ function middleware(app: Application, { settings, now = systemClock, debug = fal
 
 const { add_message, get_messages, get_level, set_level, debug, info, success, warning, error } = api;
 
-/** The middleware, and what `from django.contrib import messages` gives: `messages.success(ctx, 'Saved.')`. */
+/**
+ * The middleware, and what `from django.contrib import messages` gives: `messages.success(ctx, 'Saved.')`.
+ *
+ * ```ts
+ * app.use(messages(app, { settings })); // inside sessions
+ * app.use((ctx) => {
+ *   messages.success(ctx, 'Saved.');
+ *   ctx.redirect('/');
+ * });
+ * ```
+ */
 export const messages = Object.assign(middleware, {
+  /** See `add_message`. */
   add_message,
+  /** See `get_messages`. */
   get_messages,
+  /** See `get_level`. */
   get_level,
+  /** See `set_level`. */
   set_level,
   debug,
   info,

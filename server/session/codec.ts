@@ -59,7 +59,14 @@ interface Opened extends Verification {
   readonly signed: string;
 }
 
-/** Signs and verifies session_data. Keys are derived once, when it is made. */
+/**
+ * Signs and verifies session_data. Keys are derived once, when it is made.
+ *
+ * ```ts
+ * const codec = new SessionCodec(settings);
+ * const session_data = codec.encode('{"cart":[7]}'); // what a row holds
+ * ```
+ */
 export class SessionCodec {
   readonly #settings: CodecSettings;
   readonly #signer: TimestampSigner;

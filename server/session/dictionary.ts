@@ -62,6 +62,12 @@ export interface ExpiryOptions {
  *
  * `Data` names the keys and the types of their values. Without it a key is any text and a value unknown, and every session
  * may be taken so: `const anything: SessionDictionary = ctx.session`.
+ *
+ * ```ts
+ * function visitsOf(session: SessionDictionary): number {
+ *   return Number(session.get('visits', 0)); // also where SessionData has no such key
+ * }
+ * ```
  */
 export abstract class SessionDictionary<out Data extends object = AnyData> {
   /** Whether anything was read or set; then the response varies on the cookie. */
@@ -134,6 +140,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     this.modified = true;
   }
 
+  /** Whether the key is there. */
   has_key(key: keyof Data & string): boolean {
     return this[DOCUMENT].has(key);
   }
@@ -143,14 +150,17 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     return this.has_key(key);
   }
 
+  /** The keys in the order in which they were set. */
   keys(): string[] {
     return this[DOCUMENT].keys();
   }
 
+  /** The values in the order of their keys. */
   values(): unknown[] {
     return this.keys().map((key) => this[DOCUMENT].get(key));
   }
 
+  /** Pairs of key and value, in order. */
   items(): [string, unknown][] {
     return this.keys().map((key) => [key, this[DOCUMENT].get(key)]);
   }
@@ -177,6 +187,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     }
   }
 
+  /** Whether the store has no row any more; a dictionary without a store is never gone. */
   protected [IS_GONE](): boolean {
     return false;
   }
@@ -195,10 +206,12 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     return this.items().filter(([key]) => !SECRETS.has(key));
   }
 
+  /** Put a mark into the session, to see with the next request whether the browser keeps cookies. */
   set_test_cookie(): void {
     this.#anyKey.set(TEST_COOKIE_NAME, TEST_COOKIE_VALUE);
   }
 
+  /** Whether the mark has come back. */
   test_cookie_worked(): boolean {
     return this.#anyKey.get(TEST_COOKIE_NAME) === TEST_COOKIE_VALUE;
   }
@@ -233,6 +246,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     return get_expiry_date(this.#expiry(options), this.#expiryContext(options));
   }
 
+  /** Whether the cookie ends with the browser: by `set_expiry(0)`, or by SESSION_EXPIRE_AT_BROWSER_CLOSE. */
   get_expire_at_browser_close(): boolean {
     const { SESSION_EXPIRE_AT_BROWSER_CLOSE } = this.#settings;
     return get_expire_at_browser_close(

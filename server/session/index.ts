@@ -1,7 +1,7 @@
 /** `koa-django-session/session`: the session, its middleware and its formats. */
 export type { SavedExpiry } from './change.js';
 export { SessionCodec } from './codec.js';
-export { type Mapping, SessionDictionary } from './dictionary.js';
+export { type ExpiryOptions, type Mapping, SessionDictionary } from './dictionary.js';
 export type { SessionEvent } from './events.js';
 export type { ExpiryInput } from './expiry.js';
 export { withItemAccess } from './item_access.js';

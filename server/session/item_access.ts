@@ -96,6 +96,11 @@ const ITEM_ACCESS: ProxyHandler<Session> = {
  *
  * `Object.keys`, `{...session}` and `for … in` give the keys, `JSON.stringify` and `console.log` the dictionary, all
  * without `_auth_user_hash` and `_csrftoken`.
+ *
+ * ```ts
+ * const items = withItemAccess(session);
+ * items['cart'] = [7];
+ * ```
  */
 export function withItemAccess(session: Session): Session {
   return new Proxy(session, ITEM_ACCESS);

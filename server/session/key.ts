@@ -14,6 +14,10 @@ const KEY_LENGTH = 32;
  * As in Django every text of 8 characters or more is a key, and that no row has it shows at the first access; a key of
  * more than 40 characters is one that no row can have. Django also takes NUL and halves of surrogate pairs, which
  * PostgreSQL refuses, and answers 500: we take them for no cookie.
+ *
+ * ```ts
+ * valid_session_key('short'); // null
+ * ```
  */
 export function valid_session_key(value: string | undefined | null): string | null {
   if (value === undefined || value === null) return null;
@@ -22,7 +26,13 @@ export function valid_session_key(value: string | undefined | null): string | nu
   return characters >= LEAST_CHARACTERS && !value.includes('\0') && isWellFormed(value) ? value : null;
 }
 
-/** A new key: 32 characters of a-z and 0-9, 165 random bits. */
+/**
+ * A new key: 32 characters of a-z and 0-9, 165 random bits.
+ *
+ * ```ts
+ * new_session_key().length; // 32
+ * ```
+ */
 export function new_session_key(): string {
   return get_random_string(KEY_LENGTH, KEY_CHARACTERS);
 }

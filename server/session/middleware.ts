@@ -27,10 +27,12 @@ declare module 'koa' {
   }
 }
 
+/** Where `sessions` keeps sessions, and whom it tells what happens to them. */
 export interface SessionsOptions {
   readonly settings: Settings;
   readonly store: SessionStore;
   readonly now?: Clock;
+  /** Draws keys; `new_session_key` unless given. */
   readonly new_session_key?: () => string;
   /** Hears of rows whose signature is wrong or that cannot be read; never gets a key or a value. */
   readonly logger?: Pick<Logger, 'warn'>;
@@ -52,6 +54,14 @@ export interface SessionsOptions {
  * Mount it outside everything that uses the session: once, or with several cookie names on one site, also in
  * applications that are mounted in others. A response of 5xx saves nothing. What a handler throws is
  * passed on as it is; when its status is below 500 the session is saved, and its cookie is sent whoever answers.
+ *
+ * ```ts
+ * app.use(sessions(app, { settings, store: new DatabaseStore(knex), logger: console }));
+ * app.use((ctx) => {
+ *   ctx.session['visits'] = Number(ctx.session.get('visits', 0)) + 1;
+ *   ctx.body = ctx.session['visits'];
+ * });
+ * ```
  */
 export function sessions(app: Application, options: SessionsOptions): Koa.Middleware {
   const { settings, store, logger, session_hash, observe, now = systemClock } = options;

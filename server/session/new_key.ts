@@ -9,6 +9,7 @@ export interface JoinedWrite {
   /** Where it writes, see `SessionStore.database`. */
   readonly database: object | undefined;
   /**
+   * Does the write.
    * @param transaction of that database, which the session's row is written in, too; undefined where the row is kept
    *   elsewhere: then this is done first, because a row that comes to nothing later leaves nothing behind
    */

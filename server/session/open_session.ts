@@ -8,6 +8,7 @@ import { withItemAccess } from './item_access.js';
 import { Session } from './session.js';
 import type { SessionStore } from './store.js';
 
+/** The settings, the store and the clock of the pages. */
 export interface OpenSessionOptions {
   readonly settings: Settings;
   readonly store: SessionStore;

@@ -9,6 +9,7 @@ import type { VerifiedTexts } from './verified.js';
 
 export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
 
+/** What a `Session` is made of. An application calls `openSession`. */
 export interface SessionOptions {
   readonly store: SessionStore;
   readonly codec: SessionCodec;
@@ -18,6 +19,7 @@ export interface SessionOptions {
   /** The cookie's value; fewer than 8 characters, or what no row can have as its key, counts as none. */
   readonly session_key?: string | null | undefined;
   readonly now?: Clock;
+  /** Draws keys; `new_session_key` unless given. */
   readonly new_session_key?: () => string;
   /** Told what happens to the session. */
   readonly observe?: ((event: SessionEvent) => void) | undefined;

@@ -24,6 +24,16 @@ export interface Session extends SessionItems {}
  * One visitor's session. The dictionary's methods are synchronous once `load` has settled; what touches the store
  * returns a promise. A save never overwrites what another request wrote in the meantime, and never brings a deleted
  * row back.
+ *
+ * ```ts
+ * ctx.session.set('visits', Number(ctx.session.get('visits', 0)) + 1);
+ * ctx.session.set_expiry({ days: 30 });
+ * const left = await ctx.session.atomic((fresh) => {
+ *   const tickets = Number(fresh.get('tickets', 5)) - 1;
+ *   fresh.set('tickets', tickets);
+ *   return tickets;
+ * });
+ * ```
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class alone cannot have the members that an application declares
 export class Session extends SessionDictionary<DeclaredData> {
@@ -101,6 +111,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     return this.#loaded !== undefined && 'session_data' in this.#loaded && this.#loaded.session_data === null;
   }
 
+  /** Whether the row is gone and nothing was set since. */
   protected override [IS_GONE](): boolean {
     return this.#document === undefined && this.is_missing();
   }

@@ -32,6 +32,7 @@ export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date' |
  */
 export type Companion = (transaction: object) => Promise<void>;
 
+/** Where sessions are kept. An engine of an application's own implements it. */
 export interface SessionStore {
   /** The salt that signs what is kept here; SESSION_KEY_SALT when absent. */
   readonly key_salt?: string;

@@ -8,6 +8,11 @@ const SAFE_DIGITS = 8;
 
 /**
  * A whole number → base 62, with a `-` in front of a negative one.
+ *
+ * ```ts
+ * b62_encode(61); // 'z'
+ * ```
+ *
  * @throws ValueError for a number with a fraction, or one too large to be exact: use a bigint
  */
 export function b62_encode(n: number | bigint): string {
@@ -31,6 +36,11 @@ export function b62_encode(n: number | bigint): string {
 
 /**
  * Base 62 → the number; a bigint where a number would not be exact. A lone `-` is 0, as in Django.
+ *
+ * ```ts
+ * b62_decode('1uQowS'); // 1750000000
+ * ```
+ *
  * @throws ValueError when the text is empty or has another character
  */
 export function b62_decode(text: string): number | bigint {

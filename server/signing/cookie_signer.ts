@@ -12,7 +12,8 @@ export interface CookieSignerSettings
   readonly SECRET_KEY_FALLBACKS: readonly SigningKey[];
 }
 
-interface CookieSignerOptions {
+/** The settings, and the clock, by which cookies are signed. */
+export interface CookieSignerOptions {
   readonly settings: CookieSignerSettings;
   /** Tells cookies of one name apart. */
   readonly salt?: string;
@@ -44,7 +45,13 @@ function cookieSigner(version: SaltVersion, key: string, options: CookieSignerOp
   });
 }
 
-/** A value → what stands in the cookie `key`: `value:time:signature`. */
+/**
+ * A value → what stands in the cookie `key`: `value:time:signature`.
+ *
+ * ```ts
+ * const signed = sign_cookie('coupon', 'spring', { settings });
+ * ```
+ */
 export function sign_cookie(key: string, value: string, options: CookieSignerOptions): string {
   return cookieSigner(options.settings.SIGNED_COOKIE_SALT_VERSION, key, options).sign(value);
 }
@@ -54,6 +61,10 @@ export function sign_cookie(key: string, value: string, options: CookieSignerOpt
  *
  * Both versions' cookies are read, the older one only while SIGNED_COOKIE_LEGACY_SALT_FALLBACK is on, or where
  * SIGNED_COOKIE_SALT_VERSION says that it is the one written.
+ *
+ * ```ts
+ * const coupon = unsign_cookie('coupon', signed, { settings, max_age: 3600 });
+ * ```
  *
  * @param options.max_age seconds; an older cookie is refused
  * @throws BadSignature, SignatureExpired

@@ -27,6 +27,10 @@ export function saltedKey(key_salt: SigningKey, secret: SigningKey, algorithm: H
 /**
  * A keyed hash of a value, for one purpose that the salt names (django.utils.crypto.salted_hmac).
  * Django's own default is sha1; ours is what its signers use.
+ *
+ * ```ts
+ * const digest = salted_hmac('shop.unsubscribe', 'ann@example.com', settings.SECRET_KEY).digest('hex');
+ * ```
  */
 export function salted_hmac(
   key_salt: SigningKey,
@@ -37,7 +41,13 @@ export function salted_hmac(
   return createHmac(algorithm, saltedKey(key_salt, secret, algorithm)).update(value);
 }
 
-/** Whether two texts are the same, in a time that tells nothing about where they differ; only their lengths may show. */
+/**
+ * Whether two texts are the same, in a time that tells nothing about where they differ; only their lengths may show.
+ *
+ * ```ts
+ * if (!constant_time_compare(ctx.get('X-Api-Key'), key)) ctx.throw(403);
+ * ```
+ */
 export function constant_time_compare(a: string, b: string): boolean {
   const left = Buffer.from(a, 'utf8');
   const right = Buffer.from(b, 'utf8');
@@ -48,6 +58,11 @@ const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 
 /**
  * A random text of `length` characters, each equally likely (django.utils.crypto.get_random_string).
+ *
+ * ```ts
+ * const code = get_random_string(8, 'ACDEFHJKLMNPRTUVWXY3479');
+ * ```
+ *
  * @throws ValueError when there are no characters to choose from, or more than 256
  */
 export function get_random_string(length: number, allowed_chars: string = LETTERS_AND_DIGITS): string {

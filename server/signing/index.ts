@@ -1,6 +1,6 @@
 /** Django's signing: `koa-django-session/signing`. */
 export { b62_decode, b62_encode } from './base62.js';
-export { type CookieSignerSettings, sign_cookie, unsign_cookie } from './cookie_signer.js';
+export { type CookieSignerOptions, type CookieSignerSettings, sign_cookie, unsign_cookie } from './cookie_signer.js';
 export {
   constant_time_compare,
   get_random_string,

@@ -5,6 +5,7 @@ import { TimestampSigner } from './signer.js';
 
 const SALT = 'django.core.signing';
 
+/** Key, salt and time of `dumps`. */
 export interface DumpsOptions {
   readonly key: SigningKey;
   readonly salt?: string;
@@ -13,11 +14,20 @@ export interface DumpsOptions {
   readonly now?: Clock;
 }
 
-/** A JSON value → signed text that is safe in a URL. @throws TypeError for what JSON cannot hold */
+/**
+ * A JSON value → signed text that is safe in a URL.
+ *
+ * ```ts
+ * const link = `/confirm/${dumps({ id: 7 }, { key: settings.SECRET_KEY, salt: 'confirm' })}/`;
+ * ```
+ *
+ * @throws TypeError for what JSON cannot hold
+ */
 export function dumps(obj: unknown, { key, salt = SALT, compress = false, now }: DumpsOptions): string {
   return new TimestampSigner({ key, salt, ...(now && { now }) }).sign_object(obj, { compress });
 }
 
+/** Keys, salt and bounds of `loads`. */
 export interface LoadsOptions {
   readonly key: SigningKey;
   readonly salt?: string;
@@ -31,6 +41,11 @@ export interface LoadsOptions {
 
 /**
  * The other way.
+ *
+ * ```ts
+ * const order = loads(link, { key: settings.SECRET_KEY, salt: 'confirm', max_age: 86_400 });
+ * ```
+ *
  * @throws BadSignature, SignatureExpired
  * @throws ValueError when what was signed is no JSON, or more than `max_bytes`
  */

@@ -20,6 +20,10 @@ import { MAX_DEPTH } from './json_scanner.js';
  * A whole number prints as an int up to 2^53 - 1. Above, and for fractions, it prints as Python's float: use a bigint
  * where a large int is meant. A float such as 1.0 is one number with 1 here and prints as `1`.
  *
+ * ```ts
+ * print_json({ name: 'Zoë', n: 2n ** 64n }); // '{"name":"Zo\\u00eb","n":18446744073709551616}'
+ * ```
+ *
  * @throws TypeError for what JSON cannot hold: undefined, functions, symbols, Dates and other class instances, cycles
  * @param most levels of arrays and objects in one another; what was read is never deeper than the usual bound
  * @throws ValueError for more levels
@@ -45,6 +49,10 @@ const NEVER_TOO_DEEP = 2 * MAX_DEPTH;
  * NaN and the infinities are read, ints beyond 2^53 - 1 come as bigint, of equal keys the last counts. Objects are
  * plain ones in which `__proto__` is a key as any other; keys that look like array indices come first in them, as in
  * every JavaScript object. An int of more than 4300 digits is refused, as by Python: reading it takes quadratic time.
+ *
+ * ```ts
+ * parse_json('{"n": 9007199254740993}'); // { n: 9007199254740993n }
+ * ```
  *
  * @throws ValueError when the text is no JSON, or lies deeper than MAX_DEPTH levels
  */

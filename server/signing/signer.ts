@@ -7,6 +7,7 @@ import { HmacKey } from './hmac.js';
 import { pack, unpack } from './payload.js';
 import { parse_json, print_json } from './python_json.js';
 
+/** Keys and salt of a `Signer`. */
 export interface SignerOptions {
   /** The key that signs, SECRET_KEY in Django. */
   readonly key: SigningKey;
@@ -27,6 +28,7 @@ export interface Verified {
   readonly fallback: number;
 }
 
+/** Bounds of what is read. */
 export interface UnsignObjectOptions {
   /** Seconds; an older text is refused. Signer, which keeps no time, does not look at it. */
   readonly max_age?: number | undefined;
@@ -39,6 +41,11 @@ const UNSAFE_SEPARATOR = /^[A-z0-9\-_=]*$/;
 
 /**
  * Signs texts, and tells signed ones from others. `new Signer({ key }).sign('a')` is `a:` and 43 characters.
+ *
+ * ```ts
+ * const signer = new Signer({ key: settings.SECRET_KEY, salt: 'newsletter' });
+ * const address = signer.unsign(signer.sign('ann@example.com')); // throws BadSignature for what was not signed here
+ * ```
  *
  * @throws ValueError for a separator that could not be told from a signature
  */
@@ -118,7 +125,15 @@ export class Signer {
   }
 }
 
-/** A Signer that also signs when: `value:time:signature`, the time in whole seconds in base 62. */
+/**
+ * A Signer that also signs when: `value:time:signature`, the time in whole seconds in base 62.
+ *
+ * ```ts
+ * const signer = new TimestampSigner({ key: settings.SECRET_KEY, salt: 'reset' });
+ * const link = signer.sign(username);
+ * signer.unsign(link, { max_age: 3600 }); // SignatureExpired after an hour
+ * ```
+ */
 export class TimestampSigner extends Signer {
   readonly #now: Clock;
 

@@ -20,6 +20,7 @@ import { HttpClient, type HttpClientOptions, type TestedApplication } from './ht
 import { MemorySocket } from './memory_socket.js';
 import { ClientSession } from './session.js';
 
+/** The settings, store and clock of the application under test. */
 export interface ClientOptions extends HttpClientOptions {
   /** Those of `sessions(app, …)`. Needed for all that reads or writes the session. */
   readonly settings?: Settings;

@@ -9,7 +9,15 @@ export interface TestClock extends Clock {
   advance(seconds: number): void;
 }
 
-/** @param start Unix seconds; the present, in whole seconds, unless given */
+/**
+ * A clock that stands still until it is told to go on.
+ *
+ * ```ts
+ * const now = testClock(1767225600);
+ * now.advance(60);
+ * now(); // 1767225660
+ * ```
+ */
 export function testClock(start: number = Math.floor(systemClock())): TestClock {
   const clock: TestClock = Object.assign(() => clock.now, {
     now: start,

@@ -14,6 +14,12 @@ interface Kept {
  * A Map from names to values, as a browser would keep them: a cookie goes to its Path and what is below, one with Secure
  * over https alone, and none after its end. Of several with one name, `get` gives the one that was set last. Domain is
  * not looked at. Values are kept as they were sent, a character for each byte.
+ *
+ * ```ts
+ * const first = new Client(app, { settings, store });
+ * first.cookies.set('django_language', 'de');
+ * const other = new Client(app, { settings, store, cookies: first.cookies }); // two users of one browser
+ * ```
  */
 export class ClientCookies implements Iterable<readonly [string, string]> {
   /** By name and path, the oldest first. */
@@ -24,20 +30,28 @@ export class ClientCookies implements Iterable<readonly [string, string]> {
     this.#now = now;
   }
 
+  /** How many there are that have not ended. */
   get size(): number {
     return this.#alive().length;
   }
 
-  /** @param path the cookie's own path, where several have one name */
+  /**
+   * The value; of several cookies with one name that which was set last; undefined when there is none.
+   * @param path the cookie's own path, where several have one name
+   */
   get(name: string, path?: string): string | undefined {
     return this.#alive().findLast((cookie) => isCalled(cookie, name, path))?.value;
   }
 
+  /** Whether there is one with this name that has not ended. */
   has(name: string): boolean {
     return this.get(name) !== undefined;
   }
 
-  /** @param path where it is sent; the whole site unless given */
+  /**
+   * Keep a cookie that ends with the browser.
+   * @param path where it is sent; the whole site unless given
+   */
   set(name: string, value: string, path = '/'): this {
     this.#keep({ name, value, path, secure: false, ends: Number.POSITIVE_INFINITY });
     return this;
@@ -50,14 +64,17 @@ export class ClientCookies implements Iterable<readonly [string, string]> {
     return found.length > 0;
   }
 
+  /** Forget all cookies. */
   clear(): void {
     this.#kept.clear();
   }
 
+  /** The names, each once. */
   keys(): string[] {
     return [...this].map(([name]) => name);
   }
 
+  /** Pairs of name and value. */
   [Symbol.iterator](): Iterator<readonly [string, string]> {
     return this.#alive()
       .map(({ name, value }) => [name, value] as const)

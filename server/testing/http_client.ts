@@ -10,12 +10,16 @@ import { ClientResponse } from './response.js';
 /** A Koa application, whatever its own types of state and context are. */
 export interface TestedApplication {
   readonly context: object;
+  /** Koa's own. */
   callback(): RequestListener;
+  /** Koa's own. */
   createContext(req: IncomingMessage, res: ServerResponse): object;
 }
 
+/** Headers by name. */
 export type ClientHeaders = Readonly<Record<string, string>>;
 
+/** What a client sends with each request. */
 export interface HttpClientOptions {
   readonly now?: Clock;
   /** Sent with each request. */
@@ -28,6 +32,7 @@ export interface HttpClientOptions {
   readonly cookies?: ClientCookies;
 }
 
+/** How a request is sent. */
 export interface ClientRequest {
   readonly headers?: ClientHeaders;
   /** Ask over https, or not, whatever the client does. */
@@ -38,6 +43,7 @@ export interface ClientRequest {
   readonly signal?: AbortSignal;
 }
 
+/** How a request with a body is sent. */
 export interface ClientBodyRequest extends ClientRequest {
   /** What `data` is sent as, where that is no form: application/json. */
   readonly content_type?: string;
@@ -47,6 +53,14 @@ const MOST_REDIRECTS = 20;
 const METHOD_KEPT: ReadonlySet<number> = new Set([307, 308]);
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, ...METHOD_KEPT]);
 
+/**
+ * A client that sends requests to an application and keeps its cookies, and knows nothing of sessions. Nothing has to be closed.
+ *
+ * ```ts
+ * const http = new HttpClient(app);
+ * const response = await http.get('/', { headers: { Accept: 'application/json' } });
+ * ```
+ */
 export class HttpClient {
   readonly cookies: ClientCookies;
   protected readonly app: TestedApplication;
@@ -61,30 +75,37 @@ export class HttpClient {
     this.cookies = options.cookies ?? new ClientCookies(this.now);
   }
 
+  /** Send GET. */
   get(path: string, request: ClientRequest = {}): Promise<ClientResponse> {
     return this.request('GET', path, undefined, request);
   }
 
+  /** Send HEAD: the answer has headers and no content. */
   head(path: string, request: ClientRequest = {}): Promise<ClientResponse> {
     return this.request('HEAD', path, undefined, request);
   }
 
+  /** Send OPTIONS. */
   options(path: string, request: ClientRequest = {}): Promise<ClientResponse> {
     return this.request('OPTIONS', path, undefined, request);
   }
 
+  /** Send POST with a form, or as `content_type` says. */
   post(path: string, data?: object | string, request: ClientBodyRequest = {}): Promise<ClientResponse> {
     return this.request('POST', path, data, request);
   }
 
+  /** Send PUT. */
   put(path: string, data?: object | string, request: ClientBodyRequest = {}): Promise<ClientResponse> {
     return this.request('PUT', path, data, request);
   }
 
+  /** Send PATCH. */
   patch(path: string, data?: object | string, request: ClientBodyRequest = {}): Promise<ClientResponse> {
     return this.request('PATCH', path, data, request);
   }
 
+  /** Send DELETE. */
   delete(path: string, data?: object | string, request: ClientBodyRequest = {}): Promise<ClientResponse> {
     return this.request('DELETE', path, data, request);
   }

@@ -2,6 +2,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Answer } from './exchange.js';
 
+/**
+ * The answer to a request of a client, read to its end.
+ *
+ * ```ts
+ * const response = await client.get('/api/cart');
+ * response.status; // a number
+ * response.headers['content-type'];
+ * response.set_cookie; // whole Set-Cookie lines
+ * const cart = response.json();
+ * ```
+ */
 export class ClientResponse {
   readonly status: number;
   /** Names in small letters. */

@@ -2,7 +2,7 @@
  * The package's public surface as text: one report of API Extractor for each export of package.json.
  *
  *     npm run api            write the reports into test/api/reports/
- *     npm run check:api      fail where they are not those of the code
+ *     npm run api:check      fail where they are not those of the code
  *
  * A change of the surface is thereby a change of a file, which a reader of the commit sees.
  */

@@ -46,6 +46,13 @@ function bytesOf(text: string): Buffer | null {
   return unpadded(bytes) === text ? bytes : null;
 }
 
+/**
+ * Django's Argon2PasswordHasher, argon2id with Django's parameters. Needs the package @node-rs/argon2 at its first use.
+ *
+ * ```ts
+ * const encoded = await make_password('secret', { hasher: new Argon2PasswordHasher() }); // argon2$argon2id$v=19$m=102400,…
+ * ```
+ */
 export class Argon2PasswordHasher implements PasswordHasher {
   readonly algorithm = 'argon2';
   readonly #parameters: Argon2Parameters;
@@ -119,6 +126,7 @@ export class Argon2PasswordHasher implements PasswordHasher {
     return this.#decode(encoded) !== null;
   }
 
+  /** Whether it is this password; false, too, for a stored text that is malformed or beyond LIMITS. */
   async verify(password: string, encoded: string): Promise<boolean> {
     const decoded = this.#decode(encoded);
     if (decoded === null) return false;

@@ -20,7 +20,13 @@ const FORM = /^(\w+)\$(\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{21}[.Oeu])[./A-Za-z0-9
 const BCRYPT64 = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-/** Django's BCryptSHA256PasswordHasher: bcrypt over the hex of SHA-256, so that no password is too long. */
+/**
+ * Django's BCryptSHA256PasswordHasher: bcrypt over the hex of SHA-256, so that no password is too long.
+ *
+ * ```ts
+ * const encoded = await make_password('secret', { hasher: new BCryptSHA256PasswordHasher() }); // bcrypt_sha256$$2b$12$…
+ * ```
+ */
 export class BCryptSHA256PasswordHasher implements PasswordHasher {
   readonly algorithm: 'bcrypt_sha256' | 'bcrypt' = 'bcrypt_sha256';
   readonly rounds: number;
@@ -102,7 +108,13 @@ export class BCryptSHA256PasswordHasher implements PasswordHasher {
   }
 }
 
-/** Django's BCryptPasswordHasher: bcrypt as it is, which reads 72 bytes of a password and no more. */
+/**
+ * Django's BCryptPasswordHasher: bcrypt as it is, which reads 72 bytes of a password and no more.
+ *
+ * ```ts
+ * const encoded = await make_password('secret', { hasher: new BCryptPasswordHasher() }); // bcrypt$$2b$12$…
+ * ```
+ */
 export class BCryptPasswordHasher extends BCryptSHA256PasswordHasher {
   override readonly algorithm = 'bcrypt';
 

@@ -19,6 +19,7 @@ export interface PasswordHasher {
   encode(password: string, salt: string): Promise<string>;
   /** Can this text be verified at all: well-formed and within the limits? Costs nothing. */
   understands(encoded: string): boolean;
+  /** Whether it is this password; false, too, for a stored text that is malformed or beyond LIMITS. */
   verify(password: string, encoded: string): Promise<boolean>;
   /** Was this text made with other parameters than a new one would be? */
   must_update(encoded: string): boolean;

@@ -3,7 +3,13 @@ import { createHash } from 'node:crypto';
 import { constant_time_compare } from '../../signing/crypto.js';
 import { checkArguments, newSalt, type PasswordHasher, saltIsShort } from './hasher.js';
 
-/** Django's MD5PasswordHasher, which is not in Django's default PASSWORD_HASHERS either. */
+/**
+ * Django's MD5PasswordHasher, which is not in Django's default PASSWORD_HASHERS either.
+ *
+ * ```ts
+ * await check_password('secret', encoded, { hashers: [...PASSWORD_HASHERS, new MD5PasswordHasher()] });
+ * ```
+ */
 export class MD5PasswordHasher implements PasswordHasher {
   readonly algorithm = 'md5';
 
@@ -25,6 +31,7 @@ export class MD5PasswordHasher implements PasswordHasher {
     return this.#salt(encoded) !== null;
   }
 
+  /** Whether it is this password; false, too, for a stored text that is malformed. */
   async verify(password: string, encoded: string): Promise<boolean> {
     const salt = this.#salt(encoded);
     return salt !== null && constant_time_compare(encoded, await this.encode(password, salt));

@@ -27,7 +27,13 @@ interface Decoded {
   readonly salt: string;
 }
 
-/** Django's PBKDF2PasswordHasher. `iterations` is what new hashes get; stored ones say their own. */
+/**
+ * Django's PBKDF2PasswordHasher. `iterations` is what new hashes get; stored ones say their own.
+ *
+ * ```ts
+ * const encoded = await make_password('secret', { hasher: new PBKDF2PasswordHasher({ iterations: 1_800_000 }) });
+ * ```
+ */
 export class PBKDF2PasswordHasher implements PasswordHasher {
   readonly algorithm: keyof typeof ALGORITHMS = 'pbkdf2_sha256';
   readonly iterations: number;
@@ -67,6 +73,7 @@ export class PBKDF2PasswordHasher implements PasswordHasher {
     return this.#decode(encoded) !== null;
   }
 
+  /** Whether it is this password; false, too, for a stored text that is malformed or beyond LIMITS. */
   async verify(password: string, encoded: string): Promise<boolean> {
     const decoded = this.#decode(encoded);
     if (decoded === null) return false;
@@ -97,7 +104,13 @@ export class PBKDF2PasswordHasher implements PasswordHasher {
   }
 }
 
-/** Django's PBKDF2SHA1PasswordHasher, for hashes from elsewhere. */
+/**
+ * Django's PBKDF2SHA1PasswordHasher, for hashes from elsewhere.
+ *
+ * ```ts
+ * const encoded = await make_password('secret', { hasher: new PBKDF2SHA1PasswordHasher() }); // pbkdf2_sha1$1200000$…
+ * ```
+ */
 export class PBKDF2SHA1PasswordHasher extends PBKDF2PasswordHasher {
   override readonly algorithm = 'pbkdf2_sha1';
 }

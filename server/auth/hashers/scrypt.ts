@@ -15,6 +15,13 @@ export interface ScryptParameters {
 
 const DEFAULTS: ScryptParameters = { work_factor: 2 ** 14, block_size: 8, parallelism: 5 };
 
+/**
+ * Django's ScryptPasswordHasher, with Django's parameters (N = 2^14, r = 8, p = 5).
+ *
+ * ```ts
+ * const encoded = await make_password('secret', { hasher: new ScryptPasswordHasher() }); // scrypt$16384$…
+ * ```
+ */
 export class ScryptPasswordHasher implements PasswordHasher {
   readonly algorithm = 'scrypt';
   readonly #parameters: ScryptParameters;
@@ -57,6 +64,7 @@ export class ScryptPasswordHasher implements PasswordHasher {
     return this.#decode(encoded) !== null;
   }
 
+  /** Whether it is this password; false, too, for a stored text that is malformed or beyond LIMITS. */
   async verify(password: string, encoded: string): Promise<boolean> {
     const decoded = this.#decode(encoded);
     if (decoded === null) return false;

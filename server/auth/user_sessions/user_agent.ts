@@ -4,6 +4,7 @@ import { optionalPackage } from '../../optional_package.js';
 /** Longer headers are cut: no browser sends one, and a stranger may send anything. */
 export const LONGEST_USER_AGENT = 512;
 
+/** What a User-Agent says of itself, for people to read. */
 export interface BrowserName {
   /** Name and major version, such as `Firefox 128`; a program's own name, such as `curl`; null when unknown. */
   readonly browser: string | null;
@@ -16,6 +17,10 @@ const PRODUCT = /^([A-Za-z][\w.-]{0,39})(?:\/|$)/;
 
 /**
  * The browser and the system that a User-Agent names. Anybody may write anything there.
+ *
+ * ```ts
+ * const { browser, system } = await readUserAgent(ctx.get('User-Agent'));
+ * ```
  *
  * @throws ImproperlyConfigured when the package bowser is not installed
  */

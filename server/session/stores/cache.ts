@@ -10,9 +10,16 @@ import type { Settings } from '../../settings.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 import type { RedisConnection } from './redis_connection.js';
 
+/** The settings that name keys, as Django's cache does. */
 export type CacheSettings = Pick<Settings, 'CACHE_KEY_PREFIX' | 'CACHE_VERSION'>;
 
-/** A key as Django's cache makes it: `:1:` and the name (django.core.cache.backends.base.default_key_func). */
+/**
+ * A key as Django's cache makes it: `:1:` and the name (django.core.cache.backends.base.default_key_func).
+ *
+ * ```ts
+ * make_key('greeting', { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 }); // ':1:greeting'
+ * ```
+ */
 export function make_key(name: string, { CACHE_KEY_PREFIX, CACHE_VERSION }: CacheSettings): string {
   return `${CACHE_KEY_PREFIX}:${CACHE_VERSION}:${name}`;
 }
@@ -69,7 +76,16 @@ const CLEAR = `
   end
   return removed`;
 
-/** Writes compare and set in one step of Redis, so that no process loses what another wrote. */
+/**
+ * Writes compare and set in one step of Redis, so that no process loses what another wrote.
+ *
+ * ```ts
+ * import { RedisConnection } from 'koa-django-session/stores/redis_connection';
+ *
+ * const redis = await RedisConnection.open('redis://127.0.0.1:6379/1');
+ * app.use(sessions(app, { settings, store: new CacheStore(redis, settings) }));
+ * ```
+ */
 export class CacheStore implements SessionStore {
   readonly #redis: RedisConnection;
   readonly #prefix: string;

@@ -23,7 +23,16 @@ const AGAIN = 1000;
 /** How often that is tried, a second after each other, when Redis does not answer. */
 const TRIES = 60;
 
-/** Engine `db` that tells a Django with `cached_db` of its changes. */
+/**
+ * Engine `db` that tells a Django with `cached_db` of its changes.
+ *
+ * ```ts
+ * import { RedisConnection } from 'koa-django-session/stores/redis_connection';
+ *
+ * const redis = await RedisConnection.open(settings.CACHE_URL ?? 'redis://127.0.0.1:6379/0');
+ * const cached = new CachedDatabaseStore(new DatabaseStore(knex), redis, settings);
+ * ```
+ */
 export class CachedDatabaseStore implements SessionStore {
   readonly #db: SessionStore;
   readonly #redis: RedisConnection;

@@ -30,8 +30,9 @@ interface Saving {
   readonly deadline: Deadline;
 }
 
-export type { ColumnValue } from './further_columns.js';
+export type { ColumnValue, FurtherColumns } from './further_columns.js';
 
+/** Table, further columns and waits of a `DatabaseStore`. */
 export interface DatabaseStoreOptions {
   readonly now?: Clock;
   /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
@@ -52,6 +53,10 @@ export interface DatabaseStoreOptions {
 /**
  * Reads and writes of one tick share statements, so that the cost of a statement and of a commit is divided among
  * them; nobody waits for a tick that does not come, and nobody for a row that another has locked.
+ *
+ * ```ts
+ * app.use(sessions(app, { settings, store: new DatabaseStore(knex) }));
+ * ```
  */
 export class DatabaseStore implements SessionStore {
   readonly #knex: Knex;

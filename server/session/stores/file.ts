@@ -19,6 +19,7 @@ import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { type FileLock, isCode, lockFile } from './file_lock.js';
 import { PayloadExpiry, type PayloadSettings } from './payload_expiry.js';
 
+/** The settings that name the files and bound their lives. */
 export type FileSettings = PayloadSettings & Pick<Settings, 'SESSION_COOKIE_NAME' | 'SESSION_FILE_PATH'>;
 
 /** SessionStore._key_to_file refuses other characters; none of these leads out of the folder. Django's keys have 32. */
@@ -44,6 +45,10 @@ interface SessionFile {
 /**
  * Our own changes wait for each other, over processes, by a lock file. Django takes no locks: what it writes or deletes
  * is noticed until a moment before our file takes its place, and its own save overwrites ours as it does Django's.
+ *
+ * ```ts
+ * app.use(sessions(app, { settings, store: new FileStore(settings) })); // in SESSION_FILE_PATH
+ * ```
  */
 export class FileStore implements SessionStore {
   readonly #folder: string;

@@ -26,7 +26,16 @@ export function hasSessionTable(settings: Pick<Settings, 'SESSION_ENGINE'>): boo
   return ['db', 'cached_db'].includes(engineName(settings));
 }
 
-/** The store that SESSION_ENGINE names. @throws ImproperlyConfigured when what it needs was not given */
+/**
+ * The store that SESSION_ENGINE names.
+ *
+ * ```ts
+ * const store = await openStore({ settings, knex });
+ * app.use(sessions(app, { settings, store }));
+ * ```
+ *
+ * @throws ImproperlyConfigured when what it needs was not given
+ */
 export async function openStore(options: StoreOptions): Promise<SessionStore> {
   const { settings, knex, prepared = true, timeout, now, columns } = options;
   const clock = now === undefined ? {} : { now };

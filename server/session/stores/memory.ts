@@ -3,6 +3,13 @@ import { type Clock, systemClock } from '../../clock.js';
 import { CreateError, UpdateError } from '../../errors.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 
+/**
+ * Keeps sessions in this process, for tests: they end with it, and other processes do not know them.
+ *
+ * ```ts
+ * app.use(sessions(app, { settings, store: new MemoryStore() }));
+ * ```
+ */
 export class MemoryStore implements SessionStore {
   readonly #rows = new Map<string, SessionChange>();
   /** The last holder of each row's lock; the next waits for it. */

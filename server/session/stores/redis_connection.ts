@@ -16,6 +16,7 @@ import { optionalPackage } from '../../optional_package.js';
 import { type CacheUrl, readCacheUrl } from '../../settings/cache_url.js';
 import { makeClient, type RedisClient, type RedisPackage } from './redis_clients.js';
 
+/** How long Redis is waited for. */
 export interface RedisOptions {
   /** Seconds until a connection or an answer is given up. */
   readonly timeout?: number;
@@ -54,7 +55,16 @@ const STEP = 500;
 /** Keys that `check` asks for in a cluster, so that one of them is of a master that answers. */
 const PROBES = 16;
 
-/** Commands of one tick go out together; nothing is sent twice, as it may have been done, but on MOVED and ASK. */
+/**
+ * Commands of one tick go out together; nothing is sent twice, as it may have been done, but on MOVED and ASK.
+ *
+ * ```ts
+ * const redis = await RedisConnection.open('rediss://user:password@redis.example.com:6380/0');
+ * const store = new CacheStore(redis, settings);
+ * // at shutdown
+ * await redis.close();
+ * ```
+ */
 export class RedisConnection {
   readonly #redis: RedisPackage;
   readonly #url: CacheUrl;

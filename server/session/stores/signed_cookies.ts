@@ -13,6 +13,7 @@ import { splitTimestamp, TimestampSigner } from '../../signing/signer.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { PayloadExpiry, type PayloadSettings } from './payload_expiry.js';
 
+/** The settings that sign and bound the cookie. */
 export type SignedCookiesSettings = PayloadSettings &
   Pick<Settings, 'SESSION_COOKIE_NAME' | 'SESSION_COOKIE_PATH' | 'SESSION_COOKIE_DOMAIN'>;
 
@@ -22,6 +23,13 @@ const SALT = 'django.contrib.sessions.backends.signed_cookies';
 /** Bytes of `; expires=…; HttpOnly; Max-Age=…; Path=; SameSite=Strict; Secure; Domain=` without path and domain. */
 const ATTRIBUTES = 120;
 
+/**
+ * Keeps the whole session in the visitor's cookie, signed and readable. What it cannot promise stands in ENGINES.md.
+ *
+ * ```ts
+ * app.use(sessions(app, { settings, store: new SignedCookiesStore(settings) }));
+ * ```
+ */
 export class SignedCookiesStore implements SessionStore {
   readonly key_salt = SALT;
   readonly text_is_key = true;
