@@ -84,6 +84,44 @@ describe('CacheStore', () => {
     });
   });
 
+  describe('reads of one tick', () => {
+    const commands = async (): Promise<Record<string, number>> => {
+      const lines = String(await redis.command('INFO', 'commandstats')).matchAll(/cmdstat_(\w*get):calls=(\d+)/g);
+      return Object.fromEntries([...lines].map(([, name = '', calls]) => [name, Number(calls)]));
+    };
+
+    it('are one command, and each has its own answer', async () => {
+      const rows = Array.from({ length: 20 }, (_, place) => record({ session_data: `text ${place}` }));
+      const store = open();
+      await Promise.all(rows.map((row) => store.create(row)));
+      await redis.command('CONFIG', 'RESETSTAT');
+      const keys = [...rows.map(({ session_key }) => session_key), new_session_key(), rows[0]?.session_key ?? ''];
+      const texts = await Promise.all(keys.map((key) => store.load(key)));
+      expect(texts).to.deep.equal([...rows.map(({ session_data }) => session_data), null, 'text 0']);
+      expect(await commands()).to.deep.equal({ mget: 1 });
+      await store.load(new_session_key());
+      expect(await commands()).to.deep.equal({ mget: 1, get: 1 });
+    });
+
+    it('are refused alone when Redis refuses them together', async () => {
+      const [allowed, forbidden] = [record(), record()];
+      const key = (row: SessionRecord): string => `:1:koa_django_session.cache${row.session_key}`;
+      await Promise.all([allowed, forbidden].map((row) => open().create(row)));
+      await redis.command('ACL', 'SETUSER', 'reader', 'reset', 'on', '>word', '+@all', `~${key(allowed)}`);
+      const account = await openPatiently(`redis://reader:word@127.0.0.1:${server.port}/0`);
+      const store = new CacheStore(account, SETTINGS, { now: () => NOW });
+      const load = (row: SessionRecord): Promise<string | null> => store.load(row.session_key);
+      try {
+        const texts = Promise.all([load(allowed), rejects(load(forbidden), StoreUnavailable)]);
+        expect((await texts)[0]).to.equal('first:text');
+        await redis.command('ACL', 'SETUSER', 'reader', '~*', '-mget');
+        expect(await Promise.all([allowed, forbidden].map(load))).to.deep.equal(['first:text', 'first:text']);
+      } finally {
+        await account.close();
+      }
+    });
+  });
+
   describe('with another server on the same Redis', () => {
     let others: RedisConnection;
     beforeEach(async () => {

@@ -18,7 +18,7 @@ const PASSWORD = 'p@ss/w:rd';
 const encoded = encodeURIComponent(PASSWORD);
 
 /** The rights that ENGINES.md names. */
-const RIGHTS = '~:1:* resetchannels -@all +get +set +del +exists +eval +scan';
+const RIGHTS = '~:1:* resetchannels -@all +get +mget +set +del +exists +eval +scan';
 
 const folder = temporaryFolder();
 const file = (name: string): string => path.join(folder, name);

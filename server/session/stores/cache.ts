@@ -9,6 +9,7 @@ import { CreateError, StoreUnavailable, UpdateError } from '../../errors.js';
 import type { Settings } from '../../settings.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 import type { RedisConnection } from './redis_connection.js';
+import { RedisReads } from './redis_reads.js';
 
 /** The settings that name keys, as Django's cache does. */
 export type CacheSettings = Pick<Settings, 'CACHE_KEY_PREFIX' | 'CACHE_VERSION'>;
@@ -88,23 +89,25 @@ const CLEAR = `
  */
 export class CacheStore implements SessionStore {
   readonly #redis: RedisConnection;
+  readonly #reads: RedisReads;
   readonly #prefix: string;
   readonly #now: Clock;
   readonly #turns = new Queue(CHANGING);
 
   constructor(redis: RedisConnection, settings: CacheSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
     this.#redis = redis;
+    this.#reads = new RedisReads(redis);
     this.#prefix = make_key('koa_django_session.cache', settings);
     this.#now = now;
   }
 
   async load(session_key: string): Promise<string | null> {
-    const value = parse(await this.#redis.command('GET', this.#prefix + session_key));
+    const value = parse(await this.#reads.get(this.#prefix + session_key));
     return value !== null && value.expires > this.#now() * 1000 ? value.session_data : null;
   }
 
   async stored(session_key: string): Promise<SessionChange | null> {
-    const value = parse(await this.#redis.command('GET', this.#prefix + session_key));
+    const value = parse(await this.#reads.get(this.#prefix + session_key));
     return value === null ? null : { session_data: value.session_data, expire_date: new Date(value.expires) };
   }
 
@@ -204,7 +207,7 @@ export class CacheStore implements SessionStore {
     await this.#turns.run(session_key, new Deadline(WAIT), async () => {
       const deadline = performance.now() + PATIENCE;
       do {
-        const value = parse(await this.#redis.command('GET', this.#prefix + session_key));
+        const value = parse(await this.#reads.get(this.#prefix + session_key));
         if (value === null) throw new UpdateError('The session was deleted meanwhile.');
         if (await write(value.session_data)) return;
       } while (performance.now() < deadline);

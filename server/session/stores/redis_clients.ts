@@ -35,6 +35,9 @@ export function makeClient(redis: RedisPackage, options: ClientOptions): RedisCl
 // RESP 2, because the client logs a user without a password in only there, and Redis before 6 knows no other.
 const PROTOCOL = { RESP: 2, disableOfflineQueue: true } as const;
 
+// Without it the client makes an AbortSignal with a timer for each command, which costs more than the command.
+const NO_TIMEOUT = { commandOptions: { timeout: 0 } } as const;
+
 const socketOf = (tls: RedisTls | null, seconds: number) =>
   ({ ...tlsOf(tls), connectTimeout: seconds * 1000, reconnectStrategy: false }) as const;
 
@@ -48,6 +51,7 @@ function singleClient({ createClient }: RedisPackage, { url, timeout, lost }: Cl
   const { account, database, servers, tls } = url;
   const client = createClient({
     ...PROTOCOL,
+    ...NO_TIMEOUT,
     ...account,
     database,
     socket: { ...socketOf(tls, timeout), ...servers[0] },
@@ -68,6 +72,7 @@ function sentinelClient({ createSentinel }: RedisPackage, { url, timeout, attemp
   const first = attempt % servers.length;
   const client = createSentinel({
     RESP: 2,
+    ...NO_TIMEOUT,
     name: master,
     sentinelRootNodes: [...servers.slice(first), ...servers.slice(0, first)],
     // Nothing is sent a second time: it may have been done.
@@ -90,6 +95,7 @@ function clusterClient({ createCluster }: RedisPackage, { url, timeout, lost }: 
   const { account, servers, tls } = url;
   const client = createCluster({
     RESP: 2,
+    ...NO_TIMEOUT,
     rootNodes: servers.map((server) => ({ socket: server })),
     defaults: { ...PROTOCOL, ...account, socket: socketOf(tls, timeout) },
     // A master that is away is no concern of commands to the others.

@@ -259,6 +259,12 @@ export class RedisConnection {
 
 const silent = (): Error => new Error('No answer in time.');
 
+/** Did Redis answer that it does not do this command, while it is in charge? The command was not done then. */
+export function isRefusal(error: unknown): boolean {
+  const code = error instanceof StoreUnavailable ? codeOf(error.cause) : null;
+  return code !== null && !ELSEWHERE.includes(code);
+}
+
 /** null when it was not Redis that answered. */
 function codeOf(error: unknown): string | null {
   const text = error instanceof Error ? error.message.replace(IN_SCRIPT, '') : '';
