@@ -1,8 +1,8 @@
 /**
- * Keeps the documents true: the settings' table is made from the definitions, the table of waits from their bounds, and the
- * figures from the last reference run of the benchmark. `UPDATE_README=1` writes them.
+ * Keeps the documents true: the settings' table is made from the definitions, the table of waits from their bounds, the
+ * recipes from the applications that run, and the figures from the last reference run of the benchmark. `UPDATE_README=1` writes them.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { OWN_SETTINGS } from '../config/settings.js';
@@ -84,6 +84,7 @@ function linked(document: string): string[] {
 const DOCUMENTS = [
   'README',
   'LIBRARY',
+  'RECIPES',
   'SETTINGS',
   'ENGINES',
   'DJANGO',
@@ -107,6 +108,21 @@ describe('the documents', () => {
 
   it('show the figures of the last reference run', () => {
     expectSection('BENCHMARKS.md', 'bench', figures);
+  });
+
+  it('show the recipes as they run', () => {
+    const folder = path.join(ROOT, 'test/applications/recipes');
+    const recipes = readdirSync(folder).filter((name) => !name.endsWith('.test.ts'));
+    expect(recipes).to.have.length.greaterThan(5);
+    for (const name of [...recipes, 'login_form.test.ts']) {
+      const code = readFileSync(path.join(folder, name), 'utf8');
+      expectSection('RECIPES.md', `recipe ${name}`, `\n\n\`\`\`ts\n${code}\`\`\`\n\n`);
+    }
+    for (const [, name = ''] of readFileSync(path.join(ROOT, 'RECIPES.md'), 'utf8').matchAll(
+      /<!-- recipe (\S+) -->/g,
+    )) {
+      expect(existsSync(path.join(folder, name)), name).to.equal(true);
+    }
   });
 
   it('link to files that are there', () => {
