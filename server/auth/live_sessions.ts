@@ -10,6 +10,7 @@
  */
 import { ImproperlyConfigured, ValueError } from '../errors.js';
 import type { Logger } from '../ops/logger.js';
+import { checkStore } from '../session/given.js';
 import { liveOf } from '../session/live.js';
 import type { Session } from '../session/session.js';
 import type { SessionStore } from '../session/store.js';
@@ -25,7 +26,7 @@ export interface LiveSessionsOptions {
   readonly store: SessionStore;
   /** Those of `authentication`: with them a connection also ends when its user's password is changed, or may not log in. */
   readonly backends?: readonly AuthenticationBackend<BaseUser>[];
-  /** Seconds between two looks; 1 when absent. */
+  /** Seconds between two looks, more than 0 and less than a day; 1 when absent. */
   readonly interval?: number;
   /** Told, once, when the sessions could not be asked for; connections stay open then, and are asked for again. */
   readonly logger?: Pick<Logger, 'warn'>;
@@ -43,6 +44,9 @@ interface Connection {
   readonly login: Login | null;
   readonly end: () => void;
 }
+
+/** Seconds. */
+const DAY = 86_400;
 
 /**
  * Ends open connections whose session has ended: by a logout at either server, by `revoke`, by its expiry, by a new
@@ -70,25 +74,34 @@ export class LiveSessions {
 
   /** @throws ImproperlyConfigured for engine signed_cookies, which has no sessions that could end elsewhere */
   constructor(options: LiveSessionsOptions) {
+    checkStore('LiveSessions', options);
     if (options.store.text_is_key === true) {
       throw new ImproperlyConfigured('LiveSessions needs sessions on the server: engine signed_cookies has none.');
     }
+    const { interval = 1 } = options;
+    if (!(interval > 0 && interval < DAY)) {
+      throw new ImproperlyConfigured(
+        `LiveSessions: interval ${interval} is not allowed. Give seconds between two looks, more than 0 and less than ${DAY}.`,
+      );
+    }
     this.#options = options;
-    this.#interval = (options.interval ?? 1) * 1000;
+    this.#interval = interval * 1000;
   }
 
   /**
    * Call `end` once, when the session has ended.
    * @param session as it was when the connection was opened
-   * @param end closes the connection
+   * @param end closes the connection; what it throws is the process's uncaught exception, as in a timer, and the others
+   *   are ended all the same
    * @returns forget: call it when the connection has closed by itself
-   * @throws ValueError for a session without a row: nothing can end it
+   * @throws ValueError for a session without a row, which nothing can end, and for an `end` that is no function
    */
   watch(session: Session, end: () => void): () => void {
     const { session_key } = session;
     if (session_key === null) {
       throw new ValueError('This session has no row that could end. Ask who is logged in before you watch it.');
     }
+    if (typeof end !== 'function') throw new ValueError('Give watch() a function that closes the connection.');
     const connection: Connection = { session_key, login: this.#loginOf(session), end };
     this.#connections.add(connection);
     this.#wait();
@@ -120,8 +133,20 @@ export class LiveSessions {
   async #look(): Promise<void> {
     this.#timer = undefined;
     this.#isLooking = true;
-    const asked = [...this.#connections];
     const failures: unknown[] = [];
+    try {
+      await this.#endOutdated(failures);
+    } catch (error) {
+      // A backend of the application's own, as all else, must not keep the next look from coming.
+      failures.push(error);
+    }
+    this.#isLooking = false;
+    if (this.#connections.size > 0) this.#wait();
+    this.#tell(failures);
+  }
+
+  async #endOutdated(failures: unknown[]): Promise<void> {
+    const asked = [...this.#connections];
     // What cannot be told now is asked again at the next look: an outage ends nobody.
     const failed = (error: unknown): undefined => {
       failures.push(error);
@@ -137,9 +162,6 @@ export class LiveSessions {
       // Not one that has closed meanwhile.
       if (hasEnded && this.#connections.delete(connection)) process.nextTick(connection.end);
     }
-    this.#tell(failures);
-    this.#isLooking = false;
-    if (this.#connections.size > 0) this.#wait();
   }
 
   async #liveKeys(asked: readonly Connection[]): Promise<ReadonlySet<string>> {

@@ -43,6 +43,9 @@ export const isMigrationName = (name: string): name is MigrationName => Object.h
 export function migrationNames(only?: readonly string[]): readonly MigrationName[] {
   const all = Object.keys(MIGRATIONS).filter(isMigrationName);
   if (only === undefined) return all;
+  if (!Array.isArray(only)) {
+    throw new ImproperlyConfigured("`only` is a list of migrations, such as { only: ['0001_django_session'] }.");
+  }
   const unknown = only.find((name) => !isMigrationName(name));
   if (unknown !== undefined) {
     throw new ImproperlyConfigured(`There is no migration ${JSON.stringify(unknown)}. There are ${all.join(', ')}.`);

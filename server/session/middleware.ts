@@ -10,6 +10,7 @@ import type { Logger } from '../ops/logger.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
 import type { SessionEvent } from './events.js';
+import { checkGiven } from './given.js';
 import { withItemAccess } from './item_access.js';
 import { RequestSession, SessionResponse, sessionResponseOf, setSessionResponse } from './response.js';
 import type { Session } from './session.js';
@@ -62,8 +63,14 @@ export interface SessionsOptions {
  *   ctx.body = ctx.session['visits'];
  * });
  * ```
+ *
+ * @throws ImproperlyConfigured for another session with the same cookie, for settings without their defaults, for no store
  */
 export function sessions(app: Application, options: SessionsOptions): Koa.Middleware {
+  if (typeof app?.context !== 'object') {
+    throw new ImproperlyConfigured('sessions() needs the Koa application first: sessions(app, { settings, store }).');
+  }
+  checkGiven('sessions()', options);
   const { settings, store, logger, session_hash, observe, now = systemClock } = options;
   const { warn_unsaved = app.env !== 'production' } = options;
   const cookies = { settings, now };

@@ -1,9 +1,11 @@
 /** A session outside of Koa: in a job, in the upgrade of a WebSocket, in a handshake of socket.io. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, systemClock } from '../clock.js';
+import { ValueError } from '../errors.js';
 import { decode_header, parse_cookie } from '../http/cookie_header.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
+import { checkGiven } from './given.js';
 import { withItemAccess } from './item_access.js';
 import { Session } from './session.js';
 import type { SessionStore } from './store.js';
@@ -13,6 +15,11 @@ export interface OpenSessionOptions {
   readonly settings: Settings;
   readonly store: SessionStore;
   readonly now?: Clock;
+}
+
+/** A request of Node's, or of fetch's API as Bun and Deno have it. */
+export interface AnyRequest {
+  readonly headers: IncomingHttpHeaders | { get(name: string): string | null };
 }
 
 /**
@@ -29,23 +36,29 @@ export interface OpenSessionOptions {
  * await session.save();
  * ```
  *
- * @param from a session key, or the request of a handshake or upgrade, whose Cookie header is read as Django does
- * @throws StoreUnavailable when the store does not answer
+ * @param from a session key, or the request of a handshake or upgrade, Node's or fetch's, whose Cookie header is read as
+ *   Django does
+ * @throws StoreUnavailable when the store does not answer, ValueError for what is neither a key nor a request
  */
-export async function openSession(
-  from: string | Pick<IncomingMessage, 'headers'>,
-  { settings, store, now = systemClock }: OpenSessionOptions,
-): Promise<Session> {
+export async function openSession(from: string | AnyRequest, options: OpenSessionOptions): Promise<Session> {
+  checkGiven('openSession', options);
+  const { settings, store, now = systemClock } = options;
   const key_salt = store.key_salt === undefined ? {} : { SESSION_KEY_SALT: store.key_salt };
   const codec = new SessionCodec({ ...settings, ...key_salt }, { now });
   const session_key =
-    typeof from === 'string'
-      ? from
-      : parse_cookie(decode_header(from.headers.cookie ?? '')).get(settings.SESSION_COOKIE_NAME);
+    typeof from === 'string' ? from : parse_cookie(decode_header(cookieHeader(from))).get(settings.SESSION_COOKIE_NAME);
   const session = new Session({ store, codec, settings, now }, session_key);
   await session.load();
   // The first look finds out whether there is a row, and throws where the store did not answer.
   session.keys();
   session.accessed = false;
   return withItemAccess(session);
+}
+
+/** A character for each byte; empty for none. */
+function cookieHeader(request: AnyRequest | null | undefined): string {
+  const headers = request?.headers;
+  if (headers === undefined) throw new ValueError('openSession needs a session key, or a request with its headers.');
+  if (typeof headers.get === 'function') return headers.get('cookie') ?? '';
+  return (headers as IncomingHttpHeaders).cookie ?? '';
 }

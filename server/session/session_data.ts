@@ -21,8 +21,16 @@ export interface SessionData {}
 /** Any key, any value. */
 export type AnyData = Record<string, unknown>;
 
-/** The declared keys and values; any where none are declared. */
-export type DeclaredData = keyof SessionData extends never ? AnyData : Required<SessionData>;
+/** Who has logged in, as `login` and Django write it. To be read: `login` and `logout` change it. */
+interface LoginData {
+  _auth_user_id: string;
+  _auth_user_backend: string;
+}
+
+/** The declared keys and values, and Django's own of a login; any where none are declared. */
+export type DeclaredData = keyof SessionData extends never
+  ? AnyData
+  : Required<SessionData> & Omit<LoginData, keyof SessionData>;
 
 /** A session's items: `session['cart']`. A key that is called like a member of the session is none: `get` takes it. */
 export type SessionItems = keyof SessionData extends never ? AnyItems : DeclaredItems;

@@ -90,10 +90,12 @@ export class ClientCookies implements Iterable<readonly [string, string]> {
       .join('; ');
   }
 
-  /** Take over one line of Set-Cookie (section 5.2) from the answer to a request for `path`. */
+  /** Take over one line of Set-Cookie (section 5.2) from the answer to a request for `path`; without a `=` it is none. */
   take(line: string, path: string): void {
     const [pair = '', ...rest] = line.split(';');
-    const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(pair) ?? [];
+    const named = /^([^=]*)=(.*)$/s.exec(pair);
+    if (named === null) return;
+    const [, name = '', value = ''] = named;
     const attributes = new Map(rest.map(attribute));
     const own = attributes.get('path');
     this.#keep({

@@ -37,7 +37,7 @@ export function exchangeWith(listener: RequestListener): Exchange {
   // Never listens: connections are handed to it, which Node's documentation of 'connection' allows.
   const server = createServer(listener);
   return ({ method, path, headers, body, peer, signal }) =>
-    new Promise((resolve, reject) => {
+    new Promise<Answer>((resolve, reject) => {
       const [asking, answering] = MemorySocket.pair(peer);
       server.emit('connection', answering);
       const options = { method, path, headers, createConnection: () => asking, ...(signal && { signal }) };
@@ -57,5 +57,19 @@ export function exchangeWith(listener: RequestListener): Exchange {
       asked.on('error', reject);
       // As bytes: with text Node would send the headers as UTF-8, and a cookie holds a character for each byte.
       asked.end(body.length === 0 ? undefined : body);
-    });
+    }).finally(heldOpenUntil(signal));
 }
+
+/**
+ * A connection in memory does not keep the process running, nor does the timer of AbortSignal.timeout: where nothing else is
+ * open, a program would end before the signal comes.
+ * @returns lets the process end
+ */
+function heldOpenUntil(signal: AbortSignal | undefined): () => void {
+  if (signal === undefined) return () => {};
+  const timer = setInterval(() => {}, LONGEST_TIMER);
+  return () => clearInterval(timer);
+}
+
+/** Milliseconds; setTimeout takes no more. */
+const LONGEST_TIMER = 2 ** 31 - 1;

@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Clock, systemClock } from '../clock.js';
 import { UNENFORCED } from '../csrf/unenforced.js';
+import { ValueError } from '../errors.js';
 import { encodeBody } from './body.js';
 import { ClientCookies } from './cookies.js';
 import { type Exchange, exchangeWith } from './exchange.js';
@@ -113,9 +114,10 @@ export class HttpClient {
   /**
    * Any request. Rejects when the answer is cut off, as a browser's would fail.
    *
-   * @param path with its query, percent-encoded
+   * @param path from the root, with its query, percent-encoded
    * @param data a text or bytes as they are, FormData as a multipart form, an object's members as a form's fields, or as
-   *   JSON where `content_type` says so
+   *   JSON where `content_type` or a header says so
+   * @throws ValueError for a path or data that cannot be sent as they are
    */
   async request(
     method: string,
@@ -147,8 +149,10 @@ export class HttpClient {
     data: object | string | undefined,
     { headers = {}, content_type, signal, secure = false }: ClientBodyRequest,
   ): Promise<ClientResponse> {
+    checkPath(path);
     const [pathname = ''] = path.split('?', 1);
-    const { body, content_type: type } = await encodeBody(data, content_type);
+    const given = { ...inSmallLetters(this.#options.headers), ...inSmallLetters(headers) };
+    const { body, content_type: type } = await encodeBody(data, content_type ?? given['content-type']);
     const Cookie = this.cookies.header(pathname, secure);
     this.#exchange ??= exchangeWith(this.#listener());
     const answer = await this.#exchange({
@@ -157,10 +161,9 @@ export class HttpClient {
       headers: {
         host: this.#host(headers),
         connection: 'close',
-        ...(type === null ? {} : { 'content-type': type }),
         ...(Cookie === '' ? {} : { cookie: Cookie }),
-        ...inSmallLetters(this.#options.headers),
-        ...inSmallLetters(headers),
+        ...given,
+        ...(type === null ? {} : { 'content-type': type }),
       },
       body,
       peer: { remoteAddress: '127.0.0.1', encrypted: secure },
@@ -182,6 +185,15 @@ export class HttpClient {
       listener(req, res);
     };
   }
+}
+
+/** @throws ValueError for what Node would answer with 400, which the application never sees */
+function checkPath(path: string): void {
+  const shown = JSON.stringify(path);
+  if (!/^(?:\/|\*$|https?:\/\/)/i.test(path))
+    throw new ValueError(`Give the path from the root, such as "/cart", not ${shown}.`);
+  if (/[^\x21-\x7e]/.test(path))
+    throw new ValueError(`Percent-encode the path, with encodeURI, as a browser does: ${shown}.`);
 }
 
 const inSmallLetters = (headers: ClientHeaders = {}): ClientHeaders =>

@@ -132,12 +132,12 @@ describe('LiveSessions', () => {
 
   it('asks for a thousand connections in two statements', async () => {
     let looks = 0;
-    const counting = {
+    const counting = Object.assign(Object.create(store) as DatabaseStore, {
       live: (keys: readonly string[]) => {
         looks += 1;
         return store.live(keys);
       },
-    } as DatabaseStore;
+    });
     const backends = [new ModelBackend(users)];
     watching = new Watching({ settings: settings(), store: counting, backends, interval: INTERVAL });
     const [alice, bob] = [await sessionOf('alice'), await sessionOf('bob')];
@@ -209,5 +209,56 @@ describe('LiveSessions', () => {
     expect(() => new LiveSessions({ settings: settings(), store: signed })).to.throw(ImproperlyConfigured);
     const reason = await reasonOf(open().then((session) => watching.watch('nobody', session)));
     expect(reason).to.be.instanceOf(ValueError);
+    const alice = await sessionOf('alice');
+    expect(() => watching.live.watch(alice, undefined as never)).to.throw(ValueError, 'function');
+  });
+
+  it('refuses an interval that a timer would take for a millisecond, and what is no store', () => {
+    const memory = new MemoryStore();
+    for (const interval of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e10]) {
+      const start = () => new LiveSessions({ settings: settings(), store: memory, interval });
+      expect(start, String(interval)).to.throw(ImproperlyConfigured, 'interval');
+    }
+    for (const given of [undefined, MemoryStore, Promise.resolve(memory)]) {
+      const start = () => new LiveSessions({ settings: settings(), store: given as never });
+      expect(start).to.throw(ImproperlyConfigured, 'store');
+    }
+  });
+
+  it('goes on looking after a backend of the application threw', async () => {
+    const memory = new MemoryStore({ now: clock });
+    const broken = {
+      path: BACKEND,
+      authenticate: async () => null,
+      get_user: (): never => {
+        throw new Error('no such backend');
+      },
+    };
+    const warnings: string[] = [];
+    let warned = (): void => {};
+    const hasWarned = new Promise<void>((resolve) => {
+      warned = resolve;
+    });
+    const logger = {
+      warn: (_fields: object, message: string) => {
+        warnings.push(message);
+        warned();
+      },
+    };
+    const options = { settings: settings(), store: memory, backends: [broken], interval: INTERVAL, logger };
+    watching = new Watching(options as unknown as LiveSessionsOptions);
+    const inMemory = (): Promise<Session> => openSession('', { settings: settings(), store: memory, now: clock });
+    const [known, other] = [await inMemory(), await inMemory()];
+    known.update({ _auth_user_id: '1', _auth_user_backend: BACKEND });
+    other['visits'] = 1;
+    await known.save();
+    await other.save();
+    const forget = watching.watch('known', known);
+    await hasWarned;
+    forget();
+    watching.watch('other', other);
+    await other.flush();
+    await watching.end('other');
+    expect([watching.ended, warnings.length]).to.deep.equal([['other'], 1]);
   });
 });

@@ -155,6 +155,26 @@ describe('sessions, csrf and authentication', () => {
     expect(failures.map(({ message }) => message).join()).to.contain('give one another SESSION_COOKIE_NAME');
   });
 
+  it('say at start what they need: the application, what defineSettings returns, and an engine', () => {
+    const app = new Koa();
+    const given = { settings: settings(), store: new MemoryStore() };
+    const plain = { ...given, settings: { SECRET_KEY: 'plain' } };
+    const unset = { settings: given.settings };
+    for (const [args, word] of [
+      [[undefined, given], 'application'],
+      [[given], 'application'],
+      [[app], 'defineSettings'],
+      [[app, plain], 'defineSettings'],
+      [[app, unset], 'store'],
+      [[app, { ...given, store: MemoryStore }], 'store'],
+      [[app, { ...given, store: Promise.resolve(given.store) }], 'store'],
+    ] as const) {
+      const mount = () => sessions(...(args as unknown as Parameters<typeof sessions>));
+      expect(mount, word).to.throw(ImproperlyConfigured, word);
+    }
+    expect(() => sessions(app, given)).not.to.throw();
+  });
+
   it('refuse a csrf with another secret inside the first, whose every form would be refused', async () => {
     const failures: Error[] = [];
     const app = new Koa();

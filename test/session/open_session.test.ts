@@ -1,6 +1,6 @@
 /** openSession: a session outside of Koa. */
 import { expect } from 'chai';
-import { StoreUnavailable, UpdateError } from '../../server/errors.js';
+import { ImproperlyConfigured, StoreUnavailable, UpdateError, ValueError } from '../../server/errors.js';
 import { openSession } from '../../server/session/open_session.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
@@ -36,6 +36,26 @@ describe('openSession', () => {
     const session_key = await planted({ name: 'alice' });
     const session = await open({ headers: { cookie: `sessionid=${'x'.repeat(32)}; a=b; sessionid=${session_key}` } });
     expect(session['name']).to.equal('alice');
+  });
+
+  it("reads by the Cookie header of a request of fetch's API", async () => {
+    const session_key = await planted({ name: 'alice' });
+    const headers = { cookie: `sessionid=${session_key}` };
+    const session = await open(new Request('http://localhost/', { headers }));
+    expect(session['name']).to.equal('alice');
+  });
+
+  it('says what to give in place of nothing, of settings without their defaults, and of what is no store', async () => {
+    expect(await reasonOf(open(undefined as never))).to.be.instanceOf(ValueError);
+    expect(await reasonOf(open({} as never))).to.be.instanceOf(ValueError);
+    for (const [given, word] of [
+      [undefined, 'defineSettings'],
+      [{ settings: { SECRET_KEY: 'plain' }, store }, 'defineSettings'],
+      [{ settings: settings() }, 'store'],
+    ] as const) {
+      const reason = await reasonOf(openSession('', given as never));
+      expect(reason, word).to.be.instanceOf(ImproperlyConfigured).with.property('message').that.includes(word);
+    }
   });
 
   it('keeps what is saved, beside what others have changed meanwhile', async () => {

@@ -19,6 +19,7 @@ import {
   sessions,
   type User,
   UserTable,
+  ValueError,
 } from '../../server/index.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { FileStore } from '../../server/session/stores/file.js';
@@ -27,6 +28,7 @@ import { Client, MemoryStore, testClock } from '../../server/testing/index.js';
 import { NOW, settings } from '../http/serve.js';
 import { ALICE, addUsers, BOB } from '../site/visitor.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { reasonOf } from '../support/reason.js';
 
 let database: TestDatabase;
 let alice: User;
@@ -243,6 +245,54 @@ describe('a test client', () => {
     expect(await said({ a: 1 }, 'application/json')).to.deep.equal({ type: 'application/json', text: '{"a":1}' });
     expect(await said('<a/>', 'text/xml')).to.deep.equal({ type: 'text/xml', text: '<a/>' });
     expect(await said(Buffer.from('abc'))).to.deep.equal({ type: 'application/octet-stream', text: 'abc' });
+  });
+
+  it('refuses what would be sent as something else than it is, and says what to give', async () => {
+    const client = new Client(new Koa());
+    const given: readonly (readonly [unknown, string | undefined, string])[] = [
+      [{ a: null }, undefined, 'field "a"'],
+      [{ a: undefined }, undefined, 'field "a"'],
+      [{ a: { b: 1 } }, undefined, 'JSON'],
+      [{ a: new File(['text'], 'a.txt') }, undefined, 'FormData'],
+      [null, undefined, 'plain object'],
+      [[1, 2], undefined, 'plain object'],
+      [new Map([['a', '1']]), undefined, 'plain object'],
+      [new Blob(['text']), undefined, 'plain object'],
+      [new ReadableStream(), undefined, 'plain object'],
+      [{ a: 1 }, 'text/xml', 'text/xml'],
+      [{ a: 1 }, 'multipart/form-data', 'FormData'],
+    ];
+    for (const [data, content_type, word] of given) {
+      const request = content_type === undefined ? {} : { content_type };
+      const reason = await reasonOf(client.post('/', data as object, request));
+      expect(reason, word).to.be.instanceOf(ValueError).with.property('message').that.includes(word);
+    }
+    for (const [path, word] of [
+      ['cart', 'from the root'],
+      ['', 'from the root'],
+      ['/ü', 'encodeURI'],
+      ['/a b', 'encodeURI'],
+    ] as const) {
+      const reason = await reasonOf(client.get(path));
+      expect(reason, path).to.be.instanceOf(ValueError).with.property('message').that.includes(word);
+    }
+  });
+
+  it('sends JSON where a header says so, and a multipart form with its boundary', async () => {
+    const app = new Koa();
+    app.use(async (ctx) => {
+      ctx.body = { type: ctx.get('content-type'), text: (await ctx.req.toArray()).join('') };
+    });
+    const headers = { 'Content-Type': 'application/json' };
+    const json = { type: 'application/json', text: '{"a":1}' };
+    expect((await new Client(app).post('/', { a: 1 }, { headers })).json()).to.deep.equal(json);
+    expect((await new Client(app, { headers }).post('/', { a: 1 })).json()).to.deep.equal(json);
+    const form = new FormData();
+    form.set('a', '1');
+    const { type, text } = (
+      await new Client(app).post('/', form, { content_type: 'multipart/form-data' })
+    ).json() as Record<'type' | 'text', string>;
+    expect(text.startsWith(`--${/boundary=(.+)/.exec(type)?.[1]}`)).to.equal(true);
   });
 
   it('says what it has not been given', async () => {

@@ -59,6 +59,11 @@ describe("a test client's cookies", () => {
     expect(cookies.size).to.equal(0);
   });
 
+  it('are none without an equals sign', () => {
+    cookies.take('nameless; Path=/', '/');
+    expect(cookies.size).to.equal(0);
+  });
+
   it('keep a value as it was sent', () => {
     cookies.take('messages="a=b\\073 c"; Path=/', '/');
     expect(sent('/')).to.equal('messages="a=b\\073 c"');

@@ -1,6 +1,8 @@
 /** A request without a port is answered as by the real server: each application here is asked both ways. */
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { csrf } from '../../server/csrf/index.js';
@@ -8,6 +10,8 @@ import { exceptions } from '../../server/http/index.js';
 import { sessions } from '../../server/session/middleware.js';
 import { Client, MemoryStore } from '../../server/testing/index.js';
 import { type Answer, type Ask, closeServers, NOW, serve, settings } from '../http/serve.js';
+
+const execFileAsync = promisify(execFile);
 
 const BIG = Buffer.alloc(3_000_000, 'a');
 
@@ -186,6 +190,23 @@ describe('a request without a port', () => {
     const failure = await new Client(app).get('/', { signal: asked.signal }).catch((error: Error) => error.name);
     expect(failure).to.equal('AbortError');
     expect(await closed).to.equal(false);
+  });
+
+  it('is waited for until its signal comes, in a program that has nothing else open', async () => {
+    const program = `
+      import Koa from 'koa';
+      import { PassThrough } from 'node:stream';
+      import { Client } from './server/testing/index.ts';
+      const app = new Koa();
+      app.silent = true;
+      app.use((ctx) => { ctx.body = new PassThrough(); });
+      await new Client(app).get('/', { signal: AbortSignal.timeout(100) }).catch(({ name }) => console.log(name));
+    `;
+    const { stdout } = await execFileAsync(process.execPath, [
+      ...['--import', 'tsx', '--input-type=module'],
+      ...['--eval', program],
+    ]);
+    expect(stdout).to.equal('AbortError\n');
   });
 
   it('comes over https where that is said', async () => {

@@ -63,5 +63,9 @@ export function credentialsOf(form: { readonly name?: string | undefined }): Cre
   return { username: form.name, password: undefined };
 }
 
+/** Who has logged in is Django's to declare. */
+export const isLoggedIn = (session: Session): boolean => session.has_key('_auth_user_id');
+export const userOf = (session: Session): string | null => session.get('_auth_user_id');
+
 /** A function of the application's own, which takes what `ctx.session` is. */
 export const countOf = (session: Session): number => session.get('cart', []).length;
