@@ -8,7 +8,7 @@ export { withItemAccess } from './item_access.js';
 export { new_session_key, valid_session_key } from './key.js';
 export { type SessionsOptions, sessions } from './middleware.js';
 export type { JoinedWrite, NewKeyOptions } from './new_key.js';
-export { type OpenSessionOptions, openSession } from './open_session.js';
+export { type AnyRequest, type OpenSessionOptions, openSession } from './open_session.js';
 export type { SessionOptions } from './options.js';
 export { commitSession } from './response.js';
 export { Session } from './session.js';
