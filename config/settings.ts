@@ -77,6 +77,13 @@ const port = (value: unknown): number | undefined => {
   return number !== undefined && number <= 65_535 ? number : undefined;
 };
 
+/** More is a slip, such as the port's number, under which a machine would break down. */
+const MOST_PROCESSES = 1024;
+const processes = (value: unknown): number | undefined => {
+  const number = value === 'auto' ? Math.max(2, availableParallelism()) : integer(1)(value);
+  return number !== undefined && number <= MOST_PROCESSES ? number : undefined;
+};
+
 /** The server's own settings, in the order in which SETTINGS.md lists them. */
 export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<OwnSettings[Name]> } = {
   NODE_ENV: {
@@ -101,8 +108,8 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
     default: 1,
     meaning:
       'Processes that serve; auto for one a core and two at least, so that SIGHUP can replace them. Also `--workers`. Each has a pool of DATABASE_POOL connections of its own.',
-    allowed: 'a whole number, 1 or more, or auto',
-    read: (value) => (value === 'auto' ? Math.max(2, availableParallelism()) : integer(1)(value)),
+    allowed: `a whole number from 1 to ${MOST_PROCESSES}, or auto`,
+    read: processes,
   },
   DATABASE_URL: {
     default: null,
@@ -280,6 +287,9 @@ export function sessionTable(environment: Environment = process.env): string {
 export function ownSettings(environment: Environment = process.env): OwnSettings {
   const settings = readSettings<OwnSettings>(OWN_SETTINGS, pick(OWN_SETTINGS, environment));
   if (settings.DATABASE_URL !== null) checkDatabaseUrl(settings.DATABASE_URL);
+  if (settings.METRICS_PORT !== null && settings.METRICS_PORT === settings.PORT && settings.PORT !== 0) {
+    throw new ImproperlyConfigured(`METRICS_PORT: ${settings.PORT} is PORT already. Give another one.`);
+  }
   return settings;
 }
 

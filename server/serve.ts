@@ -16,7 +16,7 @@ import { migrate } from './db/migrate.js';
 import { checkSessionTable } from './db/session_table.js';
 import { isReadOnly, isRefusal, isUnavailable } from './db/unavailable.js';
 import { checkWritable } from './db/writable.js';
-import { ImproperlyConfigured } from './errors.js';
+import { listen } from './http/listen.js';
 import { createListener } from './http/listener.js';
 import type { Phase } from './ops/health.js';
 import { listenForMetrics, Metrics } from './ops/metrics.js';
@@ -111,7 +111,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   let metricsServer: Server | undefined;
   try {
     if (listenWhenReady) await prepare();
-    await listen(server, settings.PORT, settings.HOST);
+    await listen(server, { name: 'PORT', port: settings.PORT, host: settings.HOST });
     if (metrics !== undefined && !metricsElsewhere) {
       const text = () => metrics.registry.metrics();
       metricsServer = await listenForMetrics(text, settings.METRICS_PORT ?? 0, settings.HOST);
@@ -177,20 +177,6 @@ async function prepareTables(settings: Settings, knex: Knex, users: UserTable): 
   await migrate(knex, { AUTH_USER_MODEL: settings.AUTH_USER_MODEL });
   await users.model();
   if (hasSessionTable(settings)) await checkSessionTable(knex, settings.SESSION_TABLE);
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const refuse = (error: NodeJS.ErrnoException): void => {
-      const inUse = error.code === 'EADDRINUSE';
-      reject(inUse ? new ImproperlyConfigured(`PORT: ${port} of ${host} is in use. Give another one.`) : error);
-    };
-    server.once('error', refuse);
-    server.listen(port, host, () => {
-      server.off('error', refuse);
-      resolve();
-    });
-  });
 }
 
 function addressOf(server: Server): string {

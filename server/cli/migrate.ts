@@ -47,6 +47,9 @@ What has run is noted in koa_django_session_migrations, beside an application's 
     const only = onlyOf(values['only']);
     const { AUTH_USER_MODEL } = userModelSettings();
     const partitions = partitionsOf(values['partitions']);
+    if (partitions !== undefined && only?.includes('0001_django_session') === false) {
+      throw new UsageError('--partitions is for 0001_django_session, which --only leaves out.');
+    }
     const options = { AUTH_USER_MODEL, partitions, ...(only === undefined ? {} : { only }) };
     const { names, moved } = await withDatabase((knex) => bringUpToDate(knex, options));
     for (const { name, from } of moved) {

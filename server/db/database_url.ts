@@ -41,7 +41,10 @@ function checkOneHost(url: string, name: string): void {
   checkQuery(name, query);
   if (databaseOf(parts, query) === '') refuseUrl(name, 'It names no database.', FORM);
   checkFiles(name, query);
-  clientOf(name, url);
+  if (/[,;]/.test(clientOf(name, url).host)) {
+    const advice = 'Write them into the URL: host1:port,host2:port with ?target_session_attrs=read-write.';
+    refuseUrl(name, 'It, or PGHOST where it has none, names several hosts as one.', advice);
+  }
 }
 
 function databaseOf({ scheme, path }: UrlParts, query: URLSearchParams): string {

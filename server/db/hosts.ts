@@ -3,6 +3,7 @@
  * `postgresql:///db?host=h1,h2&port=5432,5433`. pg takes `h1,h2` for one name, so that each host gets a URL of its own.
  */
 import { refuseUrl } from '../settings/url_text.js';
+import { nearestName } from '../spelling.js';
 
 /** What the server must be; `any` asks nothing. */
 export type SessionAttributes = 'any' | 'read-write' | 'primary';
@@ -16,6 +17,10 @@ export interface Addresses {
 /** Of libpq's values, those with which sessions cannot be saved, or not always. */
 const STANDBY_TOO: readonly string[] = ['read-only', 'standby', 'prefer-standby'];
 const USE = 'Use read-write, or primary.';
+const EMPTY = 'Write each as host:port, an IPv6 address in brackets.';
+
+/** Those that say where to connect. */
+const PARAMETERS: readonly string[] = ['host', 'port', 'target_session_attrs'];
 
 interface HostAndPort {
   readonly host: string;
@@ -32,6 +37,7 @@ export function addressesOf(name: string, url: string): Addresses {
     /^(postgres(?:ql)?:\/\/)([^/?]*)([^?]*)(?:\?(.*))?$/is.exec(url) ?? [];
   if (scheme === '') return { urls: [url], target_session_attrs: 'any' };
   const pairs = query === undefined ? [] : query.split('&');
+  refuseMisspelt(name, pairs.map(nameOf));
   const target_session_attrs = attributesOf(name, valuesOf(pairs, 'target_session_attrs'));
   const without = (...names: readonly string[]): string[] => pairs.filter((pair) => !names.includes(nameOf(pair)));
   const join = (place: string, rest: readonly string[]): string =>
@@ -53,7 +59,8 @@ export function addressesOf(name: string, url: string): Addresses {
     if (target_session_attrs === undefined) return { urls: [url], target_session_attrs: 'any' };
     return { urls: [join(authority, rest)], target_session_attrs };
   }
-  if (places.some((place) => place === '' || place.startsWith(':'))) refuseUrl(name, 'One of its hosts is empty.', '');
+  if (places.some((place) => place === '' || place.startsWith(':')))
+    refuseUrl(name, 'One of its hosts is empty.', EMPTY);
   const urls = places.map((place) => join(authority.slice(0, at) + place, rest));
   return several(name, urls, target_session_attrs);
 }
@@ -81,8 +88,16 @@ function pairsOf(name: string, hosts: readonly string[], ports: readonly string[
   if (ports.length > 1 && ports.length !== hosts.length) {
     refuseUrl(name, `It names ${hosts.length} hosts and ${ports.length} ports.`, 'Give each host a port, or all one.');
   }
-  if (hosts.includes('')) refuseUrl(name, 'One of its hosts is empty.', '');
+  if (hosts.includes('')) refuseUrl(name, 'One of its hosts is empty.', EMPTY);
   return hosts.map((host, index) => ({ host, port: (ports.length > 1 ? ports[index] : ports[0]) || undefined }));
+}
+
+/** pg passes over a parameter that it does not know: the server would start on a standby, or on localhost. */
+function refuseMisspelt(name: string, parameters: readonly string[]): void {
+  for (const parameter of parameters) {
+    const meant = PARAMETERS.includes(parameter) ? undefined : nearestName(parameter, PARAMETERS);
+    if (meant !== undefined) refuseUrl(name, `A parameter is almost ${meant}.`, `Write ${meant}.`);
+  }
 }
 
 const nameOf = (pair: string): string => pair.split('=', 1)[0] ?? '';

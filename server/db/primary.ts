@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { StoreUnavailable } from '../errors.js';
 import type { SessionAttributes } from './hosts.js';
-import { isRefusal } from './unavailable.js';
+import { isRefusal, READ_ONLY } from './unavailable.js';
 
 /** Milliseconds. */
 const HEAD_START = 200;
@@ -126,5 +126,7 @@ function explained(errors: readonly unknown[], cause: unknown): unknown {
   const refusal = errors.find(isRefusal);
   const isStandbyThere = errors.some((error) => error instanceof NotWanted);
   if (refusal !== undefined && !isStandbyThere) return refusal;
-  return new StoreUnavailable('No host of DATABASE_URL takes writes now. Try again in a moment.', { cause });
+  return new StoreUnavailable('No host of DATABASE_URL takes writes now. Try again in a moment.', {
+    cause: isStandbyThere ? Object.assign(new Error('Only standbys answer.', { cause }), { code: READ_ONLY }) : cause,
+  });
 }

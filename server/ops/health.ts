@@ -21,15 +21,15 @@ export function health({ check, store = async () => undefined, phase }: HealthOp
     else if (phase() !== 'ready') answer(ctx, 503, phase());
     else {
       const [database, sessions] = await Promise.allSettled([check(), store()]);
-      if (database.status === 'rejected') answer(ctx, 503, reasonOf(database.reason));
-      else if (sessions.status === 'rejected') answer(ctx, 503, 'the store of sessions does not answer');
+      if (database.status === 'rejected') answer(ctx, 503, reasonOf(database.reason, 'the database'));
+      else if (sessions.status === 'rejected') answer(ctx, 503, reasonOf(sessions.reason, 'the store of sessions'));
       else answer(ctx, 200, sessions.value === undefined ? 'ready' : `ready; ${sessions.value}`);
     }
   };
 }
 
-const reasonOf = (error: unknown): string =>
-  error instanceof StoreUnavailable ? error.message : 'the database does not answer';
+const reasonOf = (error: unknown, what: string): string =>
+  error instanceof StoreUnavailable ? error.message : `${what} does not answer`;
 
 function answer(ctx: Koa.Context, status: number, text: string): void {
   ctx.status = status;

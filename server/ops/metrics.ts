@@ -1,9 +1,9 @@
 /** Counters for Prometheus, on a port of their own (METRICS_PORT). */
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Knex } from 'knex';
 import type Koa from 'koa';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { listen } from '../http/listen.js';
 
 interface Pool {
   numUsed(): number;
@@ -76,7 +76,6 @@ export async function listenForMetrics(text: () => Promise<string>, port: number
     response.setHeader('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE);
     response.end(await text());
   });
-  server.listen(port, host);
-  await once(server, 'listening');
+  await listen(server, { name: 'METRICS_PORT', port, host });
   return server;
 }

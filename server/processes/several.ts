@@ -49,7 +49,9 @@ export async function runSeveral(settings: ServerSettings): Promise<void> {
   process.on('SIGINT', onSignal);
   process.on('SIGHUP', () => {
     log.info({}, 'replacing the processes');
-    supervisor.replace().then(() => log.info({}, 'the processes are replaced'), fail);
+    supervisor.replace().then((all) => {
+      if (all) log.info({}, 'the processes are replaced');
+    }, fail);
   });
   void embedded?.crashed.then(async (how) => {
     log.error({ how }, 'the embedded PostgreSQL ended');
@@ -61,6 +63,8 @@ export async function runSeveral(settings: ServerSettings): Promise<void> {
   if (stopped !== undefined) return;
   if (failed !== undefined) {
     await stop();
+    // One that ended by itself has said why.
+    if (failed.signal !== null) fail(new Error(`The first process was ended by ${failed.signal} before it served.`));
     process.exit(failed.code ?? 1);
   }
   print(`It is served by ${WEB_CONCURRENCY} processes. SIGHUP replaces them one by one.`);

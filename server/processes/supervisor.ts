@@ -4,7 +4,8 @@
  *
  * A process is first *starting*, then *ready*, then *leaving* when it was told to stop. One that ends without having been
  * told is restarted after a pause, which doubles while processes do not live long. The first process starts alone: what
- * cannot be started (a wrong setting, a port in use) ends the command as it ends a server of one process.
+ * cannot be started (a wrong setting, a port in use) ends the command as it ends a server of one process. While it starts,
+ * being replaced means that it ends and another one starts, with the settings' files as they are then.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -42,6 +43,8 @@ interface Member {
   /** When it became ready, in milliseconds of this process. */
   since?: number;
   leaving?: boolean;
+  /** What is started to replace it; it need not be restarted if it ends meanwhile. */
+  successor?: Member;
 }
 
 export class Supervisor {
@@ -51,7 +54,8 @@ export class Supervisor {
   readonly #told = new Map<number, () => void>();
   readonly #stopping = new AbortController();
   #deaths = 0;
-  #replacing: Promise<void> = Promise.resolve();
+  #isStarted = false;
+  #replacing: Promise<boolean> = Promise.resolve(true);
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -63,8 +67,12 @@ export class Supervisor {
 
   /** @returns undefined when all are started; how the first process ended if it never was ready */
   async start(): Promise<Exit | undefined> {
-    const first = this.#fork(true);
-    if (!(await first.ready)) return first.ended;
+    let first = this.#fork(true);
+    while (!(await first.ready)) {
+      if (!first.leaving || this.#stopping.signal.aborted) return first.ended;
+      first = this.#fork(true);
+    }
+    this.#isStarted = true;
     this.#restartWhenEnded(first);
     for (let number = 1; number < this.#options.processes && !this.#stopping.signal.aborted; number += 1) {
       this.#restartWhenEnded(this.#fork());
@@ -72,22 +80,37 @@ export class Supervisor {
     return undefined;
   }
 
-  /** Replace the processes one by one: the old one leaves when the new one is ready. Twice at once is one after the other. */
-  replace(): Promise<void> {
-    this.#replacing = this.#replacing.then(async () => {
-      for (const old of [...this.#members]) {
-        if (this.#stopping.signal.aborted) return;
-        if (old.leaving || !this.#members.has(old)) continue;
-        const fresh = this.#fork();
-        if (!(await fresh.ready)) {
-          this.#options.log.error({ ...(await fresh.ended) }, 'a new process did not start; the others stay');
-          return;
-        }
-        this.#restartWhenEnded(fresh);
-        await this.#end(old, true);
-      }
-    });
+  /**
+   * Replace the processes one by one: the old one leaves when the new one is ready. Twice at once is one after the other.
+   * @returns whether all are replaced; not when a new one did not start, or all were told to stop
+   */
+  replace(): Promise<boolean> {
+    this.#replacing = this.#replacing.then(() => this.#replaceAll());
     return this.#replacing;
+  }
+
+  async #replaceAll(): Promise<boolean> {
+    const { signal } = this.#stopping;
+    for (const old of [...this.#members]) {
+      if (signal.aborted) return false;
+      if (old.leaving || !this.#members.has(old)) continue;
+      if (!this.#isStarted) {
+        await this.#end(old, false);
+        continue;
+      }
+      const fresh = this.#fork();
+      old.successor = fresh;
+      if (!(await fresh.ready)) {
+        if (!signal.aborted) {
+          this.#options.log.error({ ...(await fresh.ended) }, 'a new process did not start; the others stay');
+        }
+        delete old.successor;
+        return false;
+      }
+      this.#restartWhenEnded(fresh);
+      await this.#end(old, true);
+    }
+    return !signal.aborted;
   }
 
   /** Stop all at once. */
@@ -136,7 +159,7 @@ export class Supervisor {
               ...(embeddedUrl === undefined ? {} : { embeddedUrl }),
             });
         }
-        if (message.type !== 'ready') return;
+        if (message.type !== 'ready' || member.leaving) return;
         member.since = performance.now();
         resolve(true);
       });
@@ -159,11 +182,17 @@ export class Supervisor {
     void member.ended.then(async (exit) => {
       const { signal } = this.#stopping;
       if (member.leaving || signal.aborted) return;
+      const { pid } = member.worker.process;
+      if (await member.successor?.ready) {
+        this.#options.log.error({ ended: pid, ...exit }, 'a process ended that was being replaced');
+        return;
+      }
+      if (signal.aborted) return;
       const lived = member.since === undefined ? 0 : (performance.now() - member.since) / 1000;
       this.#deaths = lived > LONG_LIFE ? 0 : this.#deaths;
       const seconds = Math.min(FIRST_PAUSE * 2 ** this.#deaths, LONGEST_PAUSE);
       this.#deaths += 1;
-      this.#options.log.error({ ended: member.worker.process.pid, ...exit, pause: seconds }, 'a process ended');
+      this.#options.log.error({ ended: pid, ...exit, pause: seconds }, 'a process ended');
       await pause(seconds * 1000, undefined, { signal }).catch(() => {});
       if (!signal.aborted) this.#restartWhenEnded(this.#fork());
     });

@@ -130,7 +130,8 @@ function placeOf(name: string, kind: CacheUrl['kind'], path: string, db: string 
   if (rest.length > 0 || (kind !== 'sentinel' && second !== '')) {
     refuseUrl(name, 'More follows its hosts than it has a place for.', USE);
   }
-  if (kind === 'sentinel' && !/^[\w.-]+$/.test(master)) {
+  // A number alone is that of the database.
+  if (kind === 'sentinel' && (!/^[\w.-]+$/.test(master) || (/^[0-9]+$/.test(master) && number === ''))) {
     refuseUrl(name, 'After the sentinels it lacks the name of the master that they watch.', USE);
   }
   const text = db ?? (number === '' ? '0' : number);

@@ -57,6 +57,7 @@ describe('koa-django-session', function () {
       [['toString'], 'no command "toString"'],
       [['migrate', 'up'], '"up" is one word too many'],
       [['migrate', '--force'], "Unknown option '--force'"],
+      [['migrate', '--partitions', '16', '--only', '0004_login_attempts'], '--partitions is for 0001_django_session'],
       [['clearsessions', '--batch', 'many'], '--batch is a whole number'],
       [['inspect'], 'KEY is missing'],
       [['createuser', '--username', ''], 'username must not be empty'],

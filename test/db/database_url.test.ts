@@ -30,6 +30,17 @@ function refusal(url: unknown): ImproperlyConfigured | undefined {
 describe('DATABASE_URL', function () {
   this.timeout(60_000);
 
+  it('is refused without a host where PGHOST names several, which pg takes for one name', () => {
+    const before = process.env['PGHOST'];
+    process.env['PGHOST'] = 'one,two';
+    try {
+      expect(refusal('postgresql:///site')?.message).to.match(/PGHOST.*several hosts as one\. Write them into the URL/);
+    } finally {
+      if (before === undefined) delete process.env['PGHOST'];
+      else process.env['PGHOST'] = before;
+    }
+  });
+
   describe('with a character of the password that is not percent-encoded', () => {
     for (const [character, code] of [
       ['#', '%23'],
@@ -142,6 +153,13 @@ describe('DATABASE_URL', function () {
       'postgresql://ann:zqxjkvwy@one/site?target_session_attrs=zqxj',
       /unknown\. Use read-write/,
     ],
+    [
+      'with target_session_attrs misspelt',
+      'postgresql://ann:zqxjkvwy@one/site?target_session_attr=read-write',
+      /almost target_session_attrs\. Write/,
+    ],
+    ['with host in a capital', 'postgresql:///site?Host=one,two', /almost host\. Write/],
+    ['with hosts separated by a semicolon', 'postgresql://ann:zqxjkvwy@one;two/site', /several hosts as one/],
     ['with port 0', 'postgresql://ann:zqxjkvwy@host:0/site', /port is not a number from 1 to 65535/],
     ['with port 65536', 'postgresql://ann:zqxjkvwy@host:65536/site', /port is not a number/],
     ['with a word for a port', 'postgresql://ann:zqxjkvwy@host:http/site', /neither host:port/],

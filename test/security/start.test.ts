@@ -73,6 +73,8 @@ describe('security: a start in production', () => {
       { SESSION_COOKIE_NAME: 'a;b' },
       'SESSION_COOKIE_NAME: "a;b" is not allowed',
     ],
+    ['with a port for a number of processes', { WEB_CONCURRENCY: '8000' }, 'from 1 to 1024, or auto'],
+    ['with one port for two things', { PORT: '8000', METRICS_PORT: '8000' }, 'METRICS_PORT: 8000 is PORT already'],
     [
       'with __Host- and a path',
       { SESSION_COOKIE_NAME: '__Host-s', SESSION_COOKIE_PATH: '/shop/' },

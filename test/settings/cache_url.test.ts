@@ -101,6 +101,7 @@ describe('CACHE_URL', () => {
     'redis+cluster://h1/1': 'A cluster has database 0 alone.',
     'redis+sentinel://s1,s2': 'it lacks the name of the master',
     'redis+sentinel://s1,s2/': 'it lacks the name of the master',
+    'redis+sentinel://s1,s2/0': 'it lacks the name of the master',
     'redis+sentinel://s1/my master': 'There is a space',
     'redis+sentinel://s1/mymaster/zero': 'Its database is not a number.',
     'redis+sentinel://s1/mymaster/0/1': 'More follows its hosts',

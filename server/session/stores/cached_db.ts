@@ -6,6 +6,7 @@
  * and deletes no cache but its own, so a cache of ours could show a session that was logged out there.
  */
 import type { Deadline } from '../../db/deadline.js';
+import { StoreUnavailable } from '../../errors.js';
 import { liveOf } from '../live.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { type CacheSettings, make_key } from './cache.js';
@@ -110,8 +111,9 @@ export class CachedDatabaseStore implements SessionStore {
     try {
       await this.#redis.check(this.#prefix);
       return undefined;
-    } catch {
-      return 'Redis does not answer: sessions are read and cannot be changed';
+    } catch (error) {
+      const reason = error instanceof StoreUnavailable ? error.message : 'Redis does not answer.';
+      return `sessions are read and cannot be changed: ${reason}`;
     }
   }
 

@@ -15,6 +15,7 @@ import { StoreUnavailable } from '../../errors.js';
 import { optionalPackage } from '../../optional_package.js';
 import { type CacheUrl, readCacheUrl } from '../../settings/cache_url.js';
 import { makeClient, type RedisClient, type RedisPackage } from './redis_clients.js';
+import { codeOf, sentenceOf } from './redis_faults.js';
 
 /** How long Redis is waited for. */
 export interface RedisOptions {
@@ -37,17 +38,11 @@ const REDIS = { what: 'Engines that use Redis', packages: ['redis'] };
 /** Milliseconds from one client's beginning to the next one's: who waits for a failover asks ten times a second. */
 const PAUSE = 100;
 
-/** An error that Redis itself answered: its first word is a code in capitals. The client's own errors are sentences. */
-const REFUSAL = /^[A-Z]{2,20}(?= )/;
-
 /**
  * Codes by which Redis says that another server is in charge, or that this one is not yet. MOVED and ASK come here only
  * where the client does not know that there is a cluster.
  */
 const ELSEWHERE: readonly unknown[] = ['READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'MOVED', 'ASK'];
-
-/** Redis before 7 wraps what a script was told. */
-const IN_SCRIPT = /^ERR Error running script.* -(?=READONLY |MASTERDOWN |CLUSTERDOWN )/;
 
 /** Keys that one step of `scan` looks at. */
 const STEP = 500;
@@ -175,12 +170,7 @@ export class RedisConnection {
     } catch (cause) {
       const code = codeOf(cause);
       if (code === null || ELSEWHERE.includes(code)) this.#doubt(line);
-      throw new StoreUnavailable(
-        code === 'MOVED' || code === 'ASK'
-          ? 'This Redis is a node of a cluster: let CACHE_URL begin with redis+cluster://.'
-          : 'Redis does not answer, or not in time. Try again in a moment.',
-        { cause },
-      );
+      throw new StoreUnavailable(sentenceOf(cause), { cause });
     }
   }
 
@@ -263,10 +253,4 @@ const silent = (): Error => new Error('No answer in time.');
 export function isRefusal(error: unknown): boolean {
   const code = error instanceof StoreUnavailable ? codeOf(error.cause) : null;
   return code !== null && !ELSEWHERE.includes(code);
-}
-
-/** null when it was not Redis that answered. */
-function codeOf(error: unknown): string | null {
-  const text = error instanceof Error ? error.message.replace(IN_SCRIPT, '') : '';
-  return REFUSAL.exec(text)?.[0] ?? null;
 }

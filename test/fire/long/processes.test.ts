@@ -1,7 +1,8 @@
 /** Several processes behind one port: one database, one log, summed metrics; killed, replaced and stopped under load. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -185,6 +186,64 @@ describe('under fire: several processes on a database of others', function () {
     expect(errors).to.deep.equal({});
     expect(Object.keys(statuses)).to.deep.equal(['200']);
     expect(await server.exited).to.deep.equal({ code: 0, signal: null });
+  });
+
+  /** The processes that a supervisor has now. */
+  const children = (pid: number): readonly number[] =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+
+  it('are as many as before when one is killed while it is being replaced', async () => {
+    server = await ServerProcess.ready({ DATABASE_URL: database.url, WEB_CONCURRENCY: '2', LOG_LEVEL: 'info' });
+    const { pid } = server;
+    const says = (text: string) => () => server?.log.includes(text) || undefined;
+    await until(says('It is served by 2'), { seconds: 60, what: () => 'all processes' });
+    const old = children(pid);
+    server.kill('SIGHUP');
+    await until(() => children(pid).length > 2 || undefined, { seconds: 30, what: () => 'a new process' });
+    process.kill(old[0] ?? 0, 'SIGKILL');
+    await until(says('the processes are replaced'), { seconds: 90, what: () => 'the processes to be replaced' });
+    expect(server.log).to.include('a process ended that was being replaced');
+    // Nothing is told of a process that is started in vain: another replacement comes after it, and counts.
+    const [before = ''] = /.*the processes are replaced.*/.exec(server.log) ?? [];
+    server.kill('SIGHUP');
+    await until(() => server?.log.split(before)[1]?.includes('the processes are replaced') || undefined, {
+      seconds: 90,
+      what: () => 'the processes to be replaced once more',
+    });
+    expect(children(pid)).to.have.length(2);
+  });
+
+  it('that wait for the database are started anew at SIGHUP, and serve when it is there', async () => {
+    const port = await freePort();
+    const { pathname, username, password, host } = new URL(database.url);
+    const away = `postgresql://${username}:${password}@127.0.0.1:${port}${pathname}`;
+    server = await ServerProcess.listening({ DATABASE_URL: away, WEB_CONCURRENCY: '2', LOG_LEVEL: 'info' });
+    const { pid } = server;
+    const [first] = children(pid);
+    server.kill('SIGHUP');
+    await until(() => server?.log.includes('the processes are replaced') || undefined, {
+      seconds: 60,
+      what: () => 'the first process to be replaced',
+    });
+    const proxy = createServer((socket) => {
+      const [hostname = '', to] = host.split(':');
+      const target = connect(Number(to ?? 5432), hostname);
+      for (const each of [socket, target]) each.on('error', () => {});
+      socket.pipe(target).pipe(socket);
+    });
+    await once(proxy.listen(port, '127.0.0.1'), 'listening');
+    try {
+      await until(() => server?.log.includes('It is served by 2') || server?.ended || undefined, {
+        seconds: 60,
+        what: () => 'all processes',
+      });
+      expect(server.ended).to.equal(false);
+      expect(children(pid)).to.have.length(2).and.not.include(first);
+      server.kill('SIGTERM');
+      expect(await server.exited).to.deep.equal({ code: 0, signal: null });
+    } finally {
+      proxy.close();
+    }
   });
 
   it('do not start where one would not: a port in use ends the command with a sentence', async () => {
