@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { Knex } from 'knex';
 import type Koa from 'koa';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { listen } from '../http/listen.js';
+import { listen } from './listen.js';
 
 interface Pool {
   numUsed(): number;

@@ -19,6 +19,8 @@ export async function runOne(settings: ServerSettings): Promise<void> {
   stop = async () => (await running).stop();
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  // A terminal that closes, or a reload, which would need a second process: end as ordered, not in the middle of requests.
+  process.on('SIGHUP', onSignal);
 
   const server = await running;
   print(`Listening on ${server.url}`);

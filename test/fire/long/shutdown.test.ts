@@ -64,6 +64,18 @@ describe('under fire: stopping', function () {
 
   const isStopping = ({ log }: ServerProcess): true | undefined => log.includes('"stopping"') || undefined;
 
+  it('SIGHUP, of a terminal that closes, lets what is in flight finish, too', async () => {
+    const running = await started();
+    const stuck = proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
+    const inFlight = new Visitor(await planted.session({ visits: 1 })).ops(running.url, ['set', 'visits', 2]);
+    await stuck.sprung;
+    running.kill('SIGHUP');
+    await until(() => isStopping(running), { seconds: 5, what: () => 'the server to stop' });
+    stuck.release();
+    expect((await inFlight).status).to.equal(200);
+    expect(await running.exited).to.deep.equal({ code: 0, signal: null });
+  });
+
   it('SIGTERM: what is in flight finishes, what is idle is closed, then the process ends with 0', async () => {
     const running = await started();
     const session_key = await planted.session({ visits: 1 });

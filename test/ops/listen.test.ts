@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { ImproperlyConfigured } from '../../server/errors.js';
-import { listen } from '../../server/http/listen.js';
+import { listen } from '../../server/ops/listen.js';
 import { reasonOf } from '../support/reason.js';
 
 describe('listen', () => {
