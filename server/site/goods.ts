@@ -19,6 +19,8 @@ interface Good {
 
 /** How much of a number that no product has is repeated to the visitor. */
 const LONGEST_ID = 20;
+/** A control character or a mark of direction: NUL may not stand in HTML, and U+202E turns the sentence round. */
+const UNSEEN = /\p{C}/u;
 
 export function goodsList(site: Site): Handler {
   return async function goodsList(ctx) {
@@ -35,7 +37,8 @@ export function goodPage(site: Site): Handler {
     const [good] = id === null ? [] : await site.tables.goodsById([id]);
     const language = site.pages.language(ctx);
     if (good === undefined) {
-      site.pages.missing(ctx, messages(language).goods_missing(shorten(params['id'] ?? '', LONGEST_ID)));
+      const asked = shorten(params['id'] ?? '', LONGEST_ID);
+      if (!UNSEEN.test(asked)) site.pages.missing(ctx, messages(language).goods_missing(asked));
       return;
     }
     const viewed = await site.tables.goodsById(addViewedGood(ctx, good.id, site.settings));

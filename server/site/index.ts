@@ -88,7 +88,7 @@ export function createSite({
   };
   const lab = hasLab ? createLab(site, store) : null;
   return {
-    staticFiles: staticFiles(),
+    staticFiles: staticFiles({ lab: hasLab }),
     views: lab === null ? pages.middleware : both(pages.middleware, lab.recorder),
     renderError: pages.error,
     routes: routes(site, lab),

@@ -1,4 +1,4 @@
-/** `/static/…`: stylesheet, icon and the login page's scripts, with no session and no query. */
+/** `/static/…`: stylesheets, icon and scripts, with no session and no query. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,9 @@ import { VIEWS } from './views_folder.js';
 
 const FOLDER = join(VIEWS, 'static');
 const PREFIX = '/static';
+/** Outside of FOLDER, so that a server without the lab has no address that leads to them. */
+const LAB_FOLDER = join(VIEWS, 'lab', 'static');
+const LAB_PREFIX = `${PREFIX}/lab/`;
 const LONGEST_PATH = 255;
 /** SHA-256 for the login page's task, as its package brings it: ES modules that browsers take as they are. */
 const HASHES = dirname(fileURLToPath(import.meta.resolve('@noble/hashes/sha2.js')));
@@ -17,14 +20,23 @@ const HASH_FILES: ReadonlySet<string> = new Set(['/sha2.js', '/_md.js', '/_u64.j
 const YEAR = 365 * 24 * 60 * 60;
 
 /** Address of a file in views/static/ that changes when its bytes do, so that browsers may keep it. */
-export function staticAddress(name: string): string {
-  const hash = createHash('sha256').update(readFileSync(join(FOLDER, name)));
-  return `${PREFIX}/${name}?v=${hash.digest('hex').slice(0, 12)}`;
+export const staticAddress = (name: string): string => address(FOLDER, `${PREFIX}/`, name);
+
+/** As `staticAddress`, of a file in views/lab/static/. */
+export const labAddress = (name: string): string => address(LAB_FOLDER, LAB_PREFIX, name);
+
+function address(folder: string, prefix: string, name: string): string {
+  const hash = createHash('sha256').update(readFileSync(join(folder, name)));
+  return `${prefix}${name}?v=${hash.digest('hex').slice(0, 12)}`;
 }
 
-/** Serves GET and HEAD below `/static/`; kept for a year where the address names a version, otherwise asked anew. */
-export function staticFiles(): Middleware {
+/**
+ * Serves GET and HEAD below `/static/`; kept for a year where the address names a version, otherwise asked anew.
+ * The lab's files are there with `lab` only.
+ */
+export function staticFiles({ lab }: { readonly lab: boolean }): Middleware {
   const files = serve(FOLDER, { index: false });
+  const labFiles = serve(LAB_FOLDER, { index: false });
   const hashes = serve(HASHES, { index: false });
   return async function staticFiles(ctx, next) {
     if (!ctx.path.startsWith(`${PREFIX}/`)) return next();
@@ -34,9 +46,15 @@ export function staticFiles(): Middleware {
     // koa-static knows no prefix; with the folder above as its root it would serve the templates too.
     ctx.path = path.slice(PREFIX.length);
     try {
-      const isHash = path.startsWith(HASHES_PREFIX);
-      if (isHash) ctx.path = path.slice(HASHES_PREFIX.length - 1);
-      if (!isHash || HASH_FILES.has(ctx.path)) await (isHash ? hashes : files)(ctx, async () => {});
+      if (path.startsWith(HASHES_PREFIX)) {
+        ctx.path = path.slice(HASHES_PREFIX.length - 1);
+        if (HASH_FILES.has(ctx.path)) await hashes(ctx, async () => {});
+      } else if (lab && path.startsWith(LAB_PREFIX)) {
+        ctx.path = path.slice(LAB_PREFIX.length - 1);
+        await labFiles(ctx, async () => {});
+      } else {
+        await files(ctx, async () => {});
+      }
     } finally {
       ctx.path = path;
     }

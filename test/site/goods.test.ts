@@ -60,6 +60,8 @@ describe('goods', () => {
       ['/goods/999/', 'en'],
       ['/goods/999/', 'zh'],
       [`/goods/${'9'.repeat(200)}<b>/`, 'en'],
+      ['/goods/\0/', 'en'],
+      ['/goods/\u202e1/', 'en'],
     ] as const) {
       const { text } = await visitor.get(encodeURI(path), { headers: { 'Accept-Language': language } });
       texts.push(/<h1>.*<\/h1>\s*<p>(.*?)<\/p>/.exec(text)?.[1] ?? '');
@@ -68,6 +70,8 @@ describe('goods', () => {
       'There is no product with the number 999.',
       '没有编号为 999 的商品。',
       `There is no product with the number ${'9'.repeat(20)}….`,
+      'There is nothing at this address.',
+      'There is nothing at this address.',
     ]);
     const json = await visitor.get('/goods/999/', { headers: { Accept: 'application/json' } });
     expect(JSON.parse(json.text)).to.deep.equal({ error: 'There is no such page.', status: 404 });

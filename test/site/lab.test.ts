@@ -165,10 +165,23 @@ describe('/lab/', () => {
     expect(answer.status).to.equal(403);
   });
 
+  it('has its stylesheet and script', async () => {
+    for (const path of ['/static/lab/lab.css', '/static/lab/lab.js']) {
+      expect((await visitor.get(path)).status, path).to.equal(200);
+    }
+  });
+
   it('is not there without lab', async () => {
     const plain = makeSite(site.knex);
     visitor = new Visitor(plain);
-    for (const path of ['/lab/', '/lab/explained/', '/lab/explained/what/']) {
+    const files = [
+      '/static/lab.css',
+      '/static/lab.js',
+      '/static/lab/lab.css',
+      '/static/lab/lab.js',
+      '/static/%6Cab/lab.js',
+    ];
+    for (const path of ['/lab/', '/lab/explained/', '/lab/explained/what/', ...files]) {
       expect((await visitor.get(path)).status, path).to.equal(404);
     }
     expect((await visitor.post('/lab/', { do: 'keys' })).status).to.equal(404);
@@ -336,6 +349,24 @@ describe('/lab/', () => {
       expect((await press('get_signed_cookie', { name: 's', salt: 'other' })).text).to.include('raised BadSignature');
       await press('forge', { name: 's' });
       expect((await press('get_signed_cookie', { name: 's', salt: 'lab' })).text).to.include('raised BadSignature');
+    });
+
+    it('keeps the cookie by which it finds the steps', async () => {
+      await press('set', { key: 'a', value: '1' });
+      for (const step of ['set_cookie', 'set_signed_cookie', 'delete_cookie', 'forge']) {
+        const { sent, text } = await press(step, { name: 'lab_notebook', cookie: 'blue', path: '/lab/' });
+        expect(sent.set_cookie.join('\n')).to.not.include('lab_notebook');
+        expect(text).to.include('not done: The lab finds your steps by this cookie.');
+      }
+    });
+
+    it('says of Django what Django does: it returns no number of cleared rows, and sends cookies of any size', async () => {
+      const cleared = (await press('clear_expired', { plant: 'on' })).text;
+      expect(cleared)
+        .to.match(/# → None\b/)
+        .and.match(/\/\/ → \d/);
+      const large = (await press('set_cookie', { name: 'c', cookie: 'x'.repeat(5000) })).text;
+      expect(large).to.include('// CookieError').and.not.include('# CookieError');
     });
 
     it('sends no more cookies than a browser can bring back', async () => {

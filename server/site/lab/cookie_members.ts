@@ -2,6 +2,7 @@
 import type { CookieOptions } from '../../index.js';
 import { type Form, LabRefusal } from './form.js';
 import { javascript, python } from './literals.js';
+import { NOTEBOOK_COOKIE } from './mask.js';
 import { type Bench, type Member, nothing, type Prepared } from './member.js';
 
 /**
@@ -66,11 +67,18 @@ function checkRoom({ ctx }: Bench, name: string, value: string): void {
   if (bytes + Buffer.byteLength(name + value) > MOST_BYTES) throw new LabRefusal('too_many_cookies');
 }
 
+/** A cookie's name to set. @throws LabRefusal for the one by which the lab finds the steps */
+function nameToSet(form: Form): string {
+  const name = form.key('name');
+  if (name === NOTEBOOK_COOKIE) throw new LabRefusal('own_cookie');
+  return name;
+}
+
 const text = (name: string, value: string): Option => ({ name, python: python(value), javascript: javascript(value) });
 
 export const COOKIE_MEMBERS: Readonly<Record<string, Member>> = {
   set_cookie(form) {
-    const [name, value] = [form.key('name'), form.text('cookie')];
+    const [name, value] = [nameToSet(form), form.text('cookie')];
     const { options, written } = optionsIn(form);
     return {
       code: call('response', 'set_cookie', [name, value], written),
@@ -92,7 +100,7 @@ export const COOKIE_MEMBERS: Readonly<Record<string, Member>> = {
   },
   delete_cookie(form) {
     const [name, path, domain, samesite] = [
-      form.key('name'),
+      nameToSet(form),
       form.text('path'),
       form.text('domain'),
       form.text('samesite'),
@@ -109,7 +117,7 @@ export const COOKIE_MEMBERS: Readonly<Record<string, Member>> = {
     };
   },
   set_signed_cookie(form) {
-    const [name, value, salt] = [form.key('name'), form.text('cookie'), form.text('salt')];
+    const [name, value, salt] = [nameToSet(form), form.text('cookie'), form.text('salt')];
     const { options, written } = optionsIn(form);
     return {
       code: call(
@@ -139,7 +147,7 @@ export const COOKIE_MEMBERS: Readonly<Record<string, Member>> = {
     };
   },
   forge(form) {
-    const name = form.key('name');
+    const name = nameToSet(form);
     return {
       code: null,
       run({ ctx }) {

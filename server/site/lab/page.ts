@@ -5,7 +5,7 @@ import { messages } from '../i18n.js';
 import { queryField } from '../next.js';
 import { allowOwnScripts } from '../own_scripts.js';
 import type { Handler, Site } from '../site.js';
-import { staticAddress } from '../static_files.js';
+import { labAddress } from '../static_files.js';
 import { CHAPTERS, type ChapterName, chapterOf, chapterPath, EXPLAINED_PATH, PRESSES, type Press } from './chapters.js';
 import { NOTEBOOK_COOKIE } from './mask.js';
 import type { Notebook, Notebooks } from './notebook.js';
@@ -14,8 +14,8 @@ import { type ReportContext, reportOf, resultOf, titleOf } from './report.js';
 import type { Step } from './step.js';
 import { timelineOf } from './timeline.js';
 
-const STYLESHEET = staticAddress('lab.css');
-const SCRIPT = staticAddress('lab.js');
+const STYLESHEET = labAddress('lab.css');
+const SCRIPT = labAddress('lab.js');
 const KINDS_OF_EXPIRY = ['get_expiry_age', 'get_expiry_date', 'get_expire_at_browser_close'];
 const TESTS = ['set_test_cookie', 'test_cookie_worked', 'delete_test_cookie'];
 

@@ -1,5 +1,5 @@
 /** A step as its page prints it: words in the visitor's language, changes marked. */
-import { print_json, type Settings } from '../../index.js';
+import { CookieError, print_json, type Settings } from '../../index.js';
 import { DEMO_USERS } from '../demo_users.js';
 import { type Moment, moment } from '../format.js';
 import type { Language } from '../i18n.js';
@@ -93,11 +93,15 @@ function codeOf({ code, outcome }: Step): object | null {
     .join('\n');
   if (outcome.kind === 'returned') {
     return {
-      django: `${django}\n# → ${short(outcome.python, CODE_SHOWN)}`,
+      django: `${django}\n# → ${short(code.django_returns ?? outcome.python, CODE_SHOWN)}`,
       koa: `${koa}\n// → ${short(outcome.javascript, CODE_SHOWN)}`,
     };
   }
-  if (outcome.kind === 'raised') return { django: `${django}\n# ${outcome.name}`, koa: `${koa}\n// ${outcome.name}` };
+  if (outcome.kind === 'raised') {
+    // Django sends a cookie that browsers drop: of what CookieError is for here, it refuses some names only.
+    const isOurs = outcome.name === CookieError.name;
+    return { django: isOurs ? django : `${django}\n# ${outcome.name}`, koa: `${koa}\n// ${outcome.name}` };
+  }
   return { django, koa };
 }
 

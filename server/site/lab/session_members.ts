@@ -96,6 +96,7 @@ const ROW: Readonly<Record<string, Member>> = {
       code: {
         django: 'request.session.clear_expired()\n# as manage.py clearsessions does',
         koa: 'await ctx.session.clear_expired()\n// as npm run clearsessions does',
+        django_returns: 'None',
       },
       async run({ ctx, site, store, codec }) {
         // The row of a browser that never came back.

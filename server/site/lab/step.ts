@@ -7,6 +7,8 @@ import type { SentCookie } from './set_cookie.js';
 export interface Code {
   readonly django: string;
   readonly koa: string;
+  /** What Django returns, where it is another thing. */
+  readonly django_returns?: string;
 }
 
 export type Outcome =

@@ -75,7 +75,7 @@ export const EXPLAINED_EN = {
           press: 'Set one with HttpOnly',
         },
         samesite: {
-          text: 'SameSite: whether it goes along when another site leads here. Lax: with links, and not with forms.',
+          text: 'SameSite: whether it goes along when another site leads here. Lax: with links, and not with forms that post.',
           press: 'Set one with SameSite',
         },
         path: {

@@ -52,7 +52,7 @@ export const EXPLAINED_ZH_HANS: ExplainedMessages = {
         max_age: { text: 'Max-Age：浏览器保留它多少秒。没有它，就到浏览器关闭为止。', press: '设置一个保留一分钟的' },
         httponly: { text: 'HttpOnly：脚本读不到它，别人偷塞进页面的脚本也读不到。', press: '设置一个带 HttpOnly 的' },
         samesite: {
-          text: 'SameSite：从别的网站过来时是否带上它。Lax：点链接时带，提交表单时不带。',
+          text: 'SameSite：从别的网站过来时是否带上它。Lax：点链接时带，用 POST 提交表单时不带。',
           press: '设置一个带 SameSite 的',
         },
         path: { text: 'Path 和 Domain：送给本主机的哪些地址，送给哪些主机。', press: '设置一个只给 /lab/ 的' },

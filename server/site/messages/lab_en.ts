@@ -197,6 +197,7 @@ export const LAB_EN = {
     no_demo_user:
       'This database has no such demo user with the password that the README names, so nobody was logged in.',
     no_rows: 'This engine keeps no rows, so two tabs cannot meet at one.',
+    own_cookie: 'The lab finds your steps by this cookie. Take another name.',
     no_such_cookie: 'The browser sent no such cookie. Set it first.',
     too_many_cookies:
       'The browser has enough cookies: with more of them its requests would be larger than this server takes. Delete one first.',

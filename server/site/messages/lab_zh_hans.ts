@@ -196,6 +196,7 @@ export const LAB_ZH_HANS: LabMessages = {
     no_list: '这个键下面没有列表。请先设置一个：值 ["milk"]。',
     no_demo_user: '这个数据库里没有使用 README 所写密码的演示用户，所以没有人登录。',
     no_rows: '这个引擎不保存行，两个标签页无从相遇。',
+    own_cookie: '实验室靠这个 Cookie 找到您的步骤。请换一个名称。',
     no_such_cookie: '浏览器没有送来这个 Cookie。请先设置它。',
     too_many_cookies: '浏览器的 Cookie 已经够多了：再多，请求就会超过本服务器的上限。请先删除一个。',
   },
