@@ -2,6 +2,7 @@
 import type { Context, Middleware } from 'koa';
 import { urlsplit } from '../http/python_url.js';
 import { optionsOf } from './state.js';
+import type { CurrentUser } from './user.js';
 
 /** The query parameter that remembers where a visitor wanted to go. */
 export const REDIRECT_FIELD_NAME = 'next';
@@ -23,10 +24,17 @@ export interface LoginRequiredOptions {
  */
 export function login_required(options: LoginRequiredOptions = {}): Middleware {
   return async function login_required(ctx, next) {
-    const user = await ctx.request.auser();
+    const user = await userOf(ctx);
     if (user.is_authenticated) await next();
     else redirectToLogin(ctx, options);
   };
+}
+
+/** @throws ImproperlyConfigured where the application has no authentication */
+export function userOf(ctx: Context): Promise<CurrentUser> {
+  const { auser } = ctx.request as { readonly auser?: unknown };
+  if (auser === undefined) optionsOf(ctx);
+  return ctx.request.auser();
 }
 
 /** Answer with a redirect to the login page that remembers this page (views.redirect_to_login). */

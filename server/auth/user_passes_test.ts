@@ -1,7 +1,7 @@
 /** Pages for some users only: Django's decorators as middleware (django.contrib.auth.decorators, admin.views.decorators). */
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
-import { type LoginRequiredOptions, redirectToLogin } from './login_required.js';
+import { type LoginRequiredOptions, redirectToLogin, userOf } from './login_required.js';
 import type { AnonymousUser, BaseUser, CurrentUser, User } from './user.js';
 
 /** What becomes of visitors without the permission. */
@@ -25,7 +25,7 @@ export function user_passes_test(
   options: LoginRequiredOptions = {},
 ): Middleware {
   return async function user_passes_test(ctx, next) {
-    if (await test(await ctx.request.auser(), ctx)) await next();
+    if (await test(await userOf(ctx), ctx)) await next();
     else redirectToLogin(ctx, options);
   };
 }
@@ -45,7 +45,7 @@ export function permission_required(
 ): Middleware {
   const perms = typeof perm === 'string' ? [perm] : perm;
   return async function permission_required(ctx, next) {
-    const user: BaseUser | AnonymousUser = await ctx.request.auser();
+    const user: BaseUser | AnonymousUser = await userOf(ctx);
     if (!('has_perms' in user) || typeof user.has_perms !== 'function') {
       throw new ImproperlyConfigured('permission_required needs users that have `has_perms`, as User does.');
     }
@@ -64,7 +64,7 @@ export function permission_required(
  */
 export function staff_member_required(options: LoginRequiredOptions = {}): Middleware {
   return async function staff_member_required(ctx, next) {
-    const user: Partial<Pick<User, 'is_active' | 'is_staff'>> = await ctx.request.auser();
+    const user: Partial<Pick<User, 'is_active' | 'is_staff'>> = await userOf(ctx);
     if (user.is_active !== false && user.is_staff === true) await next();
     else redirectToLogin(ctx, options);
   };

@@ -1,6 +1,6 @@
 /** What a request may be addressed to: Django's ALLOWED_HOSTS, and no TRACE. */
 import type { Context, Middleware } from 'koa';
-import { SuspiciousOperation } from '../errors.js';
+import { ImproperlyConfigured, SuspiciousOperation } from '../errors.js';
 import { pathOf } from '../ops/target.js';
 import { repr } from './python_text.js';
 import { is_same_domain } from './safe_url.js';
@@ -80,6 +80,9 @@ const LOCAL = ['.localhost', '127.0.0.1', '[::1]'] as const;
  * ```
  */
 export function allowed_hosts({ ALLOWED_HOSTS, debug = false }: AllowedHostsOptions): Middleware {
+  if (!Array.isArray(ALLOWED_HOSTS)) {
+    throw new ImproperlyConfigured("ALLOWED_HOSTS is a list of hosts, such as ['shop.example'].");
+  }
   const allowed = debug && ALLOWED_HOSTS.length === 0 ? LOCAL : ALLOWED_HOSTS;
   // Clients send the same Host again and again. Only good ones are remembered, and not without bound.
   const good = new Set<string>();

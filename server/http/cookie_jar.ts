@@ -1,6 +1,7 @@
 /** The cookies that one response sets: Django's `response.cookies`, one morsel a name, printed into Set-Cookie at once. */
 import type { ServerResponse } from 'node:http';
 import { ValueError } from '../errors.js';
+import { nearestName } from '../spelling.js';
 import { encode_header, type Morsel, print_set_cookie } from './cookie_header.js';
 import { http_date, type TimeDelta, total_seconds } from './http_date.js';
 
@@ -44,7 +45,7 @@ export class CookieJar {
   /**
    * Set a cookie as Django's `HttpResponse.set_cookie` does. Nothing changes when it throws.
    *
-   * @throws CookieError see print_set_cookie; ValueError for another samesite, `expires` as Date together with
+   * @throws CookieError see print_set_cookie; ValueError for another samesite, a misspelt option, `expires` as Date together with
    *   `max_age`, or a date outside the years 1 to 9999; Error when the headers are sent already
    */
   set(key: string, value: string, options: CookieOptions, now: number): void {
@@ -97,7 +98,27 @@ function set_cookie_lines(res: ServerResponse): string[] {
 
 const EMPTY = { expires: '', path: '', domain: '', max_age: '', secure: false, httponly: false, samesite: '' } as const;
 
+const NAMES: readonly (keyof CookieOptions)[] = [
+  'max_age',
+  'expires',
+  'path',
+  'domain',
+  'secure',
+  'httponly',
+  'samesite',
+];
+
+/** `httpOnly`, as Koa's own cookies have it, would leave the cookie open to scripts. @throws ValueError */
+function refuseMisspelt(options: CookieOptions): void {
+  for (const name of Object.keys(options)) {
+    if (NAMES.includes(name as keyof CookieOptions)) continue;
+    const right = nearestName(name, NAMES);
+    if (right !== undefined) throw new ValueError(`A cookie has no option ${name}. Write ${right}.`);
+  }
+}
+
 function merge(before: Morsel | undefined, key: string, value: string, options: CookieOptions, now: number): Morsel {
+  refuseMisspelt(options);
   const { path = '/', domain, secure, httponly, samesite } = options;
   const base: Morsel = before ?? { key, value, ...EMPTY };
   if (samesite && !['lax', 'none', 'strict'].includes(samesite.toLowerCase())) {

@@ -50,7 +50,7 @@ interface CookieResponse {
    * Send a cookie. Set twice, a name keeps its place and the attributes that are not given anew, as in Django.
    *
    * @throws CookieError for a name, value or attribute that cannot be sent, or a line over 4096 bytes; ValueError for
-   *   another samesite, or a Date as `expires` together with `max_age`. Nothing is sent then.
+   *   another samesite, a misspelt option, or a Date as `expires` together with `max_age`. Nothing is sent then.
    */
   set_cookie(key: string, value?: CookieValue, options?: CookieOptions): void;
   /** Send a cookie that carries time and signature. Its value can be read by anybody, but not changed. */

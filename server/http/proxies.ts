@@ -29,6 +29,9 @@ type IpHolder = { [IP]?: string };
  * @throws ImproperlyConfigured for what is neither
  */
 export function installProxies(app: Application, networks: readonly string[]): void {
+  if (!Array.isArray(networks)) {
+    throw new ImproperlyConfigured("installProxies needs a list of addresses or networks, such as ['10.0.0.0/8'].");
+  }
   const trusted = blockListOf(networks);
   const isTrusted = (address: string): boolean =>
     isIP(address) !== 0 && trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');

@@ -6,8 +6,12 @@ import {
   type LoginRequiredOptions,
   login,
   login_required,
+  permission_required,
+  staff_member_required,
   User,
+  user_passes_test,
 } from '../../server/auth/index.js';
+import { ImproperlyConfigured } from '../../server/errors.js';
 import { sessions } from '../../server/session/middleware.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { type Portless, portless, settings } from '../http/serve.js';
@@ -70,4 +74,25 @@ describe('login_required', () => {
       expect(answer.text).to.not.include('hello');
     });
   }
+
+  it('says what is missing where the application has no authentication', async () => {
+    for (const gate of [
+      login_required(),
+      user_passes_test(() => true),
+      permission_required('a.b'),
+      staff_member_required(),
+    ]) {
+      const app = new Koa();
+      const errors: unknown[] = [];
+      app.on('error', (error) => errors.push(error));
+      app.use(sessions(app, { settings: settings(), store: new MemoryStore() }));
+      app.use(gate);
+      await portless(app).ask();
+      expect(errors).to.have.length(1);
+      expect(errors[0])
+        .to.be.instanceOf(ImproperlyConfigured)
+        .with.property('message')
+        .that.includes('authentication(app');
+    }
+  });
 });

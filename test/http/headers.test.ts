@@ -4,6 +4,7 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type Koa from 'koa';
+import { ImproperlyConfigured } from '../../server/errors.js';
 import { allowed_hosts, refuse_trace, split_domain_port, validate_host } from '../../server/http/allowed_hosts.js';
 import { exceptions } from '../../server/http/exceptions.js';
 import { http_date, total_seconds } from '../../server/http/http_date.js';
@@ -14,6 +15,13 @@ import { appWith, closeServers, serve } from './serve.js';
 
 describe('allowed_hosts', () => {
   afterEach(closeServers);
+
+  it('wants a list of hosts, and says so before the first request', () => {
+    for (const ALLOWED_HOSTS of ['shop.example', undefined]) {
+      const mount = () => allowed_hosts({ ALLOWED_HOSTS } as never);
+      expect(mount).to.throw(ImproperlyConfigured, 'list');
+    }
+  });
 
   const hosted = (ALLOWED_HOSTS: readonly string[], debug = false): Koa =>
     appWith(exceptions(), allowed_hosts({ ALLOWED_HOSTS, debug }), (ctx) => {

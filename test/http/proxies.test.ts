@@ -140,4 +140,8 @@ describe('trusted proxies', () => {
       expect(() => installProxies(new Koa(), [network])).to.throw(ImproperlyConfigured, 'TRUSTED_PROXIES');
     });
   }
+
+  it('wants a list of networks', () => {
+    expect(() => installProxies(new Koa(), '10.0.0.0/8' as never)).to.throw(ImproperlyConfigured, 'list');
+  });
 });

@@ -244,6 +244,8 @@ describe('our migrations beside an application’s own', function () {
       const only = ['0001_sessions'] as unknown as typeof SESSIONS.only;
       expect(() => new MigrationSource({ only })).to.throw(ImproperlyConfigured, /no migration "0001_sessions"/);
       expect(await reasonOf(migrate(application, { only }))).to.be.instanceOf(ImproperlyConfigured);
+      const text = '0001_django_session' as unknown as typeof SESSIONS.only;
+      expect(() => new MigrationSource({ only: text })).to.throw(ImproperlyConfigured, 'list');
     });
   });
 });

@@ -249,7 +249,15 @@ export class RedisConnection {
 
 const silent = (): Error => new Error('No answer in time.');
 
-/** Did Redis answer that it does not do this command, while it is in charge? The command was not done then. */
+/**
+ * Did Redis answer that it does not do this command, while it is in charge? The command was not done then.
+ *
+ * ```ts
+ * await store.exists(session_key).catch((error: unknown) => {
+ *   if (!isRefusal(error)) throw error;
+ * });
+ * ```
+ */
 export function isRefusal(error: unknown): boolean {
   const code = error instanceof StoreUnavailable ? codeOf(error.cause) : null;
   return code !== null && !ELSEWHERE.includes(code);
