@@ -114,4 +114,6 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   }
 }
 
+// The reader of a pipe, such as `head`, may be gone: the work goes on all the same.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 process.exitCode = await main(process.argv.slice(2));

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { check_password } from '../../server/auth/hashers.js';
 import { UserTable } from '../../server/auth/users.js';
@@ -35,6 +36,13 @@ describe('koa-django-session', function () {
     environment = { DATABASE_URL: database.url };
   });
   after(() => database.drop());
+
+  it('goes on when the reader of its output is gone, as in `… | head`', async () => {
+    const child = spawn(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', '--help']);
+    child.stdout.destroy();
+    const [err] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    expect([child.exitCode, err]).to.deep.equal([0, '']);
+  });
 
   describe('called wrongly', () => {
     it('lists its commands', async () => {
