@@ -351,6 +351,22 @@ describe('/lab/', () => {
       expect((await press('get_signed_cookie', { name: 's', salt: 'lab' })).text).to.include('raised BadSignature');
     });
 
+    it('notes that a row was saved although the same was saved within the same second', async () => {
+      const own = makeSite(site.knex, { lab: true });
+      visitor = new Visitor(own);
+      own.clock.now = Math.floor(own.clock.now) + 0.25;
+      await press('set', { key: 'a', value: '1' });
+      own.clock.advance(0.5);
+      expect((await press('set', { key: 'a', value: '1' })).text).to.include('row saved');
+      expect((await press('get', { key: 'a' })).text).to.include('nothing changed');
+    });
+
+    it('refuses a day that is in no calendar', async () => {
+      const { text } = await press('set_expiry_date', { date: '2028-02-30T00:00' });
+      expect(text).to.include('not done: Give a date and a time.');
+      expect((await press('set_expiry_date', { date: '2028-02-29T00:00' })).text).to.include('datetime(2028, 2, 29');
+    });
+
     it('keeps the cookie by which it finds the steps', async () => {
       await press('set', { key: 'a', value: '1' });
       for (const step of ['set_cookie', 'set_signed_cookie', 'delete_cookie', 'forge']) {

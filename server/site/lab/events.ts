@@ -29,7 +29,7 @@ function rowEvents({ before, after, oldRowStays, tabs }: Observed): StepEvent[] 
   if (after === null) return before === null || oldRowStays ? [] : ['row_deleted'];
   if (before === null) return isMerged(after, tabs) ? ['row_created', 'row_merged'] : ['row_created'];
   if (after.session_key === before.session_key) {
-    if (sameText(after, before)) return [];
+    if (sameText(after, before) && after.expire_date.getTime() === before.expire_date.getTime()) return [];
     return [isMerged(after, tabs) ? 'row_merged' : 'row_saved'];
   }
   if (oldRowStays) return ['row_created'];

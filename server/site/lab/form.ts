@@ -89,7 +89,8 @@ export class Form {
     if (text === '') return null;
     if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(text)) throw new LabRefusal('no_date');
     const date = new Date(`${text}Z`);
-    if (Number.isNaN(date.getTime())) throw new LabRefusal('no_date');
+    // Date takes the 30th of February for the 2nd of March.
+    if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text)) throw new LabRefusal('no_date');
     return date;
   }
 
