@@ -57,8 +57,8 @@ const DAY = 86_400;
  * ```ts
  * const live = new LiveSessions({ settings, store, backends });
  * wss.on('connection', async (socket, request) => {
- *   const session = await openSession(request, { settings, store });
- *   if (!session.has_key('_auth_user_id')) return socket.close(4401, 'Log in first.');
+ *   const session = await openSession(request, { settings, store }).catch(() => null); // the database is away
+ *   if (session?.has_key('_auth_user_id') !== true) return socket.close(4401, 'Log in first.');
  *   const forget = live.watch(session, () => socket.close(4401, 'Your session has ended.'));
  *   socket.once('close', forget);
  * });

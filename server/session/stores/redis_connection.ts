@@ -254,11 +254,11 @@ const silent = (): Error => new Error('No answer in time.');
  *
  * ```ts
  * await store.exists(session_key).catch((error: unknown) => {
- *   if (!isRefusal(error)) throw error;
+ *   if (!isRedisRefusal(error)) throw error;
  * });
  * ```
  */
-export function isRefusal(error: unknown): boolean {
+export function isRedisRefusal(error: unknown): boolean {
   const code = error instanceof StoreUnavailable ? codeOf(error.cause) : null;
   return code !== null && !ELSEWHERE.includes(code);
 }

@@ -7,7 +7,7 @@
  */
 import { type BatchAnswers, type BatchCall, Batcher } from '../../db/batcher.js';
 import { Deadline } from '../../db/deadline.js';
-import { isRefusal, type RedisConnection } from './redis_connection.js';
+import { isRedisRefusal, type RedisConnection } from './redis_connection.js';
 
 /** The connection bounds each batch. */
 const NO_DEADLINE = Number.POSITIVE_INFINITY;
@@ -38,7 +38,7 @@ export class RedisReads {
     try {
       return (await this.#redis.command('MGET', ...calls.map(({ key }) => key))) as unknown[];
     } catch (error) {
-      if (!isRefusal(error)) throw error;
+      if (!isRedisRefusal(error)) throw error;
       // An account without MGET, or without one of the keys: what Redis refuses to one is not refused to the others.
       return calls.map(({ key }) => this.#redis.command('GET', key));
     }
