@@ -20,6 +20,7 @@ import { createListener } from './http/listener.js';
 import type { Phase } from './ops/health.js';
 import { listen } from './ops/listen.js';
 import { listenForMetrics, Metrics } from './ops/metrics.js';
+import type { SessionStore } from './session/store.js';
 import { hasSessionTable, openStore } from './session/stores/index.js';
 import { isDefaultUserModel, type Settings } from './settings.js';
 import { ensureDemoUsers } from './site/demo_users.js';
@@ -104,6 +105,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   const prepare = async (): Promise<void> => {
     await whenAnswering(() => prepareTables(settings.django, knex, users), log, print, abort.signal);
     if (isEmbedded && isDefaultUserModel(settings.django)) await ensureDemoUsers(users);
+    void warnOfStore(store, log);
     if (phase === 'starting') phase = 'ready';
     print(`Database: ${isEmbedded ? 'embedded PostgreSQL, ' : ''}${shownDatabase(url)}`);
   };
@@ -169,6 +171,16 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
       return stopped;
     },
   };
+}
+
+/** Sessions may need more than the database: a wrong CACHE_URL is seen at the start, not at the first login. */
+async function warnOfStore(store: SessionStore, log: Logger): Promise<void> {
+  try {
+    const lack = await store.check?.();
+    if (lack !== undefined) log.warn({ reason: lack }, 'the store of sessions does not work as it should');
+  } catch (error) {
+    log.warn({ err: error }, 'the store of sessions does not work');
+  }
 }
 
 /** @throws SchemaMismatch when the tables of users or sessions are not what the settings say */

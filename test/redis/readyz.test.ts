@@ -64,4 +64,19 @@ describe('/readyz', () => {
       }
     });
   }
+
+  for (const SESSION_ENGINE of ['cache', 'cached_db']) {
+    it(`and the log at the start say what is wrong with the CACHE_URL of ${SESSION_ENGINE}`, async () => {
+      const sentence = 'Redis refuses the user or the password of CACHE_URL.';
+      const CACHE_URL = `redis://ann:wrong@127.0.0.1:${redis.port}`;
+      const server = await startServer({ SESSION_ENGINE, CACHE_URL, DATABASE_URL: database.url });
+      try {
+        await until('it is logged', async () => server.lines.some((line) => line.includes(sentence)));
+        expect(server.lines.join('')).to.not.include('wrong@');
+        expect(await (await fetch(`${server.url}/readyz`)).text()).to.include(sentence);
+      } finally {
+        await server.stop();
+      }
+    });
+  }
 });
