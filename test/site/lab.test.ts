@@ -363,7 +363,7 @@ describe('/lab/', () => {
 
     it('refuses a day that is in no calendar', async () => {
       const { text } = await press('set_expiry_date', { date: '2028-02-30T00:00' });
-      expect(text).to.include('not done: Give a date and a time.');
+      expect(text).to.include('Step 1: set_expiry_date').and.include('not done: Give a date and a time.');
       expect((await press('set_expiry_date', { date: '2028-02-29T00:00' })).text).to.include('datetime(2028, 2, 29');
     });
 

@@ -54,7 +54,7 @@ export function reportOf(steps: readonly Step[], context: ReportContext): object
   };
 }
 
-/** The call as one types it, or the name of what is no call. */
+/** The call as one types it, the name of what is no call, or the button's own name where its fields made no call. */
 export function titleOf({ name, code }: Step, m: LabMessages): string {
   const user = DEMO_USERS[LOGINS.indexOf(name)];
   if (user !== undefined) return m.log_in_as(user.username);
@@ -63,7 +63,7 @@ export function titleOf({ name, code }: Step, m: LabMessages): string {
     return short(call.replace(/^await /, '').replace(/^ctx\./, ''), TITLE_SHOWN);
   }
   const named: Readonly<Record<string, string>> = m.named;
-  return Object.hasOwn(named, name) ? (named[name] ?? name) : m.named.unknown;
+  return Object.hasOwn(named, name) ? (named[name] ?? name) : name;
 }
 
 export function resultOf({ outcome, events }: Step, m: LabMessages): string {

@@ -64,7 +64,6 @@ export const LAB_EN = {
     tabs_logout: 'One tab logs out, the other goes on',
     other_browser: 'Another browser comes',
     ops: 'Several operations',
-    unknown: 'A step',
   },
   tab_buttons: {
     tabs_merge: 'Both write, different keys: merged',

@@ -68,7 +68,6 @@ export const LAB_ZH_HANS: LabMessages = {
     tabs_logout: '一个标签页退出登录，另一个继续',
     other_browser: '来了另一个浏览器',
     ops: '几个操作',
-    unknown: '一步',
   },
   tab_buttons: {
     tabs_merge: '都写，键不同：合并',
