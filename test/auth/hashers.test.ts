@@ -1,4 +1,6 @@
 /** Hashers against Django's values, and against stored texts that nobody should have stored. */
+import { availableParallelism } from 'node:os';
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import {
   Argon2PasswordHasher,
@@ -20,6 +22,7 @@ import {
   PBKDF2SHA1PasswordHasher,
   ScryptPasswordHasher,
 } from '../../server/auth/hashers.js';
+import { inPool } from '../../server/auth/hashers/hasher.js';
 import { ValueError } from '../../server/errors.js';
 import { expectNoDearer } from '../support/growth.js';
 import { reasonOf } from '../support/reason.js';
@@ -415,6 +418,26 @@ describe('identify_hasher', () => {
     for (const encoded of ['hunter2', '!x', '', 'default$x', 'md5$seasalt$x']) {
       expect(() => identify_hasher(encoded)).to.throw(ValueError, /^No password hasher knows this stored password\.$/);
     }
+  });
+});
+
+describe('inPool', () => {
+  it('leaves one core to pages, one thread of four to files, and begins in the order of arrival', async () => {
+    const most = Math.min(3, Math.max(1, availableParallelism() - 1));
+    const begun: number[] = [];
+    const ends: (() => void)[] = [];
+    const works = Array.from({ length: 6 }, (_, place) =>
+      inPool(async () => {
+        begun.push(place);
+        await new Promise<void>((resolve) => ends.push(resolve));
+      }),
+    );
+    for (let ended = 0; ended < works.length; ended += 1) {
+      await turn();
+      expect(begun).to.deep.equal([0, 1, 2, 3, 4, 5].slice(0, ended + most));
+      ends[ended]?.();
+    }
+    await Promise.all(works);
   });
 });
 
