@@ -19,7 +19,12 @@ export interface OpenSessionOptions {
 
 /** A request of Node's, or of fetch's API as Bun and Deno have it. */
 export interface AnyRequest {
-  readonly headers: IncomingHttpHeaders | { get(name: string): string | null };
+  readonly headers:
+    | IncomingHttpHeaders
+    | {
+        /** The header's value, null when there is none. */
+        get(name: string): string | null;
+      };
 }
 
 /**

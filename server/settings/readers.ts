@@ -17,10 +17,13 @@ export function integer(least: number): (value: unknown) => number | undefined {
   };
 }
 
+/** 1, 0.5 or .5: digits, digits with a point between, or a point before digits. */
+const FRACTION = /^(?:\d+(?:\.\d+)?|\.\d+)$/;
+
 /** A number from 0 to `most`, also as text. */
 export function fraction(most: number): (value: unknown) => number | undefined {
   return (value) => {
-    const number = typeof value === 'string' && /^\d*\.?\d+$/.test(value.trim()) ? Number(value) : value;
+    const number = typeof value === 'string' && FRACTION.test(value.trim()) ? Number(value) : value;
     return typeof number === 'number' && number >= 0 && number <= most ? number : undefined;
   };
 }

@@ -33,6 +33,7 @@ declare global {
   /** An application's own function, as its tests call it. */
   const createApp: (options: { settings: Settings; store: SessionStore; now: Clock }) => Koa;
   const throttle: import('koa-django-session').LoginThrottle;
+  const Router: typeof import('@koa/router').default;
   const server: import('node:http').Server;
   /** A server of the package ws, as far as examples use it. */
   const wss: {

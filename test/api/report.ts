@@ -14,7 +14,7 @@ import { CompilerState, Extractor, ExtractorConfig, type IConfigFile } from '@mi
 const ROOT = path.join(import.meta.dirname, '../..');
 const REPORTS = path.join(import.meta.dirname, 'reports');
 /** Declarations of the code as it is; beside node_modules, so that their imports of packages are found. */
-const WORK = path.join(ROOT, '.api');
+const WORK = path.join(ROOT, '.api', 'types');
 const write = process.argv.includes('--write');
 
 const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {

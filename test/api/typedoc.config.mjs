@@ -38,6 +38,7 @@ export default {
     'KeySettings',
     'KeyType',
     'LoginCaptcha',
+    'LoginData',
     'MIGRATIONS',
     'MemberTexts',
     'PayloadSettings',
