@@ -6,7 +6,7 @@ import type { Knex } from 'knex';
 import { connectKnex } from '../../server/db/knex.js';
 import { whileLocked } from '../../server/db/lock.js';
 import { migrate } from '../../server/db/migrate.js';
-import { isRefusal, isUnavailable } from '../../server/db/unavailable.js';
+import { isReadOnly, isRefusal, isUnavailable } from '../../server/db/unavailable.js';
 import { StoreUnavailable } from '../../server/errors.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { cli } from '../cli/command.js';
@@ -124,6 +124,13 @@ describe('a primary and its standby', function () {
       const wrong = both(pair.primary.url, pair.standby.url).replace(/:[^:@]+@/, ':wrong@');
       const error = await reasonOf(Promise.resolve(connect(wrong).raw('SELECT 1')));
       expect(isRefusal(error)).to.equal(true);
+    });
+
+    it('that are all standbys are told as that, not as a database that does not answer', async () => {
+      const standbys = both(pair.standby.url, pair.standby.url);
+      const error = await reasonOf(Promise.resolve(connect(standbys).raw('SELECT 1')));
+      expect(error).to.be.instanceOf(StoreUnavailable);
+      expect(isReadOnly(error)).to.equal(true);
     });
 
     it('a command runs on the one that takes writes', async () => {
