@@ -117,3 +117,5 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 // The reader of a pipe, such as `head`, may be gone: the work goes on all the same.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 process.exitCode = await main(process.argv.slice(2));
+// pg leaves a connection open whose login it gave up by itself; PostgreSQL ends it after a minute.
+setTimeout(() => process.exit(), 1000).unref();

@@ -1,9 +1,10 @@
 /** What a person can do about the database's errors. PostgreSQL's own words name neither a setting nor a command. */
 import { DjangoError } from '../errors.js';
+import { isRefusal } from './unavailable.js';
+
+const REFUSED = 'The database refuses the user or the password of DATABASE_URL.';
 
 const SENTENCES: ReadonlyMap<unknown, string> = new Map([
-  ['28P01', 'The database refuses the user or the password of DATABASE_URL.'],
-  ['28000', 'The database refuses the user or the password of DATABASE_URL.'],
   ['3D000', 'There is no database of the name that DATABASE_URL gives. Make it first: createdb NAME.'],
   ['42P01', 'A table is missing. Run: koa-django-session migrate'],
   ['55P03', 'Another process holds what this command needs. Try again later.'],
@@ -13,8 +14,10 @@ const SENTENCES: ReadonlyMap<unknown, string> = new Map([
 ]);
 
 /** The sentence for an error of the database, by its SQLSTATE; undefined where there is none. */
-export const sentenceOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error ? SENTENCES.get(error.code) : undefined;
+export function sentenceOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return SENTENCES.get(code) ?? (isRefusal(error) ? REFUSED : undefined);
+}
 
 /** An error in one sentence: no stack, no statement, no password. */
 export function inOneSentence(error: unknown): string {

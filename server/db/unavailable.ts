@@ -37,7 +37,7 @@ const codeOf = (error: unknown): unknown =>
  * and passes when the password is set right; a start should end with it instead of waiting.
  */
 export function isRefusal(error: unknown): boolean {
-  return REFUSALS.has(String(codeOf(error)));
+  return REFUSALS.has(String(codeOf(error))) || (error instanceof Error && NO_PASSWORD.test(driversText(error)));
 }
 
 /** Node's names for a connection that could not be made or broke. */
@@ -59,6 +59,9 @@ const SYSTEM_CODES: ReadonlySet<string> = new Set([
 /** Errors that pg, pg-pool and knex make without a code, by the texts of pg 8 and knex 3. */
 const TEXTS =
   /^(?:Connection terminated|Query read timeout|Connection ended unexpectedly|Client has encountered a connection error|timeout expired|timeout exceeded when trying to connect|Knex: Timeout acquiring a connection|Client was closed|aborted$)/;
+
+/** pg's own error, without a code, where the server wants a password and DATABASE_URL has none. */
+const NO_PASSWORD = /^SASL: /;
 
 /**
  * Has the connection a plan no more under this name, or one that a migration has overtaken? With the plan made anew the
@@ -82,7 +85,7 @@ export function isUnavailable(error: unknown): boolean {
   if (typeof code === 'string') {
     return code.startsWith('08') || SQLSTATES.has(code) || REFUSALS.has(code) || SYSTEM_CODES.has(code);
   }
-  return TEXTS.test(driversText(error));
+  return TEXTS.test(driversText(error)) || isRefusal(error);
 }
 
 /** knex writes the statement before the driver's text: "select 1 - Connection terminated unexpectedly". */

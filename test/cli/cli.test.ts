@@ -120,6 +120,13 @@ describe('koa-django-session', function () {
     });
   }
 
+  it('says that DATABASE_URL lacks the password that the database wants, and ends', async () => {
+    const url = new URL(database.url);
+    url.password = '';
+    const { code, err } = await cli(['clearsessions'], { DATABASE_URL: url.href });
+    expect([code, err]).to.deep.equal([1, 'The database refuses the user or the password of DATABASE_URL.\n']);
+  });
+
   it('says which table is missing before the first migrate', async () => {
     const empty = await emptyDatabase();
     try {

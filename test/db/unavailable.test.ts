@@ -1,7 +1,7 @@
 /** Real faults of a real PostgreSQL, as pg and knex report them. */
 import { expect } from 'chai';
 import { connectKnex } from '../../server/db/knex.js';
-import { isUnavailable, unavailable } from '../../server/db/unavailable.js';
+import { isRefusal, isUnavailable, unavailable } from '../../server/db/unavailable.js';
 import { StoreUnavailable } from '../../server/errors.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
@@ -27,6 +27,17 @@ describe('isUnavailable', () => {
   it('knows a host that has no address', async () => {
     const knex = connectKnex('postgres://nobody@host.invalid:1/nothing', { connect_timeout: 1 });
     expect(isUnavailable(await errorOf(knex.raw('SELECT 1')))).to.equal(true);
+    await knex.destroy();
+  });
+
+  it('knows a login without the password that the server wants, as a refusal', async () => {
+    const url = new URL(database.url);
+    url.password = '';
+    // pg leaves the connection open; the database of the suite could not be dropped meanwhile.
+    url.pathname = '/postgres';
+    const knex = connectKnex(url.href, { connect_timeout: 5 });
+    const error = await errorOf(knex.raw('SELECT 1'));
+    expect([isUnavailable(error), isRefusal(error)]).to.deep.equal([true, true]);
     await knex.destroy();
   });
 
