@@ -244,7 +244,10 @@ describe('security: answers', function () {
       expect(answer.status, what).to.be.below(500);
       if (!/html/.test(answer.headers['content-type'] ?? '')) return;
       // Scripts of our own files are the only ones.
-      const text = answer.text.replace(/<script src="\/static\/(?:login_task|lab)\.js\?v=\w+" defer><\/script>/, '');
+      const text = answer.text.replace(
+        /<script src="\/static\/(?:login_task|lab\/lab)\.js\?v=\w+" defer><\/script>/,
+        '',
+      );
       expect(text, what)
         .to.not.match(/<script|<img src=x|onerror=canary\(\)>/)
         .and.not.include('60481729');
