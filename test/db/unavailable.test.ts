@@ -1,5 +1,6 @@
 /** Real faults of a real PostgreSQL, as pg and knex report them. */
 import { expect } from 'chai';
+import pg from 'pg';
 import { connectKnex } from '../../server/db/knex.js';
 import { isRefusal, isUnavailable, unavailable } from '../../server/db/unavailable.js';
 import { StoreUnavailable } from '../../server/errors.js';
@@ -33,12 +34,12 @@ describe('isUnavailable', () => {
   it('knows a login without the password that the server wants, as a refusal', async () => {
     const url = new URL(database.url);
     url.password = '';
-    // pg leaves the connection open; the database of the suite could not be dropped meanwhile.
-    url.pathname = '/postgres';
-    const knex = connectKnex(url.href, { connect_timeout: 5 });
-    const error = await errorOf(knex.raw('SELECT 1'));
+    const client = new pg.Client({ connectionString: url.href });
+    client.on('error', () => {});
+    const error = await errorOf(client.connect());
     expect([isUnavailable(error), isRefusal(error)]).to.deep.equal([true, true]);
-    await knex.destroy();
+    // pg leaves the connection open, and PostgreSQL drops no database before its login has ended.
+    await client.end();
   });
 
   it('knows a statement that took too long', async () => {
