@@ -6,6 +6,7 @@ import { validate_password } from '../../../server/auth/password_validation.js';
 import { ValidationError } from '../../../server/errors.js';
 import { reasonOf } from '../../support/reason.js';
 import { Browser } from '../browser.js';
+import { since } from '../environments.js';
 import { eachDjango, eachSite, keyOf, login, makeUser, me, ops, type Pair, row, SIDES } from '../pairs.js';
 
 const HTML = { accept: 'text/html' };
@@ -17,7 +18,7 @@ async function sessionsOf({ urls }: Pair, browser: Browser): Promise<{ ids: stri
   return { ids, token: /name="csrfmiddlewaretoken"\s+value="(\w+)"/.exec(text)?.[1] ?? '' };
 }
 
-await eachSite((_django, pair, site) => {
+await eachSite((django, pair, site) => {
   it('a session that Django began is listed from its first request here on, and ended at Django by a button', async () => {
     const both = await pair();
     const user = await makeUser(both);
@@ -48,6 +49,10 @@ await eachSite((_django, pair, site) => {
     await ops(both, 'django', other, ['flush']);
     expect((await sessionsOf(both, mine)).ids).to.have.lengthOf(1);
   });
+
+  // Its PBKDF2 has fewer iterations than ours at the least, so it hashes the password anew at the next login there, which ends
+  // this side's session as well.
+  if (!since(django, 4, 2)) return;
 
   it('a password that is changed here logs in at Django, and Django’s other sessions have ended', async () => {
     const both = await pair();
@@ -155,8 +160,11 @@ await eachDjango((django) => {
     const pairs = async (given: (password: string, index: number) => unknown): Promise<unknown[]> =>
       Promise.all(PASSWORDS.map(async (password, index) => [password, await given(password, index)]));
     expect(await pairs(ours)).to.deep.equal(await pairs((_password, index) => verdicts[index]));
+    // Its list was another one then; ours is that of the newest.
+    if (!since(django, 4, 2)) return;
     const unknown: string[] = [];
-    for (const password of common) {
+    // Django 4.2's list has hexadecimal codes of bytes, too, which its makers left out later.
+    for (const password of common.filter((each) => !each.startsWith('$hex['))) {
       if (!(await ours(password)).includes('password_too_common')) unknown.push(password);
     }
     expect(unknown).to.deep.equal([]);
