@@ -1,8 +1,8 @@
 /** DATABASE_URL: what cannot work is refused before anything is opened, and what is shown of it has no password. */
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import pg from 'pg';
 import { ImproperlyConfigured } from '../errors.js';
+import { checkCertificates } from '../settings/certificates.js';
 import { portNumber, refuseUrl, splitUrl, type UrlParts } from '../settings/url_text.js';
 import { addressesOf } from './hosts.js';
 
@@ -16,7 +16,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   sslnegotiation: ['postgres', 'direct'],
   uselibpqcompat: ['true', 'false'],
 };
-const FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
+const FILES = { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' } as const;
 
 /**
  * See that this URL will be understood as its writer meant it, and that the files it names can be read. It may name several
@@ -61,7 +61,7 @@ function checkQuery(name: string, query: URLSearchParams): void {
 }
 
 function checkFiles(name: string, query: URLSearchParams): void {
-  for (const parameter of FILES) {
+  for (const parameter of Object.values(FILES)) {
     for (const file of query.getAll(parameter)) {
       try {
         readFileSync(file);
@@ -99,29 +99,8 @@ function clientOf(name: string, url: string): pg.Client {
     refuseUrl(name, words === '' ? 'pg cannot read it.' : `pg refuses it: ${words}`, words === '' ? undefined : '');
   }
   const { ssl } = client as { readonly ssl?: unknown };
-  if (typeof ssl === 'object' && ssl !== null) checkCertificates(name, ssl);
+  if (typeof ssl === 'object' && ssl !== null) checkCertificates(name, ssl, FILES);
   return client;
-}
-
-function checkCertificates(name: string, { ca, cert, key }: { ca?: string; cert?: string; key?: string }): void {
-  // Node passes over what is no certificate, and then trusts nobody.
-  if (ca !== undefined && !/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca)) {
-    refuseUrl(name, 'What sslrootcert names holds no certificate.', 'Give a file in PEM form.');
-  }
-  try {
-    createSecureContext({
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    });
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    refuseUrl(
-      name,
-      `What ${FILES.join(', ')} hold cannot be used${code}.`,
-      'Give files in PEM form that belong together.',
-    );
-  }
 }
 
 /**

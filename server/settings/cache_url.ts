@@ -9,7 +9,7 @@
  * `rediss` in place of `redis` is TLS, to the sentinels as well. Parameters bear redis-py's names.
  */
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
+import { checkCertificates } from './certificates.js';
 import { boolean } from './readers.js';
 import { refuseUrl, splitUrl, type UrlParts } from './url_text.js';
 
@@ -188,7 +188,7 @@ function tlsOf(name: string, query: URLSearchParams): RedisTls {
     const file = query.get(parameter);
     if (file !== null) files[option] = contentOf(name, parameter, file);
   }
-  checkCertificates(name, files);
+  checkCertificates(name, files, FILES);
   return { ...files, rejectUnauthorized: requirements === 'required', checkHostname };
 }
 
@@ -202,19 +202,5 @@ function contentOf(name: string, parameter: string, file: string): string {
       `${parameter} names ${JSON.stringify(file)}, which cannot be read (${code}).`,
       'Give the path of a readable file in PEM form.',
     );
-  }
-}
-
-function checkCertificates(name: string, files: { ca?: string; cert?: string; key?: string }): void {
-  // Node passes over what is no certificate, and then trusts nobody.
-  if (files.ca !== undefined && !files.ca.includes('-----BEGIN ')) {
-    refuseUrl(name, `What ${FILES.ca} names holds no certificate.`, 'Give a file in PEM form.');
-  }
-  try {
-    createSecureContext(files);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    const names = Object.values(FILES).join(', ');
-    refuseUrl(name, `What ${names} hold cannot be used${code}.`, 'Give files in PEM form that belong together.');
   }
 }

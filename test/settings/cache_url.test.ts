@@ -137,6 +137,9 @@ describe('CACHE_URL', () => {
     try {
       expect(refusal(`rediss://cache?ssl_ca_certs=${file}`)).to.include('holds no certificate');
       expect(refusal(`rediss://cache?ssl_certfile=${file}&ssl_keyfile=${file}`)).to.include('cannot be used');
+      // Node takes it for a list of nobody.
+      writeFileSync(file, '-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n');
+      expect(refusal(`rediss://cache?ssl_ca_certs=${file}`)).to.include('holds no certificate');
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -1,0 +1,37 @@
+/** The certificates that the URL of a service names, looked at before the first connection. */
+import { createSecureContext } from 'node:tls';
+import { refuseUrl } from './url_text.js';
+
+/** What the files hold, in PEM form. */
+export interface Certificates {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/**
+ * @param name the setting, for the message
+ * @param parameters what the URL calls the files
+ * @throws ImproperlyConfigured when they hold what TLS cannot use
+ */
+export function checkCertificates(
+  name: string,
+  { ca, cert, key }: Certificates,
+  parameters: Readonly<Record<keyof Certificates, string>>,
+): void {
+  // Node passes over what is no certificate, and then trusts nobody.
+  if (ca !== undefined && !/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca)) {
+    refuseUrl(name, `What ${parameters.ca} names holds no certificate.`, 'Give a file in PEM form.');
+  }
+  try {
+    createSecureContext({
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    const names = [parameters.ca, parameters.cert, parameters.key].join(', ');
+    refuseUrl(name, `What ${names} hold cannot be used${code}.`, 'Give files in PEM form that belong together.');
+  }
+}
