@@ -85,12 +85,12 @@ export class PostgresNode {
     return (this.#role?.address() as AddressInfo).port;
   }
 
-  /** Rows of one statement. */
-  async ask<Row extends object>(sql: string, database = DATABASE): Promise<readonly Row[]> {
+  /** Rows of one statement, which may take so many seconds. */
+  async ask<Row extends object>(sql: string, database = DATABASE, seconds = PATIENCE): Promise<readonly Row[]> {
     const client = new pg.Client({
       connectionString: `postgresql://postgres@127.0.0.1:${this.port}/${database}`,
-      connectionTimeoutMillis: 1000,
-      query_timeout: 5000,
+      connectionTimeoutMillis: seconds * 1000,
+      query_timeout: seconds * 1000,
     });
     client.on('error', () => {});
     await client.connect();
@@ -102,8 +102,9 @@ export class PostgresNode {
     }
   }
 
+  /** Rejects when it is down or frozen. */
   async isPrimary(): Promise<boolean> {
-    const [row] = await this.ask<{ primary: boolean }>('SELECT NOT pg_is_in_recovery() AS primary', 'postgres');
+    const [row] = await this.ask<{ primary: boolean }>('SELECT NOT pg_is_in_recovery() AS primary', 'postgres', 5);
     return row?.primary === true;
   }
 
@@ -182,20 +183,26 @@ export class PostgresNode {
     await this.ask(`ALTER SYSTEM SET synchronous_standby_names = '${standby?.name ?? ''}'`, 'postgres');
     await this.ask('SELECT pg_reload_conf()', 'postgres');
     if (standby === null) return;
-    await until(
-      async () => {
-        const [row] = await this.ask<{ sync_state: string }>(
-          `SELECT sync_state FROM pg_stat_replication WHERE application_name = '${standby.name}' AND state = 'streaming'`,
-          'postgres',
-        );
-        return row?.sync_state === 'sync' ? true : undefined;
-      },
-      { seconds: PATIENCE, what: () => `${standby.name} to follow ${this.name} synchronously` },
+    await until(async () => ((await this.waitsFor(standby)) ? true : undefined), {
+      seconds: PATIENCE,
+      what: () => `${standby.name} to follow ${this.name} synchronously`,
+    });
+  }
+
+  async waitsFor(standby: PostgresNode): Promise<boolean> {
+    const [row] = await this.ask<{ sync_state: string }>(
+      `SELECT sync_state FROM pg_stat_replication WHERE application_name = '${standby.name}' AND state = 'streaming'`,
+      'postgres',
     );
+    return row?.sync_state === 'sync';
   }
 
   async promote(): Promise<void> {
-    await this.ask('SELECT pg_promote()', 'postgres');
+    await this.ask('SELECT pg_promote(false)', 'postgres');
+    await until(async () => ((await this.isPrimary()) ? true : undefined), {
+      seconds: PATIENCE,
+      what: () => `${this.name} to be the primary`,
+    });
     // It waits for nobody before it has a follower of its own.
     await this.waitFor(null);
   }
@@ -211,11 +218,10 @@ export class PostgresNode {
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
-    const postmaster = this.#process;
-    if (postmaster?.pid === undefined || postmaster.exitCode !== null || postmaster.signalCode !== null) return;
-    const exited = once(postmaster, 'exit');
-    const all = signal === 'SIGKILL' ? this.#processes() : [postmaster.pid];
-    for (const pid of all) send(pid, signal);
+    const [postmaster, ...others] = this.#processes();
+    if (postmaster === undefined) return;
+    const exited = once(this.#process as ChildProcess, 'exit');
+    for (const pid of signal === 'SIGKILL' ? [postmaster, ...others] : [postmaster]) send(pid, signal);
     await exited;
   }
 
@@ -228,12 +234,12 @@ export class PostgresNode {
     for (const pid of this.#processes()) send(pid, 'SIGCONT');
   }
 
-  /** The postmaster first, so that it starts no others meanwhile. */
+  /** The postmaster first, so that it starts no others meanwhile; none when it has ended. */
   #processes(): readonly number[] {
-    const postmaster = this.#process?.pid;
-    if (postmaster === undefined) return [];
-    const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
-    return [postmaster, ...children.split(' ').filter(Boolean).map(Number)];
+    const { pid, exitCode, signalCode } = this.#process ?? {};
+    if (pid === undefined || exitCode !== null || signalCode !== null) return [];
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return [pid, ...children.split(' ').filter(Boolean).map(Number)];
   }
 
   async stop(): Promise<void> {
