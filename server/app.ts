@@ -17,9 +17,9 @@ import {
   LoginThrottle,
   ModelBackend,
   messages,
-  refuse_trace,
+  refuseTrace,
   type SessionStore,
-  security_headers,
+  securityHeaders,
   sessions,
   type UserSessions,
   UserTable,
@@ -98,11 +98,11 @@ export function createApp(options: AppOptions): Koa {
   // 1. What every answer carries, and what needs neither session nor database.
   if (metrics !== undefined) app.use(metrics.middleware);
   app.use(requestLog({ log, sessionHash }));
-  app.use(security_headers());
+  app.use(securityHeaders());
   app.use(site.views);
   app.use(onError);
   app.use(health({ check: () => checkWritable(knex), store: async () => store.check?.(), phase }));
-  app.use(refuse_trace());
+  app.use(refuseTrace());
   app.use(allowed_hosts({ ALLOWED_HOSTS, debug: !production }));
   // 2. Static files.
   app.use(site.staticFiles);
@@ -114,8 +114,8 @@ export function createApp(options: AppOptions): Koa {
       store,
       now,
       logger: log,
-      session_hash: sessionHash,
-      warn_unsaved: !production,
+      sessionHash: sessionHash,
+      warnUnsaved: !production,
       ...(metrics && { observe: metrics.session }),
     }),
   );

@@ -77,7 +77,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   const url = settings.DATABASE_URL ?? embeddedUrl ?? embedded?.url ?? '';
   const timeout = settings.DATABASE_TIMEOUT;
   const knex = connectKnex(url, {
-    pool_size: settings.DATABASE_POOL,
+    poolSize: settings.DATABASE_POOL,
     connect_timeout: timeout,
     statement_timeout: timeout,
   });

@@ -92,7 +92,7 @@ app.use(async (ctx) => {
 class Employee extends User {
   readonly company: string = String(this.field('company'));
 }
-const employees = new ModelBackend(new UserTable({} as never, { settings, user_class: Employee }));
+const employees = new ModelBackend(new UserTable({} as never, { settings, userClass: Employee }));
 export const another = new Koa();
 another.use(authentication<Employee>(another, { settings, backends: [employees] })).use(async (ctx) => {
   if (ctx.user.is_authenticated) ctx.body = ctx.user.company;

@@ -44,7 +44,10 @@ const bounds = `
 | wait | × \`DATABASE_TIMEOUT\` | meaning |
 |---|---|---|
 ${Object.entries(DATABASE_BOUNDS)
-  .map(([name, { times, meaning }]) => `| ${name.replaceAll('_', ' ')} | ${times} | ${meaning} |`)
+  .map(
+    ([name, { times, meaning }]) =>
+      `| ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)} | ${times} | ${meaning} |`,
+  )
   .join('\n')}
 `;
 

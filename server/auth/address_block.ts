@@ -5,7 +5,7 @@ import { isIPv4, isIPv6 } from 'node:net';
  * An IPv4 address as it is, an IPv6 one as its /64: that is what one customer gets, who can use all 2^64 addresses in
  * it (RFC 6177). IPv4 inside IPv6 (`::ffff:192.0.2.1`) is the IPv4 address. Anything else is taken as it is.
  */
-export function address_block(address: string): string {
+export function addressBlock(address: string): string {
   if (isIPv4(address)) return address;
   const [bare = ''] = address.split('%', 1);
   if (!isIPv6(bare)) return address;
@@ -26,8 +26,8 @@ export function address_block(address: string): string {
  *
  * `203.0.113.7` → `203.0.113.0/24`, `2001:db8:1:2::3` → `2001:db8:1::/48`
  */
-export function address_network(address: string): string {
-  const block = address_block(address);
+export function addressNetwork(address: string): string {
+  const block = addressBlock(address);
   if (isIPv4(block)) return `${block.slice(0, block.lastIndexOf('.'))}.0/24`;
   const [bare = ''] = address.split('%', 1);
   if (!isIPv6(bare)) return '';

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
-import { address_block } from './address_block.js';
+import { addressBlock } from './address_block.js';
 import { AttemptsTable } from './attempts_table.js';
 import type { ThrottleAnswer } from './throttle.js';
 
@@ -13,7 +13,7 @@ export interface AddressLimit {
   /** Requests that need no waiting. */
   readonly free: number;
   /** Seconds until one request is forgotten: in the long run one request in that time is allowed. */
-  readonly heals_in: number;
+  readonly healsIn: number;
 }
 
 export interface AddressThrottleOptions {
@@ -33,7 +33,7 @@ export interface AddressThrottleOptions {
  * survives restarts. A request that is refused counts nothing.
  *
  * ```ts
- * const pictures = new AddressThrottle(knex, { settings, name: 'captcha', limit: { free: 50, heals_in: 12 } });
+ * const pictures = new AddressThrottle(knex, { settings, name: 'captcha', limit: { free: 50, healsIn: 12 } });
  * const answer = await pictures.check(ctx.ip);
  * if (!answer.allowed) ctx.throw(429, { headers: { 'Retry-After': String(answer.retry_after) } });
  * ```
@@ -48,13 +48,13 @@ export class AddressThrottle {
 
   /** @throws ImproperlyConfigured for a name or a limit that makes no sense */
   constructor(knex: Knex, { settings, name, limit, now, timeout }: AddressThrottleOptions) {
-    const { free, heals_in } = limit;
+    const { free, healsIn } = limit;
     if (!/^[a-z0-9_]{1,40}$/.test(name)) {
       throw new ImproperlyConfigured(
         `The name ${JSON.stringify(name)} of an AddressThrottle is not allowed. Use 1 to 40 small letters, digits and _.`,
       );
     }
-    if (!Number.isSafeInteger(free) || free < 1 || !Number.isFinite(heals_in) || heals_in <= 0) {
+    if (!Number.isSafeInteger(free) || free < 1 || !Number.isFinite(healsIn) || healsIn <= 0) {
       throw new ImproperlyConfigured(
         `The limit of the AddressThrottle "${name}" is not allowed. Use 1 or more free requests and a time above 0.`,
       );
@@ -62,7 +62,7 @@ export class AddressThrottle {
     this.#table = new AttemptsTable(knex, { now, timeout });
     this.#key = settings.SECRET_KEY;
     this.#name = name;
-    this.#limit = { free, heals_in };
+    this.#limit = { free, healsIn };
   }
 
   /**
@@ -71,16 +71,16 @@ export class AddressThrottle {
    */
   async check(address: string): Promise<ThrottleAnswer> {
     await this.#table.pruneNowAndThen();
-    const { free, heals_in } = this.#limit;
+    const { free, healsIn } = this.#limit;
     const now = `greatest(t.counted_at, excluded.counted_at)`;
-    const left = left_of('t.attempts', `${now} - t.counted_at`, heals_in);
+    const left = leftOf('t.attempts', `${now} - t.counted_at`, healsIn);
     const counted = await this.#table.rows(
       `WITH clock AS (${this.#table.clock()})
        INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
-       SELECT ?, 1, at, at, at + interval '${heals_in} seconds' FROM clock
+       SELECT ?, 1, at, at, at + interval '${healsIn} seconds' FROM clock
        ON CONFLICT (bucket) DO UPDATE
           SET attempts = ${left} + 1, counted_at = ${now}, retry_at = ${now},
-              forget_at = ${now} + interval '1 second' * (${heals_in} * (${left} + 1))
+              forget_at = ${now} + interval '1 second' * (${healsIn} * (${left} + 1))
         WHERE ${left} + 1 <= ${free}
        RETURNING 1`,
       [this.#bucket(address)],
@@ -94,10 +94,10 @@ export class AddressThrottle {
    * @throws StoreUnavailable when the database does not answer
    */
   async wait(address: string): Promise<number> {
-    const { free, heals_in } = this.#limit;
+    const { free, healsIn } = this.#limit;
     const [row] = await this.#table.rows<{ wait: number }>(
       `WITH clock AS (${this.#table.clock()})
-       SELECT (${left_of('attempts', 'at - counted_at', heals_in)} + 1 - ${free}) * ${heals_in} AS wait
+       SELECT (${leftOf('attempts', 'at - counted_at', healsIn)} + 1 - ${free}) * ${healsIn} AS wait
          FROM koa_login_attempts, clock WHERE bucket = ?`,
       [this.#bucket(address)],
     );
@@ -106,12 +106,12 @@ export class AddressThrottle {
 
   /** No address is kept, only a keyed hash of it. */
   #bucket(address: string): string {
-    const hash = salted_hmac('koa_django_session.address_throttle', address_block(address), this.#key);
+    const hash = salted_hmac('koa_django_session.address_throttle', addressBlock(address), this.#key);
     return `${this.#name}:${hash.digest('hex')}`;
   }
 }
 
 /** SQL: what time has left of a count. */
-function left_of(count: string, since: string, heals_in: number): string {
-  return `greatest(0, ${count} - greatest(0, extract(epoch FROM ${since})::float8) / ${heals_in})`;
+function leftOf(count: string, since: string, healsIn: number): string {
+  return `greatest(0, ${count} - greatest(0, extract(epoch FROM ${since})::float8) / ${healsIn})`;
 }

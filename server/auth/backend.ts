@@ -2,7 +2,7 @@
 import type { Context } from 'koa';
 import type { Deadline } from '../db/deadline.js';
 import { DEADLINE } from '../session/store.js';
-import { check_password, type HasherOptions, harden_runtime, spend_runtime } from './hashers.js';
+import { check_password, type HasherOptions, harden_runtime, spendRuntime } from './hashers.js';
 import type { BaseUser, User } from './user.js';
 import type { UserTable } from './users.js';
 
@@ -71,7 +71,7 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
     if (typeof username !== 'string' || typeof password !== 'string') return null;
     const user = await this.#users.get_by_natural_key(username, ctx?.session?.[DEADLINE]);
     if (user === null) {
-      await spend_runtime(this.#hashers);
+      await spendRuntime(this.#hashers);
       return null;
     }
     if (!(await check_password(password, user.password, this.#hashers))) return null;

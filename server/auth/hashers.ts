@@ -142,7 +142,7 @@ export async function check_password(
   const preferred = hashers[0];
   const hasher = hashers.find((known) => encoded.startsWith(`${known.algorithm}$`) && known.understands(encoded));
   if (password === null || !isWellFormed(password) || hasher === undefined) {
-    await spend_runtime(options);
+    await spendRuntime(options);
     return false;
   }
   const start = performance.now();
@@ -160,10 +160,10 @@ export async function check_password(
  *
  * ```ts
  * const found = await users.get_by_natural_key(username);
- * if (found === null) await spend_runtime(); // as long as a wrong password takes
+ * if (found === null) await spendRuntime(); // as long as a wrong password takes
  * ```
  */
-export async function spend_runtime({ hashers = PASSWORD_HASHERS }: HasherOptions = {}): Promise<void> {
+export async function spendRuntime({ hashers = PASSWORD_HASHERS }: HasherOptions = {}): Promise<void> {
   await hashers[0].encode(get_random_string(UNUSABLE_PASSWORD_SUFFIX_LENGTH), hashers[0].salt());
 }
 
@@ -190,5 +190,5 @@ async function bridge(
   start: number,
 ): Promise<void> {
   if (hasher === preferred) await hasher.harden_runtime(password, encoded);
-  else await preferred.fill_runtime?.((performance.now() - start) / 1000);
+  else await preferred.fillRuntime?.((performance.now() - start) / 1000);
 }

@@ -75,7 +75,7 @@ export class LiveSessions {
   /** @throws ImproperlyConfigured for engine signed_cookies, which has no sessions that could end elsewhere */
   constructor(options: LiveSessionsOptions) {
     checkStore('LiveSessions', options);
-    if (options.store.text_is_key === true) {
+    if (options.store.textIsKey === true) {
       throw new ImproperlyConfigured('LiveSessions needs sessions on the server: engine signed_cookies has none.');
     }
     const { interval = 1 } = options;

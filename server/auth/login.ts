@@ -69,7 +69,7 @@ async function ask(
  * same knex instance, at engines db and cached_db); elsewhere last_login is noted first. When this resolves, the login
  * is whole; when it rejects, the session is what it was.
  *
- * Different from Django: a user who is logged in already takes a new key too, see `cycle_key_on_same_user_login`.
+ * Different from Django: a user who is logged in already takes a new key too, see `cycleKeyOnSameUserLogin`.
  *
  * ```ts
  * const user = await authenticate(ctx, { username, password });
@@ -86,7 +86,7 @@ export async function login<U extends BaseUser>(
   user: U,
   options: { readonly backend?: string } = {},
 ): Promise<U> {
-  const { settings, backends, now = systemClock, cycle_key_on_same_user_login = true, user_logged_in } = optionsOf(ctx);
+  const { settings, backends, now = systemClock, cycleKeyOnSameUserLogin = true, user_logged_in } = optionsOf(ctx);
   const path = options.backend ?? backendOf(user) ?? onlyOne(backends).path;
   const backend = backends.find((known) => known.path === path);
   const session = sessionOf(ctx);
@@ -110,7 +110,7 @@ export async function login<U extends BaseUser>(
     await cycle(session, { values, joined });
   } else if (!isSessionOf(session, user, settings)) {
     await session.cycle_key({ values, joined, forget: true });
-  } else if (cycle_key_on_same_user_login) {
+  } else if (cycleKeyOnSameUserLogin) {
     await cycle(session, { values, joined });
   } else {
     await joined.write(undefined);
@@ -195,7 +195,7 @@ export async function get_user<U extends BaseUser = RegisteredUser>(ctx: Context
  * A page's own request leaves row and cookie to the next page: the user may be changing the own password at this moment,
  * which goes on with the row under a new key (update_session_auth_hash).
  */
-const forget = (ctx: Context): Promise<void> => sessionOf(ctx).flush({ keep_row: !mayDeleteDeadCookie(ctx) });
+const forget = (ctx: Context): Promise<void> => sessionOf(ctx).flush({ keepRow: !mayDeleteDeadCookie(ctx) });
 
 /** @returns also whether the session has to be forgotten */
 async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser<BaseUser>; readonly isStale?: boolean }> {

@@ -81,7 +81,7 @@ async function userBefore(ctx: Context): Promise<void> {
   const session = sessionOf(ctx);
   // A cookie without a row is nobody's. The look at the session that finds this out, and deletes the cookie, is the
   // page's, as in Django: a login may be taking a new key for this very cookie meanwhile.
-  if (session.is_missing()) {
+  if (session.isMissing()) {
     setUser(ctx, new AnonymousUser());
     return;
   }

@@ -7,7 +7,7 @@ import { runPrepared, type Statement } from '../db/prepared.js';
 import type { PermissionTables } from './permission_tables.js';
 import type { KeyType } from './user_key.js';
 
-/** A user's key as `parse_user_key` gives it, and whether the row says `is_superuser`. */
+/** A user's key as `parseUserKey` gives it, and whether the row says `is_superuser`. */
 export interface Holder {
   readonly key: string;
   readonly is_superuser: boolean;

@@ -27,10 +27,10 @@ function keyOf(secret: string): KeyObject {
  * const hash = get_session_auth_hash(user.password, settings.SECRET_KEY); // what _auth_user_hash holds
  * ```
  *
- * @param password_field auth_user.password as stored
+ * @param passwordField auth_user.password as stored
  */
-export function get_session_auth_hash(password_field: string, secret: string): string {
-  return createHmac('sha256', keyOf(secret)).update(password_field).digest('hex');
+export function get_session_auth_hash(passwordField: string, secret: string): string {
+  return createHmac('sha256', keyOf(secret)).update(passwordField).digest('hex');
 }
 
 /**
@@ -41,10 +41,10 @@ export function get_session_auth_hash(password_field: string, secret: string): s
  * ```
  */
 export function* get_session_auth_fallback_hash(
-  password_field: string,
+  passwordField: string,
   { SECRET_KEY_FALLBACKS }: Pick<Settings, 'SECRET_KEY_FALLBACKS'>,
 ): Generator<string, void, void> {
-  for (const secret of SECRET_KEY_FALLBACKS) yield get_session_auth_hash(password_field, secret);
+  for (const secret of SECRET_KEY_FALLBACKS) yield get_session_auth_hash(passwordField, secret);
 }
 
 /**
@@ -56,14 +56,14 @@ export function* get_session_auth_fallback_hash(
  * ```
  */
 export function verify_session_auth_hash(
-  session_hash: unknown,
-  password_field: string,
+  sessionHash: unknown,
+  passwordField: string,
   settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS'>,
 ): 'current' | 'fallback' | null {
-  if (typeof session_hash !== 'string' || session_hash === '') return null;
-  if (constant_time_compare(session_hash, get_session_auth_hash(password_field, settings.SECRET_KEY))) return 'current';
-  for (const hash of get_session_auth_fallback_hash(password_field, settings)) {
-    if (constant_time_compare(session_hash, hash)) return 'fallback';
+  if (typeof sessionHash !== 'string' || sessionHash === '') return null;
+  if (constant_time_compare(sessionHash, get_session_auth_hash(passwordField, settings.SECRET_KEY))) return 'current';
+  for (const hash of get_session_auth_fallback_hash(passwordField, settings)) {
+    if (constant_time_compare(sessionHash, hash)) return 'fallback';
   }
   return null;
 }

@@ -17,7 +17,7 @@ export interface AuthenticationOptions<U extends BaseUser = RegisteredUser> {
    * Whether a login by the user who is logged in already takes a new session key too. Default true: OWASP ASVS 5.0,
    * 7.2.4 asks for a new one at every login. Django keeps the key.
    */
-  readonly cycle_key_on_same_user_login?: boolean;
+  readonly cycleKeyOnSameUserLogin?: boolean;
   /** Django's signals, for whoever writes a log. They must not throw. */
   readonly user_logged_in?: (ctx: Context, user: U) => void;
   /** Before the session goes; null for a logout by nobody. */

@@ -5,19 +5,19 @@ import type { Deadline } from '../db/deadline.js';
 import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
-import { address_block } from './address_block.js';
+import { addressBlock } from './address_block.js';
 import { AttemptsTable } from './attempts_table.js';
-import { fold_username, MAX_NAME_LENGTH } from './username.js';
+import { foldUsername, MAX_NAME_LENGTH } from './username.js';
 
 /** A leaky bucket: every attempt adds one, time takes away; a full one makes the next attempt wait. All times in seconds. */
 export interface ThrottleLimit {
   /** Attempts that need no waiting. */
   readonly free: number;
   /** How long until one attempt is forgotten. */
-  readonly heals_in: number;
+  readonly healsIn: number;
   /** The wait after the last free attempt; it doubles with every further one. */
-  readonly first_wait: number;
-  readonly longest_wait: number;
+  readonly firstWait: number;
+  readonly longestWait: number;
 }
 
 /** How many attempts are free, and how fast they come back. */
@@ -27,7 +27,7 @@ export interface ThrottleLimits {
   /** For one address (IPv6: one /64), whatever the accounts. */
   readonly address: ThrottleLimit;
   /** How long an address from which an account has logged in counts as known there. */
-  readonly known_for: number;
+  readonly knownFor: number;
 }
 
 /**
@@ -35,9 +35,9 @@ export interface ThrottleLimits {
  * at once, then one every 12 s, which is fifty in ten minutes.
  */
 export const THROTTLE_LIMITS: ThrottleLimits = {
-  account: { free: 5, heals_in: 900, first_wait: 15, longest_wait: 900 },
-  address: { free: 50, heals_in: 12, first_wait: 12, longest_wait: 12 },
-  known_for: 30 * 86_400,
+  account: { free: 5, healsIn: 900, firstWait: 15, longestWait: 900 },
+  address: { free: 50, healsIn: 12, firstWait: 12, longestWait: 12 },
+  knownFor: 30 * 86_400,
 };
 
 /** How much `LoginThrottle` allows, and whom it tells. */
@@ -89,7 +89,7 @@ export type ThrottleAnswer =
  * An attempt that is refused counts nothing and makes no wait longer, so whoever waits as told gets an attempt. From an
  * address where the account has logged in lately, attempts are counted apart: strangers who keep the account waiting do
  * not keep its owner waiting there. From a new address the owner competes with them for one attempt in
- * `account.longest_wait`.
+ * `account.longestWait`.
  */
 export class LoginThrottle {
   readonly #table: AttemptsTable;
@@ -141,7 +141,7 @@ export class LoginThrottle {
       `WITH clock AS (${this.#table.clock()}),
             before AS (SELECT forget_at > clock.at AS known FROM koa_login_attempts, clock WHERE bucket = ?)
        INSERT INTO koa_login_attempts (bucket, attempts, counted_at, retry_at, forget_at)
-       SELECT ?, 0, at, at, at + interval '${this.#limits.known_for} seconds' FROM clock
+       SELECT ?, 0, at, at, at + interval '${this.#limits.knownFor} seconds' FROM clock
        ON CONFLICT (bucket) DO UPDATE
           SET attempts = 0, counted_at = excluded.counted_at, retry_at = excluded.retry_at, forget_at = excluded.forget_at
        RETURNING coalesce((SELECT known FROM before), false) AS known`,
@@ -171,7 +171,7 @@ export class LoginThrottle {
     const [row] = await this.#table.rows<{ failures: number }>(
       `WITH clock AS (${this.#table.clock()})
        SELECT coalesce(max(ceil(attempts - extract(epoch FROM clock.at - counted_at)::float8
-                / CASE WHEN bucket = ? THEN ${byAddress.heals_in} ELSE ${account.heals_in} END)), 0) AS failures
+                / CASE WHEN bucket = ? THEN ${byAddress.healsIn} ELSE ${account.healsIn} END)), 0) AS failures
          FROM koa_login_attempts, clock WHERE bucket IN (${wanted.map(() => '?').join(', ')})`,
       [buckets.address, ...wanted],
     );
@@ -185,18 +185,18 @@ export class LoginThrottle {
 
   /** Count one attempt unless the bucket makes it wait. */
   async #count(bucket: string, limit: ThrottleLimit, deadline: Deadline): Promise<ThrottleAnswer> {
-    const { heals_in, longest_wait } = limit;
-    const attempts = `least(${mostOf(limit)}, ${healed('t', 'excluded.counted_at', heals_in)} + 1)`;
+    const { healsIn, longestWait } = limit;
+    const attempts = `least(${mostOf(limit)}, ${healed('t', 'excluded.counted_at', healsIn)} + 1)`;
     const counted = await this.#table.rows(
       `WITH clock AS (${this.#table.clock()})
        INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
-       SELECT ?, 1, at, at + ${waitOf(limit, '1::float8')}, at + interval '${heals_in + longest_wait} seconds' FROM clock
+       SELECT ?, 1, at, at + ${waitOf(limit, '1::float8')}, at + interval '${healsIn + longestWait} seconds' FROM clock
        ON CONFLICT (bucket) DO UPDATE
           SET attempts = ${attempts},
               counted_at = greatest(t.counted_at, excluded.counted_at),
               retry_at = excluded.counted_at + ${waitOf(limit, attempts)},
               forget_at = greatest(t.forget_at,
-                excluded.counted_at + interval '1 second' * (${longest_wait} + ${heals_in} * ${attempts}))
+                excluded.counted_at + interval '1 second' * (${longestWait} + ${healsIn} * ${attempts}))
         WHERE t.retry_at <= greatest(t.counted_at, excluded.counted_at)
        RETURNING 1`,
       [bucket],
@@ -218,18 +218,18 @@ export class LoginThrottle {
    * share of `account` is what is left without this.
    */
   async #countBeside(exact: string, deadline: Deadline): Promise<void> {
-    const { heals_in, longest_wait } = this.#limits.account;
+    const { healsIn, longestWait } = this.#limits.account;
     const most = mostOf(this.#limits.account);
     await this.#table.rows(
       `WITH clock AS (${this.#table.clock()})
        INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
-       SELECT ?, 1, at, at, at + interval '${heals_in + longest_wait} seconds' FROM clock
+       SELECT ?, 1, at, at, at + interval '${healsIn + longestWait} seconds' FROM clock
        ON CONFLICT (bucket) DO UPDATE
-          SET attempts = least(${most}, ${healed('t', 'excluded.counted_at', heals_in)} + 1),
+          SET attempts = least(${most}, ${healed('t', 'excluded.counted_at', healsIn)} + 1),
               counted_at = greatest(t.counted_at, excluded.counted_at),
               retry_at = excluded.retry_at,
               forget_at = greatest(t.forget_at,
-                excluded.counted_at + interval '1 second' * (${longest_wait} + ${heals_in} * ${most}))`,
+                excluded.counted_at + interval '1 second' * (${longestWait} + ${healsIn} * ${most}))`,
       [exact],
       deadline,
     );
@@ -238,7 +238,7 @@ export class LoginThrottle {
   /** Take one spelling's attempts out of the account's; the wait is then that of what is left. */
   async #giveBack(account: string, exact: string, deadline: Deadline): Promise<void> {
     const limit = this.#limits.account;
-    const left = `greatest(0, t.attempts - ${healed('own', 't.counted_at', limit.heals_in)})`;
+    const left = `greatest(0, t.attempts - ${healed('own', 't.counted_at', limit.healsIn)})`;
     await this.#table.rows(
       `WITH own AS (DELETE FROM koa_login_attempts WHERE bucket = ? RETURNING attempts, counted_at)
        UPDATE koa_login_attempts AS t
@@ -260,9 +260,9 @@ export class LoginThrottle {
   }
 
   #buckets({ username, address }: LoginAttempt): Record<'account' | 'address' | 'exact' | 'known', string> {
-    const name = fold_username(username);
+    const name = foldUsername(username);
     const spelling = username.slice(0, MAX_NAME_LENGTH);
-    const block = address_block(address);
+    const block = addressBlock(address);
     const hash = (...parts: readonly string[]): string =>
       salted_hmac('koa_django_session.login_attempts', JSON.stringify(parts), this.#key).digest('hex');
     return {
@@ -275,31 +275,31 @@ export class LoginThrottle {
 }
 
 /** More attempts than this would not make the wait longer, only the healing. */
-const mostOf = ({ free, first_wait, longest_wait }: ThrottleLimit): number =>
-  free + Math.ceil(Math.log2(longest_wait / first_wait));
+const mostOf = ({ free, firstWait, longestWait }: ThrottleLimit): number =>
+  free + Math.ceil(Math.log2(longestWait / firstWait));
 
 /** SQL: what is left at a time of a row's attempts. Of some at once, one may have read the clock before one counted first. */
-const healed = (row: string, at: string, heals_in: number): string =>
-  `greatest(0, ${row}.attempts - greatest(0, extract(epoch FROM ${at} - ${row}.counted_at)::float8) / ${heals_in})`;
+const healed = (row: string, at: string, healsIn: number): string =>
+  `greatest(0, ${row}.attempts - greatest(0, extract(epoch FROM ${at} - ${row}.counted_at)::float8) / ${healsIn})`;
 
 /** SQL: the wait after so many attempts. A row without one says so by a retry_at that is no later than its counted_at. */
-const waitOf = ({ free, first_wait, longest_wait }: ThrottleLimit, count: string): string =>
+const waitOf = ({ free, firstWait, longestWait }: ThrottleLimit, count: string): string =>
   `CASE WHEN ceil(${count}) < ${free} THEN interval '0'
-        ELSE interval '1 second' * least(${longest_wait}, ${first_wait} * power(2::float8, ceil(${count}) - ${free})) END`;
+        ELSE interval '1 second' * least(${longestWait}, ${firstWait} * power(2::float8, ceil(${count}) - ${free})) END`;
 
 /** The numbers become part of the statements. */
-function checkLimits({ account, address, known_for }: ThrottleLimits): void {
+function checkLimits({ account, address, knownFor }: ThrottleLimits): void {
   for (const [name, limit] of Object.entries({ account, address })) {
-    const { free, heals_in, first_wait, longest_wait } = limit;
+    const { free, healsIn, firstWait, longestWait } = limit;
     const whole = Number.isSafeInteger(free) && free >= 1;
-    const times = [heals_in, first_wait, longest_wait].every((time) => Number.isFinite(time) && time > 0);
-    if (!whole || !times || longest_wait < first_wait) {
+    const times = [healsIn, firstWait, longestWait].every((time) => Number.isFinite(time) && time > 0);
+    if (!whole || !times || longestWait < firstWait) {
       throw new ImproperlyConfigured(
-        `The throttle's limit "${name}" is not allowed. Use 1 or more free attempts, times above 0, and a longest_wait that is not below first_wait.`,
+        `The throttle's limit "${name}" is not allowed. Use 1 or more free attempts, times above 0, and a longestWait that is not below firstWait.`,
       );
     }
   }
-  if (!Number.isFinite(known_for) || known_for < 0) {
-    throw new ImproperlyConfigured("The throttle's known_for is not allowed. Use seconds, 0 or more.");
+  if (!Number.isFinite(knownFor) || knownFor < 0) {
+    throw new ImproperlyConfigured("The throttle's knownFor is not allowed. Use seconds, 0 or more.");
   }
 }

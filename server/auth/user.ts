@@ -61,7 +61,7 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
  * class Member extends User {
  *   readonly company = String(this.field('company'));
  * }
- * const users = new UserTable(knex, { settings, user_class: Member });
+ * const users = new UserTable(knex, { settings, userClass: Member });
  * ```
  */
 export class User implements BaseUser {

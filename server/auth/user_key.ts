@@ -24,7 +24,7 @@ const INTEGER = /^\s*([+-]?\d+(?:_\d+)*)\s*$/;
  *
  * `' 7'`, integer → `'7'`; `'0F8F…'` without hyphens, uuid → `'0f8f…-…'`
  */
-export function parse_user_key(text: string, type: KeyType): string | null {
+export function parseUserKey(text: string, type: KeyType): string | null {
   if (text.length > LONGEST || text.includes('\0') || !isWellFormed(text)) return null;
   if (type === 'text') return text;
   return type === 'uuid' ? parseUuid(text) : parseInteger(text, BITS[type]);

@@ -31,7 +31,7 @@ export class UserLookup {
 
   /**
    * The values by their fields, and the key's text as `pk`; null when there is none.
-   * @param key as `parse_user_key` gives it
+   * @param key as `parseUserKey` gives it
    * @throws what PostgreSQL says of this key or of the table; StoreUnavailable
    */
   async find(key: string, deadline: Deadline): Promise<Record<string, unknown> | null> {

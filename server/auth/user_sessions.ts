@@ -11,7 +11,7 @@ import type { Logger } from '../ops/logger.js';
 import type { Session } from '../session/session.js';
 import type { SessionStore } from '../session/store.js';
 import { isWellFormed } from '../signing/crypto.js';
-import { address_network } from './address_block.js';
+import { addressNetwork } from './address_block.js';
 import { SESSION_KEY } from './session_keys.js';
 import { sessionOf, stateOf } from './state.js';
 import type { BaseUser } from './user.js';
@@ -39,7 +39,7 @@ export interface UserSession {
   /** The network: `203.0.113.0/24`, `2001:db8:1::/48`. */
   readonly address: string;
   /** Whether it is the session that was given as the current one. */
-  readonly is_current: boolean;
+  readonly isCurrent: boolean;
 }
 
 /** Where `UserSessions` ends sessions, and whom it tells what went wrong. */
@@ -77,9 +77,9 @@ type CurrentSession = Pick<Session, 'session_key'>;
  * app.use(userSessions.middleware);
  * // in handlers of users who are logged in
  * if (!ctx.user.is_authenticated) throw new PermissionDenied('Log in first.');
- * const all = await userSessions.sessions_of(ctx.user, ctx.session);
+ * const all = await userSessions.sessionsOf(ctx.user, ctx.session);
  * await userSessions.revoke(ctx.user, id);
- * await userSessions.revoke_others(ctx.user, ctx.session);
+ * await userSessions.revokeOthers(ctx.user, ctx.session);
  * ```
  *
  * A session that Django began is known from its first request here on, one that never came here is not. Ending one
@@ -136,9 +136,9 @@ export class UserSessions {
    * @param current the session of the request, which is marked
    * @throws StoreUnavailable when the database does not answer; SchemaMismatch without the migration
    */
-  async sessions_of(user: UserId, current?: CurrentSession): Promise<readonly UserSession[]> {
+  async sessionsOf(user: UserId, current?: CurrentSession): Promise<readonly UserSession[]> {
     const entries = await this.#entries(user);
-    return entries.map(({ session_key, ...entry }) => ({ ...entry, is_current: session_key === current?.session_key }));
+    return entries.map(({ session_key, ...entry }) => ({ ...entry, isCurrent: session_key === current?.session_key }));
   }
 
   /**
@@ -160,7 +160,7 @@ export class UserSessions {
    * @returns how many were ended
    * @throws StoreUnavailable, and some may still be there
    */
-  async revoke_others(user: UserId, current?: CurrentSession): Promise<number> {
+  async revokeOthers(user: UserId, current?: CurrentSession): Promise<number> {
     const others = (await this.#entries(user)).filter(({ session_key }) => session_key !== current?.session_key);
     await this.#end(others);
     return others.length;
@@ -209,12 +209,12 @@ export class UserSessions {
       const isSameUser = before.user_id === after?.user_id;
       if (after !== null && isSameUser) this.#waiting.delete(before.session_key);
       // A row that this request has left to others is not ended.
-      else if (!session.is_missing()) this.#forget(before.session_key);
+      else if (!session.isMissing()) this.#forget(before.session_key);
       if (after !== null) this.#see(ctx, after, isSameUser ? before.session_key : null);
     } else if (after !== null) this.#see(ctx, after);
   }
 
-  #see(ctx: Context, { session_key, user_id }: Login, former_key: string | null = null): void {
+  #see(ctx: Context, { session_key, user_id }: Login, formerKey: string | null = null): void {
     const now = performance.now() / 1000;
     if (now - this.#since > SEEN_EVERY || this.#seen.size >= MOST_REMEMBERED) {
       // A new one, not an emptied one, whose tables would stay as large as they were.
@@ -224,7 +224,7 @@ export class UserSessions {
     if (this.#seen.get(session_key) === user_id || this.#waiting.size >= MOST_WAITING || now < this.#restUntil) return;
     this.#seen.set(session_key, user_id);
     const user_agent = ctx.get('User-Agent').slice(0, LONGEST_USER_AGENT);
-    this.#waiting.set(session_key, { session_key, user_id, user_agent, address: address_network(ctx.ip), former_key });
+    this.#waiting.set(session_key, { session_key, user_id, user_agent, address: addressNetwork(ctx.ip), formerKey });
     this.#schedule();
   }
 

@@ -22,6 +22,6 @@ export function normalize_username(username: string): string {
  * What all spellings of a name have in common, to count by: whatever its case, its look-alikes and the blanks around
  * it. Of a longer name only the first MAX_NAME_LENGTH code units count.
  */
-export function fold_username(username: string): string {
+export function foldUsername(username: string): string {
   return username.trim().slice(0, MAX_NAME_LENGTH).normalize('NFKC').trim().toLowerCase();
 }

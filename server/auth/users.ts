@@ -14,7 +14,7 @@ import { make_password } from './hashers.js';
 import { type Found, type Holder, PermissionLookup } from './permission_lookup.js';
 import { Permissions } from './permissions.js';
 import { User, type UserRow } from './user.js';
-import { exactKey, keyValue, parse_user_key } from './user_key.js';
+import { exactKey, keyValue, parseUserKey } from './user_key.js';
 import { UserLookup } from './user_lookup.js';
 import { DEFAULT_USER_MODEL, isChangedTable, type UserModel, type UserModelSettings } from './user_model.js';
 import { rowValues } from './user_statements.js';
@@ -62,7 +62,7 @@ export interface UserTableOptions<U extends User> {
   /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
   readonly prepared?: boolean;
   /** A class of one's own for users, with further members. */
-  readonly user_class?: new (
+  readonly userClass?: new (
     row: UserRow,
   ) => U;
 }
@@ -98,7 +98,7 @@ export class UserTable<U extends User = User> {
   readonly #permissions: PermissionLookup;
 
   constructor(knex: Knex, options: UserTableOptions<U> = {}) {
-    const { settings = DEFAULT_USER_MODEL, now = systemClock, user_class: UserClass = User } = options;
+    const { settings = DEFAULT_USER_MODEL, now = systemClock, userClass: UserClass = User } = options;
     const { timeout, prepared = true } = options;
     this.#knex = knex;
     this.#now = now;
@@ -141,7 +141,7 @@ export class UserTable<U extends User = User> {
   async get_by_id(id: string | number, deadline?: Deadline): Promise<U | null> {
     return this.#withKnown(
       async ({ model }) => {
-        const key = parse_user_key(String(id), model.keyType);
+        const key = parseUserKey(String(id), model.keyType);
         const row = key === null ? null : await this.#lookup.find(key, deadline ?? this.#share.deadline());
         return row === null ? null : this.#userClass(this.#rowOf(row, model, deadline));
       },
@@ -247,7 +247,7 @@ export class UserTable<U extends User = User> {
     statement: 'set_password' | 'update_last_login',
     values: readonly Parameter[],
   ): Promise<Asking | null> {
-    const key = parse_user_key(String(id), model.keyType);
+    const key = parseUserKey(String(id), model.keyType);
     return Promise.resolve(key === null ? null : { statement: statements[statement], values: [...values, key] });
   }
 

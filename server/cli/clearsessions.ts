@@ -1,7 +1,7 @@
 /** `clearsessions`: remove expired sessions, as Django's command of this name. */
 import { developmentKey } from '../../config/development_key.js';
 import { ownSettings, serverSettings, sessionEngine, sessionTable } from '../../config/settings.js';
-import { count_expired, sweep } from '../db/clear_expired.js';
+import { countExpired, sweep } from '../db/clear_expired.js';
 import { openStore } from '../session/stores/index.js';
 import type { SessionEngine } from '../settings.js';
 import { type Command, EXIT, type ExitCode, print, printError, UsageError, withDatabase } from './command.js';
@@ -34,7 +34,7 @@ With another SESSION_ENGINE than db and cached_db it removes what that engine ke
     }
     return withDatabase(async (knex) => {
       const table = sessionTable();
-      const total = await count_expired(knex, { table });
+      const total = await countExpired(knex, { table });
       if (values['dry-run'] === true) {
         print(`${sessions(total)}. Nothing was removed.`);
         return EXIT.ok;

@@ -54,7 +54,7 @@ export const printError = (line: string): void => {
  */
 export async function withDatabase<T>(work: (knex: Knex) => Promise<T>): Promise<T> {
   const { url, stop } = await openDatabase(ownSettings());
-  const knex = connectKnex(url, { pool_size: 2, connect_timeout: 5, statement_timeout: 0 });
+  const knex = connectKnex(url, { poolSize: 2, connect_timeout: 5, statement_timeout: 0 });
   try {
     return await work(knex);
   } catch (error) {

@@ -4,7 +4,7 @@ import { ownSettings, serverSettings } from '../../config/settings.js';
 import { quoteTable } from '../db/session_table.js';
 import { SessionCodec } from '../session/codec.js';
 import type { Settings } from '../settings.js';
-import { split_members } from '../signing/python_json.js';
+import { splitMembers } from '../signing/python_json.js';
 import { type Command, EXIT, print, printError, withDatabase } from './command.js';
 import { Prompt } from './prompt.js';
 
@@ -88,7 +88,7 @@ function format(session_data: string, legacy: boolean, settings: Settings): stri
 function membersOf(json: string | null): Map<string, string> | null {
   if (json === null) return null;
   try {
-    return split_members(json);
+    return splitMembers(json);
   } catch {
     return null;
   }

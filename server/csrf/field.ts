@@ -13,10 +13,10 @@ const FIELD = 'csrfmiddlewaretoken';
  * A form that nobody has read yet is read now. One in multipart is not where the header's token is good: it cannot be put
  * back for a parser further in, for which a page's script may have sent it. Rejects as formBody does.
  */
-export async function csrfField(ctx: Context, settings: BodySettings, header_is_good: () => boolean): Promise<string> {
+export async function csrfField(ctx: Context, settings: BodySettings, headerIsGood: () => boolean): Promise<string> {
   if (ctx.method !== 'POST') return '';
   const there = bounded(fieldThere(ctx));
-  if (there !== '' || (mediaType(ctx) === 'multipart/form-data' && header_is_good())) return there;
+  if (there !== '' || (mediaType(ctx) === 'multipart/form-data' && headerIsGood())) return there;
   await readForm(ctx, settings);
   return bounded(fieldThere(ctx));
 }

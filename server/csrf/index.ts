@@ -5,6 +5,6 @@ export {
   does_token_match,
   mask_secret,
   type NewCsrfSecret,
-  new_csrf_secret,
+  newCsrfSecret,
   unmask_token,
 } from './token.js';

@@ -18,7 +18,7 @@ import {
   does_token_match,
   mask_secret,
   type NewCsrfSecret,
-  new_csrf_secret,
+  newCsrfSecret,
   unmask_token,
 } from './token.js';
 import { UNENFORCED } from './unenforced.js';
@@ -55,7 +55,7 @@ export interface CsrfOptions {
   readonly settings: CsrfSettings;
   readonly now?: Clock;
   /** For tests that need known secrets and masks. */
-  readonly new_csrf_secret?: NewCsrfSecret;
+  readonly newCsrfSecret?: NewCsrfSecret;
 }
 
 /** Where CSRF_USE_SESSIONS keeps the secret. */
@@ -79,7 +79,7 @@ type CsrfHolder = { [STATE]?: CsrfState };
 
 function stateOf(ctx: Context): CsrfState {
   const holder = ctx as unknown as CsrfHolder;
-  holder[STATE] ??= { secret: null, needsUpdate: false, newSecret: new_csrf_secret };
+  holder[STATE] ??= { secret: null, needsUpdate: false, newSecret: newCsrfSecret };
   return holder[STATE];
 }
 
@@ -219,7 +219,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  * ```
  */
 export function csrf(app: Application, options: CsrfOptions): Middleware {
-  const { settings, now = systemClock, new_csrf_secret: newSecret = new_csrf_secret } = options;
+  const { settings, now = systemClock, newCsrfSecret: newSecret = newCsrfSecret } = options;
   const cookies = { settings, now };
   installCookies(app, cookies);
   installToken(app);

@@ -1,6 +1,6 @@
 /** Where an unsafe request comes from: the Origin and Referer rules of django.middleware.csrf (6.0). */
 import type { Context } from 'koa';
-import { raw_host, split_domain_port } from '../http/allowed_hosts.js';
+import { rawHost, split_domain_port } from '../http/allowed_hosts.js';
 import { type SplitResult, urlsplit, urlunsplit } from '../http/python_url.js';
 import { is_same_domain } from '../http/safe_url.js';
 
@@ -66,13 +66,13 @@ export function originRules({ trusted, cookieDomain }: OriginSettings): OriginRu
 
 /** request.get_host(): the host with its port, null when it cannot be one. allowed_hosts has looked at it before. */
 function goodHost(ctx: Context): string | null {
-  const host = raw_host(ctx);
+  const host = rawHost(ctx);
   return split_domain_port(host)[0] === '' ? null : host;
 }
 
 /** The cookie's domain with the port of this request unless it is a default one. */
 function withPort(ctx: Context, domain: string): string {
-  const [, port] = split_domain_port(raw_host(ctx));
+  const [, port] = split_domain_port(rawHost(ctx));
   return port === '' || port === '443' || port === '80' ? domain : `${domain}:${port}`;
 }
 

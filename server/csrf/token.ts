@@ -16,10 +16,10 @@ export type NewCsrfSecret = () => string;
  * A new CSRF secret: 32 letters and digits.
  *
  * ```ts
- * new_csrf_secret().length; // 32
+ * newCsrfSecret().length; // 32
  * ```
  */
-export const new_csrf_secret: NewCsrfSecret = () => get_random_string(CSRF_SECRET_LENGTH, CSRF_ALLOWED_CHARS);
+export const newCsrfSecret: NewCsrfSecret = () => get_random_string(CSRF_SECRET_LENGTH, CSRF_ALLOWED_CHARS);
 
 /**
  * `has incorrect length` or `has invalid characters`, and null for what may be a secret or a token.
@@ -41,7 +41,7 @@ export function check_token_format(token: string): string | null {
  * unmask_token(mask_secret('a'.repeat(32))) === 'a'.repeat(32); // true
  * ```
  */
-export function mask_secret(secret: string, mask: string = new_csrf_secret()): string {
+export function mask_secret(secret: string, mask: string = newCsrfSecret()): string {
   return mask + shift(secret, mask, 1);
 }
 
@@ -72,7 +72,7 @@ function shift(text: string, mask: string, direction: 1 | -1): string {
  * Whether a token, masked or not, belongs to the secret. The token has the right format; the comparison takes constant time.
  *
  * ```ts
- * const secret = new_csrf_secret();
+ * const secret = newCsrfSecret();
  * does_token_match(mask_secret(secret), secret); // true
  * ```
  */

@@ -12,7 +12,7 @@
  * A batch is in one of these:
  *
  * - young: it was sent less than `patience` ago, and takes a lane.
- * - slow: it takes none, so that others pass it. At most `slow_lanes` batches are let go so.
+ * - slow: it takes none, so that others pass it. At most `slowBatches` batches are let go so.
  * - left: all its calls were given up; what it gives later is not told to anybody.
  *
  * Two modes tell what calls of one key do. `shared` (reads): those that wait together become one, and get one answer. A
@@ -32,7 +32,7 @@ export interface BatcherOptions {
   readonly halve?: boolean;
   /** Seconds until a batch is slow. */
   readonly patience?: number;
-  readonly slow_lanes?: number;
+  readonly slowBatches?: number;
 }
 
 const DEFAULTS: Required<BatcherOptions> = {
@@ -41,7 +41,7 @@ const DEFAULTS: Required<BatcherOptions> = {
   shared: false,
   halve: false,
   patience: 0.05,
-  slow_lanes: 2,
+  slowBatches: 2,
 };
 
 /** As many calls are never halved: the cost of a commit is to be shared. */
@@ -188,10 +188,10 @@ export class Batcher<Input, Answer> {
   }
 
   #hasLane(): boolean {
-    const { lanes, slow_lanes, patience } = this.#limits;
+    const { lanes, slowBatches, patience } = this.#limits;
     const { length } = this.#underway;
     if (length < lanes) return true;
-    if (length >= lanes + slow_lanes) return false;
+    if (length >= lanes + slowBatches) return false;
     const slow = performance.now() - patience * 1000;
     return this.#underway.filter(({ since }) => since > slow).length < lanes;
   }

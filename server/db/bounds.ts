@@ -35,7 +35,7 @@ export const DATABASE_BOUNDS = {
     times: 4,
     meaning: 'How long the application’s function in `atomic` may hold the row’s lock.',
   },
-  idle_transaction: {
+  idleTransaction: {
     times: 4,
     meaning: 'Until PostgreSQL ends a transaction in which nothing happens.',
   },

@@ -66,7 +66,7 @@ interface Rows<Row> {
 
 /** Remove what has expired, and say how it went. One process at a time; a second one returns at once, `busy`. */
 export async function sweep(knex: Knex, options: SweepOptions = {}): Promise<Sweep> {
-  if (options.dry_run === true) return { removed: await count_expired(knex, options), busy: false };
+  if (options.dry_run === true) return { removed: await countExpired(knex, options), busy: false };
   const removed = await whileLocked(knex, { lock: 'clearsessions', wait: 0 }, (connected) =>
     batches(connected, options),
   );
@@ -78,7 +78,7 @@ export async function clear_expired(knex: Knex, options: SweepOptions = {}): Pro
   return (await sweep(knex, options)).removed;
 }
 
-export async function count_expired(knex: Knex, options: Pick<SweepOptions, 'now' | 'table'> = {}): Promise<number> {
+export async function countExpired(knex: Knex, options: Pick<SweepOptions, 'now' | 'table'> = {}): Promise<number> {
   const cut = await cutOf(knex, options.now);
   const result: Rows<{ count: string }> = await knex.raw(
     `SELECT count(*) FROM ${quoteTable(options.table ?? DJANGO_SESSION)} WHERE expire_date < ?`,

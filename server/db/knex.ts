@@ -11,7 +11,7 @@ import { isReadOnly, isSilence } from './unavailable.js';
 /** All times are seconds. `0` waits for ever, which suits a command that a person watches, never a request. */
 export interface DatabaseOptions {
   /** The most connections held at once. */
-  readonly pool_size?: number;
+  readonly poolSize?: number;
   /** Until a connection stands, counting the wait for a free one in the pool. */
   readonly connect_timeout?: number;
   /** Until the server gives up a statement; a lock that another holds counts. */
@@ -50,7 +50,7 @@ function settingsOf(url: string, options: DatabaseOptions): ConnectionSettings {
     connectionTimeoutMillis: milliseconds(options.connect_timeout ?? 3),
     statement_timeout: milliseconds(bounds.statement),
     query_timeout: milliseconds(bounds.silence),
-    idle_in_transaction_session_timeout: milliseconds(bounds.idle_transaction),
+    idle_in_transaction_session_timeout: milliseconds(bounds.idleTransaction),
     keepAlive: true,
     // A migration has no timeout; so asked after ten seconds, a host that is gone is found out ten seconds later.
     keepAliveInitialDelayMillis: 10_000,
@@ -117,7 +117,7 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
     pool: {
       // A connection that the server closed while idle is never handed out again.
       min: 0,
-      max: options.pool_size ?? 10,
+      max: options.poolSize ?? 10,
       afterCreate: (connection: Connection, done: (error: null, connection: Connection) => void) => {
         standing.set(connection.__knexUid, connection);
         finder?.prove();

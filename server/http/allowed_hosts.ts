@@ -36,7 +36,7 @@ export function validate_host(domain: string, allowed_hosts: readonly string[]):
  * first element, of `a:b@c` the last part, so that a host that nobody may have passes for another (RFC 9112, 3.2).
  * With `app.proxy` it comes from X-Forwarded-Host, as in Koa.
  */
-export function raw_host(ctx: Context): string {
+export function rawHost(ctx: Context): string {
   const forwarded = ctx.app.proxy ? ctx.get('X-Forwarded-Host') : '';
   if (forwarded !== '') return forwarded;
   const authority = ctx.req.httpVersionMajor >= 2 ? ctx.req.headers[':authority'] : undefined;
@@ -87,7 +87,7 @@ export function allowed_hosts({ ALLOWED_HOSTS, debug = false }: AllowedHostsOpti
   // Clients send the same Host again and again. Only good ones are remembered, and not without bound.
   const good = new Set<string>();
   return async function allowed_hosts(ctx, next) {
-    const host = raw_host(ctx);
+    const host = rawHost(ctx);
     if (hostLines(ctx) > 1 || hostDiffers(ctx)) throw new SuspiciousOperation('More than one Host header.');
     if (pathOf(ctx) === null) throw new SuspiciousOperation('Invalid request target.');
     if (!good.has(host)) {
@@ -108,11 +108,11 @@ const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
  * where a handler does not look at the method.
  *
  * ```ts
- * app.use(refuse_trace());
+ * app.use(refuseTrace());
  * ```
  */
-export function refuse_trace(): Middleware {
-  return async function refuse_trace(ctx, next) {
+export function refuseTrace(): Middleware {
+  return async function refuseTrace(ctx, next) {
     if (ctx.method === 'TRACE' || ctx.method === 'TRACK' || ctx.method === 'CONNECT') {
       ctx.throw(405, { headers: { Allow: ALLOWED_METHODS } });
     }

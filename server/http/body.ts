@@ -66,7 +66,7 @@ const tooBig = ({ bytes, setting }: Limit): RequestDataTooBig =>
 /**
  * Hand over the body chunk by chunk; the next one is read when `take` is done with the last.
  *
- * When the last one was taken off the stream, `put_back` says what a parser further in is to find there. Nothing is put
+ * When the last one was taken off the stream, `putBack` says what a parser further in is to find there. Nothing is put
  * back where somebody listens to the stream already, who would otherwise wait for its end.
  *
  * Rejects with what `take` throws, 413 over the limit, 415 for a compressed body, 400 for one that ends early.
@@ -75,7 +75,7 @@ export async function eachChunk(
   ctx: Context,
   limit: Limit,
   take: (chunk: Buffer) => void | Promise<void>,
-  put_back: (last: Buffer) => Buffer,
+  putBack: (last: Buffer) => Buffer,
 ): Promise<void> {
   const { req } = ctx;
   const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
@@ -86,7 +86,7 @@ export async function eachChunk(
   }
   try {
     if (Number(req.headers['content-length'] ?? 0) > limit.bytes) throw tooBig(limit);
-    await read(req, limit, take, put_back);
+    await read(req, limit, take, putBack);
   } catch (error) {
     await refuseRest(ctx);
     throw error;
@@ -97,7 +97,7 @@ async function read(
   req: IncomingMessage,
   limit: Limit,
   take: (chunk: Buffer) => void | Promise<void>,
-  put_back: (last: Buffer) => Buffer,
+  putBack: (last: Buffer) => Buffer,
 ): Promise<void> {
   const length = Number(req.headers['content-length'] ?? Number.NaN);
   const listened = req.listenerCount('data') + req.listenerCount('end') > 0;
@@ -129,7 +129,7 @@ async function read(
       if (received > limit.bytes) throw tooBig(limit);
       const last = !listened && !ended && !gone && isLast();
       // At once: the stream tells its end in the next tick, unless there is something in it again.
-      if (last && received > 0) req.unshift(put_back(chunk ?? Buffer.alloc(0)));
+      if (last && received > 0) req.unshift(putBack(chunk ?? Buffer.alloc(0)));
       if (chunk !== null) await take(chunk);
       if (last || ended) break;
       if (gone) throw endedEarly(cause);

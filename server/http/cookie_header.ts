@@ -16,7 +16,7 @@ const NO_COOKIES: Cookies = new Map();
  * The header as node gives it, a character for each byte → text, as Django's get_str_from_wsgi: UTF-8, and U+FFFD for
  * what is not.
  */
-export function decode_header(header: string): string {
+export function decodeHeader(header: string): string {
   return /[\x80-\xff]/.test(header) ? Buffer.from(header, 'latin1').toString('utf8') : header;
 }
 
@@ -37,7 +37,7 @@ const PREFIXED = /^__(?:host|secure)-/i;
  * cookies.get('sessionid'); // b
  * ```
  *
- * @param header decoded text, see decode_header
+ * @param header decoded text, see decodeHeader
  */
 export function parse_cookie(header: string): Cookies {
   if (header === '') return NO_COOKIES;
@@ -121,7 +121,7 @@ export const MAX_COOKIE_BYTES = 4096;
  * @throws CookieError for a name that Python refuses, for control characters or `;` in an attribute (Python 3.12 prints
  *   them: header injection), for a lone surrogate, and for more than MAX_COOKIE_BYTES
  */
-export function print_set_cookie(morsel: Morsel): string {
+export function printSetCookie(morsel: Morsel): string {
   const { key } = morsel;
   if (RESERVED.includes(key.toLowerCase())) throw new CookieError(`Attempt to set a reserved key ${repr(key)}`);
   if (!LEGAL.test(key)) throw new CookieError(`Illegal key ${repr(key)}`);
@@ -134,7 +134,7 @@ export function print_set_cookie(morsel: Morsel): string {
   if (morsel.samesite !== '') line += `; SameSite=${attribute(key, 'SameSite', morsel.samesite)}`;
   if (morsel.secure) line += '; Secure';
   if (!isWellFormed(line)) throw new CookieError(`Cookie ${repr(key)}: half a surrogate pair cannot be sent.`);
-  const bytes = Buffer.byteLength(encode_header(line), 'latin1');
+  const bytes = Buffer.byteLength(encodeHeader(line), 'latin1');
   if (bytes > MAX_COOKIE_BYTES) {
     throw new CookieError(`Cookie ${repr(key)} has ${bytes} bytes; browsers drop one over ${MAX_COOKIE_BYTES}.`);
   }
@@ -154,8 +154,8 @@ function attribute(key: string, name: string, text: string): string {
 
 /**
  * A header's text → what node wants, a character for each byte. Up to U+00FF as Latin-1, as WSGI; text with other
- * characters, which no WSGI server sends, as UTF-8, which is what Django and decode_header read it as when it returns.
+ * characters, which no WSGI server sends, as UTF-8, which is what Django and decodeHeader read it as when it returns.
  */
-export function encode_header(text: string): string {
+export function encodeHeader(text: string): string {
   return /[\u0100-\uffff]/.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
 }

@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { ValueError } from '../errors.js';
 import { nearestName } from '../spelling.js';
-import { encode_header, type Morsel, print_set_cookie } from './cookie_header.js';
+import { encodeHeader, type Morsel, printSetCookie } from './cookie_header.js';
 import { http_date, type TimeDelta, total_seconds } from './http_date.js';
 
 /** Attributes of a cookie, by the names of Django's `HttpResponse.set_cookie`. null or '' leaves one out. */
@@ -45,14 +45,14 @@ export class CookieJar {
   /**
    * Set a cookie as Django's `HttpResponse.set_cookie` does. Nothing changes when it throws.
    *
-   * @throws CookieError see print_set_cookie; ValueError for another samesite, a misspelt option, `expires` as Date together with
+   * @throws CookieError see printSetCookie; ValueError for another samesite, a misspelt option, `expires` as Date together with
    *   `max_age`, or a date outside the years 1 to 9999; Error when the headers are sent already
    */
   set(key: string, value: string, options: CookieOptions, now: number): void {
     const before = this.#entries.get(key);
     const morsel = merge(before?.morsel, key, value, options, now);
-    const line = encode_header(print_set_cookie(morsel));
-    const lines = set_cookie_lines(this.#res);
+    const line = encodeHeader(printSetCookie(morsel));
+    const lines = setCookieLines(this.#res);
     const place = before === undefined ? -1 : lines.indexOf(before.line);
     if (place < 0) lines.push(line);
     else lines[place] = line;
@@ -63,7 +63,7 @@ export class CookieJar {
 
   /** Put back what somebody has overwritten since, unless a cookie of that name was set in its place. */
   resend(): void {
-    const lines = set_cookie_lines(this.#res);
+    const lines = setCookieLines(this.#res);
     const names = new Set(lines.map((line) => line.slice(0, Math.max(0, line.indexOf('=')))));
     const missing = [...this.#entries].filter(([name]) => !names.has(name)).map(([, { line }]) => line);
     if (missing.length > 0) this.#res.setHeader('Set-Cookie', [...lines, ...missing]);
@@ -90,7 +90,7 @@ export class CookieJar {
   }
 }
 
-function set_cookie_lines(res: ServerResponse): string[] {
+function setCookieLines(res: ServerResponse): string[] {
   const header = res.getHeader('Set-Cookie');
   if (header === undefined) return [];
   return Array.isArray(header) ? [...header] : [String(header)];

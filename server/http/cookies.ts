@@ -6,10 +6,10 @@ import type { Context, Request, Response } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { BadSignature, KeyError } from '../errors.js';
 import type { Settings } from '../settings.js';
-import { sign_cookie, unsign_cookie } from '../signing/cookie_signer.js';
-import { print_json } from '../signing/python_json.js';
+import { signCookie, unsignCookie } from '../signing/cookie_signer.js';
+import { printJson } from '../signing/python_json.js';
 import { type Application, memberInstaller } from './application.js';
-import { type Cookies, decode_header, parse_cookie } from './cookie_header.js';
+import { type Cookies, decodeHeader, parse_cookie } from './cookie_header.js';
 import { CookieJar, type CookieOptions } from './cookie_jar.js';
 import { type TimeDelta, total_seconds } from './http_date.js';
 import { repr } from './python_text.js';
@@ -89,7 +89,7 @@ type ResponseState = Response & { [JAR]?: CookieJar | undefined };
 function str(value: CookieValue): string {
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
-  return typeof value === 'number' ? print_json(value) : String(value);
+  return typeof value === 'number' ? printJson(value) : String(value);
 }
 
 function optionsOf(ctx: Context): Required<InstallCookiesOptions> {
@@ -102,7 +102,7 @@ const requestMembers: ThisType<RequestState> & PropertyDescriptorMap = {
   COOKIES: {
     configurable: true,
     get(this: RequestState): Cookies {
-      this[COOKIES] ??= parse_cookie(decode_header(this.req.headers.cookie ?? ''));
+      this[COOKIES] ??= parse_cookie(decodeHeader(this.req.headers.cookie ?? ''));
       return this[COOKIES];
     },
   },
@@ -123,7 +123,7 @@ const requestMembers: ThisType<RequestState> & PropertyDescriptorMap = {
       if (signed === undefined) return fallback(new KeyError(`There is no cookie ${repr(key)}.`));
       const { settings, now } = optionsOf(this.ctx);
       try {
-        return unsign_cookie(key, signed, {
+        return unsignCookie(key, signed, {
           salt,
           settings,
           now,
@@ -154,7 +154,7 @@ const responseMembers: PropertyDescriptorMap = {
     value(this: ResponseState, key: string, value: CookieValue, options: SignedCookieOptions = {}): void {
       const { salt = '', ...attributes } = options;
       const { settings, now } = optionsOf(this.ctx);
-      this.set_cookie(key, sign_cookie(key, str(value), { salt, settings, now }), attributes);
+      this.set_cookie(key, signCookie(key, str(value), { salt, settings, now }), attributes);
     },
   },
   delete_cookie: {

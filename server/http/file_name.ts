@@ -19,7 +19,7 @@ export function sanitize_file_name(file_name: string): string | null {
 const LONGEST = 255;
 
 /** At most 255 characters (code points), of which the extension is kept (the name of django.core.files.UploadedFile). */
-export function cut_file_name(name: string): string {
+export function cutFileName(name: string): string {
   const characters = [...name];
   if (characters.length <= LONGEST) return name;
   const extension = [...splitext(name)[1]].slice(0, LONGEST);

@@ -3,14 +3,14 @@ import { accessSync, constants, statSync } from 'node:fs';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
-import { parse_json } from '../signing/python_json.js';
+import { parseJson } from '../signing/python_json.js';
 import { eachChunk, type Left, type Limit, leftBehind, mediaType, readBody } from './body.js';
 import { boundaryOf } from './boundary.js';
 import { Uploads } from './incoming_file.js';
 import { holdUploads, keepUntilAnswered } from './kept_uploads.js';
 import { MultiValueDict } from './multi_value_dict.js';
 import { type Multipart, MultipartReader } from './multipart.js';
-import { mirroredFields, NO_FIELDS, parse_form, type QueryDict } from './query_dict.js';
+import { mirroredFields, NO_FIELDS, parseForm, type QueryDict } from './query_dict.js';
 import { failReaders } from './read_body.js';
 import type { UploadedFile } from './uploaded_file.js';
 
@@ -123,7 +123,7 @@ async function urlencoded(ctx: Context, settings: BodySettings): Promise<Multipa
   const left = leftBehind(ctx);
   if (left !== null && left.raw === null) return mirrored(left);
   const body = left?.raw ?? (await readBody(ctx, memoryLimit(settings)));
-  return { fields: parse_form(body, settings.DATA_UPLOAD_MAX_NUMBER_FIELDS), files: NO_FILES };
+  return { fields: parseForm(body, settings.DATA_UPLOAD_MAX_NUMBER_FIELDS), files: NO_FILES };
 }
 
 /** The files are where the other parser has put them. */
@@ -177,7 +177,7 @@ export async function jsonBody(ctx: Context, settings: BodySettings): Promise<un
   }
   const body = left === null ? await readBody(ctx, memoryLimit(settings)) : (left.raw ?? Buffer.alloc(0));
   try {
-    return parse_json(body.toString('utf8'));
+    return parseJson(body.toString('utf8'));
   } catch (error) {
     if (error instanceof ValueError) throw new SuspiciousOperation('The body is no JSON.', { cause: error });
     throw error;

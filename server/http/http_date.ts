@@ -53,11 +53,11 @@ const FIRST = -62_135_596_800;
  * http_date(1767225600); // 'Thu, 01 Jan 2026 00:00:00 GMT'
  * ```
  *
- * @param epoch_seconds Unix time
+ * @param epochSeconds Unix time
  * @throws ValueError outside the years 1 to 9999
  */
-export function http_date(epoch_seconds: number): string {
-  const seconds = Math.floor(Math.round(epoch_seconds * 1e6) / 1e6);
+export function http_date(epochSeconds: number): string {
+  const seconds = Math.floor(Math.round(epochSeconds * 1e6) / 1e6);
   if (!(seconds >= FIRST && seconds <= LAST)) throw new ValueError('A date must lie in the years 1 to 9999.');
   return new Date(seconds * 1000).toUTCString();
 }

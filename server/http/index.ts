@@ -2,7 +2,7 @@
 export {
   type AllowedHostsOptions,
   allowed_hosts,
-  refuse_trace,
+  refuseTrace,
   split_domain_port,
   validate_host,
 } from './allowed_hosts.js';
@@ -32,7 +32,7 @@ export { MultiValueDict } from './multi_value_dict.js';
 export { installProxies } from './proxies.js';
 export { QueryDict } from './query_dict.js';
 export { is_same_domain, url_has_allowed_host_and_scheme } from './safe_url.js';
-export { CONTENT_SECURITY_POLICY, type SecurityHeaderOptions, security_headers } from './security_headers.js';
+export { CONTENT_SECURITY_POLICY, type SecurityHeaderOptions, securityHeaders } from './security_headers.js';
 export {
   InMemoryUploadedFile,
   TemporaryUploadedFile,

@@ -1,6 +1,6 @@
 /** The headers of one part of a form, read as django.http.multipartparser.parse_boundary_stream reads them. */
 import { ValueError } from '../errors.js';
-import { cut_file_name, sanitize_file_name } from './file_name.js';
+import { cutFileName, sanitize_file_name } from './file_name.js';
 import { type HeaderParameters, parse_header_parameters } from './header_parameters.js';
 import type { UploadedFileHead } from './uploaded_file.js';
 
@@ -32,7 +32,7 @@ export function readPartHead(headers: RawHeaders): PartHead {
     base64,
     head: {
       field_name: stripAscii(name),
-      name: cut_file_name(safe),
+      name: cutFileName(safe),
       content_type: type?.value ?? '',
       charset: type?.parameters.get('charset') ?? null,
       content_type_extra: type?.parameters ?? new Map(),

@@ -19,13 +19,13 @@ export const NO_FIELDS = new QueryDict();
 /**
  * Read `application/x-www-form-urlencoded`. Bytes that are no UTF-8 become U+FFFD, a name without `=` has the value ''.
  *
- * @throws SuspiciousOperation (400) for more than `max_fields` fields, Django's TooManyFieldsSent
+ * @throws SuspiciousOperation (400) for more than `maxFields` fields, Django's TooManyFieldsSent
  */
-export function parse_form(body: Buffer, max_fields: number): QueryDict {
+export function parseForm(body: Buffer, maxFields: number): QueryDict {
   if (body.length === 0) return NO_FIELDS;
   let fields = 1;
   for (const byte of body) if (byte === 0x26) fields += 1;
-  if (fields > max_fields) throw tooManyFields(max_fields);
+  if (fields > maxFields) throw tooManyFields(maxFields);
   const values = new Map<string, string[]>();
   // The leading & is an empty field, which does not count; without it URLSearchParams would drop a leading "?".
   for (const [name, value] of new URLSearchParams(`&${body.toString('utf8')}`)) appendlist(values, name, value);
@@ -33,9 +33,9 @@ export function parse_form(body: Buffer, max_fields: number): QueryDict {
 }
 
 /** Django's TooManyFieldsSent. */
-export function tooManyFields(max_fields: number): SuspiciousOperation {
+export function tooManyFields(maxFields: number): SuspiciousOperation {
   return new SuspiciousOperation(
-    `The form has more than ${max_fields} fields, the value of DATA_UPLOAD_MAX_NUMBER_FIELDS.`,
+    `The form has more than ${maxFields} fields, the value of DATA_UPLOAD_MAX_NUMBER_FIELDS.`,
   );
 }
 

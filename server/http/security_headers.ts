@@ -34,10 +34,10 @@ export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])
  * error into a response, Koa's own error answer drops all headers: these are put back when its head is written.
  *
  * ```ts
- * app.use(security_headers({ hsts_seconds: 3600 }));
+ * app.use(securityHeaders({ hsts_seconds: 3600 }));
  * ```
  */
-export function security_headers(options: SecurityHeaderOptions = {}): Middleware {
+export function securityHeaders(options: SecurityHeaderOptions = {}): Middleware {
   const { hsts_seconds = 31_536_000, content_security_policy = CONTENT_SECURITY_POLICY } = options;
   const always = SECURITY_HEADERS.map(
     ([name, value]) => [name, name === 'Content-Security-Policy' ? content_security_policy : value] as const,
@@ -45,7 +45,7 @@ export function security_headers(options: SecurityHeaderOptions = {}): Middlewar
   const secure = [...always, ['Strict-Transport-Security', `max-age=${hsts_seconds}`] as const];
   const headersFor = (ctx: Context): typeof always => (ctx.secure && hsts_seconds > 0 ? secure : always);
 
-  return async function security_headers(ctx, next) {
+  return async function securityHeaders(ctx, next) {
     const headers = headersFor(ctx);
     for (const [name, value] of headers) ctx.res.setHeader(name, value);
     try {

@@ -1,5 +1,5 @@
 /** One message, and the JSON that Django makes of it: `["__json_message",0,25,"Saved",""]`. */
-import { parse_json, print_json } from '../signing/python_json.js';
+import { parseJson, printJson } from '../signing/python_json.js';
 import { DEFAULT_TAGS } from './constants.js';
 
 /**
@@ -79,14 +79,14 @@ const MESSAGE_KEY = '__json_message';
 export const NOT_FINISHED = '__messagesnotfinished__';
 
 /** A message as the list that Django's MessageEncoder makes of it. */
-export function encode_message({ level, message, safe, extra_tags }: Message): unknown[] {
+export function encodeMessage({ level, message, safe, extra_tags }: Message): unknown[] {
   const list: unknown[] = [MESSAGE_KEY, safe ? 1 : 0, level, String(message)];
   return extra_tags === null ? list : [...list, extra_tags];
 }
 
 /** Messages → the text of Python's `json.dumps` with its usual separators, as Django keeps it in the session. */
-export function print_messages(messages: readonly Message[]): string {
-  const lists = messages.map((message) => `[${encode_message(message).map(print_json).join(', ')}]`);
+export function printMessages(messages: readonly Message[]): string {
+  const lists = messages.map((message) => `[${encodeMessage(message).map(printJson).join(', ')}]`);
   return `[${lists.join(', ')}]`;
 }
 
@@ -100,24 +100,24 @@ export interface Decoded {
  * A list that was read from JSON → its messages. What is no message is left out; Django would hand it to the template,
  * or fail.
  */
-export function decode_messages(list: unknown, level_tags: Readonly<Record<number, string>>): Decoded {
+export function decodeMessages(list: unknown, level_tags: Readonly<Record<number, string>>): Decoded {
   const items: unknown[] = Array.isArray(list) ? list : [];
   return {
-    messages: items.flatMap((item) => decode_message(item, level_tags) ?? []),
+    messages: items.flatMap((item) => decodeMessage(item, level_tags) ?? []),
     finished: items.at(-1) !== NOT_FINISHED,
   };
 }
 
-/** JSON text → its messages, as `decode_messages`; null when it is no JSON. */
-export function parse_messages(text: string, level_tags: Readonly<Record<number, string>>): Decoded | null {
+/** JSON text → its messages, as `decodeMessages`; null when it is no JSON. */
+export function parseMessages(text: string, level_tags: Readonly<Record<number, string>>): Decoded | null {
   try {
-    return decode_messages(parse_json(text), level_tags);
+    return decodeMessages(parseJson(text), level_tags);
   } catch {
     return null;
   }
 }
 
-function decode_message(item: unknown, level_tags: Readonly<Record<number, string>>): Message | null {
+function decodeMessage(item: unknown, level_tags: Readonly<Record<number, string>>): Message | null {
   if (!Array.isArray(item) || item[0] !== MESSAGE_KEY) return null;
   const [, safe, level, text, extra_tags = null] = item as unknown[];
   if (typeof level !== 'number' || !Number.isFinite(level) || typeof text !== 'string') return null;

@@ -46,8 +46,8 @@ function middleware(app: Application, { settings, now = systemClock, debug = fal
     const keep = (): void => {
       if (kept || headSent(ctx)) return;
       kept = true;
-      const left_out = storage.update();
-      if (debug && left_out.length > 0) throw new ValueError('Not all temporary messages could be stored.');
+      const leftOut = storage.update();
+      if (debug && leftOut.length > 0) throw new ValueError('Not all temporary messages could be stored.');
     };
     afterErrorPage(ctx, keep);
     // For answers that begin before this middleware is back.

@@ -1,6 +1,6 @@
 /** What a save is about to write: a row's text and end, and the end that its cookie prints. */
 import type { Clock } from '../clock.js';
-import { join_members } from '../signing/python_json.js';
+import { joinMembers } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
 import { type DictionarySettings, DOCUMENT, EXPIRY, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts } from './document.js';
@@ -33,7 +33,7 @@ export function changeOf(texts: MemberTexts, codec: SessionCodec, settings: Dict
   const age = view.get_expiry_age({ modification });
   return {
     texts,
-    session_data: codec.encode(join_members(texts)),
+    session_data: codec.encode(joinMembers(texts)),
     expire_date: view.get_expiry_date({ modification }),
     // A text is a date, unless it is none.
     lifetime: typeof stored === 'string' && !hasBadExpiry ? undefined : age,

@@ -10,10 +10,10 @@ import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { constant_time_compare, type SigningKey, salted_hmac } from '../signing/crypto.js';
-import { pack, tooLarge, unpack_bytes } from '../signing/payload.js';
-import { split_members } from '../signing/python_json.js';
+import { pack, tooLarge, unpackBytes } from '../signing/payload.js';
+import { splitMembers } from '../signing/python_json.js';
 import { splitTimestamp, TimestampSigner } from '../signing/signer.js';
-import { split_bytes } from '../signing/split_bytes.js';
+import { splitBytes } from '../signing/split_bytes.js';
 import type { MemberTexts } from './document.js';
 
 /** What session_data depends on. Keys may be bytes, as in Django. */
@@ -118,7 +118,7 @@ export class SessionCodec {
   members(session_data: string, session_key: string | null = null): MemberTexts | Unreadable | null {
     const bytes = this.#bytes(session_data, session_key);
     if (bytes === null || bytes instanceof Unreadable) return bytes;
-    return split_bytes(bytes) ?? membersOf(bytes.toString('latin1'));
+    return splitBytes(bytes) ?? membersOf(bytes.toString('latin1'));
   }
 
   /** Tell `onSuspicious` of a row that is left as it is, or of an expiry that nobody can read. */
@@ -141,7 +141,7 @@ export class SessionCodec {
     const stamped = splitTimestamp(opened.signed);
     if (stamped === null) return new Unreadable('It has no time.');
     try {
-      return unpack_bytes(stamped.value, SESSION_MAX_BYTES);
+      return unpackBytes(stamped.value, SESSION_MAX_BYTES);
     } catch (error) {
       return unreadable(error);
     }
@@ -151,7 +151,7 @@ export class SessionCodec {
    * When session_data was signed, Unix seconds: what stands in the text, so ask only of one that was verified. Null in
    * the format of Django before 3.1, which has no time.
    */
-  signed_at(session_data: string): number | null {
+  signedAt(session_data: string): number | null {
     const signed = session_data.slice(0, Math.max(0, session_data.lastIndexOf(':')));
     const stamped = splitTimestamp(signed);
     return stamped === null ? null : Number(stamped.timestamp);
@@ -191,7 +191,7 @@ export class SessionCodec {
 
 function membersOf(json: string): MemberTexts | Unreadable {
   try {
-    return split_members(json) ?? new Unreadable('It holds no dictionary.');
+    return splitMembers(json) ?? new Unreadable('It holds no dictionary.');
   } catch (error) {
     return unreadable(error);
   }

@@ -7,7 +7,7 @@ import { Document } from './document.js';
 import {
   type ExpiryContext,
   type ExpiryInput,
-  expiry_value,
+  expiryValue,
   get_expire_at_browser_close,
   get_expiry_age,
   get_expiry_date,
@@ -231,7 +231,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
    * `{ days: 1 }` for a moment, null for the settings' rule.
    */
   set_expiry(value: ExpiryInput): void {
-    const stored = expiry_value(value, this.#now(), this.#timeZone());
+    const stored = expiryValue(value, this.#now(), this.#timeZone());
     if (stored === null) this.#anyKey.pop(EXPIRY, null);
     else this.#anyKey.set(EXPIRY, stored);
   }
@@ -267,7 +267,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
 
   #expiryContext(options: ExpiryOptions = {}): ExpiryContext {
     const modification = options.modification ?? this.#now();
-    return { cookie_age: this.get_session_cookie_age(), modification, time_zone: this.#timeZone() };
+    return { cookieAge: this.get_session_cookie_age(), modification, time_zone: this.#timeZone() };
   }
 
   /** Where dates in the session have no offset: TIME_ZONE without USE_TZ. */

@@ -5,7 +5,7 @@
  * back as the very text it came as; a value is parsed when it is asked for.
  */
 import { MAX_DEPTH } from '../signing/json_scanner.js';
-import { parse_member, print_json } from '../signing/python_json.js';
+import { parseMember, printJson } from '../signing/python_json.js';
 
 /** Members' JSON texts by key, in order. */
 export type MemberTexts = ReadonlyMap<string, string>;
@@ -67,7 +67,7 @@ export class Document {
   get(key: string): unknown {
     const member = this.#members === undefined ? this.#look(key) : this.#members.get(key);
     if (member === undefined) return undefined;
-    if (!('value' in member)) member.value = parse_member(member.raw ?? 'null');
+    if (!('value' in member)) member.value = parseMember(member.raw ?? 'null');
     return member.value;
   }
 
@@ -87,7 +87,7 @@ export class Document {
    * @throws ValueError likewise when it lies deeper than every Django can read
    */
   set(key: string, value: unknown): void {
-    print_json(value, MOST_SET);
+    printJson(value, MOST_SET);
     this.#own().set(key, { raw: undefined, value });
   }
 
@@ -125,7 +125,7 @@ export class Document {
 }
 
 /** One level is the session's own. */
-const printMember = (value: unknown): string => print_json(value, MAX_DEPTH - 1);
+const printMember = (value: unknown): string => printJson(value, MAX_DEPTH - 1);
 
 function memberText(member: Member): string {
   const { raw, value } = member;
@@ -134,7 +134,7 @@ function memberText(member: Member): string {
   const text = printMember(value);
   if (text === raw) return raw;
   // Parsing may lose what Python can tell apart (1.0 and 1): compare with what the loaded text prints as.
-  member.printed ??= printMember(parse_member(raw));
+  member.printed ??= printMember(parseMember(raw));
   return text === member.printed ? raw : text;
 }
 
@@ -143,8 +143,8 @@ export function sameTexts(left: MemberTexts, right: MemberTexts): boolean {
   if (left.size !== right.size) return false;
   const others = right.entries();
   for (const [key, text] of left) {
-    const [other_key, other] = others.next().value ?? [];
-    if (key !== other_key || text !== other) return false;
+    const [otherKey, other] = others.next().value ?? [];
+    if (key !== otherKey || text !== other) return false;
   }
   return true;
 }

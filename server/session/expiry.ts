@@ -19,7 +19,7 @@ export type ExpiryInput = number | Date | string | TimeDelta | null;
 
 export interface ExpiryContext {
   /** SESSION_COOKIE_AGE, in seconds. */
-  readonly cookie_age: number;
+  readonly cookieAge: number;
   /** When the session was last changed, Unix seconds. */
   readonly modification: number;
   /** TIME_ZONE where USE_TZ is off; otherwise absent, and a date without an offset counts as UTC. */
@@ -77,12 +77,12 @@ function parseIsoDate(text: string, time_zone: string | undefined): Moment | und
 type Expiry = { readonly moment: Moment } | { readonly age: number };
 
 /** What is stored may be any JSON that somebody put there. @returns undefined for what Django fails on */
-function understand(expiry: unknown, { cookie_age, modification, time_zone }: ExpiryContext): Expiry | undefined {
+function understand(expiry: unknown, { cookieAge, modification, time_zone }: ExpiryContext): Expiry | undefined {
   if (expiry instanceof Date || typeof expiry === 'string') {
     const moment = expiry instanceof Date ? momentOfDate(expiry) : parseIsoDate(expiry, time_zone);
     return moment !== undefined && isRepresentable(milliseconds(moment)) ? { moment } : undefined;
   }
-  if (isNothing(expiry)) return { age: cookie_age };
+  if (isNothing(expiry)) return { age: cookieAge };
   // Python's True is the int 1.
   const age = expiry === true ? 1 : expiry;
   if (typeof age !== 'number') return undefined;
@@ -103,7 +103,7 @@ function isNothing(expiry: unknown): boolean {
  * @param expiry what lies under `_session_expiry`, or a Date
  */
 export function get_expiry_age(expiry: unknown, context: ExpiryContext): number {
-  const understood = understand(expiry, context) ?? { age: context.cookie_age };
+  const understood = understand(expiry, context) ?? { age: context.cookieAge };
   if ('age' in understood) return understood.age;
   const { moment } = understood;
   const modification = momentOf(context.modification);
@@ -112,7 +112,7 @@ export function get_expiry_age(expiry: unknown, context: ExpiryContext): number 
 
 /** The moment of the end, which goes into the row; microseconds are dropped. Agrees with `get_expiry_age`. */
 export function get_expiry_date(expiry: unknown, context: ExpiryContext): Date {
-  const understood = understand(expiry, context) ?? { age: context.cookie_age };
+  const understood = understand(expiry, context) ?? { age: context.cookieAge };
   if ('moment' in understood) return new Date(milliseconds(understood.moment));
   return new Date(milliseconds(momentOf(context.modification + understood.age)));
 }
@@ -140,7 +140,7 @@ export function get_expire_at_browser_close(expiry: unknown, setting: boolean, c
  *   USE_TZ = False answers 500 to one with it
  * @throws ValueError for what is no expiry, or lies outside the years 1 to 9999
  */
-export function expiry_value(value: ExpiryInput, now: number, time_zone?: string): number | string | null {
+export function expiryValue(value: ExpiryInput, now: number, time_zone?: string): number | string | null {
   if (value === null) return null;
   if (typeof value === 'number') {
     if (!isRepresentable((now + value) * 1000)) throw noExpiry('number of seconds');

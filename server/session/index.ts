@@ -5,7 +5,7 @@ export { type ExpiryOptions, type Mapping, SessionDictionary } from './dictionar
 export type { SessionEvent } from './events.js';
 export type { ExpiryInput } from './expiry.js';
 export { withItemAccess } from './item_access.js';
-export { new_session_key, valid_session_key } from './key.js';
+export { newSessionKey, validSessionKey } from './key.js';
 export { type SessionsOptions, sessions } from './middleware.js';
 export type { JoinedWrite, NewKeyOptions } from './new_key.js';
 export { type AnyRequest, type OpenSessionOptions, openSession } from './open_session.js';

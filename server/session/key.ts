@@ -16,10 +16,10 @@ const KEY_LENGTH = 32;
  * PostgreSQL refuses, and answers 500: we take them for no cookie.
  *
  * ```ts
- * valid_session_key('short'); // null
+ * validSessionKey('short'); // null
  * ```
  */
-export function valid_session_key(value: string | undefined | null): string | null {
+export function validSessionKey(value: string | undefined | null): string | null {
   if (value === undefined || value === null) return null;
   // Python counts code points; 16 units are at least 8 of them.
   const characters = value.length >= 2 * LEAST_CHARACTERS ? LEAST_CHARACTERS : [...value].length;
@@ -30,10 +30,10 @@ export function valid_session_key(value: string | undefined | null): string | nu
  * A new key: 32 characters of a-z and 0-9, 165 random bits.
  *
  * ```ts
- * new_session_key().length; // 32
+ * newSessionKey().length; // 32
  * ```
  */
-export function new_session_key(): string {
+export function newSessionKey(): string {
   return get_random_string(KEY_LENGTH, KEY_CHARACTERS);
 }
 

@@ -5,10 +5,10 @@ import type { SessionStore } from './store.js';
 /** The keys whose sessions are there and have not expired. */
 export async function liveOf(
   store: SessionStore,
-  session_keys: readonly string[],
+  sessionKeys: readonly string[],
   deadline?: Deadline,
 ): Promise<ReadonlySet<string>> {
-  if (store.live !== undefined) return store.live(session_keys, deadline);
-  const texts = await Promise.all(session_keys.map((session_key) => store.load(session_key, deadline)));
-  return new Set(session_keys.filter((_, index) => texts[index] !== null));
+  if (store.live !== undefined) return store.live(sessionKeys, deadline);
+  const texts = await Promise.all(sessionKeys.map((session_key) => store.load(session_key, deadline)));
+  return new Set(sessionKeys.filter((_, index) => texts[index] !== null));
 }

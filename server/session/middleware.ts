@@ -15,7 +15,7 @@ import { withItemAccess } from './item_access.js';
 import { RequestSession, SessionResponse, sessionResponseOf, setSessionResponse } from './response.js';
 import type { Session } from './session.js';
 import type { SessionStore } from './store.js';
-import { warnUnsaved } from './unsaved.js';
+import { warnOfUnsaved } from './unsaved.js';
 import { VerifiedTexts } from './verified.js';
 
 declare module 'koa' {
@@ -33,17 +33,17 @@ export interface SessionsOptions {
   readonly settings: Settings;
   readonly store: SessionStore;
   readonly now?: Clock;
-  /** Draws keys; `new_session_key` unless given. */
-  readonly new_session_key?: () => string;
+  /** Draws keys; `newSessionKey` unless given. */
+  readonly newSessionKey?: () => string;
   /** Hears of rows whose signature is wrong or that cannot be read; never gets a key or a value. */
   readonly logger?: Pick<Logger, 'warn'>;
   /** A name for a session's key that `logger` may have: a keyed hash of it. */
-  readonly session_hash?: (session_key: string) => string;
+  readonly sessionHash?: (session_key: string) => string;
   /**
    * Tell `logger` when a list or dictionary in the session was changed in place and nothing saved it. True unless the
    * application's `env` is production (NODE_ENV, where Koa looks).
    */
-  readonly warn_unsaved?: boolean;
+  readonly warnUnsaved?: boolean;
   /** Told what happens to sessions, for counters. */
   readonly observe?: (event: SessionEvent) => void;
 }
@@ -71,8 +71,8 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
     throw new ImproperlyConfigured('sessions() needs the Koa application first: sessions(app, { settings, store }).');
   }
   checkGiven('sessions()', options);
-  const { settings, store, logger, session_hash, observe, now = systemClock } = options;
-  const { warn_unsaved = app.env !== 'production' } = options;
+  const { settings, store, logger, sessionHash, observe, now = systemClock } = options;
+  const { warnUnsaved = app.env !== 'production' } = options;
   const cookies = { settings, now };
   refuseSecond(app, { settings, store });
   installCookies(app, cookies);
@@ -81,12 +81,12 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
     now,
     onSuspicious: (message, session_key) => {
       observe?.('suspicious');
-      const session = session_key === null ? null : (session_hash?.(session_key) ?? null);
+      const session = session_key === null ? null : (sessionHash?.(session_key) ?? null);
       logger?.warn({ logger: 'django.security.SuspiciousSession', session }, message);
     },
   });
   const verified = new VerifiedTexts(codec, settings.SESSION_VERIFIED_BYTES);
-  const rest = options.new_session_key === undefined ? {} : { new_session_key: options.new_session_key };
+  const rest = options.newSessionKey === undefined ? {} : { newSessionKey: options.newSessionKey };
   // One object for all requests, and no promise where nothing is waited for: most pages have no session to load or save.
   const shared = { store, codec, verified, settings, now, observe, ...rest };
   const answering = { settings, store, now, warn: warningTo(logger) };
@@ -106,7 +106,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
     }
     const finishing = response.finish();
     if (finishing !== undefined) await finishing.catch((error: unknown) => endWith(ctx, error));
-    if (warn_unsaved && ctx.res !== undefined && ctx.res.statusCode < 500) warnUnsaved(session, logger);
+    if (warnUnsaved && ctx.res !== undefined && ctx.res.statusCode < 500) warnOfUnsaved(session, logger);
   }
 
   return function sessions(ctx, next) {

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
-import { decode_header, parse_cookie } from '../http/cookie_header.js';
+import { decodeHeader, parse_cookie } from '../http/cookie_header.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
 import { checkGiven } from './given.js';
@@ -51,7 +51,7 @@ export async function openSession(from: string | AnyRequest, options: OpenSessio
   const key_salt = store.key_salt === undefined ? {} : { SESSION_KEY_SALT: store.key_salt };
   const codec = new SessionCodec({ ...settings, ...key_salt }, { now });
   const session_key =
-    typeof from === 'string' ? from : parse_cookie(decode_header(cookieHeader(from))).get(settings.SESSION_COOKIE_NAME);
+    typeof from === 'string' ? from : parse_cookie(decodeHeader(cookieHeader(from))).get(settings.SESSION_COOKIE_NAME);
   const session = new Session({ store, codec, settings, now }, session_key);
   await session.load();
   // The first look finds out whether there is a row, and throws where the store did not answer.

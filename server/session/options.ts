@@ -19,8 +19,8 @@ export interface SessionOptions {
   /** The cookie's value; fewer than 8 characters, or what no row can have as its key, counts as none. */
   readonly session_key?: string | null | undefined;
   readonly now?: Clock;
-  /** Draws keys; `new_session_key` unless given. */
-  readonly new_session_key?: () => string;
+  /** Draws keys; `newSessionKey` unless given. */
+  readonly newSessionKey?: () => string;
   /** Told what happens to the session. */
   readonly observe?: ((event: SessionEvent) => void) | undefined;
 }

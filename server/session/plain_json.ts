@@ -39,5 +39,5 @@ const MOST_SHOWN = 100;
 
 const tooDeep = (key: string): ValueError =>
   new ValueError(
-    `session[${JSON.stringify(key.slice(0, MOST_SHOWN))}] lies more than ${MOST_LEVELS} levels deep, and JSON.stringify cannot write it. Print session.get's value by print_json of koa-django-session/signing.`,
+    `session[${JSON.stringify(key.slice(0, MOST_SHOWN))}] lies more than ${MOST_LEVELS} levels deep, and JSON.stringify cannot write it. Print session.get's value by printJson of koa-django-session/signing.`,
   );

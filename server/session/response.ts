@@ -114,7 +114,7 @@ export class SessionResponse implements HeadWork {
   async #saveRest(): Promise<void> {
     const { session } = this;
     if (!session.modified || !this.#wantsSave() || statusOf(this.#ctx) >= 500) return;
-    if (session.already_written(true) !== null) return;
+    if (session.alreadyWritten(true) !== null) return;
     if (this.#hasRow()) await save(session);
     else this.options.warn(NOT_KEPT);
   }
@@ -156,12 +156,12 @@ export class SessionResponse implements HeadWork {
     const wanted = session.modified || (SESSION_SAVE_EVERY_REQUEST && !this.#committed);
     if (!wanted || session.is_empty()) return false;
     if (!session.modified && session.hasUnreadableRow) return false;
-    return SESSION_SAVE_UNCHANGED_AFTER === 0 || !session.was_saved_within(SESSION_SAVE_UNCHANGED_AFTER);
+    return SESSION_SAVE_UNCHANGED_AFTER === 0 || !session.wasSavedWithin(SESSION_SAVE_UNCHANGED_AFTER);
   }
 
   /** Tell the browser that its session is gone; not in answers that may overtake a login. */
   #forget(): void {
-    if (!this.session.is_missing() || mayDeleteDeadCookie(this.#ctx)) this.#cookie = DELETION;
+    if (!this.session.isMissing() || mayDeleteDeadCookie(this.#ctx)) this.#cookie = DELETION;
     else this.#varies = true;
   }
 
@@ -170,7 +170,7 @@ export class SessionResponse implements HeadWork {
     // The first look drops the key of a row that is not there.
     this.session.has_key('');
     const { session_key, hasUnreadableRow } = this.session;
-    return session_key !== null && !hasUnreadableRow && this.options.store.text_is_key !== true;
+    return session_key !== null && !hasUnreadableRow && this.options.store.textIsKey !== true;
   }
 
   async #keep(status: number): Promise<void> {
@@ -185,7 +185,7 @@ export class SessionResponse implements HeadWork {
     this.#setHeaders();
     if (!this.#wantsSave()) return;
     // A login has written the row already. Its new key is told also by an answer of 5xx, or nobody would have it.
-    const written = session.already_written(status < 500);
+    const written = session.alreadyWritten(status < 500);
     if (written !== null && !headSent(this.#ctx)) this.#tell(session.session_key, written);
     if (written !== null || status >= 500) return;
     const { res, body } = this.#ctx;
@@ -254,7 +254,7 @@ export class SessionResponse implements HeadWork {
     const { session } = this;
     try {
       if (!this.#hasRow() || session.session_key === null) return undefined;
-      if (statusOf(this.#ctx) >= 500 && session.already_written(false) === null) return undefined;
+      if (statusOf(this.#ctx) >= 500 && session.alreadyWritten(false) === null) return undefined;
       return this.#cookieOf(
         session.session_key,
         session.get_expire_at_browser_close() ? null : session.get_expiry_age(),

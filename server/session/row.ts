@@ -53,9 +53,9 @@ export function theirsOf(texts: MemberTexts | Unreadable): MemberTexts {
 
 /** Whether the row was signed less than `seconds` ago. Its text says when; the format of Django before 3.1 does not. */
 export function isSignedWithin({ session_data }: Baseline, seconds: number, codec: SessionCodec, now: number): boolean {
-  const signed_at = codec.signed_at(session_data);
+  const signedAt = codec.signedAt(session_data);
   // A Django whose clock is ahead signs in the future.
-  return signed_at !== null && Math.abs(now - signed_at) < seconds;
+  return signedAt !== null && Math.abs(now - signedAt) < seconds;
 }
 
 /** Change the row under its lock; the store may ask more than once, the last change counts. */

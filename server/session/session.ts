@@ -2,12 +2,12 @@
 import { type Clock, systemClock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
 import { UpdateError, ValueError } from '../errors.js';
-import { print_json } from '../signing/python_json.js';
+import { printJson } from '../signing/python_json.js';
 import { BAD_EXPIRY, type Change, changeOf, FreshDictionary, type SavedExpiry } from './change.js';
 import { Unreadable } from './codec.js';
 import { DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
-import { isStorable, new_session_key, valid_session_key } from './key.js';
+import { isStorable, newSessionKey, validSessionKey } from './key.js';
 import { mergeMembers } from './merge.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
@@ -58,7 +58,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     super(options.settings, options.now ?? systemClock);
     this.#options = options;
     this.#now = options.now ?? systemClock;
-    this.#session_key = valid_session_key(session_key);
+    this.#session_key = validSessionKey(session_key);
   }
 
   /** How long this request may wait for the database, all its waits together; also for its user. */
@@ -107,13 +107,13 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /** Whether no row has the key that the cookie brought. Asking is no access. */
-  is_missing(): boolean {
+  isMissing(): boolean {
     return this.#loaded !== undefined && 'session_data' in this.#loaded && this.#loaded.session_data === null;
   }
 
   /** Whether the row is gone and nothing was set since. */
   protected override [IS_GONE](): boolean {
-    return this.#document === undefined && this.is_missing();
+    return this.#document === undefined && this.isMissing();
   }
 
   /**
@@ -210,7 +210,7 @@ export class Session extends SessionDictionary<DeclaredData> {
    * and SESSION_COOKIE_AGE on the answer is no, however long `seconds` are. It is no also for what this request has
    * written itself, since the visitor is to get that row's cookie.
    */
-  was_saved_within(seconds: number): boolean {
+  wasSavedWithin(seconds: number): boolean {
     const document = this[DOCUMENT];
     const base = this.#baseline;
     // An empty one may be a text that could not be verified: nothing in it is to be believed.
@@ -224,7 +224,7 @@ export class Session extends SessionDictionary<DeclaredData> {
    * What this request has written itself, when the cookie can be sent without another save: nothing was changed since.
    * For an answer that saves nothing (`saves` false): when the row has a key that the visitor is not told otherwise.
    */
-  already_written(saves: boolean): SavedExpiry | null {
+  alreadyWritten(saves: boolean): SavedExpiry | null {
     const base = this.#baseline;
     if (base?.written === undefined) return null;
     const isEnough = saves ? sameTexts(this[DOCUMENT].texts(), base.texts) : this.#hasNewKey;
@@ -262,7 +262,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     this.#wrote(session_key, written);
     this.#document = Document.fromTexts(joined);
     // There the answer's cookie is the row.
-    if (this.#options.store.text_is_key === true) this.modified = true;
+    if (this.#options.store.textIsKey === true) this.modified = true;
     return results.at(-1) as T;
   }
 
@@ -296,8 +296,8 @@ export class Session extends SessionDictionary<DeclaredData> {
     forget: boolean,
     companion: Companion | undefined,
   ): Promise<boolean> {
-    const [old_key, base] = [this.#session_key, this.#baseline];
-    if (old_key === null || base === undefined) {
+    const [oldKey, base] = [this.#session_key, this.#baseline];
+    if (oldKey === null || base === undefined) {
       await this.#insert(session_key, mine, companion);
       return false;
     }
@@ -307,7 +307,7 @@ export class Session extends SessionDictionary<DeclaredData> {
       written = this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
       return { session_key, ...written };
     };
-    const cycled = this.#options.store.cycle(old_key, change, companion, this[DEADLINE]);
+    const cycled = this.#options.store.cycle(oldKey, change, companion, this[DEADLINE]);
     try {
       await (forget ? cycled : noted(cycled, this.#options.observe));
     } catch (error) {
@@ -326,9 +326,9 @@ export class Session extends SessionDictionary<DeclaredData> {
    * Forget everything: the data, the row and the key. Done at logout, which is final: so the row goes also when it cannot
    * be read here, or a copy of the cookie would still be logged in at Django. Data and key are gone at once (the key
    * after a save that is under way), the row when this resolves; when it rejects, the key is there again.
-   * @param keep_row as if the row had been gone already: it stays, and a page's own request leaves the cookie
+   * @param keepRow as if the row had been gone already: it stays, and a page's own request leaves the cookie
    */
-  async flush({ keep_row = false }: { readonly keep_row?: boolean } = {}): Promise<void> {
+  async flush({ keepRow = false }: { readonly keepRow?: boolean } = {}): Promise<void> {
     if (this.#writing.isTaken) this.#document = Document.empty();
     while (this.#writing.isTaken) await this.#writing.left();
     const [session_key, base] = [this.#session_key, this.#baseline];
@@ -338,9 +338,9 @@ export class Session extends SessionDictionary<DeclaredData> {
     this.#session_key = null;
     this.#baseline = undefined;
     this.#isUnreadable = false;
-    this.#loaded = keep_row ? { session_data: null } : undefined;
+    this.#loaded = keepRow ? { session_data: null } : undefined;
     try {
-      if (session_key !== null && !keep_row) await this.#options.store.delete(session_key, this[DEADLINE]);
+      if (session_key !== null && !keepRow) await this.#options.store.delete(session_key, this[DEADLINE]);
     } catch (error) {
       [this.#session_key, this.#baseline] = [session_key, base];
       throw error;
@@ -364,7 +364,7 @@ export class Session extends SessionDictionary<DeclaredData> {
 
   /** A dictionary → `session_data`, signed. */
   encode(session_dict: Mapping): string {
-    return this.#options.codec.encode(print_json(new Map(pairsOf(session_dict))));
+    return this.#options.codec.encode(printJson(new Map(pairsOf(session_dict))));
   }
 
   /** `session_data` → its dictionary; empty when the signature is wrong or the payload cannot be read. */
@@ -399,8 +399,8 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {
-    const written = await tryNewKeys(this.#options.new_session_key ?? new_session_key, write);
-    this.#hasNewKey = this.#options.store.text_is_key !== true;
+    const written = await tryNewKeys(this.#options.newSessionKey ?? newSessionKey, write);
+    this.#hasNewKey = this.#options.store.textIsKey !== true;
     return written;
   }
 
@@ -410,7 +410,7 @@ export class Session extends SessionDictionary<DeclaredData> {
 
   #wrote(session_key: string, { session_data, texts, expire_date, max_age, hasBadExpiry }: Change): SavedExpiry {
     if (hasBadExpiry) this.#options.codec.report(BAD_EXPIRY, session_key);
-    this.#session_key = this.#options.store.text_is_key === true ? session_data : session_key;
+    this.#session_key = this.#options.store.textIsKey === true ? session_data : session_key;
     const written = { expire_date, max_age };
     this.#baseline = { session_data, texts, written };
     this.#isUnreadable = false;

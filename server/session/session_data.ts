@@ -47,5 +47,5 @@ interface AnyItems {
 // biome-ignore format: a few lines are enough
 type OwnName =
   | keyof SessionDictionary
-  | 'already_written' | 'atomic' | 'clear' | 'clear_expired' | 'create' | 'cycle_key' | 'decode' | 'delete' | 'encode'
-  | 'exists' | 'flush' | 'hasUnreadableRow' | 'is_empty' | 'is_missing' | 'load' | 'save' | 'session_key' | 'was_saved_within';
+  | 'alreadyWritten' | 'atomic' | 'clear' | 'clear_expired' | 'create' | 'cycle_key' | 'decode' | 'delete' | 'encode'
+  | 'exists' | 'flush' | 'hasUnreadableRow' | 'is_empty' | 'isMissing' | 'load' | 'save' | 'session_key' | 'wasSavedWithin';

@@ -41,7 +41,7 @@ export interface SessionStore {
    * True where a session is found by its text instead of by a key that was drawn: the text that is written is the key
    * from then on.
    */
-  readonly text_is_key?: boolean;
+  readonly textIsKey?: boolean;
 
   /**
    * What the rows are kept in, the same object for whoever keeps other rows there: the knex instance of engine db.
@@ -68,7 +68,7 @@ export interface SessionStore {
    * Those of the keys that have a row whose `expire_date` has not come, without its text: for whoever watches many
    * sessions. Absent where an engine has nothing cheaper than `load`.
    */
-  live?(session_keys: readonly string[], deadline?: Deadline): Promise<ReadonlySet<string>>;
+  live?(sessionKeys: readonly string[], deadline?: Deadline): Promise<ReadonlySet<string>>;
 
   /** Whether there is a row, expired or not. */
   exists(session_key: string, deadline?: Deadline): Promise<boolean>;

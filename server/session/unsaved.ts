@@ -19,7 +19,7 @@ const MOST_SHOWN = 100;
  * At the end of a request: one line that names the keys, never a value, if there is something to tell. It prints again
  * what somebody asked for and is no text or number, so leave it out in production.
  */
-export function warnUnsaved(session: MaybeUnsaved, logger: Pick<Logger, 'warn'> | undefined): void {
+export function warnOfUnsaved(session: MaybeUnsaved, logger: Pick<Logger, 'warn'> | undefined): void {
   if (session.modified || logger === undefined) return;
   const [key, ...others] = session[CHANGED_INSIDE]();
   if (key === undefined) return;

@@ -49,10 +49,10 @@ function cookieSigner(version: SaltVersion, key: string, options: CookieSignerOp
  * A value → what stands in the cookie `key`: `value:time:signature`.
  *
  * ```ts
- * const signed = sign_cookie('coupon', 'spring', { settings });
+ * const signed = signCookie('coupon', 'spring', { settings });
  * ```
  */
-export function sign_cookie(key: string, value: string, options: CookieSignerOptions): string {
+export function signCookie(key: string, value: string, options: CookieSignerOptions): string {
   return cookieSigner(options.settings.SIGNED_COOKIE_SALT_VERSION, key, options).sign(value);
 }
 
@@ -63,13 +63,13 @@ export function sign_cookie(key: string, value: string, options: CookieSignerOpt
  * SIGNED_COOKIE_SALT_VERSION says that it is the one written.
  *
  * ```ts
- * const coupon = unsign_cookie('coupon', signed, { settings, max_age: 3600 });
+ * const coupon = unsignCookie('coupon', signed, { settings, max_age: 3600 });
  * ```
  *
  * @param options.max_age seconds; an older cookie is refused
  * @throws BadSignature, SignatureExpired
  */
-export function unsign_cookie(
+export function unsignCookie(
   key: string,
   signed: string,
   options: CookieSignerOptions & { readonly max_age?: number | undefined },

@@ -35,7 +35,7 @@ export interface LoadsOptions {
   readonly max_age?: number;
   readonly fallback_keys?: readonly SigningKey[];
   /** The most bytes that the JSON text may have; 4 MiB when absent. */
-  readonly max_bytes?: number;
+  readonly maxBytes?: number;
   readonly now?: Clock;
 }
 
@@ -47,10 +47,10 @@ export interface LoadsOptions {
  * ```
  *
  * @throws BadSignature, SignatureExpired
- * @throws ValueError when what was signed is no JSON, or more than `max_bytes`
+ * @throws ValueError when what was signed is no JSON, or more than `maxBytes`
  */
 export function loads(text: string, options: LoadsOptions): unknown {
-  const { key, salt = SALT, fallback_keys = [], max_age, max_bytes, now } = options;
+  const { key, salt = SALT, fallback_keys = [], max_age, maxBytes, now } = options;
   const signer = new TimestampSigner({ key, salt, fallback_keys, ...(now && { now }) });
-  return signer.unsign_object(text, { max_age, max_bytes });
+  return signer.unsign_object(text, { max_age, maxBytes });
 }

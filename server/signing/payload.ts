@@ -25,29 +25,29 @@ export function pack(json: string, compress: boolean): string {
 
 /**
  * The other way. The caller has verified the signature: nothing unsigned is inflated.
- * @throws ValueError when it is no base64, no zlib stream, or more than `max_bytes` after inflating
+ * @throws ValueError when it is no base64, no zlib stream, or more than `maxBytes` after inflating
  */
-export function unpack(packed: string, max_bytes: number = DEFAULT_MAX_BYTES): string {
-  return unpack_bytes(packed, max_bytes).toString('latin1');
+export function unpack(packed: string, maxBytes: number = DEFAULT_MAX_BYTES): string {
+  return unpackBytes(packed, maxBytes).toString('latin1');
 }
 
 /** `unpack` without making a text of it. The bytes are good until the next call. */
-export function unpack_bytes(packed: string, max_bytes: number = DEFAULT_MAX_BYTES): Buffer {
+export function unpackBytes(packed: string, maxBytes: number = DEFAULT_MAX_BYTES): Buffer {
   const compressed = packed.startsWith('.');
   let data = b64url_decode(compressed ? packed.slice(1) : packed);
   if (compressed) {
     try {
-      data = inflate(data, max_bytes);
+      data = inflate(data, maxBytes);
     } catch (cause) {
-      if (isTooLarge(cause)) throw new ValueError(tooLarge(max_bytes), { cause });
+      if (isTooLarge(cause)) throw new ValueError(tooLarge(maxBytes), { cause });
       throw new ValueError('The payload is no zlib stream.', { cause });
     }
   }
-  if (data.length > max_bytes) throw new ValueError(tooLarge(max_bytes));
+  if (data.length > maxBytes) throw new ValueError(tooLarge(maxBytes));
   return data;
 }
 
-export const tooLarge = (max_bytes: number): string => `The payload is larger than ${max_bytes} bytes.`;
+export const tooLarge = (maxBytes: number): string => `The payload is larger than ${maxBytes} bytes.`;
 
 /** What node:zlib throws beyond maxOutputLength. */
 const isTooLarge = (error: unknown): boolean =>

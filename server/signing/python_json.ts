@@ -21,14 +21,14 @@ import { MAX_DEPTH } from './json_scanner.js';
  * where a large int is meant. A float such as 1.0 is one number with 1 here and prints as `1`.
  *
  * ```ts
- * print_json({ name: 'Zoë', n: 2n ** 64n }); // '{"name":"Zo\\u00eb","n":18446744073709551616}'
+ * printJson({ name: 'Zoë', n: 2n ** 64n }); // '{"name":"Zo\\u00eb","n":18446744073709551616}'
  * ```
  *
  * @throws TypeError for what JSON cannot hold: undefined, functions, symbols, Dates and other class instances, cycles
  * @param most levels of arrays and objects in one another; what was read is never deeper than the usual bound
  * @throws ValueError for more levels
  */
-export function print_json(value: unknown, most: number = MAX_DEPTH): string {
+export function printJson(value: unknown, most: number = MAX_DEPTH): string {
   return print(value, most);
 }
 
@@ -51,12 +51,12 @@ const NEVER_TOO_DEEP = 2 * MAX_DEPTH;
  * every JavaScript object. An int of more than 4300 digits is refused, as by Python: reading it takes quadratic time.
  *
  * ```ts
- * parse_json('{"n": 9007199254740993}'); // { n: 9007199254740993n }
+ * parseJson('{"n": 9007199254740993}'); // { n: 9007199254740993n }
  * ```
  *
  * @throws ValueError when the text is no JSON, or lies deeper than MAX_DEPTH levels
  */
-export function parse_json(text: string): unknown {
+export function parseJson(text: string): unknown {
   const isString = text.startsWith('"');
   if (!isString && needsReader(text)) return new JsonReader(text).whole();
   if (!isString && text.length > NEVER_TOO_DEEP) new JsonReader(text).skipWhole();
@@ -72,8 +72,8 @@ function parsed(text: string): unknown {
   }
 }
 
-/** As `parse_json`, for a text that has been checked already: a member's that was split from an object's. */
-export function parse_member(text: string): unknown {
+/** As `parseJson`, for a text that has been checked already: a member's that was split from an object's. */
+export function parseMember(text: string): unknown {
   return !text.startsWith('"') && needsReader(text) ? new JsonReader(text).whole() : parsed(text);
 }
 
@@ -82,14 +82,14 @@ export function parse_member(text: string): unknown {
  * text counts, at the place of the first. The whole text is checked, and no value is built.
  *
  * @returns null when the text is JSON but no object
- * @throws ValueError as `parse_json`
+ * @throws ValueError as `parseJson`
  */
-export function split_members(text: string): Map<string, string> | null {
+export function splitMembers(text: string): Map<string, string> | null {
   return new JsonReader(text).members();
 }
 
 /** Members' JSON texts → the text of the object. The texts are taken as they are. */
-export function join_members(members: Iterable<readonly [string, string]>): string {
+export function joinMembers(members: Iterable<readonly [string, string]>): string {
   let text = '';
   for (const [key, raw] of members) text += `${text === '' ? '' : ','}${printString(key)}:${raw}`;
   return `{${text}}`;

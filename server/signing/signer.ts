@@ -5,7 +5,7 @@ import { b62_decode, b62_encode } from './base62.js';
 import { constant_time_compare, type HashAlgorithm, isWellFormed, type SigningKey, saltedKey } from './crypto.js';
 import { HmacKey } from './hmac.js';
 import { pack, unpack } from './payload.js';
-import { parse_json, print_json } from './python_json.js';
+import { parseJson, printJson } from './python_json.js';
 
 /** Keys and salt of a `Signer`. */
 export interface SignerOptions {
@@ -33,7 +33,7 @@ export interface UnsignObjectOptions {
   /** Seconds; an older text is refused. Signer, which keeps no time, does not look at it. */
   readonly max_age?: number | undefined;
   /** The most bytes that the JSON text may have; 4 MiB when absent. */
-  readonly max_bytes?: number | undefined;
+  readonly maxBytes?: number | undefined;
 }
 
 // Django's _SEP_UNSAFE, of which "A-z" also takes in [ \ ] ^ and the backtick.
@@ -112,16 +112,16 @@ export class Signer {
 
   /** A JSON value → signed text that is safe in a URL; with `compress`, shorter if that is possible. */
   sign_object(obj: unknown, { compress = false }: { readonly compress?: boolean } = {}): string {
-    return this.sign(pack(print_json(obj), compress));
+    return this.sign(pack(printJson(obj), compress));
   }
 
   /**
    * The other way.
    * @throws BadSignature, and SignatureExpired from a TimestampSigner
-   * @throws ValueError when what was signed is no packed JSON, or larger than `max_bytes`
+   * @throws ValueError when what was signed is no packed JSON, or larger than `maxBytes`
    */
   unsign_object(signed: string, options: UnsignObjectOptions = {}): unknown {
-    return parse_json(unpack(this.unsign(signed), options.max_bytes));
+    return parseJson(unpack(this.unsign(signed), options.maxBytes));
   }
 }
 
@@ -169,13 +169,13 @@ export class TimestampSigner extends Signer {
     if (parts === null) throw new BadSignature('The signed value has no timestamp');
     if (max_age !== undefined) {
       const age = this.#now() - Number(parts.timestamp);
-      if (age > max_age) throw new SignatureExpired(`Signature age ${print_json(age)} > ${max_age} seconds`);
+      if (age > max_age) throw new SignatureExpired(`Signature age ${printJson(age)} > ${max_age} seconds`);
     }
     return parts.value;
   }
 
   override unsign_object(signed: string, options: UnsignObjectOptions = {}): unknown {
-    return parse_json(unpack(this.unsign(signed, { max_age: options.max_age }), options.max_bytes));
+    return parseJson(unpack(this.unsign(signed, { max_age: options.max_age }), options.maxBytes));
   }
 }
 

@@ -157,10 +157,10 @@ const places: number[] = [];
 
 /**
  * @param bytes the JSON text in ISO 8859-1
- * @returns the members' texts by key, as split_members; null when the text holds anything that is not known here: it
- *   may be JSON or not, and split_members tells
+ * @returns the members' texts by key, as splitMembers; null when the text holds anything that is not known here: it
+ *   may be JSON or not, and splitMembers tells
  */
-export function split_bytes(bytes: Buffer): Members | null {
+export function splitBytes(bytes: Buffer): Members | null {
   if (bytes[0] !== OPEN_BRACE) return null;
   if (bytes[1] === CLOSE_BRACE) return bytes.length === 2 ? new Members('{}', [], false) : null;
   let count = 0;

@@ -23,11 +23,11 @@ interface Engine {
     writeSync(
       flush: number,
       input: Uint8Array,
-      input_at: number,
-      input_length: number,
+      inputAt: number,
+      inputLength: number,
       output: Uint8Array,
-      output_at: number,
-      output_length: number,
+      outputAt: number,
+      outputLength: number,
     ): void;
     onerror: () => void;
   };
@@ -47,8 +47,8 @@ function engineTransform({ _handle, _writeState }: Engine): Transform {
     failed = false;
     _handle.reset();
     _handle.writeSync(constants.Z_FINISH, data, 0, data.length, space, 0, SPACE);
-    const [output_left = 0, input_left = 0] = _writeState;
-    return failed || output_left === 0 || input_left > 0 ? null : space.subarray(0, SPACE - output_left);
+    const [outputLeft = 0, inputLeft = 0] = _writeState;
+    return failed || outputLeft === 0 || inputLeft > 0 ? null : space.subarray(0, SPACE - outputLeft);
   };
 }
 
@@ -81,11 +81,11 @@ export function deflate(data: Uint8Array): Buffer {
 
 /**
  * The other way. Good until the next call.
- * @throws Error when it is no zlib stream or holds more than `max_bytes`
+ * @throws Error when it is no zlib stream or holds more than `maxBytes`
  */
-export function inflate(data: Uint8Array, max_bytes: number): Buffer {
+export function inflate(data: Uint8Array, maxBytes: number): Buffer {
   return (
     inflateByEngine?.(data) ??
-    inflateSync(data as InputType, { ...options(data.length * 4), maxOutputLength: max_bytes })
+    inflateSync(data as InputType, { ...options(data.length * 4), maxOutputLength: maxBytes })
   );
 }

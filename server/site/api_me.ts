@@ -1,5 +1,5 @@
 /** `GET /api/me/`: who this is, for machines. */
-import { print_json } from '../index.js';
+import { printJson } from '../index.js';
 import { shorten } from './format.js';
 import type { Handler } from './site.js';
 
@@ -10,7 +10,7 @@ export function apiMe(): Handler {
     ctx.set('Cache-Control', 'no-store');
     ctx.type = 'json';
     // As Django's JsonResponse prints `user.pk`: a 64-bit key is a number, which JSON.stringify could not write.
-    ctx.body = print_json({
+    ctx.body = printJson({
       user: user.is_authenticated ? { id: user.pk, username: user.get_username() } : null,
       session_key: session_key === null ? null : shorten(session_key),
     });

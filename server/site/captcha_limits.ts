@@ -9,8 +9,8 @@ import type { Site } from './site.js';
  * work: 0.5 a second in the long run.
  */
 export const CAPTCHA_LIMITS: Readonly<Record<'new_session' | 'session', AddressLimit>> = {
-  new_session: { free: 50, heals_in: 12 },
-  session: { free: 200, heals_in: 2 },
+  new_session: { free: 50, healsIn: 12 },
+  session: { free: 200, healsIn: 2 },
 };
 
 /** What the site asks of the two throttles. */

@@ -99,7 +99,7 @@ async function change(site: Site, ctx: Context, user: User, password: string): P
   if (changed === null) return;
   await update_session_auth_hash(ctx, changed);
   try {
-    await site.userSessions?.revoke_others(changed, ctx.session);
+    await site.userSessions?.revokeOthers(changed, ctx.session);
   } catch (error) {
     // The others have ended already: their hash does not fit. Only their rows are left, until they expire.
     if (!(error instanceof StoreUnavailable)) throw error;

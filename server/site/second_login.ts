@@ -34,7 +34,7 @@ interface Report {
   readonly kind: (typeof KINDS)[number];
   readonly before: FormerRow;
   /** Asked of the table after the login. */
-  readonly old_row_exists: boolean;
+  readonly oldRowExists: boolean;
 }
 
 /** Log in, and keep in the new session what became of the old row: no names of what lay in it, no other person's name. */
@@ -43,9 +43,9 @@ export async function loginWithReport(ctx: Context, user: User): Promise<void> {
   const oldKey = ctx.session.session_key;
   const kind = !ctx.user.is_authenticated ? 'anonymous' : ctx.user.id === user.id ? 'same' : 'other';
   await login(ctx, user);
-  const old_row_exists = oldKey !== null && (await ctx.session.exists(oldKey));
+  const oldRowExists = oldKey !== null && (await ctx.session.exists(oldKey));
   const before = { key, user: kind === 'same' ? username : null, count: members.length };
-  const report: Report = { kind, before, old_row_exists };
+  const report: Report = { kind, before, oldRowExists };
   ctx.session.set(REPORT_SESSION_KEY, report);
 }
 
@@ -91,8 +91,8 @@ function summary(ctx: Context): RowSummary {
 /** A row may have been written by others: what is no report of ours is none. */
 function isReport(value: unknown): value is Report {
   if (typeof value !== 'object' || value === null) return false;
-  const { kind, before, old_row_exists } = value as Partial<Record<keyof Report, unknown>>;
-  if (!KINDS.some((known) => known === kind) || typeof old_row_exists !== 'boolean') return false;
+  const { kind, before, oldRowExists } = value as Partial<Record<keyof Report, unknown>>;
+  if (!KINDS.some((known) => known === kind) || typeof oldRowExists !== 'boolean') return false;
   if (typeof before !== 'object' || before === null) return false;
   const { key, user, count } = before as Partial<Record<keyof FormerRow, unknown>>;
   const isTextOrNull = (text: unknown): boolean => text === null || typeof text === 'string';

@@ -17,7 +17,7 @@ interface ShownSession {
   readonly address: string;
   readonly begun: Moment;
   readonly last_seen: Moment;
-  readonly is_current: boolean;
+  readonly isCurrent: boolean;
 }
 
 export function sessionsPage(site: Site, userSessions: UserSessions): Handler {
@@ -25,12 +25,12 @@ export function sessionsPage(site: Site, userSessions: UserSessions): Handler {
     const user = userOrLogin(ctx);
     if (user === null) return;
     const language = site.pages.language(ctx);
-    const all = await userSessions.sessions_of(user, ctx.session);
+    const all = await userSessions.sessionsOf(user, ctx.session);
     // This one first: it is what a reader looks for, and what the others are compared with.
-    const sorted = [...all.filter(({ is_current }) => is_current), ...all.filter(({ is_current }) => !is_current)];
+    const sorted = [...all.filter(({ isCurrent }) => isCurrent), ...all.filter(({ isCurrent }) => !isCurrent)];
     await site.pages.render(ctx, 'sessions', {
       sessions: await Promise.all(sorted.slice(0, SHOWN).map((session) => shown(session, language))),
-      others: all.filter(({ is_current }) => !is_current).length,
+      others: all.filter(({ isCurrent }) => !isCurrent).length,
       hidden: Math.max(0, all.length - SHOWN),
     });
   };
@@ -42,7 +42,7 @@ export function sessionsAction(site: Site, userSessions: UserSessions): Handler 
     if (user === null) return;
     const m = messages(site.pages.language(ctx));
     const id = ctx.request.POST.get('end');
-    if (id === undefined) notice(ctx, m.sessions_ended(await userSessions.revoke_others(user, ctx.session)));
+    if (id === undefined) notice(ctx, m.sessions_ended(await userSessions.revokeOthers(user, ctx.session)));
     else await endOne(ctx, userSessions, { user, id, m });
     ctx.set('Cache-Control', 'no-store');
     if (!ctx.res.hasHeader('Location')) ctx.redirect(SESSIONS_PATH);
@@ -55,8 +55,8 @@ async function endOne(
   userSessions: UserSessions,
   { user, id, m }: { readonly user: User; readonly id: string; readonly m: Messages },
 ): Promise<void> {
-  const all = await userSessions.sessions_of(user, ctx.session);
-  if (all.some((session) => session.is_current && session.id === id)) {
+  const all = await userSessions.sessionsOf(user, ctx.session);
+  if (all.some((session) => session.isCurrent && session.id === id)) {
     await logout(ctx);
     notice(ctx, m.notice_logged_out);
     ctx.redirect('/index1/');
@@ -67,7 +67,7 @@ async function endOne(
 }
 
 async function shown(session: UserSession, language: Language): Promise<ShownSession> {
-  const { id, address, is_current } = session;
+  const { id, address, isCurrent } = session;
   const m = messages(language);
   const { browser, system } = await readUserAgent(session.user_agent);
   return {
@@ -76,6 +76,6 @@ async function shown(session: UserSession, language: Language): Promise<ShownSes
     address: address === '' ? m.sessions_unknown_address : address,
     begun: moment(session.begun, language),
     last_seen: moment(session.last_seen, language),
-    is_current,
+    isCurrent,
   };
 }

@@ -124,7 +124,7 @@ export class Client extends HttpClient {
   }
 
   /** Put a captcha's answer into the session, as drawing its picture does. @returns the answer, to be typed into a form */
-  async plant_captcha(answer: string = newCaptchaText()): Promise<string> {
+  async plantCaptcha(answer: string = newCaptchaText()): Promise<string> {
     const { settings } = this.#sessions();
     const session = await this.session();
     keepCaptcha(session, answer, { settings, now: this.now() });

@@ -32,7 +32,7 @@ export class ClientSession extends Session {
     this.#follow(this.session_key);
   }
 
-  override async flush(options: { readonly keep_row?: boolean } = {}): Promise<void> {
+  override async flush(options: { readonly keepRow?: boolean } = {}): Promise<void> {
     await super.flush(options);
     this.#follow(this.session_key);
   }

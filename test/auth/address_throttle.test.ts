@@ -17,7 +17,7 @@ describe('AddressThrottle', () => {
     new AddressThrottle(database.knex, {
       settings,
       name: 'test',
-      limit: { free: 3, heals_in: 10 },
+      limit: { free: 3, healsIn: 10 },
       now: () => time,
       ...options,
     });
@@ -104,7 +104,7 @@ describe('AddressThrottle', () => {
   });
 
   it('goes by the clock of the database unless given one', async () => {
-    const by = new AddressThrottle(database.knex, { settings, name: 'test', limit: { free: 2, heals_in: 3600 } });
+    const by = new AddressThrottle(database.knex, { settings, name: 'test', limit: { free: 2, healsIn: 3600 } });
     expect(await passed(5, HOME, by)).to.equal(2);
     expect(await by.wait(HOME)).to.be.within(3590, 3600);
   });
@@ -113,7 +113,7 @@ describe('AddressThrottle', () => {
     const away = new AddressThrottle(connectKnex('postgres://nobody:x@127.0.0.1:1/none'), {
       settings,
       name: 'test',
-      limit: { free: 3, heals_in: 10 },
+      limit: { free: 3, healsIn: 10 },
     });
     for (const ask of [away.check(HOME), away.wait(HOME)]) {
       expect(await ask.catch((error: unknown) => error)).to.be.instanceOf(StoreUnavailable);
@@ -121,9 +121,9 @@ describe('AddressThrottle', () => {
   });
 
   for (const [what, options] of [
-    ['a limit of no requests', { limit: { free: 0, heals_in: 10 } }],
-    ['a time that is none', { limit: { free: 1, heals_in: Number.NaN } }],
-    ['a time of nothing', { limit: { free: 1, heals_in: 0 } }],
+    ['a limit of no requests', { limit: { free: 0, healsIn: 10 } }],
+    ['a time that is none', { limit: { free: 1, healsIn: Number.NaN } }],
+    ['a time of nothing', { limit: { free: 1, healsIn: 0 } }],
     ['a name with a colon', { name: 'account:x' }],
     ['an empty name', { name: '' }],
   ] as const) {

@@ -139,7 +139,7 @@ interface VersionValue {
 
 vectorSuite<VectorItem>('per_version', async ({ id, value }) => {
   const version = value as VersionValue;
-  expect(version.default_iterations).to.be.at.most(LIMITS.pbkdf2_iterations);
+  expect(version.default_iterations).to.be.at.most(LIMITS.pbkdf2Iterations);
   const [, iterations, salt = ''] = (await make_password('x', { hasher: 'default' })).split('$');
   expect(Number(iterations)).to.equal(PBKDF2_ITERATIONS);
   if (id === '6.0.x') expect(PBKDF2_ITERATIONS).to.equal(version.default_iterations);
@@ -264,7 +264,7 @@ describe('check_password', () => {
       'pbkdf2_sha256$1000$\0$\0',
       'pbkdf2_sha256$1000000000000$seasalt$abc',
       `pbkdf2_sha256$${'9'.repeat(100)}$seasalt$abc`,
-      `pbkdf2_sha256$${LIMITS.pbkdf2_iterations + 1}$seasalt$abc`,
+      `pbkdf2_sha256$${LIMITS.pbkdf2Iterations + 1}$seasalt$abc`,
       'pbkdf2_sha1$1000000000000$seasalt$abc',
       'scrypt$15$seasalt$8$1$abc',
       'scrypt$1$seasalt$8$1$abc',

@@ -218,7 +218,7 @@ describe('login', () => {
     });
 
     it('keeps the key as Django does when the option says so', async () => {
-      const browser = await site({ options: { cycle_key_on_same_user_login: false } });
+      const browser = await site({ options: { cycleKeyOnSameUserLogin: false } });
       await browser.plant({ ...sessionOf(alice), cart: 1 });
       await browser.run(logIn(alice));
       expect(browser.cookie).to.equal(KEY);

@@ -6,9 +6,9 @@ import { get_session_auth_hash } from '../../server/auth/session_hash.js';
 import { UserTable } from '../../server/auth/users.js';
 import { SchemaMismatch } from '../../server/errors.js';
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { defineSettings } from '../../server/settings.js';
-import { print_json } from '../../server/signing/python_json.js';
+import { printJson } from '../../server/signing/python_json.js';
 import { type Environment, SECRET_KEY } from '../fire/processes.js';
 import { Visitor } from '../fire/visitor.js';
 import { startServer, type TestServer } from '../security/server.js';
@@ -117,8 +117,8 @@ describe('users of every shape, through the server', function () {
   };
   /** A row in which these values lie, signed as Django signs them. */
   const plant = async (values: Readonly<Record<string, unknown>>, table = 'django_session'): Promise<string> => {
-    const session_key = new_session_key();
-    const session_data = new SessionCodec(defineSettings({ SECRET_KEY })).encode(print_json(values));
+    const session_key = newSessionKey();
+    const session_data = new SessionCodec(defineSettings({ SECRET_KEY })).encode(printJson(values));
     await database.knex(table).insert({ session_key, session_data, expire_date: new Date(Date.now() + 60_000) });
     return session_key;
   };
@@ -144,7 +144,7 @@ describe('users of every shape, through the server', function () {
         expect((await ann.post(`${url}/login/`, { username, password: PASSWORD })).status).to.equal(302);
         expect((await ann.get(`${url}/index1/`)).text).to.include(username);
         const { text } = await ann.get(`${url}/api/me/`);
-        expect(text).to.include(`"user":${print_json({ id: pk, username })}`);
+        expect(text).to.include(`"user":${printJson({ id: pk, username })}`);
         const logged = lines.map((line) => JSON.parse(line) as { msg?: string; user_id?: unknown });
         expect(logged.find(({ msg }) => msg === 'user_logged_in')?.user_id).to.equal(id);
 
@@ -153,7 +153,7 @@ describe('users of every shape, through the server', function () {
           plant({ _auth_user_id: user_id, _auth_user_backend: BACKEND, _auth_user_hash: hash });
         expect((await me(url, await login(spelled(String(id))))).text).to.include(username);
         for (const nobody of [...NO_IDS, free]) {
-          const what = print_json(nobody).slice(0, 50);
+          const what = printJson(nobody).slice(0, 50);
           isAnonymous(await me(url, await login(nobody)), what);
         }
 

@@ -1,6 +1,6 @@
 /** Throttling on a real PostgreSQL, with a clock that the test turns. */
 import { expect } from 'chai';
-import { address_block } from '../../server/auth/address_block.js';
+import { addressBlock } from '../../server/auth/address_block.js';
 import { LoginThrottle, type LoginThrottleOptions, THROTTLE_LIMITS } from '../../server/auth/throttle.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../../server/errors.js';
@@ -251,7 +251,7 @@ describe('LoginThrottle', () => {
     it('is not known for ever, and is limited at a known address too', async () => {
       await throttle().succeeded({ username: 'alice', address: HOME });
       expect(await times(9, () => throttle().check({ username: 'alice', address: HOME }))).to.equal(5);
-      time += THROTTLE_LIMITS.known_for + 1;
+      time += THROTTLE_LIMITS.knownFor + 1;
       await besiege();
       expect((await throttle().check({ username: 'alice', address: HOME })).allowed).to.equal(false);
     });
@@ -339,7 +339,7 @@ describe('LoginThrottle', () => {
 
   it('goes by the clock of the database when it is given none', async () => {
     const real = new LoginThrottle(database.knex, { settings: SETTINGS });
-    const limits = { account: { free: 1, heals_in: 60, first_wait: 30, longest_wait: 30 } };
+    const limits = { account: { free: 1, healsIn: 60, firstWait: 30, longestWait: 30 } };
     expect(await real.check({ username: 'alice', address: HOME })).to.deep.equal(allowed);
     const strict = new LoginThrottle(database.knex, { settings: SETTINGS, limits });
     expect(await strict.check({ username: 'bob', address: HOME })).to.deep.equal(allowed);
@@ -377,17 +377,17 @@ describe('LoginThrottle', () => {
     for (const limits of [
       { account: { ...account, free: 0 } },
       { account: { ...account, free: 1.5 } },
-      { address: { ...account, heals_in: 0 } },
-      { address: { ...account, first_wait: Number.NaN } },
-      { account: { ...account, longest_wait: 1 } },
-      { known_for: Number.POSITIVE_INFINITY },
+      { address: { ...account, healsIn: 0 } },
+      { address: { ...account, firstWait: Number.NaN } },
+      { account: { ...account, longestWait: 1 } },
+      { knownFor: Number.POSITIVE_INFINITY },
     ]) {
       expect(() => throttle({ limits })).to.throw(ImproperlyConfigured);
     }
   });
 });
 
-describe('address_block', () => {
+describe('addressBlock', () => {
   for (const [address, block] of [
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -404,7 +404,7 @@ describe('address_block', () => {
     ['1.2.3', '1.2.3'],
   ] as const) {
     it(`of ${JSON.stringify(address)} is ${JSON.stringify(block)}`, () => {
-      expect(address_block(address)).to.equal(block);
+      expect(addressBlock(address)).to.equal(block);
     });
   }
 });

@@ -1,10 +1,10 @@
 /** Keys of users as sessions hold them, by the type of their column. */
 import { expect } from 'chai';
-import { type KeyType, keyTypeOf, keyValue, parse_user_key } from '../../server/auth/user_key.js';
+import { type KeyType, keyTypeOf, keyValue, parseUserKey } from '../../server/auth/user_key.js';
 
 const UUID = '0f8fad5b-d9cb-469f-a165-70867728950e';
 
-describe('parse_user_key', () => {
+describe('parseUserKey', () => {
   for (const [type, text, key] of [
     ['integer', '1', '1'],
     ['integer', ' 1\n', '1'],
@@ -50,7 +50,7 @@ describe('parse_user_key', () => {
     ['text', 'x'.repeat(256), null],
   ] as const) {
     it(`reads ${JSON.stringify(text.slice(0, 50))} as ${type} ${key}`, () => {
-      expect(parse_user_key(text, type)).to.equal(key);
+      expect(parseUserKey(text, type)).to.equal(key);
     });
   }
 });

@@ -73,7 +73,7 @@ describe('a user model of its own', () => {
       readonly company = String(this.field('company'));
     }
     const settings = model({ AUTH_USER_MODEL: 'members.Member' });
-    const users = new UserTable(database.knex, { settings, user_class: Member });
+    const users = new UserTable(database.knex, { settings, userClass: Member });
     const ann = await users.create_user({ username: 'ann', fields: { company: 'Acme' } });
     const bob = await users.create_user({ username: 'bob' });
     expect([ann.id, ann.company, bob.id]).to.deep.equal(['9007199254740993', 'Acme', '9007199254740994']);
@@ -114,7 +114,7 @@ describe('a user model of its own', () => {
       readonly points = Number(this.field('points'));
     }
     const settings = model({ AUTH_USER_MODEL: 'shop.Customer' });
-    const users = new UserTable(database.knex, { settings, user_class: Customer });
+    const users = new UserTable(database.knex, { settings, userClass: Customer });
     const ann = await users.get_by_natural_key('ann');
     expect([ann?.id, ann?.points, ann?.password]).to.deep.equal([parent.id, 5, encoded]);
     expect(await users.get_by_natural_key('nobody else')).to.equal(null);

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import Koa from 'koa';
-import { address_network } from '../../server/auth/address_block.js';
+import { addressNetwork } from '../../server/auth/address_block.js';
 import { ModelBackend } from '../../server/auth/backend.js';
 import { type PasswordHashers, PBKDF2PasswordHasher } from '../../server/auth/hashers.js';
 import {
@@ -151,7 +151,7 @@ describe('sessions of users', () => {
       second.address = '2001:db8:1:2::3';
       await second.run(logIn(alice));
       await browser().run(logIn(bob));
-      const listed = await userSessions.sessions_of(alice, { session_key: first.cookie });
+      const listed = await userSessions.sessionsOf(alice, { session_key: first.cookie });
       const expire_date = (after: number): Date => new Date((START + after + 1_209_600) * 1000);
       const at = (after: number): Date => new Date((START + after) * 1000);
       expect(listed.map(({ id, ...session }) => ({ ...session, id: /^[0-9a-f]{32}$/.test(id) }))).to.deep.equal([
@@ -162,7 +162,7 @@ describe('sessions of users', () => {
           expire_date: expire_date(60),
           user_agent: 'curl/8.5.0',
           address: '2001:db8:1::/48',
-          is_current: false,
+          isCurrent: false,
         },
         {
           id: true,
@@ -171,7 +171,7 @@ describe('sessions of users', () => {
           expire_date: expire_date(0),
           user_agent: FIREFOX,
           address: '203.0.113.0/24',
-          is_current: true,
+          isCurrent: true,
         },
       ]);
     });
@@ -179,11 +179,11 @@ describe('sessions of users', () => {
     it('begun at Django appear when they first come here', async () => {
       const { userSessions, settings, browser } = await startSite();
       await plantDjangos(settings, alice, 'd'.repeat(32));
-      expect(await userSessions.sessions_of(alice)).to.deep.equal([]);
+      expect(await userSessions.sessionsOf(alice)).to.deep.equal([]);
       const visitor = browser();
       visitor.cookie = 'd'.repeat(32);
       await visitor.run();
-      expect(await userSessions.sessions_of(alice)).to.have.lengthOf(1);
+      expect(await userSessions.sessionsOf(alice)).to.have.lengthOf(1);
     });
 
     it('are kept without a key that opens one, and without an address', async () => {
@@ -234,13 +234,13 @@ describe('sessions of users', () => {
       const visitor = browser();
       visitor.user_agent = 'x'.repeat(5000);
       await visitor.run(logIn(alice));
-      expect((await userSessions.sessions_of(alice))[0]?.user_agent).to.equal('x'.repeat(512));
+      expect((await userSessions.sessionsOf(alice))[0]?.user_agent).to.equal('x'.repeat(512));
     });
 
     it('may be many at once', async () => {
       const { userSessions, browser } = await startSite();
       await Promise.all(Array.from({ length: 40 }, () => browser().run(logIn(alice))));
-      expect(await userSessions.sessions_of(alice)).to.have.lengthOf(40);
+      expect(await userSessions.sessionsOf(alice)).to.have.lengthOf(40);
     });
   });
 
@@ -260,9 +260,9 @@ describe('sessions of users', () => {
         now += 60;
         await visitor.run(change);
         expect(visitor.cookie).to.not.equal(cookie);
-        const [session, ...others] = await userSessions.sessions_of(alice, { session_key: visitor.cookie });
+        const [session, ...others] = await userSessions.sessionsOf(alice, { session_key: visitor.cookie });
         expect(others).to.deep.equal([]);
-        expect(session).to.include({ is_current: true });
+        expect(session).to.include({ isCurrent: true });
         expect(session?.begun).to.deep.equal(new Date(START * 1000));
         expect(await rows()).to.have.lengthOf(1);
       });
@@ -283,7 +283,7 @@ describe('sessions of users', () => {
         await visitor.run(end);
         await userSessions.flush();
         expect(await database.knex('koa_user_sessions').where({ user_id: String(alice.id) })).to.deep.equal([]);
-        expect(await userSessions.sessions_of(bob)).to.have.lengthOf(name === 'a login of somebody else' ? 1 : 0);
+        expect(await userSessions.sessionsOf(bob)).to.have.lengthOf(name === 'a login of somebody else' ? 1 : 0);
       });
     }
 
@@ -294,7 +294,7 @@ describe('sessions of users', () => {
       await second.run(logIn(alice));
       await userSessions.flush();
       await database.knex('django_session').where({ session_key: first.cookie }).delete();
-      expect(await userSessions.sessions_of(alice)).to.have.lengthOf(1);
+      expect(await userSessions.sessionsOf(alice)).to.have.lengthOf(1);
       expect(await rows()).to.have.lengthOf(1);
       now += 1_209_601;
       expect(await clear_expired(database.knex, { now: clock })).to.equal(1);
@@ -306,7 +306,7 @@ describe('sessions of users', () => {
       await browser().run(logIn(alice));
       await userSessions.flush();
       const rotated = await startSite({ SECRET_KEY: 'a new key', SECRET_KEY_FALLBACKS: ['a key'] });
-      expect(await rotated.userSessions.sessions_of(alice)).to.have.lengthOf(1);
+      expect(await rotated.userSessions.sessionsOf(alice)).to.have.lengthOf(1);
     });
   });
 
@@ -330,8 +330,8 @@ describe('sessions of users', () => {
       const { userSessions, visitors } = await three();
       const [mine, other] = visitors as [Browser, Browser];
       const current = { session_key: mine.cookie };
-      const listed = await userSessions.sessions_of(alice, current);
-      const id = listed.find(({ is_current }) => is_current)?.id ?? '';
+      const listed = await userSessions.sessionsOf(alice, current);
+      const id = listed.find(({ isCurrent }) => isCurrent)?.id ?? '';
       expect(await userSessions.revoke(alice, id)).to.equal(true);
       expect(await userSessions.revoke(alice, id)).to.equal(false);
       expect(await keys()).to.have.lengthOf(2);
@@ -341,17 +341,17 @@ describe('sessions of users', () => {
     it('all but the current one', async () => {
       const { userSessions, visitors } = await three();
       const [mine, ...others] = visitors as [Browser, ...Browser[]];
-      expect(await userSessions.revoke_others(alice, { session_key: mine.cookie })).to.equal(2);
+      expect(await userSessions.revokeOthers(alice, { session_key: mine.cookie })).to.equal(2);
       expect(await Promise.all([mine, ...others].map(isLoggedIn))).to.deep.equal([true, false, false]);
-      expect(await userSessions.revoke_others(alice)).to.equal(1);
+      expect(await userSessions.revokeOthers(alice)).to.equal(1);
       expect(await keys()).to.deep.equal([]);
     });
 
     it('are never those of another user', async () => {
       const { userSessions } = await three();
-      const [session] = await userSessions.sessions_of(alice);
+      const [session] = await userSessions.sessionsOf(alice);
       expect(await userSessions.revoke(bob, session?.id ?? '')).to.equal(false);
-      expect(await userSessions.revoke_others(bob)).to.equal(0);
+      expect(await userSessions.revokeOthers(bob)).to.equal(0);
       expect(await keys()).to.have.lengthOf(3);
     });
 
@@ -360,11 +360,11 @@ describe('sessions of users', () => {
       const [mine] = visitors as [Browser];
       const answer = await mine.run(async (ctx) => {
         ctx.session.set('late', true);
-        await userSessions.revoke_others(alice);
+        await userSessions.revokeOthers(alice);
       });
       expect(answer.status).to.equal(400);
       expect(await keys()).to.deep.equal([]);
-      expect(await userSessions.sessions_of(alice)).to.deep.equal([]);
+      expect(await userSessions.sessionsOf(alice)).to.deep.equal([]);
     });
   });
 
@@ -381,7 +381,7 @@ describe('sessions of users', () => {
       expect(warnings).to.deep.equal(['Sessions could not be noted, and lists of them may lack some.']);
       await holder.rollback();
       await visitor.run();
-      expect(await userSessions.sessions_of(alice)).to.have.lengthOf(1);
+      expect(await userSessions.sessionsOf(alice)).to.have.lengthOf(1);
       await impatient.destroy();
     });
 
@@ -398,7 +398,7 @@ describe('sessions of users', () => {
         }
         expect(warnings).to.have.lengthOf(1);
         expect(warnings[0]).to.include('There is no table koa_user_sessions').and.include('0005_user_sessions');
-        expect(await reasonOf(userSessions.sessions_of(user))).to.be.instanceOf(SchemaMismatch);
+        expect(await reasonOf(userSessions.sessionsOf(user))).to.be.instanceOf(SchemaMismatch);
       } finally {
         await other.drop();
       }
@@ -407,7 +407,7 @@ describe('sessions of users', () => {
     it('are 503 for those who ask while the database is away', async () => {
       const away = connectKnex('postgresql://u:p@127.0.0.1:1/site');
       const { userSessions } = await startSite({}, away);
-      expect(await reasonOf(userSessions.sessions_of(alice))).to.be.instanceOf(StoreUnavailable);
+      expect(await reasonOf(userSessions.sessionsOf(alice))).to.be.instanceOf(StoreUnavailable);
       await away.destroy();
     });
 
@@ -433,11 +433,11 @@ describe('sessions of users', () => {
       ];
       for (const { browser, userSessions } of sites) {
         await browser().run(logIn(alice));
-        expect(await userSessions.sessions_of(alice)).to.have.lengthOf(1);
+        expect(await userSessions.sessionsOf(alice)).to.have.lengthOf(1);
       }
-      expect(await sites[1]?.userSessions.revoke_others(alice)).to.equal(1);
+      expect(await sites[1]?.userSessions.revokeOthers(alice)).to.equal(1);
       for (const [index, count] of [1, 0, 1].entries()) {
-        expect(await sites[index]?.userSessions.sessions_of(alice)).to.have.lengthOf(count);
+        expect(await sites[index]?.userSessions.sessionsOf(alice)).to.have.lengthOf(count);
       }
       expect(await database.knex('other.sessions')).to.deep.equal([]);
     });
@@ -463,7 +463,7 @@ describe('sessions of users', () => {
           ctx.body = 'done';
         });
         expect((await (await serve(app)).ask()).status).to.equal(200);
-        expect(await userSessions.sessions_of({ id: String(id) })).to.have.lengthOf(1);
+        expect(await userSessions.sessionsOf({ id: String(id) })).to.have.lengthOf(1);
       });
     }
   });
@@ -490,7 +490,7 @@ describe('a network', () => {
     ['unix:', ''],
   ] as const) {
     it(`of ${address || 'nothing'} is ${network || 'nothing'}`, () => {
-      expect(address_network(address)).to.equal(network);
+      expect(addressNetwork(address)).to.equal(network);
     });
   }
 });

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { chromium } from 'playwright-core';
-import { decode_header, parse_cookie } from '../../server/http/cookie_header.js';
+import { decodeHeader, parse_cookie } from '../../server/http/cookie_header.js';
 
 const SPACES = ['', ' ', '\t', '\u2000', '\u00a0', '\u0085', '\u3000', '\u1680', '\u2028', '\ufeff'];
 const NAMES = ['__Host-sessionid', '__Secure-sessionid', '__host-sessionid'];
@@ -38,8 +38,8 @@ describe('in Chromium, a sibling host', () => {
       server.close();
     }
     // It does send some, with names that Python's strip() would take for the others.
-    expect(decode_header(sent)).to.include('\u2000__Host-sessionid=planted');
-    const cookies = parse_cookie(decode_header(sent));
+    expect(decodeHeader(sent)).to.include('\u2000__Host-sessionid=planted');
+    const cookies = parse_cookie(decodeHeader(sent));
     expect([...cookies.keys()].filter((name) => NAMES.includes(name))).to.deep.equal([]);
   });
 });

@@ -6,9 +6,9 @@ import { examine, inWords } from '../../server/cli/doctor/report.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { migrate } from '../../server/db/migrate.js';
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { defineSettings, type Settings } from '../../server/settings.js';
-import { print_json } from '../../server/signing/python_json.js';
+import { printJson } from '../../server/signing/python_json.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
 const BASE = '"password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL';
@@ -37,8 +37,8 @@ describe('doctor, of users and sessions of a Django’s own', () => {
       _auth_user_hash: get_session_auth_hash(password, 'the key'),
     };
     await database.knex(table).insert({
-      session_key: new_session_key(),
-      session_data: new SessionCodec(with_()).encode(print_json(values)),
+      session_key: newSessionKey(),
+      session_data: new SessionCodec(with_()).encode(printJson(values)),
       expire_date: new Date(Date.now() + 60_000),
     });
   };

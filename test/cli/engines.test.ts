@@ -7,7 +7,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { FileStore } from '../../server/session/stores/file.js';
 import { defineSettings } from '../../server/settings.js';
 
@@ -35,7 +35,7 @@ describe('clearsessions with SESSION_ENGINE file', function () {
     const session_data = new SessionCodec(settings).encode('{}');
     for (const lifetime of [-60_000, -1000, 60_000]) {
       const expire_date = new Date(Date.now() + lifetime);
-      await store.create({ session_key: new_session_key(), session_data, expire_date });
+      await store.create({ session_key: newSessionKey(), session_data, expire_date });
     }
     expect(await clearsessions()).to.deep.equal({ code: 0, out: 'Removed 2 expired sessions.\n', err: '' });
     expect(readdirSync(folder)).to.have.length(1);

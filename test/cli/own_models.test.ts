@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { check_password } from '../../server/auth/hashers.js';
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { defineSettings } from '../../server/settings.js';
 import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
 import { cli, KEY } from './command.js';
@@ -72,7 +72,7 @@ describe('koa-django-session, with models of one’s own', function () {
 
   it('inspect and clearsessions look into SESSION_TABLE', async () => {
     const codec = new SessionCodec(defineSettings({ SECRET_KEY: KEY }));
-    const [live, dead] = [new_session_key(), new_session_key()];
+    const [live, dead] = [newSessionKey(), newSessionKey()];
     for (const [session_key, seconds] of [
       [live, 60],
       [dead, -60],

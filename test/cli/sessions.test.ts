@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { UserSessionsTable } from '../../server/auth/user_sessions/table.js';
 import { UserTable } from '../../server/auth/users.js';
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { defineSettings } from '../../server/settings.js';
 import { databaseOfSuite } from '../support/database.js';
 import { cli, KEY } from './command.js';
@@ -22,14 +22,14 @@ describe('sessions', () => {
     const table = new UserSessionsTable(database.knex, settings, undefined);
     // Two that ann is logged in with, one of a visitor that expires later, and two that have expired.
     for (const days of [0.5, 3.5, 40, -1, -2]) {
-      const session_key = new_session_key();
+      const session_key = newSessionKey();
       keys.push(session_key);
       const session_data = new SessionCodec(settings, { now: () => 1_800_000_000 + days }).encode('{"a":1}');
       await database
         .knex('django_session')
         .insert({ session_key, session_data, expire_date: new Date(Date.now() + days * DAY) });
     }
-    const sighting = { user_id: String(user.id), address: '203.0.113.0/24', former_key: null };
+    const sighting = { user_id: String(user.id), address: '203.0.113.0/24', formerKey: null };
     await table.note([{ ...sighting, session_key: keys[0] ?? '', user_agent: FIREFOX }]);
     await table.note([{ ...sighting, session_key: keys[1] ?? '', user_agent: '\u001b[31mX' }]);
   });

@@ -32,7 +32,7 @@ function site({ settings: values = {}, handle, session, render = {} }: Site = {}
   const options: CsrfOptions = {
     settings: settings(values),
     now: () => NOW,
-    new_csrf_secret: () => `csrf${String(++number).padStart(28, '0')}`,
+    newCsrfSecret: () => `csrf${String(++number).padStart(28, '0')}`,
   };
   if (session !== undefined) app.use(withSession(session));
   app.use(exceptions(render));

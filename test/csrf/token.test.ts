@@ -6,7 +6,7 @@ import {
   check_token_format,
   does_token_match,
   mask_secret,
-  new_csrf_secret,
+  newCsrfSecret,
   unmask_token,
 } from '../../server/csrf/token.js';
 import { type VectorEntry, type VectorItem, vectorSuite } from '../support/vectors.js';
@@ -51,7 +51,7 @@ describe('CSRF token', () => {
   });
 
   it('matches with no character changed', () => {
-    const secret = new_csrf_secret();
+    const secret = newCsrfSecret();
     for (const token of [secret, mask_secret(secret)]) {
       for (let index = 0; index < token.length; index += 1) {
         const other = token.charAt(index) === 'a' ? 'b' : 'a';
@@ -61,10 +61,10 @@ describe('CSRF token', () => {
   });
 
   it('is another one each time', () => {
-    const secret = new_csrf_secret();
+    const secret = newCsrfSecret();
     expect(secret).to.match(/^[a-zA-Z0-9]{32}$/);
     expect(mask_secret(secret)).not.to.equal(mask_secret(secret));
-    expect(new_csrf_secret()).not.to.equal(secret);
+    expect(newCsrfSecret()).not.to.equal(secret);
   });
 
   it('has 32 or 64 letters and digits', () => {

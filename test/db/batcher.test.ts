@@ -218,7 +218,7 @@ describe('Batcher', () => {
     });
 
     it('lets no more pass than there are slow lanes', async () => {
-      open({ lanes: 1, slow_lanes: 1, patience: 0.002 });
+      open({ lanes: 1, slowBatches: 1, patience: 0.002 });
       call('a');
       await turn();
       call('b');
@@ -236,7 +236,7 @@ describe('Batcher', () => {
 
   describe('at a deadline', () => {
     it('gives up a call that waits, and it alone', async () => {
-      open({ lanes: 1, slow_lanes: 0, patience: 0.01 });
+      open({ lanes: 1, slowBatches: 0, patience: 0.01 });
       calls('a');
       await turn();
       const [impatient, patient] = [call('b', 0.02), call('c')];
@@ -257,7 +257,7 @@ describe('Batcher', () => {
     });
 
     it('goes on when all calls of a batch are given up that never ends', async () => {
-      open({ lanes: 1, slow_lanes: 0, patience: 0.01 });
+      open({ lanes: 1, slowBatches: 0, patience: 0.01 });
       const impatient = call('a', 0.02);
       await turn();
       const next = call('a');

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { clear_expired, count_expired, sweep } from '../../server/db/clear_expired.js';
+import { clear_expired, countExpired, sweep } from '../../server/db/clear_expired.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { whileLocked } from '../../server/db/lock.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -55,7 +55,7 @@ describe('clear_expired', () => {
     await fill(-1, 4);
     await fill(60);
     expect(await sweep(database.knex, { dry_run: true })).to.deep.equal({ removed: 4, busy: false });
-    expect(await count_expired(database.knex)).to.equal(4);
+    expect(await countExpired(database.knex)).to.equal(4);
     expect(await left()).to.equal(5);
   });
 

@@ -30,7 +30,7 @@ describe('connectKnex', () => {
   };
 
   it('replaces every connection of the pool when one leads to a server that takes no writes', async () => {
-    knex = connectKnex(database.url, { pool_size: 3 });
+    knex = connectKnex(database.url, { poolSize: 3 });
     const before = await onAll("SELECT set_config('default_transaction_read_only', 'on', false)");
     const refused = await reasonOf(knex.raw("UPDATE django_session SET session_data = ''").then(() => {}));
     expect(refused).to.have.property('code', '25006');
@@ -40,7 +40,7 @@ describe('connectKnex', () => {
   });
 
   it('ends at the server what goes on there after it was given up', async () => {
-    knex = connectKnex(database.url, { pool_size: 1, statement_timeout: 0.2 });
+    knex = connectKnex(database.url, { poolSize: 1, statement_timeout: 0.2 });
     // As a COMMIT that waits for a frozen standby: the server's own timeout does not end it.
     await knex.raw('SET statement_timeout = 0');
     const running = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(%' AND state = 'active'";

@@ -76,7 +76,7 @@ async function measure(knex: Knex, { name, step, fillfactor, partitions }: Way):
   }
   await knex.raw('VACUUM ANALYZE django_session');
   await knex.raw('CHECKPOINT');
-  const store = new DatabaseStore(knex, { now: () => time, expire_date_step: step, timeout: 60 });
+  const store = new DatabaseStore(knex, { now: () => time, expireDateStep: step, timeout: 60 });
   const held = new Array<string>(sessions).fill(loaded);
   const wal = await one<string>(knex, 'SELECT pg_current_wal_lsn()::text AS value');
   let seconds = 0;
@@ -135,7 +135,7 @@ const postgres = await startEmbeddedPostgres({
   folder,
   settings: ['shared_buffers=512MB', 'max_wal_size=8GB', 'autovacuum_naptime=10s'],
 });
-const knex = connectKnex(postgres.url, { pool_size: 10, connect_timeout: 60, statement_timeout: 0 });
+const knex = connectKnex(postgres.url, { poolSize: 10, connect_timeout: 60, statement_timeout: 0 });
 try {
   console.log(
     `${sessions.toLocaleString('en')} sessions, each saved ${SAVES_A_DAY} times a day; ${updates.toLocaleString('en')} updates by ${CLIENTS} clients\n`,

@@ -32,7 +32,7 @@ describe('migrate and rollback', function () {
   describe('on a database that is up to date', () => {
     it('only reads: a database user who may do nothing else can start', async () => {
       await migrate(knex);
-      const reader = connectKnex(database.url, { pool_size: 1 });
+      const reader = connectKnex(database.url, { poolSize: 1 });
       await knex.raw('ALTER DATABASE ?? SET default_transaction_read_only = on', [
         new URL(database.url).pathname.slice(1),
       ]);

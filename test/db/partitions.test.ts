@@ -133,10 +133,10 @@ describe('a table of sessions of several partitions', () => {
       await fill(60, 2000);
       await knex.raw('ANALYZE django_session');
       const keys = await lines('SELECT session_key AS line FROM django_session LIMIT 8');
-      const { load_many } = sessionStatements('django_session');
+      const { loadMany } = sessionStatements('django_session');
       await knex.transaction(async (trx) => {
         await trx.raw('SET LOCAL plan_cache_mode = force_generic_plan');
-        await trx.raw(`PREPARE many (varchar[], float8) AS ${load_many.text}`);
+        await trx.raw(`PREPARE many (varchar[], float8) AS ${loadMany.text}`);
         const { rows } = await trx.raw(`EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE many ('{${keys.join()}}', 0)`);
         const scans = [...JSON.stringify(rows).matchAll(/"Node Type":"Index Scan"[^{}]*"Actual Loops":(\d+)/g)];
         expect(scans.length).to.equal(PARTITIONS);
@@ -165,7 +165,7 @@ describe('a table of sessions of several partitions', () => {
     });
 
     it('has the traffic of all its partitions', async () => {
-      const own = connectKnex(`${database.url}?options=-csearch_path%3Dshop`, { pool_size: 1, statement_timeout: 60 });
+      const own = connectKnex(`${database.url}?options=-csearch_path%3Dshop`, { poolSize: 1, statement_timeout: 60 });
       try {
         await own.raw("INSERT INTO django_session SELECT 'row' || i, '', now() FROM generate_series(1, 100) i");
         await own.raw("DELETE FROM django_session WHERE session_key LIKE 'row%'");

@@ -15,7 +15,7 @@ describe('runPrepared', () => {
 
   before(async () => {
     database = await testDatabase();
-    knex = connectKnex(database.url, { pool_size: 1 });
+    knex = connectKnex(database.url, { poolSize: 1 });
   });
   after(async () => {
     await knex.destroy();

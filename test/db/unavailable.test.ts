@@ -49,7 +49,7 @@ describe('isUnavailable', () => {
   });
 
   it('knows a pool that is used up', async () => {
-    const knex = connectKnex(database.url, { pool_size: 1, connect_timeout: 0.2 });
+    const knex = connectKnex(database.url, { poolSize: 1, connect_timeout: 0.2 });
     const holder = await knex.transaction();
     expect(isUnavailable(await errorOf(knex.raw('SELECT 1')))).to.equal(true);
     await holder.rollback();
@@ -57,7 +57,7 @@ describe('isUnavailable', () => {
   });
 
   it('knows a connection that the server ended', async () => {
-    const knex = connectKnex(database.url, { pool_size: 1 });
+    const knex = connectKnex(database.url, { poolSize: 1 });
     const { rows } = await knex.raw<{ rows: { pid: number }[] }>('SELECT pg_backend_pid() AS pid');
     const waiting = errorOf(knex.raw('SELECT pg_sleep(2)'));
     await database.knex.raw('SELECT pg_terminate_backend(?)', [rows[0]?.pid ?? 0]);

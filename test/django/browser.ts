@@ -1,7 +1,7 @@
 /** A browser for the live suites: one cookie jar for both servers, as behind one address, over kept-alive connections. */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
-import { parse_json } from '../../server/signing/python_json.js';
+import { parseJson } from '../../server/signing/python_json.js';
 
 export interface Answer {
   readonly status: number;
@@ -75,7 +75,7 @@ export class Browser {
             text,
             get json() {
               try {
-                return parse_json(text);
+                return parseJson(text);
               } catch {
                 throw new Error(`${method} ${url}: ${incoming.statusCode} is not JSON: ${text.slice(0, 500)}`);
               }

@@ -19,7 +19,7 @@ export interface KoaSite {
 export async function startMessageSite(values: Readonly<Record<string, string>>): Promise<KoaSite> {
   const { SECRET_KEY, MESSAGE_STORAGE, DATABASE_URL = '' } = values;
   const settings = defineSettings({ SECRET_KEY, MESSAGE_STORAGE });
-  const knex = connectKnex(DATABASE_URL, { pool_size: 2 });
+  const knex = connectKnex(DATABASE_URL, { poolSize: 2 });
   const app = new Koa();
   app.use(sessions(app, { settings, store: new DatabaseStore(knex) }));
   app.use(messages(app, { settings, debug: false }));

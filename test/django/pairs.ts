@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import pg from 'pg';
 import type { Settings } from '../../server/settings.js';
-import { print_json } from '../../server/signing/python_json.js';
+import { printJson } from '../../server/signing/python_json.js';
 import { emptyDatabase, type TestDatabase } from '../support/database.js';
 import { type Answer, Browser, hangUp } from './browser.js';
 import { type Environment, environments, since } from './environments.js';
@@ -243,7 +243,7 @@ class Raw {
 export const raw = (text: string): Raw => new Raw(text);
 
 const printOps = (list: readonly Op[]): string =>
-  `{"ops":[${list.map((op) => `[${op.map((part) => (part instanceof Raw ? part.text : print_json(part))).join(',')}]`)}]}`;
+  `{"ops":[${list.map((op) => `[${op.map((part) => (part instanceof Raw ? part.text : printJson(part))).join(',')}]`)}]}`;
 
 export interface Outcome {
   readonly results: readonly unknown[];

@@ -1,9 +1,9 @@
 /** What the suites need that change SECRET_KEY while people are logged in. */
 import * as auth from '../../server/auth/index.js';
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { defineSettings } from '../../server/settings.js';
-import { print_json } from '../../server/signing/python_json.js';
+import { printJson } from '../../server/signing/python_json.js';
 import { Browser } from './browser.js';
 import { makeUser, type Pair, pairOf, SECRET_KEY } from './pairs.js';
 
@@ -28,8 +28,8 @@ export async function twentyLogins({
   };
   const browsers = Array.from({ length: 20 }, () => new Browser());
   for (const browser of browsers) {
-    const session_key = new_session_key();
-    const values = [session_key, codec.encode(print_json(login)), new Date(Date.now() + 3_600_000)];
+    const session_key = newSessionKey();
+    const values = [session_key, codec.encode(printJson(login)), new Date(Date.now() + 3_600_000)];
     await db.query('INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)', values);
     browser.jar.set('sessionid', session_key);
   }

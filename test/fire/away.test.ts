@@ -94,8 +94,8 @@ describe('under fire: the database is away', function () {
 
   for (const [situation, fault] of Object.entries(faults)) {
     it(`${situation}: 503 in time where it is needed, all else works, and nobody is logged out`, async () => {
-      const session_keys = await Promise.all([1, 2, 3].map(() => planted.session({ visits: 1 }, user)));
-      const visitors = session_keys.map((session_key) => new Visitor(session_key));
+      const sessionKeys = await Promise.all([1, 2, 3].map(() => planted.session({ visits: 1 }, user)));
+      const visitors = sessionKeys.map((session_key) => new Visitor(session_key));
       const [visitor = new Visitor()] = visitors;
       for (const each of visitors) expect((await each.get(`${server.url}/api/me/`)).text).to.contain(user.username);
       const { pid } = server;
@@ -133,11 +133,11 @@ describe('under fire: the database is away', function () {
           Array.from({ length: 60 }, async (_, i) => {
             // They come one after another, so that some wait behind others that wait.
             await pause(i * 25);
-            return new Visitor(session_keys[i % 3]).get(`${server.url}${i % 2 === 0 ? '/api/me/' : '/goods/'}`);
+            return new Visitor(sessionKeys[i % 3]).get(`${server.url}${i % 2 === 0 ? '/api/me/' : '/goods/'}`);
           }),
         );
         for (const [i, answer] of crowd.entries()) expectUnavailable(answer, `request ${i} of a crowd`);
-        expect(visitors.map(kept)).to.deep.equal(session_keys);
+        expect(visitors.map(kept)).to.deep.equal(sessionKeys);
       } finally {
         await fault.end();
       }
@@ -152,7 +152,7 @@ describe('under fire: the database is away', function () {
         ),
       );
       expect((performance.now() - since) / 1000).to.be.below(RECOVERY);
-      expect(visitors.map(kept)).to.deep.equal(session_keys);
+      expect(visitors.map(kept)).to.deep.equal(sessionKeys);
       expect((await visitor.get(`${server.url}/readyz`)).status).to.equal(200);
       expect((await visitor.ops(server.url, ['get', 'visits'], ['set', 'visits', 3])).results[0]).to.equal(1);
       expect(server.ended).to.equal(false);

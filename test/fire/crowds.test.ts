@@ -18,7 +18,7 @@ describe('under fire: a crowd and a database that is far away', function () {
   let planted: Planted;
   let server: ServerProcess;
   const users: User[] = [];
-  const session_keys: string[] = [];
+  const sessionKeys: string[] = [];
 
   before(async () => {
     database = await testDatabase();
@@ -27,7 +27,7 @@ describe('under fire: a crowd and a database that is far away', function () {
     server = await ServerProcess.ready({ DATABASE_URL: proxy.url });
     for (let n = 0; n < 30; n += 1) users.push(await planted.user());
     for (let n = 0; n < 3000; n += 300) {
-      session_keys.push(
+      sessionKeys.push(
         ...(await Promise.all(
           Array.from({ length: 300 }, (_, i) => planted.session({ n: n + i }, users[i % 30] as User)),
         )),
@@ -50,7 +50,7 @@ describe('under fire: a crowd and a database that is far away', function () {
 
   const ask = (visitors: number): Promise<readonly Answer[]> =>
     Promise.all(
-      session_keys
+      sessionKeys
         .slice(0, visitors)
         .map((session_key) => new Visitor(session_key, {}, crowd).get(`${server.url}/api/me/`)),
     );

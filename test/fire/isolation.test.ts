@@ -56,9 +56,9 @@ describe('under fire: what is held up, and what is not', function () {
       await transaction.rollback();
     }
   }
-  const rows = (session_keys: readonly string[]) => (transaction: Knex.Transaction) =>
+  const rows = (sessionKeys: readonly string[]) => (transaction: Knex.Transaction) =>
     transaction('django_session')
-      .whereIn('session_key', [...session_keys])
+      .whereIn('session_key', [...sessionKeys])
       .forUpdate();
 
   /** Reads and writes of a hundred other sessions, over a second or so, while `held` waits. */

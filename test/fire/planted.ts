@@ -6,9 +6,9 @@ import { get_session_auth_hash } from '../../server/auth/session_hash.js';
 import type { User } from '../../server/auth/user.js';
 import { UserTable } from '../../server/auth/users.js';
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { defineSettings } from '../../server/settings.js';
-import { parse_json, print_json } from '../../server/signing/python_json.js';
+import { parseJson, printJson } from '../../server/signing/python_json.js';
 import { SECRET_KEY } from './processes.js';
 
 export const PASSWORD = 'a garden of cucumbers';
@@ -34,11 +34,11 @@ export class Planted {
 
   /** The row of a session that holds `values`, the user's login among them. @returns its key */
   async session(values: Values = {}, user?: User): Promise<string> {
-    const session_key = new_session_key();
+    const session_key = newSessionKey();
     const login = user === undefined ? {} : this.login(user);
     await this.knex('django_session').insert({
       session_key,
-      session_data: codec.encode(print_json({ ...login, ...values })),
+      session_data: codec.encode(printJson({ ...login, ...values })),
       expire_date: new Date(Date.now() + 3_600_000),
     });
     return session_key;
@@ -68,5 +68,5 @@ export class Planted {
 function decoded(session_data: string): Values {
   const json = codec.decode(session_data);
   if (json === null) throw new Error(`A torn row: ${session_data}`);
-  return parse_json(json) as Values;
+  return parseJson(json) as Values;
 }

@@ -238,8 +238,8 @@ describe('under fire: races', function () {
           const held = proxy.set({ statement, when: 'before', action: 'hold' });
           const writing = late.ops(url(0), ['set', 'late', 1], op);
           await held.sprung;
-          const new_key = await end(session_key);
-          const expected = new_key === undefined ? null : await planted.read(new_key);
+          const newKey = await end(session_key);
+          const expected = newKey === undefined ? null : await planted.read(newKey);
           const rows = (await planted.all()).size;
           held.release();
 
@@ -249,7 +249,7 @@ describe('under fire: races', function () {
           const cookies = (headers['set-cookie'] ?? []).filter((line) => line.startsWith('sessionid='));
           expect(cookies, 'session cookies').to.be.empty;
           expect(await planted.read(session_key)).to.equal(null);
-          if (new_key !== undefined) expect(await planted.read(new_key)).to.deep.equal(expected);
+          if (newKey !== undefined) expect(await planted.read(newKey)).to.deep.equal(expected);
           expect((await planted.all()).size, 'rows').to.equal(rows);
           expect(late.session_key).to.equal(session_key);
         });
@@ -267,13 +267,13 @@ describe('under fire: races', function () {
     await held.sprung;
     const login = await browser.post(`${url(1)}/login/`, fields(user));
     expect(login.status, login.text).to.equal(302);
-    const new_key = browser.session_key;
+    const newKey = browser.session_key;
     held.release();
     for (const { status, headers } of await Promise.all(late)) {
       expect(status).to.equal(200);
       expect(headers).to.not.have.property('set-cookie');
     }
-    expect(browser.session_key).to.equal(new_key);
+    expect(browser.session_key).to.equal(newKey);
     expect((await browser.get(`${url(0)}/api/me/`)).text).to.contain(user.username);
   });
 

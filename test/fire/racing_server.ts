@@ -4,7 +4,7 @@ import Koa from 'koa';
 import { ownSettings } from '../../config/settings.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { defineSettings, exceptions, sessions } from '../../server/index.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 
 const knex = connectKnex(ownSettings().DATABASE_URL ?? '', { connect_timeout: 1, statement_timeout: 1 });
@@ -18,9 +18,9 @@ app.use(
     settings,
     store: new DatabaseStore(knex),
     // The first key is given, so that two processes come to take the same one.
-    new_session_key: () => {
+    newSessionKey: () => {
       keys += 1;
-      return keys === 1 && firstKey !== undefined ? firstKey : new_session_key();
+      return keys === 1 && firstKey !== undefined ? firstKey : newSessionKey();
     },
   }),
 );

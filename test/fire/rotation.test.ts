@@ -4,7 +4,7 @@ import { get_session_auth_hash } from '../../server/auth/session_hash.js';
 import type { User } from '../../server/auth/user.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { defineSettings } from '../../server/settings.js';
-import { parse_json } from '../../server/signing/python_json.js';
+import { parseJson } from '../../server/signing/python_json.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { Planted } from './planted.js';
 import { SECRET_KEY, ServerProcess, showLogs } from './processes.js';
@@ -46,7 +46,7 @@ describe('under fire: SECRET_KEY is rotated', function () {
   async function signedAnew(session_key: string): Promise<unknown> {
     const { session_data } = await database.knex('django_session').where({ session_key }).first('session_data');
     expect(codec.verify(session_data).key).to.equal('current');
-    return parse_json(codec.decode(session_data) ?? 'null');
+    return parseJson(codec.decode(session_data) ?? 'null');
   }
 
   it('answers every one of eight requests at once of twenty sessions as the user’s, and keeps each key', async () => {

@@ -1,6 +1,6 @@
 /** A browser as the suites under fire need it: cookies, kept-alive connections, and how long each answer took. */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
-import { parse_json, print_json } from '../../server/signing/python_json.js';
+import { parseJson, printJson } from '../../server/signing/python_json.js';
 
 export interface Answer {
   readonly status: number;
@@ -56,9 +56,9 @@ export class Visitor {
   async ops(server: string, ...ops: readonly (readonly unknown[])[]): Promise<LabAnswer> {
     const answer = await this.#send('POST', `${server}/lab/api/`, {
       type: 'application/json',
-      text: print_json({ ops }),
+      text: printJson({ ops }),
     });
-    const { results = [] } = answer.status === 200 ? (parse_json(answer.text) as { results: unknown[] }) : {};
+    const { results = [] } = answer.status === 200 ? (parseJson(answer.text) as { results: unknown[] }) : {};
     return { ...answer, results };
   }
 

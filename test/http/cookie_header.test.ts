@@ -2,11 +2,11 @@
 import { expect } from 'chai';
 import { CookieError } from '../../server/errors.js';
 import {
-  decode_header,
-  encode_header,
+  decodeHeader,
+  encodeHeader,
   type Morsel,
   parse_cookie,
-  print_set_cookie,
+  printSetCookie,
 } from '../../server/http/cookie_header.js';
 import { expectLinear } from '../support/growth.js';
 import { type VectorEntry, vectorSuite } from '../support/vectors.js';
@@ -126,7 +126,7 @@ describe('Cookie header', () => {
   describe('read as Django reads it', () => {
     for (const [header, cookies] of HOSTILE) {
       it(JSON.stringify(header), () => {
-        expect([...parse_cookie(decode_header(header))]).to.deep.equal(cookies);
+        expect([...parse_cookie(decodeHeader(header))]).to.deep.equal(cookies);
       });
     }
 
@@ -140,7 +140,7 @@ describe('Cookie header', () => {
         ] as const) {
           await expectLinear(
             (size) => `${before}${part.repeat(size)}${after}`,
-            (header) => parse_cookie(decode_header(header)),
+            (header) => parse_cookie(decodeHeader(header)),
           );
         }
       });
@@ -186,15 +186,15 @@ describe('Cookie header', () => {
   });
 
   it('takes bytes that are no UTF-8 for U+FFFD', () => {
-    expect(decode_header('a=\xe6\xb8\x85\xff')).to.equal('a=清\ufffd');
+    expect(decodeHeader('a=\xe6\xb8\x85\xff')).to.equal('a=清\ufffd');
   });
 
   it('comes back as it was sent, whatever a value holds', () => {
     const every = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code));
     for (const value of [every, '清', '😀', 'é', '"', '\\', '\\"', '\\054', '\n', '', ' ', 'a;b', '清é\u0000']) {
-      const line = encode_header(print_set_cookie(morsel({ value })));
+      const line = encodeHeader(printSetCookie(morsel({ value })));
       const sent = line.slice(0, line.indexOf('; Path='));
-      expect([...parse_cookie(decode_header(sent))]).to.deep.equal([['c', value]]);
+      expect([...parse_cookie(decodeHeader(sent))]).to.deep.equal([['c', value]]);
     }
   });
 });
@@ -216,7 +216,7 @@ describe('Set-Cookie header', () => {
   for (const name of ['path', 'domain', 'expires', 'samesite'] as const) {
     it(`refuses control characters and ";" in ${name}`, () => {
       for (const character of ['\r', '\n', '\r\nSet-Cookie: x=y', '\0', ';', '\x1b', '\x7f', '\t']) {
-        expect(() => print_set_cookie(morsel({ [name]: `/a${character}b` })), JSON.stringify(character)).to.throw(
+        expect(() => printSetCookie(morsel({ [name]: `/a${character}b` })), JSON.stringify(character)).to.throw(
           CookieError,
         );
       }
@@ -240,26 +240,26 @@ describe('Set-Cookie header', () => {
       'Expires',
       'MAX-AGE',
     ]) {
-      expect(() => print_set_cookie(morsel({ key })), JSON.stringify(key)).to.throw(CookieError);
+      expect(() => printSetCookie(morsel({ key })), JSON.stringify(key)).to.throw(CookieError);
     }
   });
 
   it('takes __proto__ for a name like any other', () => {
-    expect(print_set_cookie(morsel({ key: '__proto__' }))).to.equal('__proto__=v; Path=/');
+    expect(printSetCookie(morsel({ key: '__proto__' }))).to.equal('__proto__=v; Path=/');
   });
 
   it('refuses a line of more than 4096 bytes, as browsers drop it', () => {
     const fits = 4096 - 'c=; Path=/'.length;
-    expect(print_set_cookie(morsel({ value: 'x'.repeat(fits) }))).to.have.length(4096);
-    expect(() => print_set_cookie(morsel({ value: 'x'.repeat(fits + 1) }))).to.throw(CookieError, '4097 bytes');
-    expect(() => print_set_cookie(morsel({ value: '清'.repeat(1400) }))).to.throw(CookieError, 'bytes');
+    expect(printSetCookie(morsel({ value: 'x'.repeat(fits) }))).to.have.length(4096);
+    expect(() => printSetCookie(morsel({ value: 'x'.repeat(fits + 1) }))).to.throw(CookieError, '4097 bytes');
+    expect(() => printSetCookie(morsel({ value: '清'.repeat(1400) }))).to.throw(CookieError, 'bytes');
   });
 
   it('refuses half a surrogate pair', () => {
-    expect(() => print_set_cookie(morsel({ value: '\ud800' }))).to.throw(CookieError);
+    expect(() => printSetCookie(morsel({ value: '\ud800' }))).to.throw(CookieError);
   });
 
   it('tells no value in its errors', () => {
-    expect(() => print_set_cookie(morsel({ value: `secret${'x'.repeat(5000)}` }))).to.throw(/^((?!secret).)*$/);
+    expect(() => printSetCookie(morsel({ value: `secret${'x'.repeat(5000)}` }))).to.throw(/^((?!secret).)*$/);
   });
 });

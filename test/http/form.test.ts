@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import type Koa from 'koa';
 import { exceptions } from '../../server/http/exceptions.js';
 import { formBody, jsonBody } from '../../server/http/form.js';
-import { parse_form } from '../../server/http/query_dict.js';
+import { parseForm } from '../../server/http/query_dict.js';
 import { type Answer, type Ask, appWith, closeServers, serve, settings } from './serve.js';
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -75,7 +75,7 @@ describe('formBody', () => {
   }
 
   it('gives the last value, all values, and nothing for a name that was not sent', () => {
-    const form = parse_form(Buffer.from('a=1&a=2'), 10);
+    const form = parseForm(Buffer.from('a=1&a=2'), 10);
     expect([form.get('a'), form.getlist('a'), form.get('b'), form.getlist('b')]).to.deep.equal([
       '2',
       ['1', '2'],

@@ -5,11 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type Koa from 'koa';
 import { ImproperlyConfigured } from '../../server/errors.js';
-import { allowed_hosts, refuse_trace, split_domain_port, validate_host } from '../../server/http/allowed_hosts.js';
+import { allowed_hosts, refuseTrace, split_domain_port, validate_host } from '../../server/http/allowed_hosts.js';
 import { exceptions } from '../../server/http/exceptions.js';
 import { http_date, total_seconds } from '../../server/http/http_date.js';
 import { len, repr, strip } from '../../server/http/python_text.js';
-import { security_headers } from '../../server/http/security_headers.js';
+import { securityHeaders } from '../../server/http/security_headers.js';
 import { patch_vary_headers } from '../../server/http/vary.js';
 import { appWith, closeServers, serve } from './serve.js';
 
@@ -173,12 +173,12 @@ describe('allowed_hosts', () => {
   });
 });
 
-describe('refuse_trace', () => {
+describe('refuseTrace', () => {
   afterEach(closeServers);
 
   it('answers 405 to TRACE and repeats nothing of the request', async () => {
     const server = await serve(
-      appWith(exceptions(), refuse_trace(), (ctx) => {
+      appWith(exceptions(), refuseTrace(), (ctx) => {
         ctx.body = 'handled';
       }),
     );
@@ -189,7 +189,7 @@ describe('refuse_trace', () => {
   });
 
   it('never lets CONNECT or TRACK through', async () => {
-    const server = await serve(appWith(refuse_trace()));
+    const server = await serve(appWith(refuseTrace()));
     for (const method of ['CONNECT', 'TRACK']) {
       const answer = await server.raw(`${method} x:80 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
       expect(answer).not.to.match(/^HTTP\/1\.1 2/);
@@ -197,7 +197,7 @@ describe('refuse_trace', () => {
   });
 });
 
-describe('security_headers', () => {
+describe('securityHeaders', () => {
   afterEach(closeServers);
 
   const EXPECTED = {
@@ -210,7 +210,7 @@ describe('security_headers', () => {
   };
 
   const app = (...middleware: Koa.Middleware[]): Koa =>
-    appWith(security_headers(), ...middleware, (ctx) => {
+    appWith(securityHeaders(), ...middleware, (ctx) => {
       if (ctx.path === '/500') throw new Error('x');
       if (ctx.path === '/403') ctx.throw(403, 'no', { headers: { 'X-Own': '1' } });
       if (ctx.path === '/odd') throw 'text';

@@ -4,7 +4,7 @@ import Koa from 'koa';
 import { installCookies } from '../../server/http/cookies.js';
 import type { TimeDelta } from '../../server/http/http_date.js';
 import type { Settings } from '../../server/settings.js';
-import { sign_cookie } from '../../server/signing/cookie_signer.js';
+import { signCookie } from '../../server/signing/cookie_signer.js';
 import { TimestampSigner } from '../../server/signing/signer.js';
 import { type VectorEntry, vectorSuite } from '../support/vectors.js';
 import { closeServers, serve, settings } from './serve.js';
@@ -52,7 +52,7 @@ async function checkSet(entry: SetEntry): Promise<void> {
   const { key, value, salt, secret_key, time, signer_salt, signed_value, cookie_value, set_cookie, raises } = entry;
   const version = signer_salt.startsWith('django.http.cookies.v2:') ? 2 : 1;
   const values = settings({ SECRET_KEY: secret_key, SIGNED_COOKIE_SALT_VERSION: version });
-  expect(sign_cookie(key, value, { settings: values, salt, now: () => time })).to.equal(signed_value);
+  expect(signCookie(key, value, { settings: values, salt, now: () => time })).to.equal(signed_value);
   const { sent, error } = await set(entry, values);
   expect(sent).to.deep.equal(set_cookie === undefined ? [] : [bytes(set_cookie)]);
   expect(error === undefined ? undefined : String(error)).to.equal(raises);
@@ -129,7 +129,7 @@ function expectOutcome(outcome: Outcome, { result, raises, message }: GetEntry):
   else expect(outcome).to.deep.equal({ raises, message });
 }
 
-/** Whether the cookie carries the newer scheme's signature, computed without unsign_cookie. */
+/** Whether the cookie carries the newer scheme's signature, computed without unsignCookie. */
 function isVersion2({ key, cookies, kwargs, secret_key, fallbacks }: GetEntry): boolean {
   const salt = kwargs.salt ?? '';
   return [secret_key, ...(fallbacks ?? [])].some((secret) => {

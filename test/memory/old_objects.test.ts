@@ -5,7 +5,7 @@
 import { expect } from 'chai';
 import { connectKnex } from '../../server/db/knex.js';
 import { runPrepared } from '../../server/db/prepared.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { databaseOfSuite } from '../support/database.js';
 import { grownOld } from './old_objects.js';
@@ -17,7 +17,7 @@ describe('the next small collection takes', () => {
   const database = databaseOfSuite();
 
   it('rows of a prepared statement that were read', async () => {
-    const knex = connectKnex(database.url, { pool_size: 1 });
+    const knex = connectKnex(database.url, { poolSize: 1 });
     const large = { name: 'test_large', text: "SELECT repeat('x', 2000) FROM generate_series(1, 20) WHERE $1 <> ''" };
     try {
       // Most of them grew old while pg's callback led to the rows.
@@ -31,7 +31,7 @@ describe('the next small collection takes', () => {
     const store = new DatabaseStore(database.knex);
     const session_data = 'x'.repeat(2000);
     const expire_date = new Date(Date.now() + 3_600_000);
-    const rows = Array.from({ length: 20 }, () => ({ session_key: new_session_key(), session_data, expire_date }));
+    const rows = Array.from({ length: 20 }, () => ({ session_key: newSessionKey(), session_data, expire_date }));
     await Promise.all(rows.map((row) => store.create(row)));
     // Most of them grew old while the Map of open reads, outgrown again and again, led to them.
     const read = (): Promise<unknown> => Promise.all(rows.map(({ session_key }) => store.load(session_key)));

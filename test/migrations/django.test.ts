@@ -277,7 +277,7 @@ describe('the migrations of Django’s tables', () => {
   });
 
   it('run over a pool that has one connection', async () => {
-    const narrow = connectKnex(database.url, { pool_size: 1 });
+    const narrow = connectKnex(database.url, { poolSize: 1 });
     expect(await migrate(narrow)).to.have.length(5);
     await narrow.destroy();
   });

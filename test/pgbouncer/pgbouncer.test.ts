@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 import { connectKnex } from '../../server/db/knex.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { Planted } from '../fire/planted.js';
 import { hangUp, Visitor } from '../fire/visitor.js';
@@ -36,7 +36,7 @@ describe('behind a pgbouncer that shares connections by transaction', () => {
     it('gives each of many visitors at once the own session, by ten connections that are two', async () => {
       const store = new DatabaseStore(knex, { prepared: false });
       const rows = Array.from({ length: 60 }, (_, n) => ({
-        session_key: new_session_key(),
+        session_key: newSessionKey(),
         session_data: `text:${n}`,
         expire_date: new Date(Date.now() + 60_000),
       }));

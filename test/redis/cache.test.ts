@@ -1,7 +1,7 @@
 /** Engine `cache` on a real Redis: the contract, what lies in Redis, races of two connections, and faults. */
 import { expect } from 'chai';
 import { CreateError, StoreUnavailable, UpdateError } from '../../server/errors.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import type { SessionRecord } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
 import { RedisConnection } from '../../server/session/stores/redis_connection.js';
@@ -14,7 +14,7 @@ const NOW = 1_767_225_600;
 const SETTINGS = { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 };
 
 const record = (changes: Partial<SessionRecord> = {}): SessionRecord => ({
-  session_key: new_session_key(),
+  session_key: newSessionKey(),
   session_data: 'first:text',
   expire_date: new Date((NOW + 60) * 1000),
   ...changes,
@@ -95,11 +95,11 @@ describe('CacheStore', () => {
       const store = open();
       await Promise.all(rows.map((row) => store.create(row)));
       await redis.command('CONFIG', 'RESETSTAT');
-      const keys = [...rows.map(({ session_key }) => session_key), new_session_key(), rows[0]?.session_key ?? ''];
+      const keys = [...rows.map(({ session_key }) => session_key), newSessionKey(), rows[0]?.session_key ?? ''];
       const texts = await Promise.all(keys.map((key) => store.load(key)));
       expect(texts).to.deep.equal([...rows.map(({ session_data }) => session_data), null, 'text 0']);
       expect(await commands()).to.deep.equal({ mget: 1 });
-      await store.load(new_session_key());
+      await store.load(newSessionKey());
       expect(await commands()).to.deep.equal({ mget: 1, get: 1 });
     });
 

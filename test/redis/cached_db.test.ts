@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { UserSessionsTable } from '../../server/auth/user_sessions/table.js';
 import { UserSessions } from '../../server/auth/user_sessions.js';
 import { StoreUnavailable } from '../../server/errors.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import type { SessionRecord, SessionStore } from '../../server/session/store.js';
 import { CachedDatabaseStore } from '../../server/session/stores/cached_db.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
@@ -34,7 +34,7 @@ describe('CachedDatabaseStore', () => {
   beforeEach(async () => {
     await redis.command('FLUSHALL');
     store = new CachedDatabaseStore(new DatabaseStore(database.knex), redis, SETTINGS);
-    row = { session_key: new_session_key(), session_data: '1', expire_date: new Date(Date.now() + 60_000) };
+    row = { session_key: newSessionKey(), session_data: '1', expire_date: new Date(Date.now() + 60_000) };
   });
 
   storeContract(async (now) => {
@@ -52,7 +52,7 @@ describe('CachedDatabaseStore', () => {
   const changes: Readonly<Record<string, (store: SessionStore, row: SessionRecord) => Promise<unknown>>> = {
     replace: (store, row) => store.replace('1', { ...row, session_data: '2' }),
     modify: (store, row) => store.modify(row.session_key, async () => ({ ...row, session_data: '2' })),
-    cycle: (store, row) => store.cycle(row.session_key, async () => ({ ...row, session_key: new_session_key() })),
+    cycle: (store, row) => store.cycle(row.session_key, async () => ({ ...row, session_key: newSessionKey() })),
     delete: (store, row) => store.delete(row.session_key),
   };
 
@@ -63,14 +63,14 @@ describe('CachedDatabaseStore', () => {
     await store.create(row);
     await djangoCached(row.session_key);
     const { session_key } = row;
-    await table.note([{ session_key, user_id: '7', user_agent: '', address: '', former_key: null }]);
-    expect(await userSessions.revoke_others({ id: 7 })).to.equal(1);
+    await table.note([{ session_key, user_id: '7', user_agent: '', address: '', formerKey: null }]);
+    expect(await userSessions.revokeOthers({ id: 7 })).to.equal(1);
     expect([await store.exists(session_key), await isCached(session_key)]).to.deep.equal([false, false]);
   });
 
   for (const [name, change] of Object.entries(changes)) {
     it(`takes the session out of Django's cache at ${name}, and nobody else's`, async () => {
-      const other = new_session_key();
+      const other = newSessionKey();
       await store.create(row);
       await djangoCached(row.session_key);
       await djangoCached(other);
@@ -91,7 +91,7 @@ describe('CachedDatabaseStore', () => {
   it('has the database of the table, and writes a companion in the commit of the row', async () => {
     expect(store.database).to.equal(database.knex);
     await store.create(row);
-    const next = { ...row, session_key: new_session_key(), session_data: '2' };
+    const next = { ...row, session_key: newSessionKey(), session_data: '2' };
     const failing = async (): Promise<void> => {
       throw new RangeError('no');
     };
@@ -108,9 +108,9 @@ describe('CachedDatabaseStore', () => {
       const own = await startRedis();
       const connection = await openPatiently(own.url);
       const leaving = new CachedDatabaseStore(new DatabaseStore(database.knex), connection, SETTINGS);
-      const next = { ...row, session_key: new_session_key(), session_data: '2' };
+      const next = { ...row, session_key: newSessionKey(), session_data: '2' };
       const redisEnds = (): Promise<void> => own.stop();
-      row = { ...row, session_key: new_session_key() };
+      row = { ...row, session_key: newSessionKey() };
       await store.create(row);
       if (moved) await leaving.cycle(row.session_key, async () => next, redisEnds);
       else await leaving.create(next, redisEnds);

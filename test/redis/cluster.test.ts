@@ -1,7 +1,7 @@
 /** A cluster of three masters with a replica each: keys on several servers, slots that move, a master that dies. */
 import { expect } from 'chai';
 import { StoreUnavailable, UpdateError } from '../../server/errors.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import type { SessionRecord } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
 import { RedisConnection } from '../../server/session/stores/redis_connection.js';
@@ -39,7 +39,7 @@ describe('Redis Cluster', function () {
   const slotOf = async (session_key: string): Promise<number> =>
     Number(await tell(masters[0] as RedisServer, 'CLUSTER', 'KEYSLOT', PREFIX + session_key));
   const row = (changes: Partial<SessionRecord> = {}): SessionRecord => ({
-    session_key: new_session_key(),
+    session_key: newSessionKey(),
     session_data: 'first:text',
     expire_date: new Date(Date.now() + 60_000),
     ...changes,

@@ -41,14 +41,14 @@ async function startSite(
 class ReadingDjango {
   readonly #database: TestDatabase;
   readonly #redis: RedisConnection;
-  readonly #session_keys: readonly string[];
+  readonly #sessionKeys: readonly string[];
   #stopped = false;
   #reading: Promise<void> = Promise.resolve();
 
-  constructor(database: TestDatabase, redis: RedisConnection, session_keys: readonly string[]) {
+  constructor(database: TestDatabase, redis: RedisConnection, sessionKeys: readonly string[]) {
     this.#database = database;
     this.#redis = redis;
-    this.#session_keys = session_keys;
+    this.#sessionKeys = sessionKeys;
   }
 
   begin(): void {
@@ -57,7 +57,7 @@ class ReadingDjango {
 
   async #read(): Promise<void> {
     while (!this.#stopped) {
-      for (const session_key of this.#session_keys) {
+      for (const session_key of this.#sessionKeys) {
         const text = await this.#row(session_key);
         await this.#redis.command('SET', this.#entry(session_key), text).catch(() => pause(10));
       }
@@ -73,9 +73,9 @@ class ReadingDjango {
   /** Whether each entry is what the table says, or gone. */
   async isRight(): Promise<boolean> {
     const entries = await Promise.all(
-      this.#session_keys.map((session_key) => this.#redis.command('GET', this.#entry(session_key))),
+      this.#sessionKeys.map((session_key) => this.#redis.command('GET', this.#entry(session_key))),
     );
-    const rows = await Promise.all(this.#session_keys.map((session_key) => this.#row(session_key)));
+    const rows = await Promise.all(this.#sessionKeys.map((session_key) => this.#row(session_key)));
     return entries.every((entry, place) => entry === null || entry === rows[place]);
   }
 
@@ -104,7 +104,7 @@ export function survivesItsMaster(given: () => Redundant): void {
       new CacheStore(connection, { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 }),
     );
     const sites = [cached_db, cache];
-    const django = new ReadingDjango(database, connection, cached_db.visitors.session_keys);
+    const django = new ReadingDjango(database, connection, cached_db.visitors.sessionKeys);
     django.begin();
     for (const { server, visitors } of sites) visitors.begin(server.url);
     try {

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { StoreUnavailable } from '../../server/errors.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import type { SessionStore } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
 import { RedisConnection } from '../../server/session/stores/redis_connection.js';
@@ -42,8 +42,8 @@ const tls = (port: number): string[] => [
 /** All that a store does, and nothing else may be done. */
 async function worksWithItsRights(connection: RedisConnection): Promise<void> {
   const store: SessionStore = new CacheStore(connection, SETTINGS);
-  const row = { session_key: new_session_key(), session_data: 'a', expire_date: new Date(Date.now() + 60_000) };
-  const next = { ...row, session_key: new_session_key() };
+  const row = { session_key: newSessionKey(), session_data: 'a', expire_date: new Date(Date.now() + 60_000) };
+  const next = { ...row, session_key: newSessionKey() };
   await store.check?.();
   await store.create(row);
   expect(await store.exists(row.session_key)).to.equal(true);

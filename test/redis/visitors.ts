@@ -1,9 +1,9 @@
 /** Visitors who are logged in and keep asking: each reads who it is and what it wrote, and writes the next number. */
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import type { SessionStore } from '../../server/session/store.js';
 import { defineSettings } from '../../server/settings.js';
-import { print_json } from '../../server/signing/python_json.js';
+import { printJson } from '../../server/signing/python_json.js';
 import { Planted } from '../fire/planted.js';
 import { SECRET_KEY } from '../fire/processes.js';
 import { Visitor } from '../fire/visitor.js';
@@ -25,7 +25,7 @@ export interface Tally {
 
 /** One that asks until it is told to stop. */
 class Asking {
-  readonly session_key = new_session_key();
+  readonly session_key = newSessionKey();
   readonly #visitor = new Visitor(this.session_key);
   /** Numbers that may be in the session: the last that was confirmed, and those that were answered by 503 since. */
   #possible = [0];
@@ -84,13 +84,13 @@ export class Visitors {
     const user = await planted.user();
     const codec = new SessionCodec(defineSettings({ SECRET_KEY }));
     const asking = Array.from({ length: count }, () => new Asking());
-    const session_data = codec.encode(print_json({ ...planted.login(user), number: 0 }));
+    const session_data = codec.encode(printJson({ ...planted.login(user), number: 0 }));
     const expire_date = new Date(Date.now() + 3_600_000);
     await Promise.all(asking.map(({ session_key }) => store.create({ session_key, session_data, expire_date })));
     return new Visitors(asking, user.get_username());
   }
 
-  get session_keys(): readonly string[] {
+  get sessionKeys(): readonly string[] {
     return this.#asking.map(({ session_key }) => session_key);
   }
 

@@ -47,9 +47,9 @@ describe('security: a flood of pictures', () => {
     );
     return statuses;
   }
-  /** While the flood goes on, time heals: one more in each `heals_in`. */
+  /** While the flood goes on, time heals: one more in each `healsIn`. */
   const most = (limit: typeof session, started: number): number =>
-    limit.free + Math.ceil((performance.now() - started) / 1000 / limit.heals_in);
+    limit.free + Math.ceil((performance.now() - started) / 1000 / limit.healsIn);
 
   it('without cookies leaves a bounded number of rows, and is told when to come again', async function () {
     this.timeout(60_000);
@@ -60,7 +60,7 @@ describe('security: a flood of pictures', () => {
     expect(await rows()).to.equal(statuses.get(200));
     const refused = await picture(from('198.51.100.1'));
     expect(refused.status).to.equal(429);
-    expect(Number(refused.headers['retry-after'])).to.be.within(1, new_session.heals_in);
+    expect(Number(refused.headers['retry-after'])).to.be.within(1, new_session.healsIn);
     expect(refused.headers['content-type']).to.match(/^text\/plain/);
     expect(refused.headers['set-cookie']).to.equal(undefined);
   });

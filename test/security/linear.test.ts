@@ -1,6 +1,6 @@
 /** Whatever reads a stranger's text does work in proportion to its length: four times as much of anything hostile takes four times as long. */
 import { deflateSync } from 'node:zlib';
-import { address_block } from '../../server/auth/address_block.js';
+import { addressBlock } from '../../server/auth/address_block.js';
 import {
   Argon2PasswordHasher,
   BCryptPasswordHasher,
@@ -9,25 +9,25 @@ import {
   PBKDF2PasswordHasher,
   ScryptPasswordHasher,
 } from '../../server/auth/hashers.js';
-import { parse_user_key } from '../../server/auth/user_key.js';
-import { fold_username, normalize_username } from '../../server/auth/username.js';
+import { parseUserKey } from '../../server/auth/user_key.js';
+import { foldUsername, normalize_username } from '../../server/auth/username.js';
 import { normalize_email } from '../../server/auth/users.js';
 import { check_token_format } from '../../server/csrf/token.js';
 import { split_domain_port, validate_host } from '../../server/http/allowed_hosts.js';
-import { decode_header, parse_cookie } from '../../server/http/cookie_header.js';
+import { decodeHeader, parse_cookie } from '../../server/http/cookie_header.js';
 import { escapeHtml } from '../../server/http/error_page.js';
 import { len, repr, strip } from '../../server/http/python_text.js';
 import { urlsplit, urlunsplit } from '../../server/http/python_url.js';
-import { parse_form } from '../../server/http/query_dict.js';
+import { parseForm } from '../../server/http/query_dict.js';
 import { url_has_allowed_host_and_scheme } from '../../server/http/safe_url.js';
 import { patch_vary_headers } from '../../server/http/vary.js';
 import { errorFields } from '../../server/ops/error_fields.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { get_expiry_age } from '../../server/session/expiry.js';
-import { valid_session_key } from '../../server/session/key.js';
+import { validSessionKey } from '../../server/session/key.js';
 import { b64url_decode, b64url_encode } from '../../server/signing/base64url.js';
-import { unsign_cookie } from '../../server/signing/cookie_signer.js';
-import { parse_json, split_members } from '../../server/signing/python_json.js';
+import { unsignCookie } from '../../server/signing/cookie_signer.js';
+import { parseJson, splitMembers } from '../../server/signing/python_json.js';
 import { TimestampSigner } from '../../server/signing/signer.js';
 import { acceptedLanguage } from '../../server/site/i18n.js';
 import { isPlainSvg } from '../../server/site/safe_svg.js';
@@ -120,9 +120,9 @@ const quietly =
 type Entrance = readonly [what: string, work: (text: string) => unknown, around?: typeof AROUND];
 
 const ENTRANCES: readonly Entrance[] = [
-  ['a Cookie header', (text) => parse_cookie(decode_header(text)), [...AROUND, ['a="', '"'], ['', '__Host-a=b']]],
-  ['a session key', valid_session_key],
-  ['a signed cookie', (text) => unsign_cookie('a', text, { settings: values }), [...AROUND, ['a:', ':b']]],
+  ['a Cookie header', (text) => parse_cookie(decodeHeader(text)), [...AROUND, ['a="', '"'], ['', '__Host-a=b']]],
+  ['a session key', validSessionKey],
+  ['a signed cookie', (text) => unsignCookie('a', text, { settings: values }), [...AROUND, ['a:', ':b']]],
   [
     'a Host header',
     (text) => validate_host(split_domain_port(text)[0], ['.example.com', '*']),
@@ -130,26 +130,26 @@ const ENTRANCES: readonly Entrance[] = [
   ],
   ['Accept-Language', acceptedLanguage, [...AROUND, ['a', 'x'], ['a;q=', ';']]],
   ['Origin and Referer', (text) => urlunsplit(urlsplit(text)), [...AROUND, ['https://', '@a'], ['https://[', ']']]],
-  ['X-Forwarded-For', address_block, [...AROUND, ['::', '%a']]],
+  ['X-Forwarded-For', addressBlock, [...AROUND, ['::', '%a']]],
   ['next', (text) => url_has_allowed_host_and_scheme(text, 'example.com'), [...AROUND, ['//', '/'], ['a:', '#']]],
   ['a token', check_token_format],
-  ['a form', (text) => parse_form(Buffer.from(text), 1_000_000), [...AROUND, ['a=', '&b']]],
-  ['a user name', (text) => [normalize_username(text), fold_username(text)]],
+  ['a form', (text) => parseForm(Buffer.from(text), 1_000_000), [...AROUND, ['a=', '&b']]],
+  ['a user name', (text) => [normalize_username(text), foldUsername(text)]],
   ['an email address', normalize_email, [...AROUND, ['@', '@']]],
-  ['JSON', parse_json, [...AROUND, ['[', ']'], ['{"a":"', '"}'], ['[-', '1e5]'], ['{"a":', '}']]],
-  ["a row's payload", split_members, [...AROUND, ['{"a":"', '"}'], ['{"a":', '}'], ['{"', '":1}']]],
+  ['JSON', parseJson, [...AROUND, ['[', ']'], ['{"a":"', '"}'], ['[-', '1e5]'], ['{"a":', '}']]],
+  ["a row's payload", splitMembers, [...AROUND, ['{"a":"', '"}'], ['{"a":', '}'], ['{"', '":1}']]],
   ['a row', (text) => codec.members(text), [...AROUND, ['.', ':1:b']]],
   ['a signed row', (text) => codec.members(signed(text, false)), [...AROUND, ['{"a":', '}']]],
   ['a compressed row', (text) => codec.members(signed(text, true)), [...AROUND, ['{"a":"', '"}']]],
   ['base64', b64url_decode],
   [
     "a row's user id",
-    (text: string) => [parse_user_key(text, 'bigint'), parse_user_key(text, 'uuid')],
+    (text: string) => [parseUserKey(text, 'bigint'), parseUserKey(text, 'uuid')],
     [...AROUND, ['1', 'x'], [' ', '1 ']],
   ],
   [
     "a row's expiry",
-    (text) => get_expiry_age(text, { cookie_age: 1, modification: 0 }),
+    (text) => get_expiry_age(text, { cookieAge: 1, modification: 0 }),
     [...AROUND, ['2026-01-01T00:00:00.', 'Z']],
   ],
   ["a picture's drawing", isPlainSvg, [...AROUND, ['<svg ', '></svg>'], ['<svg a="', '"></svg>']]],
@@ -206,11 +206,11 @@ describe('security: work in proportion to the input', () => {
       ['{"a":{"b":"","c":', '}}'],
     ] as const) {
       const digits = (size: number): string => before + '9'.repeat(size) + after;
-      await expectLinear(digits, quietly(parse_json), 1_048_576);
+      await expectLinear(digits, quietly(parseJson), 1_048_576);
       await expectLinear(
         digits,
         quietly((text) => {
-          for (const raw of split_members(text)?.values() ?? []) parse_json(raw);
+          for (const raw of splitMembers(text)?.values() ?? []) parseJson(raw);
         }),
         1_048_576,
       );

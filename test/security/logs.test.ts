@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { captchaHash } from '../../server/captcha/answer.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { PASSWORD, Planted } from '../fire/planted.js';
 import { SECRET_KEY, ServerProcess, showLogs } from '../fire/processes.js';
 import { until } from '../fire/until.js';
@@ -169,7 +169,7 @@ describe('security: logs', function () {
   });
 
   it('tell of requests that are refused', async () => {
-    const visitor = new Visitor(new_session_key());
+    const visitor = new Visitor(newSessionKey());
     noteCookies(visitor, 'a refused one');
     secrets.set('a query', 'canary-in-the-query');
     const forged = new Visitor(visitor.session_key, { origin: 'https://evil.example' });

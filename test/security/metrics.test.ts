@@ -1,7 +1,7 @@
 /** What Prometheus is told: off unless asked for, on a port of its own, and counted right. */
 import { expect } from 'chai';
 import { OWN_SETTINGS } from '../../config/settings.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { Planted } from '../fire/planted.js';
 import { ServerProcess, showLogs } from '../fire/processes.js';
 import { hangUp, Visitor } from '../fire/visitor.js';
@@ -76,7 +76,7 @@ describe('security: metrics', function () {
     const visitor = new Visitor(session_key);
     const by = await growth(async () => {
       await visitor.get(`${server.url}/index1/`);
-      await new Visitor(new_session_key()).get(`${server.url}/index1/`);
+      await new Visitor(newSessionKey()).get(`${server.url}/index1/`);
       await visitor.ops(server.url, ['set', 'a', 2]);
       const bent = await planted.session({ a: 1 });
       await database.knex('django_session').where({ session_key: bent }).update({ session_data: 'e30:1vb66i:bent' });

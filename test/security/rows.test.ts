@@ -3,7 +3,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import zlib, { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { defineSettings } from '../../server/settings.js';
 import { b64url_encode } from '../../server/signing/base64url.js';
 import { Signer, TimestampSigner } from '../../server/signing/signer.js';
@@ -70,7 +70,7 @@ describe('security: hostile rows', function () {
   });
 
   async function row(session_data: string): Promise<string> {
-    const session_key = new_session_key();
+    const session_key = newSessionKey();
     const expire_date = new Date(Date.now() + 3_600_000);
     await database.knex('django_session').insert({ session_key, session_data, expire_date });
     return session_key;

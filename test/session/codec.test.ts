@@ -7,7 +7,7 @@ import { ValueError } from '../../server/errors.js';
 import { type CodecSettings, SessionCodec, Unreadable } from '../../server/session/codec.js';
 import type { MemberTexts } from '../../server/session/document.js';
 import { salted_hmac } from '../../server/signing/crypto.js';
-import { print_json } from '../../server/signing/python_json.js';
+import { printJson } from '../../server/signing/python_json.js';
 import { Signer, TimestampSigner } from '../../server/signing/signer.js';
 
 const KEY = 'a key for tests';
@@ -59,7 +59,7 @@ describe('SessionCodec', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(keys, fc.jsonValue()), { maxLength: 8 }), (pairs) => {
         const members = new Map(pairs);
-        const json = print_json(members);
+        const json = printJson(members);
         const text = codec.encode(json);
         expect(codec.decode(text)).to.equal(json);
         expect([...membersOf(text).keys()]).to.deep.equal([...members.keys()]);
@@ -69,7 +69,7 @@ describe('SessionCodec', () => {
 
   for (const [name, json] of [
     ['a short', '{"foo":"bar"}'],
-    ['a compressed', print_json({ a: 'x'.repeat(200) })],
+    ['a compressed', printJson({ a: 'x'.repeat(200) })],
   ] as const) {
     it(`verifies ${name} row after no change of one character`, () => {
       const text = codec.encode(json);
@@ -182,7 +182,7 @@ describe('SessionCodec', () => {
   it('says why it does not read an older text with a good signature', () => {
     const { codec: small } = codecWith({ SESSION_MAX_BYTES: 1024, SESSION_READ_LEGACY: true });
     expect(small.members(legacy('[]'))).to.be.instanceOf(Unreadable);
-    expect(small.members(legacy(print_json({ a: 'x'.repeat(1024) })))).to.deep.equal(
+    expect(small.members(legacy(printJson({ a: 'x'.repeat(1024) })))).to.deep.equal(
       new Unreadable('The payload is larger than 1024 bytes.'),
     );
   });
@@ -207,8 +207,8 @@ describe('SessionCodec', () => {
 
   it('neither reads nor writes more than SESSION_MAX_BYTES', () => {
     const { codec: small } = codecWith({ SESSION_MAX_BYTES: 1024, SESSION_READ_LEGACY: true });
-    const fits = print_json({ a: 'x'.repeat(1024 - 8) });
-    const larger = print_json({ a: 'x'.repeat(1024 - 7) });
+    const fits = printJson({ a: 'x'.repeat(1024 - 8) });
+    const larger = printJson({ a: 'x'.repeat(1024 - 7) });
     expect(fits).to.have.length(1024);
     for (const write of [compressed, (json: string) => signed(Buffer.from(json).toString('base64url')), legacy]) {
       expect(small.decode(write(fits))).to.equal(fits);

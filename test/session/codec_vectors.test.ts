@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { type CodecSettings, SessionCodec, Unreadable } from '../../server/session/codec.js';
 import { saltedKey } from '../../server/signing/crypto.js';
 import { unpack } from '../../server/signing/payload.js';
-import { join_members, parse_json, print_json, split_members } from '../../server/signing/python_json.js';
+import { joinMembers, parseJson, printJson, splitMembers } from '../../server/signing/python_json.js';
 import { TimestampSigner } from '../../server/signing/signer.js';
 import { VECTORS_SECRET_KEY, VECTORS_TIME, type VectorEntry, vectorSuite } from '../support/vectors.js';
 
@@ -36,7 +36,7 @@ function codecWith(settings: Partial<CodecSettings>, time = VECTORS_TIME) {
 /** The JSON text of the dictionary that a session opens with. */
 function opened(codec: SessionCodec, session_data: string): string {
   const members = codec.members(session_data);
-  return members === null || members instanceof Unreadable ? '{}' : join_members(members);
+  return members === null || members instanceof Unreadable ? '{}' : joinMembers(members);
 }
 
 interface DataEntry extends VectorEntry {
@@ -65,7 +65,7 @@ vectorSuite<DataEntry>('session_data', ({ secret_key, time, json, session_data, 
   // Printing what was read gives Python's text again, except that 1.0 and 1 are one number here.
   const floats = /[[:,]-?\d+\.0(?=[,\]}])/.test(json);
   const reordered = entryHasIndexKeys(json);
-  if (!floats && !reordered) expect(print_json(parse_json(json))).to.equal(json);
+  if (!floats && !reordered) expect(printJson(parseJson(json))).to.equal(json);
   expect(log).to.deep.equal([]);
 });
 
@@ -102,8 +102,8 @@ const isDictionary = (value: unknown): boolean => typeof value === 'object' && v
 
 /** What opens: Django's dictionary. Where Django hands on a list, null or a number and then fails, an empty one. */
 function expectOpened(codec: SessionCodec, session_data: string, result_json: string): void {
-  const theirs = parse_json(result_json);
-  expect(parse_json(opened(codec, session_data))).to.deep.equal(isDictionary(theirs) ? theirs : {});
+  const theirs = parseJson(result_json);
+  expect(parseJson(opened(codec, session_data))).to.deep.equal(isDictionary(theirs) ? theirs : {});
 }
 
 /** Whether the text's last part is its signature, computed here without the codec. */
@@ -135,8 +135,8 @@ vectorSuite<DecodeEntry>(
       expect(log).to.have.length(key === null ? 1 : 0);
       if (key === null) expect(before).to.equal('{}');
       if (raises !== undefined) return;
-      const theirs = parse_json(result_json ?? '');
-      if (isDictionary(theirs) && result_json !== '{}') expect(parse_json(before)).to.deep.equal(theirs);
+      const theirs = parseJson(result_json ?? '');
+      if (isDictionary(theirs) && result_json !== '{}') expect(parseJson(before)).to.deep.equal(theirs);
       // They report a broken signature as we do; that a text is not even base64 was no report to them.
       if (theirLog.length > 0 && key === null) expect(log).to.deep.equal(theirLog);
     },
@@ -223,13 +223,13 @@ vectorSuite<MessagesEntry>(
   ({ session_value }) => {
     // The messages framework keeps its own JSON text as a string under _messages.
     const { codec } = codecWith({});
-    const json = join_members([
-      ['_messages', print_json(session_value)],
+    const json = joinMembers([
+      ['_messages', printJson(session_value)],
       ['x', '1'],
     ]);
-    const members = split_members(codec.decode(codec.encode(json)) ?? '') ?? new Map<string, string>();
-    expect(members.get('_messages')).to.equal(print_json(session_value));
-    expect(parse_json(members.get('_messages') ?? '')).to.equal(session_value);
+    const members = splitMembers(codec.decode(codec.encode(json)) ?? '') ?? new Map<string, string>();
+    expect(members.get('_messages')).to.equal(printJson(session_value));
+    expect(parseJson(members.get('_messages') ?? '')).to.equal(session_value);
   },
   { name: () => 'session storage', elsewhere: { cookie_value: 'nobody: the message cookie is not ours to read' } },
 );

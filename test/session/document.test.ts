@@ -1,10 +1,10 @@
 /** The session's document: what is read, printed and compared, and what that costs. */
 import { expect } from 'chai';
 import { Document } from '../../server/session/document.js';
-import { print_json, split_members } from '../../server/signing/python_json.js';
+import { printJson, splitMembers } from '../../server/signing/python_json.js';
 import { expectNoDearer } from '../support/growth.js';
 
-const loaded = (json: string): ReadonlyMap<string, string> => split_members(json) ?? new Map();
+const loaded = (json: string): ReadonlyMap<string, string> => splitMembers(json) ?? new Map();
 
 describe('Document', () => {
   it('tells that nothing was changed inside for the price of one print', async () => {
@@ -13,9 +13,9 @@ describe('Document', () => {
     const document = Document.fromTexts(texts);
     document.get('d');
     // Warm, so that the first measurement is not one of compiling.
-    for (let time = 0; time < 5; time += 1) print_json(value);
+    for (let time = 0; time < 5; time += 1) printJson(value);
     await expectNoDearer(
-      async () => print_json(value),
+      async () => printJson(value),
       async () => document.changedInside(texts),
       1.8,
     );

@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import { ValueError } from '../../server/errors.js';
 import {
   type ExpiryInput,
-  expiry_value,
+  expiryValue,
   get_expire_at_browser_close,
   get_expiry_age,
   get_expiry_date,
 } from '../../server/session/expiry.js';
-import { print_json } from '../../server/signing/python_json.js';
+import { printJson } from '../../server/signing/python_json.js';
 import { type VectorEntry, vectorSuite } from '../support/vectors.js';
 
 type Raises = { readonly raises: string; readonly message: string };
@@ -33,7 +33,7 @@ const unix = (iso: string): number => Date.parse(/[+Z]|-\d\d:\d\d$/.test(iso) ? 
 const raises = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 function contextOf({ now, session_cookie_age }: ExpiryEntry) {
-  return { cookie_age: session_cookie_age, modification: unix(now) };
+  return { cookieAge: session_cookie_age, modification: unix(now) };
 }
 
 /** The entry's answers; Date has milliseconds, so a date's microseconds are dropped. */
@@ -118,10 +118,10 @@ const givenTo = ({ id, session }: SetExpiryEntry): ExpiryInput =>
 vectorSuite<SetExpiryEntry>(
   'set_expiry',
   (entry) => {
-    const value = expiry_value(givenTo(entry), unix(entry.now));
+    const value = expiryValue(givenTo(entry), unix(entry.now));
     expect(value).to.deep.equal(entry.session._session_expiry ?? null);
     expect(entry.encodable, 'the newest Django stores nothing that JSON cannot hold').to.equal(true);
-    print_json(value);
+    printJson(value);
   },
   {
     elsewhere: {
@@ -132,7 +132,7 @@ vectorSuite<SetExpiryEntry>(
     older: (entry) => {
       expect(entry.encodable).to.match(/^TypeError/);
       const { python_datetime } = entry.session._session_expiry as { python_datetime: string };
-      const value = String(expiry_value(givenTo(entry), unix(entry.now)));
+      const value = String(expiryValue(givenTo(entry), unix(entry.now)));
       expect(value).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00$/);
       expect(Date.parse(value) / 1000).to.equal(unix(python_datetime));
     },
@@ -140,7 +140,7 @@ vectorSuite<SetExpiryEntry>(
 );
 
 const NOW = 1_767_225_600.25;
-const context = { cookie_age: 1_209_600, modification: NOW };
+const context = { cookieAge: 1_209_600, modification: NOW };
 
 describe('get_expiry_age and get_expiry_date', () => {
   it('count from the last change', () => {
@@ -224,19 +224,19 @@ describe('get_expiry_age and get_expiry_date', () => {
   }
 });
 
-describe('expiry_value', () => {
+describe('expiryValue', () => {
   it('keeps numbers and text', () => {
     for (const value of [0, 3600, -10, 1.5, '2026-09-01T00:00:00+05:30'])
-      expect(expiry_value(value, NOW)).to.equal(value);
+      expect(expiryValue(value, NOW)).to.equal(value);
   });
 
   it('adds up a span from now, to the microsecond', () => {
-    expect(expiry_value({ weeks: 1, days: 1, hours: 1, minutes: 1, seconds: 1 }, NOW)).to.equal(
+    expect(expiryValue({ weeks: 1, days: 1, hours: 1, minutes: 1, seconds: 1 }, NOW)).to.equal(
       '2026-01-09T01:01:01.250000+00:00',
     );
-    expect(expiry_value({ milliseconds: 750 }, NOW)).to.equal('2026-01-01T00:00:01+00:00');
-    expect(expiry_value({ microseconds: 1 }, 1_767_225_600)).to.equal('2026-01-01T00:00:00.000001+00:00');
-    expect(expiry_value({ hours: -1 }, 1_767_225_600)).to.equal('2025-12-31T23:00:00+00:00');
+    expect(expiryValue({ milliseconds: 750 }, NOW)).to.equal('2026-01-01T00:00:01+00:00');
+    expect(expiryValue({ microseconds: 1 }, 1_767_225_600)).to.equal('2026-01-01T00:00:00.000001+00:00');
+    expect(expiryValue({ hours: -1 }, 1_767_225_600)).to.equal('2025-12-31T23:00:00+00:00');
   });
 
   it('refuses what is no expiry, at once', () => {
@@ -253,7 +253,7 @@ describe('expiry_value', () => {
       1n,
     ];
     for (const value of wrong) {
-      expect(() => expiry_value(value as ExpiryInput, NOW), String(value)).to.throw(ValueError);
+      expect(() => expiryValue(value as ExpiryInput, NOW), String(value)).to.throw(ValueError);
     }
   });
 
@@ -261,7 +261,7 @@ describe('expiry_value', () => {
     const dates = fc.date({ min: new Date('0001-01-02'), max: new Date('9999-12-31'), noInvalidDate: true });
     fc.assert(
       fc.property(dates, (date) => {
-        const stored = expiry_value(date, NOW);
+        const stored = expiryValue(date, NOW);
         expect(get_expiry_date(stored, context)).to.deep.equal(date);
       }),
     );
@@ -270,12 +270,12 @@ describe('expiry_value', () => {
 
 describe('an expiry without USE_TZ', () => {
   const now = unix('2026-08-15T12:00:00.250000+00:00');
-  const shanghai = { cookie_age: 100, modification: now, time_zone: 'Asia/Shanghai' };
+  const shanghai = { cookieAge: 100, modification: now, time_zone: 'Asia/Shanghai' };
 
   it('is kept as local time without an offset', () => {
-    expect(expiry_value({ hours: 1 }, now, 'Asia/Shanghai')).to.equal('2026-08-15T21:00:00.250000');
-    expect(expiry_value(new Date('2026-01-01T00:00:00Z'), now, 'America/Chicago')).to.equal('2025-12-31T18:00:00');
-    expect(expiry_value(60, now, 'Asia/Shanghai')).to.equal(60);
+    expect(expiryValue({ hours: 1 }, now, 'Asia/Shanghai')).to.equal('2026-08-15T21:00:00.250000');
+    expect(expiryValue(new Date('2026-01-01T00:00:00Z'), now, 'America/Chicago')).to.equal('2025-12-31T18:00:00');
+    expect(expiryValue(60, now, 'Asia/Shanghai')).to.equal(60);
   });
 
   it('is read as local time', () => {
@@ -292,8 +292,8 @@ describe('an expiry without USE_TZ', () => {
       const wrong: string[] = [];
       for (let hour = 0; hour < 366 * 24; hour += 1) {
         const moment = new Date(Date.UTC(2026, 0, 1, hour));
-        const text = String(expiry_value(moment, now, time_zone));
-        const back = get_expiry_date(text, { cookie_age: 100, modification: now, time_zone });
+        const text = String(expiryValue(moment, now, time_zone));
+        const back = get_expiry_date(text, { cookieAge: 100, modification: now, time_zone });
         if (back.getTime() !== moment.getTime()) wrong.push(`${text} is ${back.toISOString()}`);
       }
       expect(wrong.length, wrong.join(', ')).to.be.at.most(1);
@@ -301,11 +301,11 @@ describe('an expiry without USE_TZ', () => {
   });
 
   it('in an hour that summer time leaves out counts on from the offset before', () => {
-    const context = { cookie_age: 100, modification: now, time_zone: 'Europe/Berlin' };
+    const context = { cookieAge: 100, modification: now, time_zone: 'Europe/Berlin' };
     expect(get_expiry_date('2026-03-29T02:30:00', context).toISOString()).to.equal('2026-03-29T01:30:00.000Z');
   });
 
   it('is refused beyond the years 1 to 9999 of local time', () => {
-    expect(() => expiry_value(new Date('9999-12-31T23:00:00Z'), now, 'Asia/Shanghai')).to.throw(ValueError);
+    expect(() => expiryValue(new Date('9999-12-31T23:00:00Z'), now, 'Asia/Shanghai')).to.throw(ValueError);
   });
 });

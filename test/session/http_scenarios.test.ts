@@ -18,7 +18,7 @@ import { sessions } from '../../server/session/middleware.js';
 import type { Session } from '../../server/session/session.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { defineSettings } from '../../server/settings.js';
-import { parse_json, print_json } from '../../server/signing/python_json.js';
+import { parseJson, printJson } from '../../server/signing/python_json.js';
 import { portless } from '../http/serve.js';
 import { databaseOfSuite, type SuiteDatabase } from '../support/database.js';
 import { type VectorEntry, vectorEntries, vectorSuite } from '../support/vectors.js';
@@ -107,7 +107,7 @@ describe('request and response', () => {
     for (const row of scenario.rows_before) {
       const { session_key, session_data, decoded_json, expire_date_utc } = row;
       const decoded = ours(decoded_json, scenario.secret_key);
-      const data = decoded === decoded_json ? session_data : codec.encode(print_json(parse_json(decoded)));
+      const data = decoded === decoded_json ? session_data : codec.encode(printJson(parseJson(decoded)));
       await knex('django_session').insert({ session_key, session_data: data, expire_date: `${expire_date_utc}Z` });
     }
 
@@ -124,8 +124,8 @@ describe('request and response', () => {
         now,
         logger: suspicious,
         // Django tells nobody.
-        warn_unsaved: false,
-        new_session_key: () => {
+        warnUnsaved: false,
+        newSessionKey: () => {
           keys += 1;
           return `newkey${String(keys).padStart(26, '0')}`;
         },
@@ -136,7 +136,7 @@ describe('request and response', () => {
       csrf(app, {
         settings,
         now,
-        new_csrf_secret: () => {
+        newCsrfSecret: () => {
           secrets += 1;
           return `csrf${String(secrets).padStart(28, '0')}`;
         },
@@ -158,7 +158,7 @@ describe('request and response', () => {
     expect(answer.vary).to.equal(scenario.vary);
     // null: the view did not come to its end.
     if (scenario.op_results !== null) {
-      const expected = parse_json(ours(JSON.stringify(scenario.op_results), scenario.secret_key));
+      const expected = parseJson(ours(JSON.stringify(scenario.op_results), scenario.secret_key));
       expect(results.map(plain)).to.deep.equal(expected);
     }
 
@@ -173,7 +173,7 @@ describe('request and response', () => {
       if (decoded === expected.decoded_json && expected.session_data !== '<random salt>') {
         expect(session_data, 'the very bytes that Django wrote').to.equal(expected.session_data);
       } else if (expected.decoded_json !== '<random salt>') {
-        expect(codec.decode(session_data)).to.equal(print_json(parse_json(decoded)));
+        expect(codec.decode(session_data)).to.equal(printJson(parseJson(decoded)));
       }
     }
     // Django's own request log is another matter; what it says about sessions must be said here too.
@@ -218,7 +218,7 @@ describe('request and response', () => {
 
 /** JSON's view of a result; bigint and undefined have none. */
 function plain(value: unknown): unknown {
-  return value === undefined ? null : parse_json(print_json(value));
+  return value === undefined ? null : parseJson(printJson(value));
 }
 
 async function operate(ctx: Koa.Context, operation: Operation, users: UserTable): Promise<unknown> {

@@ -1,6 +1,6 @@
 /** Session keys: what a cookie may say. */
 import { expect } from 'chai';
-import { new_session_key, valid_session_key } from '../../server/session/key.js';
+import { newSessionKey, validSessionKey } from '../../server/session/key.js';
 import { type VectorEntry, vectorSuite } from '../support/vectors.js';
 
 interface KeyEntry extends VectorEntry {
@@ -12,8 +12,8 @@ interface KeyEntry extends VectorEntry {
 vectorSuite<KeyEntry>(
   'session_key_validation',
   ({ input, session_key, is_empty_before_load }) => {
-    expect(valid_session_key(input)).to.equal(session_key);
-    expect(valid_session_key(input) === null).to.equal(is_empty_before_load);
+    expect(validSessionKey(input)).to.equal(session_key);
+    expect(validSessionKey(input) === null).to.equal(is_empty_before_load);
   },
   {
     name: ({ input }) => JSON.stringify(input),
@@ -22,44 +22,44 @@ vectorSuite<KeyEntry>(
         reason: 'PostgreSQL refuses NUL, and Django answers 500 once it looks for the row',
         instead: ({ input, session_key, is_empty_before_load }) => {
           expect([session_key, is_empty_before_load]).to.deep.equal([input, false]);
-          expect(valid_session_key(input)).to.equal(null);
+          expect(validSessionKey(input)).to.equal(null);
         },
       },
     },
   },
 );
 
-describe('valid_session_key', () => {
+describe('validSessionKey', () => {
   it('counts code points as Python does', () => {
-    expect(valid_session_key('🔑'.repeat(7))).to.equal(null);
-    expect(valid_session_key('🔑'.repeat(8))).to.equal('🔑'.repeat(8));
-    expect(valid_session_key('é'.repeat(8))).to.equal('é'.repeat(8));
+    expect(validSessionKey('🔑'.repeat(7))).to.equal(null);
+    expect(validSessionKey('🔑'.repeat(8))).to.equal('🔑'.repeat(8));
+    expect(validSessionKey('é'.repeat(8))).to.equal('é'.repeat(8));
   });
 
   it('takes what no row can have for no cookie', () => {
-    expect(valid_session_key('\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')).to.equal(null);
-    expect(valid_session_key('aaaaaaaa\ud800')).to.equal(null);
-    expect(valid_session_key('\udc00\ud800aaaaaaaa')).to.equal(null);
+    expect(validSessionKey('\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')).to.equal(null);
+    expect(validSessionKey('aaaaaaaa\ud800')).to.equal(null);
+    expect(validSessionKey('\udc00\ud800aaaaaaaa')).to.equal(null);
   });
 
   it('takes no cookie and the empty one for none', () => {
-    expect([undefined, null, ''].map(valid_session_key)).to.deep.equal([null, null, null]);
+    expect([undefined, null, ''].map(validSessionKey)).to.deep.equal([null, null, null]);
   });
 });
 
-describe('new_session_key', () => {
+describe('newSessionKey', () => {
   it('makes 32 characters of a-z and 0-9 that are valid and differ', () => {
-    const keys = Array.from({ length: 500 }, new_session_key);
+    const keys = Array.from({ length: 500 }, newSessionKey);
     for (const key of keys) {
       expect(key).to.match(/^[a-z0-9]{32}$/);
-      expect(valid_session_key(key)).to.equal(key);
+      expect(validSessionKey(key)).to.equal(key);
     }
     expect(new Set(keys).size).to.equal(500);
   });
 
   it('uses every character about equally often', () => {
     const counts = new Map<string, number>();
-    for (const character of Array.from({ length: 2000 }, new_session_key).join('')) {
+    for (const character of Array.from({ length: 2000 }, newSessionKey).join('')) {
       counts.set(character, (counts.get(character) ?? 0) + 1);
     }
     expect(counts.size).to.equal(36);

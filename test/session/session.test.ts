@@ -10,7 +10,7 @@ import {
 } from '../../server/errors.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { withItemAccess } from '../../server/session/item_access.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { Session } from '../../server/session/session.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { defineSettings } from '../../server/settings.js';
@@ -46,7 +46,7 @@ describe('Session', () => {
 
   /** A row with this JSON text, as another server wrote it. */
   async function row(json: string): Promise<string> {
-    const session_key = new_session_key();
+    const session_key = newSessionKey();
     await store.create({ session_key, session_data: codec.encode(json), expire_date: new Date((now + 1000) * 1000) });
     return session_key;
   }
@@ -319,7 +319,7 @@ describe('Session', () => {
         JSON.stringify(session);
         expect([session.accessed, session.modified]).to.deep.equal([true, false]);
         // A cookie whose row is gone is deleted at the first access, and not by a look.
-        const gone = new_session_key();
+        const gone = newSessionKey();
         const stale = await open(gone);
         expect(inspect(stale)).to.equal('Session {}');
         expect([stale.session_key, stale.is_empty()]).to.deep.equal([gone, false]);
@@ -337,7 +337,7 @@ describe('Session', () => {
           Number.NaN,
         ]);
         expect(Object.prototype.toString.call(session)).to.equal('[object Session]');
-        const unloaded = withItemAccess(new Session({ store, codec, settings, session_key: new_session_key() }));
+        const unloaded = withItemAccess(new Session({ store, codec, settings, session_key: newSessionKey() }));
         expect(inspect(unloaded)).to.equal('Session (not loaded)');
       });
 
@@ -365,7 +365,7 @@ describe('Session', () => {
 
   describe('before its first use', () => {
     it("shows the cookie's key and is not empty, even if there is no such row", async () => {
-      const session_key = new_session_key();
+      const session_key = newSessionKey();
       const session = await open(session_key);
       expect([session.session_key, session.is_empty()]).to.deep.equal([session_key, false]);
       session.get('a');
@@ -376,7 +376,7 @@ describe('Session', () => {
       const away = Object.assign(Object.create(store) as MemoryStore, {
         load: () => Promise.reject(new StoreUnavailable('away')),
       });
-      const session = new Session({ store: away, codec, settings, session_key: new_session_key() });
+      const session = new Session({ store: away, codec, settings, session_key: newSessionKey() });
       await session.load();
       expect(session.is_empty()).to.equal(false);
       expect(() => session.get('a')).to.throw(StoreUnavailable);
@@ -391,7 +391,7 @@ describe('Session', () => {
     });
 
     it('creates a row under a new key, never under the one that was asked for', async () => {
-      const planted = new_session_key();
+      const planted = newSessionKey();
       const session = await open(planted);
       session.set('a', 1);
       await session.save();
@@ -470,7 +470,7 @@ describe('Session', () => {
     });
 
     it('overwrites a row that nobody can read, under the same key', async () => {
-      const key = new_session_key();
+      const key = newSessionKey();
       await store.create({ session_key: key, session_data: 'garbage:x:y', expire_date: new Date((now + 9) * 1000) });
       const session = await open(key);
       expect(session.keys()).to.deep.equal([]);
@@ -536,7 +536,7 @@ describe('Session', () => {
     it('are tried anew when one is taken', async () => {
       const taken = await row('{"theirs":1}');
       const keys = [taken, taken, 'a'.repeat(32)];
-      const session = new Session({ store, codec, settings, new_session_key: () => keys.shift() ?? 'none' });
+      const session = new Session({ store, codec, settings, newSessionKey: () => keys.shift() ?? 'none' });
       session.set('mine', 1);
       await session.save();
       expect(session.session_key).to.equal('a'.repeat(32));
@@ -584,11 +584,11 @@ describe('Session', () => {
     beforeEach(() => {
       drawn = [];
       const draw = (): string => {
-        const key = new_session_key();
+        const key = newSessionKey();
         drawn.push(key);
         return key;
       };
-      session = withItemAccess(new Session({ store, codec, settings, now: () => now, new_session_key: draw }));
+      session = withItemAccess(new Session({ store, codec, settings, now: () => now, newSessionKey: draw }));
       session.set('a', 1);
     });
 

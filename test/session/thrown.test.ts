@@ -1,7 +1,7 @@
 /** What the session leaves on an error that passes through it, and what it does not. */
 import { expect } from 'chai';
 import Koa from 'koa';
-import { exceptions, security_headers } from '../../server/http/index.js';
+import { exceptions, securityHeaders } from '../../server/http/index.js';
 import { sessions } from '../../server/session/middleware.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { type Answer, type Portless, portless, settings } from '../http/serve.js';
@@ -45,7 +45,7 @@ const HANDLINGS: Readonly<Record<string, Handling>> = {
   'exceptions inside': { outside: [], inside: [exceptions(quiet)] },
   'exceptions outside': { outside: [exceptions(quiet)], inside: [] },
   'exceptions on both sides': { outside: [exceptions(quiet)], inside: [exceptions(quiet)] },
-  'security_headers outside': { outside: [security_headers()], inside: [] },
+  'securityHeaders outside': { outside: [securityHeaders()], inside: [] },
 };
 
 const error404 = (): Error => Object.assign(new Error('no such page'), { status: 404, expose: true });
@@ -176,7 +176,7 @@ describe('an error that passes through sessions', () => {
     for (const [name, make] of Object.entries(odd)) {
       for (const [where, outside] of [
         ['', []],
-        [', security_headers between', [security_headers()]],
+        [', securityHeaders between', [securityHeaders()]],
       ] as const) {
         it(`when it is one ${name}${where}`, async () => {
           const thrown = make();

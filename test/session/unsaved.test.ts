@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import Koa from 'koa';
 import { SessionCodec } from '../../server/session/codec.js';
-import { new_session_key } from '../../server/session/key.js';
+import { newSessionKey } from '../../server/session/key.js';
 import { type SessionsOptions, sessions } from '../../server/session/middleware.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import type { Settings } from '../../server/settings.js';
@@ -18,7 +18,7 @@ describe('a value changed in place', () => {
 
   beforeEach(async () => {
     warned = [];
-    session_key = new_session_key();
+    session_key = newSessionKey();
     const session_data = codec.encode(JSON_TEXT);
     await store.create({ session_key, session_data, expire_date: new Date(Date.now() + 1e6) });
   });
@@ -112,7 +112,7 @@ describe('a value changed in place', () => {
         ctx.status = 500;
       }),
     'an application in production': () => rowAfter(push, {}, { env: 'production' }),
-    'an application that does not want it': () => rowAfter(push, { warn_unsaved: false }),
+    'an application that does not want it': () => rowAfter(push, { warnUnsaved: false }),
     'somebody who logs out': () =>
       rowAfter(async (ctx, next) => {
         await push(ctx, next);
@@ -127,14 +127,14 @@ describe('a value changed in place', () => {
   }
 
   it('is told of in production where that is asked for', async () => {
-    await rowAfter(push, { warn_unsaved: true }, { env: 'production' });
+    await rowAfter(push, { warnUnsaved: true }, { env: 'production' });
     expect(warned).to.have.length(1);
   });
 
   it('names a key of a visitor within bounds, and as one line', async () => {
     const key = `\n${'x'.repeat(500)}`;
     const session_data = codec.encode(JSON.stringify({ [key]: [] }));
-    session_key = new_session_key();
+    session_key = newSessionKey();
     await store.create({ session_key, session_data, expire_date: new Date(Date.now() + 1e6) });
     await rowAfter((ctx) => {
       (ctx.session.get(key) as unknown[]).push(1);

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Members } from '../../server/signing/members.js';
-import { print_json, split_members } from '../../server/signing/python_json.js';
-import { split_bytes } from '../../server/signing/split_bytes.js';
+import { printJson, splitMembers } from '../../server/signing/python_json.js';
+import { splitBytes } from '../../server/signing/split_bytes.js';
 
 /** What is asked of a Map; `all` asks for everything at once. */
 const question = fc.oneof(
@@ -16,9 +16,9 @@ describe('Members', () => {
     const pairs = fc.array(fc.tuple(keys, fc.constantFrom('1', '"a"', '[{"a":1}]', 'null', '{}')), { maxLength: 8 });
     fc.assert(
       fc.property(pairs, fc.array(question), (members, questions) => {
-        const json = `{${members.map(([key, text]) => `${print_json(key)}:${text}`).join(',')}}`;
-        const expected = split_members(json) ?? new Map<string, string>();
-        const found = split_bytes(Buffer.from(json, 'latin1'));
+        const json = `{${members.map(([key, text]) => `${printJson(key)}:${text}`).join(',')}}`;
+        const expected = splitMembers(json) ?? new Map<string, string>();
+        const found = splitBytes(Buffer.from(json, 'latin1'));
         if (found === null) throw new Error(`not split: ${json}`);
         expect(found).to.be.instanceOf(Members);
         for (const { ask, key } of questions) {

@@ -2,13 +2,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ValueError } from '../../server/errors.js';
-import { join_members, parse_json, print_json, split_members } from '../../server/signing/python_json.js';
-import { split_bytes } from '../../server/signing/split_bytes.js';
+import { joinMembers, parseJson, printJson, splitMembers } from '../../server/signing/python_json.js';
+import { splitBytes } from '../../server/signing/split_bytes.js';
 import { expectNoDearer } from '../support/growth.js';
 
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
-describe('print_json', () => {
+describe('printJson', () => {
   const numbers: [number | bigint, string][] = [
     [0, '0'],
     [-0, '-0.0'],
@@ -34,28 +34,28 @@ describe('print_json', () => {
   ];
   for (const [value, text] of numbers) {
     it(`prints ${typeof value} ${Object.is(value, -0) ? '-0' : value} as ${text}`, () => {
-      expect(print_json(value)).to.equal(text);
+      expect(printJson(value)).to.equal(text);
     });
   }
 
   it('escapes all but printable ASCII, each half of a surrogate pair, and DEL', () => {
-    expect(print_json('é\u007f\u0080\u2028😀\ud800"\\/\b\f\n\r\t\u000b')).to.equal(
+    expect(printJson('é\u007f\u0080\u2028😀\ud800"\\/\b\f\n\r\t\u000b')).to.equal(
       '"\\u00e9\\u007f\\u0080\\u2028\\ud83d\\ude00\\ud800\\"\\\\/\\b\\f\\n\\r\\t\\u000b"',
     );
   });
 
   it('prints Maps and plain objects alike, prototype names as any other', () => {
     const object = JSON.parse('{"__proto__":1,"constructor":2,"":3,"toString":4}') as unknown;
-    expect(print_json(object)).to.equal('{"__proto__":1,"constructor":2,"":3,"toString":4}');
+    expect(printJson(object)).to.equal('{"__proto__":1,"constructor":2,"":3,"toString":4}');
     expect(
-      print_json(
+      printJson(
         new Map([
           ['2', 1],
           ['1', 2],
         ]),
       ),
     ).to.equal('{"2":1,"1":2}');
-    expect(print_json(Object.assign(Object.create(null) as object, { a: [] }))).to.equal('{"a":[]}');
+    expect(printJson(Object.assign(Object.create(null) as object, { a: [] }))).to.equal('{"a":[]}');
   });
 
   const cycle: unknown[] = [];
@@ -75,7 +75,7 @@ describe('print_json', () => {
   ];
   for (const [name, value] of refused) {
     it(`refuses ${name} and says what is allowed`, () => {
-      expect(() => print_json(value)).to.throw(TypeError, /Allowed are null, booleans, numbers, bigints/);
+      expect(() => printJson(value)).to.throw(TypeError, /Allowed are null, booleans, numbers, bigints/);
     });
   }
 
@@ -86,15 +86,15 @@ describe('print_json', () => {
   };
 
   it('goes 10,000 levels deep and no further, without overflowing the stack', () => {
-    expect(print_json(nest(10_000))).to.equal(deep(10_000));
-    expect(() => print_json(nest(10_001))).to.throw(ValueError, /10000 deep/);
-    expect(() => print_json(nest(1_000_000))).to.throw(ValueError, /10000 deep/);
+    expect(printJson(nest(10_000))).to.equal(deep(10_000));
+    expect(() => printJson(nest(10_001))).to.throw(ValueError, /10000 deep/);
+    expect(() => printJson(nest(1_000_000))).to.throw(ValueError, /10000 deep/);
   });
 
   it('goes as deep as it is told', () => {
-    expect(print_json(nest(3), 3)).to.equal('[[[]]]');
-    for (const levels of [4, 1000]) expect(() => print_json(nest(levels), 3)).to.throw(ValueError, /more than 3 deep/);
-    expect(() => print_json(nest(701), 700)).to.throw(ValueError, /more than 700 deep/);
+    expect(printJson(nest(3), 3)).to.equal('[[[]]]');
+    for (const levels of [4, 1000]) expect(() => printJson(nest(levels), 3)).to.throw(ValueError, /more than 3 deep/);
+    expect(() => printJson(nest(701), 700)).to.throw(ValueError, /more than 700 deep/);
   });
 
   it('prints what lies deep as what does not', () => {
@@ -102,13 +102,13 @@ describe('print_json', () => {
     const wraps = [(value: unknown) => [1, value, 'z'], (value: unknown) => ({ q: 0, v: value, z: Number.NaN })];
     for (const wrap of wraps) {
       let value: unknown = inner;
-      let text = print_json(inner);
-      const [before = '', after = ''] = print_json(wrap(null)).split('null');
+      let text = printJson(inner);
+      const [before = '', after = ''] = printJson(wrap(null)).split('null');
       for (let level = 1; level < 3000; level += 1) {
         value = wrap(value);
         text = before + text + after;
       }
-      expect(print_json(value) === text).to.equal(true);
+      expect(printJson(value) === text).to.equal(true);
     }
   });
 
@@ -117,7 +117,7 @@ describe('print_json', () => {
     deepCycle.push(nest(600, (inner) => (Array.isArray(inner) && inner.length === 0 ? [deepCycle] : [inner])));
     for (const value of [undefined, new Date(0), new Map([[1, 1]]), deepCycle]) {
       const wrapped = nest(1000, (inner) => (Array.isArray(inner) && inner.length === 0 ? [value] : [inner]));
-      expect(() => print_json(wrapped)).to.throw(TypeError, /Allowed are/);
+      expect(() => printJson(wrapped)).to.throw(TypeError, /Allowed are/);
     }
   });
 
@@ -135,8 +135,8 @@ describe('print_json', () => {
     // process: 45 times as dear. Work that grows with the depth would be 200 times as dear at the last of them.
     for (const levels of [39, 40, 41, 42, 499, 500, 501, 502, 5000]) {
       await expectNoDearer(
-        async () => print_json(around(2)),
-        async () => print_json(around(levels)),
+        async () => printJson(around(2)),
+        async () => printJson(around(levels)),
         100,
       );
     }
@@ -149,25 +149,25 @@ describe('print_json', () => {
       inner.push(next);
       inner = next;
     }
-    expect(() => print_json(cycle)).to.throw(TypeError, /contains itself/);
+    expect(() => printJson(cycle)).to.throw(TypeError, /contains itself/);
   });
 
   it('prints one object twice where it is no cycle', () => {
     const shared = { a: 1 };
-    expect(print_json([shared, shared])).to.equal('[{"a":1},{"a":1}]');
+    expect(printJson([shared, shared])).to.equal('[{"a":1},{"a":1}]');
   });
 });
 
-describe('parse_json', () => {
+describe('parseJson', () => {
   it('refuses integers of more than 4300 digits, as Python does, and takes floats of any length', () => {
     const digits = '9'.repeat(4300);
-    for (const text of [digits, `-${digits}`]) expect(parse_json(text) === BigInt(text)).to.equal(true);
+    for (const text of [digits, `-${digits}`]) expect(parseJson(text) === BigInt(text)).to.equal(true);
     for (const text of [`${digits}9`, `-${digits}9`]) {
-      expect(() => parse_json(text)).to.throw(ValueError);
-      expect(() => split_members(`{"a":${text}}`)).to.throw(ValueError);
-      expect(split_bytes(Buffer.from(`{"a":${text}}`))).to.equal(null);
+      expect(() => parseJson(text)).to.throw(ValueError);
+      expect(() => splitMembers(`{"a":${text}}`)).to.throw(ValueError);
+      expect(splitBytes(Buffer.from(`{"a":${text}}`))).to.equal(null);
     }
-    expect(parse_json(`${digits}9.0e-4300`)).to.be.closeTo(10, 0.1);
+    expect(parseJson(`${digits}9.0e-4300`)).to.be.closeTo(10, 0.1);
   });
 
   const same: [string, unknown][] = [
@@ -187,23 +187,23 @@ describe('parse_json', () => {
   ];
   for (const [text, value] of same) {
     it(`reads ${JSON.stringify(text)}`, () => {
-      expect(parse_json(text)).to.deep.equal(value);
+      expect(parseJson(text)).to.deep.equal(value);
     });
   }
 
   it('tells the int -0, which is 0, from the float', () => {
-    const [int, float, exponent] = parse_json('[-0,-0.0,-0e1]') as number[];
+    const [int, float, exponent] = parseJson('[-0,-0.0,-0e1]') as number[];
     expect([Object.is(int, 0), Object.is(float, -0), Object.is(exponent, -0)]).to.deep.equal([true, true, true]);
-    expect(Object.is(parse_json('-0'), 0)).to.equal(true);
+    expect(Object.is(parseJson('-0'), 0)).to.equal(true);
   });
 
   it('keeps the order of the first of equal keys', () => {
-    expect(Object.keys(parse_json('{"a":NaN,"b":2,"a":3}') as object)).to.deep.equal(['a', 'b']);
+    expect(Object.keys(parseJson('{"a":NaN,"b":2,"a":3}') as object)).to.deep.equal(['a', 'b']);
   });
 
   for (const text of ['{"__proto__":{"x":1},"a":1}', '{"__proto__":{"x":1},"a":NaN}']) {
     it(`takes __proto__ in ${text} for a key as any other`, () => {
-      const value = parse_json(text) as Record<string, unknown>;
+      const value = parseJson(text) as Record<string, unknown>;
       expect(Object.keys(value)).to.deep.equal(['__proto__', 'a']);
       expect(Object.getPrototypeOf(value)).to.equal(Object.prototype);
       expect('x' in value).to.equal(false);
@@ -258,24 +258,24 @@ describe('parse_json', () => {
   ];
   for (const text of broken) {
     it(`refuses ${JSON.stringify(text)}`, () => {
-      expect(() => parse_json(text)).to.throw(ValueError);
-      expect(() => parse_json(`[NaN,${text}`)).to.throw(ValueError);
-      expect(() => split_members(text)).to.throw(ValueError);
-      expect(() => split_members(`{"NaN":${text}`)).to.throw(ValueError);
+      expect(() => parseJson(text)).to.throw(ValueError);
+      expect(() => parseJson(`[NaN,${text}`)).to.throw(ValueError);
+      expect(() => splitMembers(text)).to.throw(ValueError);
+      expect(() => splitMembers(`{"NaN":${text}`)).to.throw(ValueError);
     });
   }
 
   it('refuses what follows a whole value', () => {
-    for (const text of ['[1]]', '[NaN]]', '{}{}', '1 2']) expect(() => parse_json(text), text).to.throw(ValueError);
+    for (const text of ['[1]]', '[NaN]]', '{}{}', '1 2']) expect(() => parseJson(text), text).to.throw(ValueError);
   });
 
   it('goes 10,000 levels deep and no further, without overflowing the stack', () => {
-    expect(print_json(parse_json(deep(10_000)))).to.equal(deep(10_000));
+    expect(printJson(parseJson(deep(10_000)))).to.equal(deep(10_000));
     // NaN and spaces are read by the reader, one by one.
-    expect(print_json(parse_json(`[NaN,${deep(9_999)}]`))).to.equal(`[NaN,${deep(9_999)}]`);
+    expect(printJson(parseJson(`[NaN,${deep(9_999)}]`))).to.equal(`[NaN,${deep(9_999)}]`);
     const spaced = `{ "b" : ${'{"a": [ '.repeat(4_999)}NaN${' ]}'.repeat(4_999)} }`;
-    expect(print_json(parse_json(spaced))).to.equal(spaced.replaceAll(' ', ''));
-    expect([...(split_members(spaced) ?? [])]).to.deep.equal([['b', spaced.slice(8, -2)]]);
+    expect(printJson(parseJson(spaced))).to.equal(spaced.replaceAll(' ', ''));
+    expect([...(splitMembers(spaced) ?? [])]).to.deep.equal([['b', spaced.slice(8, -2)]]);
     for (const text of [
       deep(10_001),
       deep(1_000_000),
@@ -283,20 +283,20 @@ describe('parse_json', () => {
       '{"a":'.repeat(100_000),
       `[NaN,${deep(10_000)}]`,
     ]) {
-      expect(() => parse_json(text)).to.throw(ValueError, /10000 deep/);
-      expect(() => split_members(text)).to.throw(ValueError, /10000 deep/);
+      expect(() => parseJson(text)).to.throw(ValueError, /10000 deep/);
+      expect(() => splitMembers(text)).to.throw(ValueError, /10000 deep/);
     }
   });
 
   it('never shows what the text holds in an error', () => {
-    expect(() => parse_json('{"password":"hunter2"')).to.throw(ValueError, /position 21\.$/);
+    expect(() => parseJson('{"password":"hunter2"')).to.throw(ValueError, /position 21\.$/);
   });
 });
 
-describe('split_members', () => {
+describe('splitMembers', () => {
   it('keeps each value as it was written', () => {
     const text = ' { "a" : 1.0 , "b":12345678901234567890,"c":[ NaN , {"x" :-0.0} ],"\\u00e9":"\\u0041\\/" } ';
-    expect([...(split_members(text) ?? [])]).to.deep.equal([
+    expect([...(splitMembers(text) ?? [])]).to.deep.equal([
       ['a', '1.0'],
       ['b', '12345678901234567890'],
       ['c', '[ NaN , {"x" :-0.0} ]'],
@@ -305,7 +305,7 @@ describe('split_members', () => {
   });
 
   it('takes the last of equal keys at the place of the first, however they are escaped', () => {
-    expect([...(split_members('{"a":1,"b":2,"\\u0061":3}') ?? [])]).to.deep.equal([
+    expect([...(splitMembers('{"a":1,"b":2,"\\u0061":3}') ?? [])]).to.deep.equal([
       ['a', '3'],
       ['b', '2'],
     ]);
@@ -313,23 +313,23 @@ describe('split_members', () => {
 
   it('keeps the order of keys that look like indices, and prototype names', () => {
     const text = '{"b":1,"10":2,"2":3,"__proto__":4,"":5}';
-    expect([...(split_members(text)?.keys() ?? [])]).to.deep.equal(['b', '10', '2', '__proto__', '']);
-    expect(join_members(split_members(text) ?? [])).to.equal(text);
+    expect([...(splitMembers(text)?.keys() ?? [])]).to.deep.equal(['b', '10', '2', '__proto__', '']);
+    expect(joinMembers(splitMembers(text) ?? [])).to.equal(text);
   });
 
   it('is null for what is JSON but no object', () => {
     for (const text of ['[]', '[{"a":1}]', 'null', '1', '"{}"', 'NaN', ' true ']) {
-      expect(split_members(text)).to.equal(null);
+      expect(splitMembers(text)).to.equal(null);
     }
   });
 
   it('takes a time in proportion to the text', () => {
     const many = (count: number): string =>
       `{${Array.from({ length: count }, (_, n) => `"k${n}":"\\u00e9\\n"`).join(',')}}`;
-    expect(split_members(many(100_000))?.size).to.equal(100_000);
-    expect(split_members(`{"a":"${'\\"'.repeat(500_000)}"}`)?.size).to.equal(1);
-    expect(() => split_members(`{"a":"${'\\"'.repeat(500_000)}`)).to.throw(ValueError);
-    expect(() => split_members(`{${'"a":1,'.repeat(200_000)}`)).to.throw(ValueError);
+    expect(splitMembers(many(100_000))?.size).to.equal(100_000);
+    expect(splitMembers(`{"a":"${'\\"'.repeat(500_000)}"}`)?.size).to.equal(1);
+    expect(() => splitMembers(`{"a":"${'\\"'.repeat(500_000)}`)).to.throw(ValueError);
+    expect(() => splitMembers(`{${'"a":1,'.repeat(200_000)}`)).to.throw(ValueError);
   });
 });
 
@@ -355,10 +355,10 @@ describe('JSON of any value', () => {
   it('survives printing and reading', () => {
     fc.assert(
       fc.property(anyValue, (value) => {
-        const text = print_json(value);
+        const text = printJson(value);
         expect(text).to.match(/^[ -~]*$/);
-        expect(parse_json(text)).to.deep.equal(fc.cloneIfNeeded(normal(value)));
-        expect(print_json(parse_json(text))).to.equal(text);
+        expect(parseJson(text)).to.deep.equal(fc.cloneIfNeeded(normal(value)));
+        expect(printJson(parseJson(text))).to.equal(text);
       }),
       { numRuns: 500 },
     );
@@ -368,11 +368,11 @@ describe('JSON of any value', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(keys, anyValue)), (pairs) => {
         const members = new Map(pairs);
-        const text = print_json(members);
-        const texts = split_members(text);
+        const text = printJson(members);
+        const texts = splitMembers(text);
         expect([...(texts?.keys() ?? [])]).to.deep.equal([...members.keys()]);
-        for (const [key, value] of members) expect(texts?.get(key)).to.equal(print_json(value));
-        expect(join_members(texts ?? [])).to.equal(text);
+        for (const [key, value] of members) expect(texts?.get(key)).to.equal(printJson(value));
+        expect(joinMembers(texts ?? [])).to.equal(text);
       }),
       { numRuns: 500 },
     );
@@ -405,12 +405,10 @@ describe('JSON of any value', () => {
       fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
         const text = parts.join('');
         const native = accepts(() => JSON.parse(text) as unknown);
-        expect(accepts(() => parse_json(text))).to.equal(native);
+        expect(accepts(() => parseJson(text))).to.equal(native);
         // NaN beside it: the reader reads it, not JSON.parse.
-        expect(accepts(() => parse_json(`[NaN,${text}]`))).to.equal(
-          accepts(() => JSON.parse(`[1,${text}]`) as unknown),
-        );
-        expect(accepts(() => split_members(text))).to.equal(native);
+        expect(accepts(() => parseJson(`[NaN,${text}]`))).to.equal(accepts(() => JSON.parse(`[1,${text}]`) as unknown));
+        expect(accepts(() => splitMembers(text))).to.equal(native);
       }),
       { numRuns: 5000 },
     );

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { BadSignature, SignatureExpired, ValueError } from '../../server/errors.js';
-import { sign_cookie, unsign_cookie } from '../../server/signing/cookie_signer.js';
+import { signCookie, unsignCookie } from '../../server/signing/cookie_signer.js';
 import { dumps, loads } from '../../server/signing/objects.js';
 import { Signer, TimestampSigner } from '../../server/signing/signer.js';
 
@@ -121,10 +121,10 @@ describe('dumps and loads', () => {
     expect(() => loads(text, { key, now: at(NOW + 11), max_age: 10 })).to.throw(SignatureExpired);
   });
 
-  it('do not inflate beyond max_bytes', () => {
+  it('do not inflate beyond maxBytes', () => {
     const bomb = dumps('a'.repeat(3_000_000), { ...options, compress: true });
     expect(bomb.length).to.be.lessThan(10_000);
-    expect(() => loads(bomb, { ...options, max_bytes: 100_000 })).to.throw(ValueError);
+    expect(() => loads(bomb, { ...options, maxBytes: 100_000 })).to.throw(ValueError);
     expect(loads(bomb, options)).to.have.length(3_000_000);
   });
 });
@@ -139,22 +139,22 @@ describe('signed cookies', () => {
   const older = { ...settings, SIGNED_COOKIE_SALT_VERSION: 1 } as const;
 
   it('are bound to their name and salt, which cannot be shifted into one another', () => {
-    const signed = sign_cookie('a', 'v', { settings, salt: 'bc' });
-    expect(unsign_cookie('a', signed, { settings, salt: 'bc' })).to.equal('v');
-    expect(() => unsign_cookie('ab', signed, { settings, salt: 'c' })).to.throw(BadSignature);
+    const signed = signCookie('a', 'v', { settings, salt: 'bc' });
+    expect(unsignCookie('a', signed, { settings, salt: 'bc' })).to.equal('v');
+    expect(() => unsignCookie('ab', signed, { settings, salt: 'c' })).to.throw(BadSignature);
   });
 
   it('count the salt in code points', () => {
-    const signed = sign_cookie('c', 'v', { settings, salt: '😀' });
+    const signed = signCookie('c', 'v', { settings, salt: '😀' });
     const salted = new TimestampSigner({ key: `django.http.cookies${key}`, salt: 'django.http.cookies.v2:1:😀c' });
     expect(salted.unsign(signed)).to.equal('v');
   });
 
   it('of the older scheme are read while the fallback is on, or that scheme is written', () => {
-    const signed = sign_cookie('c', 'v', { settings: older });
-    expect(unsign_cookie('c', signed, { settings })).to.equal('v');
+    const signed = signCookie('c', 'v', { settings: older });
+    expect(unsignCookie('c', signed, { settings })).to.equal('v');
     const strict = { SIGNED_COOKIE_LEGACY_SALT_FALLBACK: false };
-    expect(() => unsign_cookie('c', signed, { settings: { ...settings, ...strict } })).to.throw(BadSignature);
-    expect(unsign_cookie('c', signed, { settings: { ...older, ...strict } })).to.equal('v');
+    expect(() => unsignCookie('c', signed, { settings: { ...settings, ...strict } })).to.throw(BadSignature);
+    expect(unsignCookie('c', signed, { settings: { ...older, ...strict } })).to.equal('v');
   });
 });

@@ -163,7 +163,7 @@ describe('the site', () => {
     it('and shows no names from a report of an earlier release', async () => {
       await visitor.logIn(BOB);
       const before = { key: 'abcd', user: 'alice', members: ['diagnosis_of_alice'] };
-      await visitor.change((data) => data.set('second_login', { kind: 'other', before, old_row_exists: false }));
+      await visitor.change((data) => data.set('second_login', { kind: 'other', before, oldRowExists: false }));
       expect((await visitor.get('/second-login/')).text).to.not.include('alice');
     });
 
@@ -194,7 +194,7 @@ describe('the site', () => {
         [],
         {},
         { kind: 'other' },
-        { kind: 'other', before: { key: [], user: {}, count: 1 }, old_row_exists: true },
+        { kind: 'other', before: { key: [], user: {}, count: 1 }, oldRowExists: true },
       ]) {
         await visitor.change((data) => data.set('second_login', report));
         const page = await visitor.get('/second-login/');

@@ -347,7 +347,7 @@ describe('the login page', () => {
   });
 
   describe('with a throttle', () => {
-    const limits = { account: { free: 2, heals_in: 900, first_wait: 15, longest_wait: 900 } };
+    const limits = { account: { free: 2, healsIn: 900, firstWait: 15, longestWait: 900 } };
     let guarded: TestSite;
 
     beforeEach(async () => {

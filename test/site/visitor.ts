@@ -12,7 +12,7 @@ import {
 } from '../../server/auth/index.js';
 import type { Clock } from '../../server/clock.js';
 import { csrf } from '../../server/csrf/index.js';
-import { exceptions, formBody, security_headers } from '../../server/http/index.js';
+import { exceptions, formBody, securityHeaders } from '../../server/http/index.js';
 import { messages } from '../../server/messages/index.js';
 import { sessions } from '../../server/session/middleware.js';
 import type { Session } from '../../server/session/session.js';
@@ -79,7 +79,7 @@ export function makeSite(
   const userSessions = open === undefined ? new UserSessions(knex, { settings, store, now }) : null;
   const counted = { throttle: throttle ?? null, captchas: captchas ?? null };
   const site = createSite({ settings, knex, store, users, userSessions, ...counted, lab, now });
-  app.use(security_headers());
+  app.use(securityHeaders());
   app.use(site.staticFiles);
   app.use(site.views);
   app.use(sessions(app, { settings, store, now }));
@@ -135,13 +135,13 @@ export class Visitor extends Client {
   /** The session that its row holds; null without a row. */
   async row(): Promise<Session | null> {
     const session = await this.session();
-    return session.session_key === null || session.is_missing() ? null : session;
+    return session.session_key === null || session.isMissing() ? null : session;
   }
 
   /** Look at the picture, and know what it shows. */
   async solved(): Promise<string> {
     await this.get('/captcha/');
-    return this.plant_captcha('R3WDAX');
+    return this.plantCaptcha('R3WDAX');
   }
 
   /** Change the row behind the site's back, as Django might. */

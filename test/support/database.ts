@@ -31,7 +31,7 @@ function at(admin: string, database: string): string {
 }
 
 async function sql(url: string, statement: string): Promise<void> {
-  const knex = connectKnex(url, { pool_size: 1, statement_timeout: 0, connect_timeout: 30 });
+  const knex = connectKnex(url, { poolSize: 1, statement_timeout: 0, connect_timeout: 30 });
   try {
     await knex.raw(statement);
   } finally {

@@ -133,10 +133,10 @@ for (const [engine, open] of Object.entries(engines)) {
     });
 
     it('plants the answer of a captcha, which counts once, for ten minutes', async () => {
-      const answer = await client.plant_captcha();
+      const answer = await client.plantCaptcha();
       expect((await client.post('/captcha', { answer })).text).to.equal('true');
       expect((await client.post('/captcha', { answer })).text).to.equal('false');
-      expect(await client.plant_captcha('ACE')).to.equal('ACE');
+      expect(await client.plantCaptcha('ACE')).to.equal('ACE');
       clock.advance(601);
       expect((await client.post('/captcha', { answer: 'ACE' })).text).to.equal('false');
     });
@@ -301,7 +301,7 @@ describe('a test client', () => {
     for (const call of [
       () => client.session(),
       () => client.force_login(alice, 'a.Backend'),
-      () => client.plant_captcha(),
+      () => client.plantCaptcha(),
     ]) {
       const error = await call().catch((reason: unknown) => reason);
       expect(error)

@@ -25,7 +25,7 @@ function appOf(handler: Koa.Middleware): Koa {
   const app = new Koa();
   const [given, store] = [settings(), new MemoryStore({ now: () => NOW })];
   const keys = ['a', 'b'].map((letter) => letter.repeat(32));
-  const options = { settings: given, store, now: () => NOW, new_session_key: () => keys.pop() ?? '' };
+  const options = { settings: given, store, now: () => NOW, newSessionKey: () => keys.pop() ?? '' };
   app.use(sessions(app, options));
   app.use(exceptions());
   app.use(handler);

@@ -110,7 +110,7 @@ export class Argon2PasswordHasher implements PasswordHasher {
       return null;
     if (parallelism > 255 || memory_cost < 8 * parallelism || salt.length < 8) return null;
     if (hash.length < 4 || hash.length > 128) return null;
-    if (memory_cost > LIMITS.argon2_memory || memory_cost * time_cost > LIMITS.argon2_work) return null;
+    if (memory_cost > LIMITS.argon2Memory || memory_cost * time_cost > LIMITS.argon2Work) return null;
     return {
       variety: variety as keyof typeof VARIETIES,
       version: version as keyof typeof VERSIONS,

@@ -73,7 +73,7 @@ export class BCryptSHA256PasswordHasher implements PasswordHasher {
     const salt = match?.[2];
     if (match?.[1] !== this.algorithm || salt === undefined) return null;
     const rounds = Number(salt.slice(4, 6));
-    return rounds >= 4 && rounds <= LIMITS.bcrypt_rounds ? { rounds, salt } : null;
+    return rounds >= 4 && rounds <= LIMITS.bcryptRounds ? { rounds, salt } : null;
   }
 
   understands(encoded: string): boolean {

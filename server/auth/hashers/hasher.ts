@@ -27,7 +27,7 @@ export interface PasswordHasher {
   /** Do the work by which `encoded` is weaker than a new hash, so that a failed login takes the same time. */
   harden_runtime(password: string, encoded: string): Promise<void>;
   /** Do the work of one new hash, less what `seconds` already spent elsewhere stand for. Absent: cannot be split. */
-  fill_runtime?(seconds: number): Promise<void>;
+  fillRuntime?(seconds: number): Promise<void>;
 }
 
 /**
@@ -36,17 +36,17 @@ export interface PasswordHasher {
  */
 export const LIMITS = {
   /** [1,200,000; Django's main branch 1,800,000] */
-  pbkdf2_iterations: 10_000_000,
+  pbkdf2Iterations: 10_000_000,
   /** Memory of scrypt, 128·N·r bytes [16 MiB]. */
-  scrypt_memory: 128 * 1024 * 1024,
+  scryptMemory: 128 * 1024 * 1024,
   /** Work of scrypt, N·r·p [655,360]. */
-  scrypt_work: 8_388_608,
+  scryptWork: 8_388_608,
   /** Memory of argon2 in KiB [102,400]. */
-  argon2_memory: 262_144,
+  argon2Memory: 262_144,
   /** Work of argon2, memory·passes [204,800]. */
-  argon2_work: 2_097_152,
+  argon2Work: 2_097_152,
   /** log2 of bcrypt's rounds [12]. */
-  bcrypt_rounds: 15,
+  bcryptRounds: 15,
 } as const;
 
 /**

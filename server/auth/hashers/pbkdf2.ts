@@ -64,7 +64,7 @@ export class PBKDF2PasswordHasher implements PasswordHasher {
   #decode(encoded: string): Decoded | null {
     const [algorithm, count, salt, hash] = encoded.split('$');
     const iterations = positiveInteger(count);
-    if (algorithm !== this.algorithm || iterations === null || iterations > LIMITS.pbkdf2_iterations) return null;
+    if (algorithm !== this.algorithm || iterations === null || iterations > LIMITS.pbkdf2Iterations) return null;
     if (salt === undefined || salt === '' || hash === undefined) return null;
     return { iterations, salt };
   }
@@ -92,7 +92,7 @@ export class PBKDF2PasswordHasher implements PasswordHasher {
     if (extra > 0) await this.encode(password, decoded.salt, extra);
   }
 
-  async fill_runtime(seconds: number): Promise<void> {
+  async fillRuntime(seconds: number): Promise<void> {
     let left = this.iterations;
     if (this.#pace === null) {
       const trial = Math.min(50_000, left);

@@ -37,7 +37,7 @@ export class ScryptPasswordHasher implements PasswordHasher {
   async encode(password: string, salt: string, parameters = this.#parameters): Promise<string> {
     checkArguments(password, salt);
     const { work_factor: N, block_size: r, parallelism: p } = parameters;
-    const maxmem = LIMITS.scrypt_memory + 2 * 1024 * 1024;
+    const maxmem = LIMITS.scryptMemory + 2 * 1024 * 1024;
     const hash = await inPool(() => scrypt(password, salt, 64, { N, r, p, maxmem }));
     return `scrypt$${N}$${salt}$${r}$${p}$${hash.toString('base64')}`;
   }
@@ -53,10 +53,10 @@ export class ScryptPasswordHasher implements PasswordHasher {
     if (salt === undefined || salt === '') return null;
     // RFC 7914 section 6: N is a power of two above 1. OpenSSL refuses others with an error.
     if (work_factor < 2 || !Number.isInteger(Math.log2(work_factor))) return null;
-    if (128 * work_factor * block_size > LIMITS.scrypt_memory) return null;
+    if (128 * work_factor * block_size > LIMITS.scryptMemory) return null;
     // p·r alone also takes memory: 128·r·p bytes; the work limit bounds it, as N is at least 2.
-    if (work_factor * block_size * parallelism > LIMITS.scrypt_work) return null;
-    if (128 * block_size * parallelism > LIMITS.scrypt_memory / 8) return null;
+    if (work_factor * block_size * parallelism > LIMITS.scryptWork) return null;
+    if (128 * block_size * parallelism > LIMITS.scryptMemory / 8) return null;
     return { work_factor, block_size, parallelism, salt };
   }
 

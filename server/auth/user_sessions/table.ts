@@ -16,7 +16,7 @@ export interface Sighting {
   readonly user_agent: string;
   readonly address: string;
   /** The key that this session had before; null when it is new here or has kept its key. */
-  readonly former_key: string | null;
+  readonly formerKey: string | null;
 }
 
 export interface Entry {
@@ -63,10 +63,10 @@ export class UserSessionsTable {
    */
   async note(sightings: readonly Sighting[]): Promise<void> {
     if (sightings.length === 0) return;
-    const given = sightings.map(({ former_key, ...sighting }) => ({
+    const given = sightings.map(({ formerKey, ...sighting }) => ({
       ...sighting,
       id: idOf(sighting.session_key),
-      former_id: former_key === null ? null : idOf(former_key),
+      former_id: formerKey === null ? null : idOf(formerKey),
       sealed_key: this.#seal.seal(sighting.session_key),
     }));
     await this.#rows(
@@ -117,13 +117,13 @@ export class UserSessionsTable {
     return living;
   }
 
-  async #expiries(session_keys: readonly string[]): Promise<ReadonlyMap<string, Date>> {
-    if (session_keys.length === 0) return new Map();
+  async #expiries(sessionKeys: readonly string[]): Promise<ReadonlyMap<string, Date>> {
+    if (sessionKeys.length === 0) return new Map();
     const rows = await this.#rows<{ session_key: string; expire_date: Date }>(
       `WITH clock AS (${this.#clock()})
        SELECT session_key, expire_date FROM ${this.#sessions}
         WHERE session_key IN (SELECT jsonb_array_elements_text(?::jsonb)) AND expire_date > (SELECT at FROM clock)`,
-      [JSON.stringify(session_keys)],
+      [JSON.stringify(sessionKeys)],
     );
     return new Map(rows.map(({ session_key, expire_date }) => [session_key, expire_date]));
   }

@@ -3,7 +3,7 @@ import { verify_session_auth_hash } from '../../auth/session_hash.js';
 import type { SessionRow } from '../../db/facts.js';
 import { SessionCodec } from '../../session/codec.js';
 import type { Settings } from '../../settings.js';
-import { parse_json } from '../../signing/python_json.js';
+import { parseJson } from '../../signing/python_json.js';
 
 /** What is known of one row. */
 export interface RowFinding {
@@ -25,7 +25,7 @@ export function readRow({ session_data }: SessionRow, settings: Settings): RowFi
 function membersOf(json: string | null): Readonly<Record<string, unknown>> | null {
   if (json === null) return null;
   try {
-    const value = parse_json(json);
+    const value = parseJson(json);
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
   } catch {
     return null;

@@ -1,7 +1,7 @@
 /** Where a Django's users are: in the model of the settings, or in one that the database itself gives away. */
 import type { Knex } from 'knex';
 import { tableSettings, type UserCandidate, userCandidates } from '../../auth/user_candidates.js';
-import { parse_user_key } from '../../auth/user_key.js';
+import { parseUserKey } from '../../auth/user_key.js';
 import { findUserModel, type UserModel, type UserModelSettings } from '../../auth/user_model.js';
 import { usersFrom } from '../../auth/user_statements.js';
 import { runPrepared, type Statement } from '../../db/prepared.js';
@@ -231,7 +231,7 @@ const NO_SETTINGS: UserModelSettings = {
 /** With the model's own names, in which a `?` is no place for a value as it is for `knex.raw`. */
 const unnamed = (text: string): Statement => ({ name: '', text });
 async function passwordsOf(trx: Knex, model: UserModel, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const keys = new Map(ids.map((id) => [id, parse_user_key(id, model.keyType)]));
+  const keys = new Map(ids.map((id) => [id, parseUserKey(id, model.keyType)]));
   const wanted = [...new Set(keys.values())].filter((key) => key !== null);
   const is_active = model.columns.get('is_active');
   const { rows } = await runPrepared(

@@ -1,7 +1,7 @@
 /** Messages in the cookie `messages`, signed (django.contrib.messages.storage.cookie.CookieStorage). */
 import { BadSignature, ValueError } from '../../errors.js';
 import { TimestampSigner } from '../../signing/signer.js';
-import { decode_messages, encode_message, type Message, NOT_FINISHED } from '../message.js';
+import { decodeMessages, encodeMessage, type Message, NOT_FINISHED } from '../message.js';
 import { BaseStorage, type Retrieved, type StorageOptions } from './base.js';
 
 const COOKIE_NAME = 'messages';
@@ -29,7 +29,7 @@ export class CookieStorage extends BaseStorage {
     const data = this.options.ctx.request.COOKIES.get(COOKIE_NAME) ?? '';
     if (data === '') return { messages: null, all: true };
     try {
-      const { messages, finished } = decode_messages(this.#signer.unsign_object(data), this.options.level_tags);
+      const { messages, finished } = decodeMessages(this.#signer.unsign_object(data), this.options.level_tags);
       return { messages, all: finished };
     } catch (error) {
       if (!(error instanceof BadSignature) && !(error instanceof ValueError)) throw error;
@@ -46,33 +46,33 @@ export class CookieStorage extends BaseStorage {
       response.delete_cookie(COOKIE_NAME, { domain, samesite });
       return [];
     }
-    const { data, left_out } = this.#fit(messages, remove_oldest);
+    const { data, leftOut } = this.#fit(messages, remove_oldest);
     response.set_cookie(COOKIE_NAME, data, {
       domain,
       samesite,
       secure: settings.SESSION_COOKIE_SECURE,
       httponly: settings.SESSION_COOKIE_HTTPONLY,
     });
-    return left_out;
+    return leftOut;
   }
 
   /** The cookie's value, and the messages that do not fit into it. */
   #fit(
     messages: readonly Message[],
     remove_oldest: boolean,
-  ): { readonly data: string; readonly left_out: readonly Message[] } {
-    const lists = messages.map(encode_message);
+  ): { readonly data: string; readonly leftOut: readonly Message[] } {
+    const lists = messages.map(encodeMessage);
     const whole = this.#signer.sign_object(lists, { compress: true });
-    if (whole.length <= MAX_COOKIE_SIZE) return { data: whole, left_out: [] };
+    if (whole.length <= MAX_COOKIE_SIZE) return { data: whole, leftOut: [] };
     const unfinished = (kept: readonly unknown[]): string =>
       this.#signer.sign_object([...kept, NOT_FINISHED], { compress: true });
     const fits = (kept: readonly unknown[]): boolean => unfinished(kept).length <= MAX_COOKIE_SIZE;
     if (remove_oldest) {
       const start = firstIndex(lists.length, (index) => fits(lists.slice(index)));
-      return { data: unfinished(lists.slice(start)), left_out: messages.slice(0, start) };
+      return { data: unfinished(lists.slice(start)), leftOut: messages.slice(0, start) };
     }
     const end = firstIndex(lists.length, (index) => !fits(lists.slice(0, index + 1)));
-    return { data: unfinished(lists.slice(0, end)), left_out: messages.slice(end) };
+    return { data: unfinished(lists.slice(0, end)), leftOut: messages.slice(end) };
   }
 }
 

@@ -1,7 +1,7 @@
 /** Messages in the session, under `_messages` (django.contrib.messages.storage.session.SessionStorage). */
 import { ImproperlyConfigured } from '../../errors.js';
 import type { Session } from '../../session/session.js';
-import { type Message, parse_messages, print_messages } from '../message.js';
+import { type Message, parseMessages, printMessages } from '../message.js';
 import { BaseStorage, type Retrieved, type StorageOptions } from './base.js';
 
 const SESSION_KEY = '_messages';
@@ -23,12 +23,12 @@ export class SessionStorage extends BaseStorage {
 
   retrieve(): Retrieved {
     const text = this.#session.get(SESSION_KEY);
-    const decoded = typeof text === 'string' && text !== '' ? parse_messages(text, this.options.level_tags) : null;
+    const decoded = typeof text === 'string' && text !== '' ? parseMessages(text, this.options.level_tags) : null;
     return { messages: decoded?.messages ?? null, all: true };
   }
 
   store(messages: readonly Message[]): readonly Message[] {
-    if (messages.length > 0) this.#session.set(SESSION_KEY, print_messages(messages));
+    if (messages.length > 0) this.#session.set(SESSION_KEY, printMessages(messages));
     else this.#session.pop(SESSION_KEY, null);
     return [];
   }

@@ -190,10 +190,10 @@ export class CacheStore implements SessionStore {
     return [`${expires} ${session_data}`, ...word, String(lifetime)];
   }
 
-  #run(script: string, session_keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  #run(script: string, sessionKeys: readonly string[], args: readonly string[]): Promise<unknown> {
     return this.#eval(
       script,
-      session_keys.map((key) => this.#prefix + key),
+      sessionKeys.map((key) => this.#prefix + key),
       args,
     );
   }

@@ -56,8 +56,8 @@ export class CachedDatabaseStore implements SessionStore {
     return this.#db.load(session_key, deadline);
   }
 
-  live(session_keys: readonly string[], deadline?: Deadline): Promise<ReadonlySet<string>> {
-    return liveOf(this.#db, session_keys, deadline);
+  live(sessionKeys: readonly string[], deadline?: Deadline): Promise<ReadonlySet<string>> {
+    return liveOf(this.#db, sessionKeys, deadline);
   }
 
   async stored(session_key: string, deadline?: Deadline): Promise<SessionChange | null> {
@@ -119,10 +119,10 @@ export class CachedDatabaseStore implements SessionStore {
 
   /** Deletes what was to be deleted later, then hangs up. */
   async close(): Promise<void> {
-    const session_keys = [...this.#later.keys()];
+    const sessionKeys = [...this.#later.keys()];
     for (const timer of this.#later.values()) clearTimeout(timer);
     this.#later.clear();
-    await Promise.all(session_keys.map((key) => this.#forget(key))).catch(() => {});
+    await Promise.all(sessionKeys.map((key) => this.#forget(key))).catch(() => {});
     await this.#redis.close();
   }
 

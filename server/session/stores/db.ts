@@ -40,14 +40,14 @@ export interface DatabaseStoreOptions {
   /** How reads and writes of one tick share statements. */
   readonly batches?: BatcherOptions;
   /** The most connections that wait for the locks of rows, so that the others are free; half the pool when absent. */
-  readonly row_locks?: number;
+  readonly rowLocks?: number;
   /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
   readonly prepared?: boolean;
   /** The table of a session model of one's own (AbstractBaseSession), `schema.table` in a schema of its own. */
   readonly table?: string;
   readonly columns?: FurtherColumns;
   /** SESSION_EXPIRE_DATE_STEP. 0 when absent. */
-  readonly expire_date_step?: number;
+  readonly expireDateStep?: number;
 }
 
 /**
@@ -73,22 +73,22 @@ export class DatabaseStore implements SessionStore {
   readonly #prepared: boolean;
   readonly #statements: SessionStatements;
   readonly #columns: DatabaseStoreOptions['columns'];
-  readonly #expire_date_step: number;
+  readonly #expireDateStep: number;
   readonly #table: string;
 
   /** @param knex connected to PostgreSQL with server/db/knex.ts's timeouts, or your own */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
-    const { now = systemClock, timeout, batches, row_locks = shareOf(knex), prepared = true } = options;
-    const { table = DJANGO_SESSION, columns, expire_date_step = 0 } = options;
+    const { now = systemClock, timeout, batches, rowLocks = shareOf(knex), prepared = true } = options;
+    const { table = DJANGO_SESSION, columns, expireDateStep = 0 } = options;
     this.#table = table;
     this.#columns = columns;
-    this.#expire_date_step = expire_date_step;
+    this.#expireDateStep = expireDateStep;
     this.#statements = sessionStatements(table);
     this.#knex = knex;
     this.#now = now;
     this.#bounds = databaseBounds(timeout);
     this.#prepared = prepared;
-    this.#rows = new Queue(row_locks, this.#bounds.statement);
+    this.#rows = new Queue(rowLocks, this.#bounds.statement);
     this.#inserts = new Queue(shareOf(knex), this.#bounds.statement);
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
     // One commit after another: two at once take longer each than both together do.
@@ -112,7 +112,7 @@ export class DatabaseStore implements SessionStore {
     const [only] = calls;
     if (only !== undefined && calls.length === 1) return [await this.#loadOne(only.key)];
     try {
-      const { rows } = await this.#run('load_many', [calls.map(({ key }) => key), String(this.#now())]);
+      const { rows } = await this.#run('loadMany', [calls.map(({ key }) => key), String(this.#now())]);
       const texts = new Map<string, string>();
       for (const [session_key, session_data] of rows) texts.set(session_key as string, session_data as string);
       return calls.map(({ key }) => texts.get(key) ?? null);
@@ -123,8 +123,8 @@ export class DatabaseStore implements SessionStore {
     }
   }
 
-  async live(session_keys: readonly string[], deadline = this.deadline()): Promise<ReadonlySet<string>> {
-    const { rows } = await inTime(this.#run('live', [session_keys, String(this.#now())]), deadline);
+  async live(sessionKeys: readonly string[], deadline = this.deadline()): Promise<ReadonlySet<string>> {
+    const { rows } = await inTime(this.#run('live', [sessionKeys, String(this.#now())]), deadline);
     return new Set(rows.map(([session_key]) => session_key as string));
   }
 
@@ -196,7 +196,7 @@ export class DatabaseStore implements SessionStore {
     const written = new Set<string>();
     const given = calls.map(({ input }) => input.row);
     try {
-      const { rows } = await this.#run('replace_many', [
+      const { rows } = await this.#run('replaceMany', [
         given.map(({ session_key }) => session_key),
         given.map(({ session_data }) => session_data),
         given.map(({ expire_date }) => expire_date),
@@ -228,13 +228,13 @@ export class DatabaseStore implements SessionStore {
     companion?: Companion,
     deadline = this.deadline(),
   ): Promise<void> {
-    let new_key: string | undefined;
+    let newKey: string | undefined;
     await this.#withRow(
       session_key,
       change,
       deadline,
       async (record, transaction) => {
-        new_key = record.session_key;
+        newKey = record.session_key;
         const further = furtherColumns(this.#columns, record);
         const expire_date = this.#expireDate(record);
         const values = [record.session_key, record.session_data, expire_date, ...further.values(), session_key];
@@ -242,7 +242,7 @@ export class DatabaseStore implements SessionStore {
         // Last, so that what it locks (a user's row, which others may want) is free again soonest.
         await companion?.(transaction);
       },
-      async () => new_key !== undefined && (await this.#isTaken(new_key)),
+      async () => newKey !== undefined && (await this.#isTaken(newKey)),
     );
   }
 
@@ -266,7 +266,7 @@ export class DatabaseStore implements SessionStore {
   }
 
   #expireDate(record: Pick<SessionRecord, 'session_key' | 'expire_date' | 'lifetime'>): Date {
-    return storedExpireDate(record, this.#expire_date_step);
+    return storedExpireDate(record, this.#expireDateStep);
   }
 
   async delete(session_key: string, deadline = this.deadline()): Promise<void> {

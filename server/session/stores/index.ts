@@ -40,11 +40,11 @@ export async function openStore(options: StoreOptions): Promise<SessionStore> {
   const { settings, knex, prepared = true, timeout, now, columns } = options;
   const clock = now === undefined ? {} : { now };
   const bound = timeout === undefined ? {} : { timeout };
-  const expire_date_step = settings.SESSION_EXPIRE_DATE_STEP;
+  const expireDateStep = settings.SESSION_EXPIRE_DATE_STEP;
   const table = {
     prepared,
     table: settings.SESSION_TABLE,
-    expire_date_step,
+    expireDateStep,
     ...bound,
     ...(columns === undefined ? {} : { columns }),
   };

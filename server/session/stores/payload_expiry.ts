@@ -1,7 +1,7 @@
 /** Finds out what a signed text itself says about its end, for engines that keep no `expire_date` beside it. */
 import type { Clock } from '../../clock.js';
 import type { Settings } from '../../settings.js';
-import { parse_json } from '../../signing/python_json.js';
+import { parseJson } from '../../signing/python_json.js';
 import { SessionCodec, Unreadable } from '../codec.js';
 import { get_expiry_date } from '../expiry.js';
 
@@ -20,12 +20,12 @@ const NEVER = new Date(8.64e15);
 
 export class PayloadExpiry {
   readonly #codec: SessionCodec;
-  readonly #cookie_age: number;
+  readonly #cookieAge: number;
 
   constructor(settings: PayloadSettings, now: Clock) {
     // Whoever opens the text as a session reports a wrong signature; here it only means that nothing is known.
     this.#codec = new SessionCodec(settings, { now });
-    this.#cookie_age = settings.SESSION_COOKIE_AGE;
+    this.#cookieAge = settings.SESSION_COOKIE_AGE;
   }
 
   /**
@@ -37,7 +37,7 @@ export class PayloadExpiry {
     const members = this.#codec.members(session_data);
     if (members instanceof Unreadable) return NEVER;
     const expiry = members?.get('_session_expiry');
-    const value = expiry === undefined ? null : parse_json(expiry);
-    return get_expiry_date(value, { cookie_age: this.#cookie_age, modification });
+    const value = expiry === undefined ? null : parseJson(expiry);
+    return get_expiry_date(value, { cookieAge: this.#cookieAge, modification });
   }
 }

@@ -32,7 +32,7 @@ const ATTRIBUTES = 120;
  */
 export class SignedCookiesStore implements SessionStore {
   readonly key_salt = SALT;
-  readonly text_is_key = true;
+  readonly textIsKey = true;
   readonly #signer: TimestampSigner;
   readonly #expiry: PayloadExpiry;
   readonly #settings: SignedCookiesSettings;
@@ -65,9 +65,9 @@ export class SignedCookiesStore implements SessionStore {
 
   /** What the visitor brought, unless its signature is wrong. */
   async stored(session_key: string): Promise<SessionChange | null> {
-    const signed_at = this.#signedAt(session_key);
-    if (signed_at === null) return null;
-    return { session_data: session_key, expire_date: this.#expiry.date(session_key, signed_at) };
+    const signedAt = this.#signedAt(session_key);
+    if (signedAt === null) return null;
+    return { session_data: session_key, expire_date: this.#expiry.date(session_key, signedAt) };
   }
 
   #signedAt(session_key: string): number | null {

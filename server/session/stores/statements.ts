@@ -17,12 +17,12 @@ const expectedOnce = (key: string): string => `${key} = coalesce(${key}, '')`;
 /** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
 export interface SessionStatements {
   readonly load: Statement;
-  readonly load_many: Statement;
+  readonly loadMany: Statement;
   readonly live: Statement;
   readonly stored: Statement;
   readonly exists: Statement;
   readonly replace: Statement;
-  readonly replace_many: Statement;
+  readonly replaceMany: Statement;
   readonly lock: Statement;
   readonly modify: Statement;
   readonly delete: Statement;
@@ -48,8 +48,8 @@ export function sessionStatements(name: string): SessionStatements {
       `SELECT session_data FROM ${table} WHERE session_key = $1 AND expire_date > to_timestamp($2)`,
     ),
     // A join, because each of its keys is looked for in one partition; each of an array's in all of them.
-    load_many: statement(
-      'load_many',
+    loadMany: statement(
+      'loadMany',
       `SELECT session_key, session_data FROM unnest($1::varchar[]) AS asked (session_key) JOIN ${table} USING (session_key)
         WHERE ${expectedOnce('asked.session_key')} AND expire_date > to_timestamp($2)`,
     ),
@@ -75,8 +75,8 @@ export function sessionStatements(name: string): SessionStatements {
     ),
     // A row's lock is taken before it is written, where waiting can be refused: SKIP LOCKED. Statements that never wait
     // for one another cannot deadlock. The text is compared as it is under the lock.
-    replace_many: statement(
-      'replace_many',
+    replaceMany: statement(
+      'replaceMany',
       `
       WITH given AS (
         SELECT * FROM unnest($1::varchar[], $2::text[], $3::timestamptz[], $4::text[])

@@ -1,5 +1,5 @@
 /** `POST /lab/api/`: operations on the session as JSON, for machines. */
-import { jsonBody, print_json } from '../../index.js';
+import { jsonBody, printJson } from '../../index.js';
 import type { Handler, Site } from '../site.js';
 import { readOps, runOps, stateOf } from './ops.js';
 
@@ -10,6 +10,6 @@ export function labApi(site: Site): Handler {
     const results = await runOps(ctx.session, ops);
     ctx.set('Cache-Control', 'no-store');
     ctx.type = 'json';
-    ctx.body = print_json({ results, state: stateOf(ctx.session) });
+    ctx.body = printJson({ results, state: stateOf(ctx.session) });
   };
 }

@@ -11,17 +11,17 @@ export interface Observed {
   /** Whether the row of `before` is there still; false where there was none. */
   readonly oldRowStays: boolean;
   readonly received: readonly SentCookie[];
-  readonly session_cookie: string;
+  readonly sessionCookie: string;
   readonly interrupted: boolean;
   readonly tabs: readonly TabLine[];
 }
 
 export function eventsOf(observed: Observed): StepEvent[] {
-  const { received, session_cookie, interrupted } = observed;
+  const { received, sessionCookie, interrupted } = observed;
   const events = interrupted ? (['interrupted'] as StepEvent[]) : rowEvents(observed);
-  const session = received.find(({ name }) => name === session_cookie);
+  const session = received.find(({ name }) => name === sessionCookie);
   if (session !== undefined) events.push(isDeletion(session) ? 'cookie_deleted' : 'cookie_sent');
-  if (received.some(({ name }) => name !== session_cookie && name !== NOTEBOOK_COOKIE)) events.push('other_cookie');
+  if (received.some(({ name }) => name !== sessionCookie && name !== NOTEBOOK_COOKIE)) events.push('other_cookie');
   return events;
 }
 

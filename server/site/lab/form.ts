@@ -1,5 +1,5 @@
 /** The fields of one step's form, checked. */
-import { parse_json, ValueError } from '../../index.js';
+import { parseJson, ValueError } from '../../index.js';
 import type { LabNote } from '../messages/lab_en.js';
 
 /** What the lab itself does not do, as a note in the visitor's language. */
@@ -49,7 +49,7 @@ export class Form {
   value(name = 'value'): unknown {
     const text = this.text(name);
     try {
-      return parse_json(text);
+      return parseJson(text);
     } catch (error) {
       if (error instanceof ValueError) return text;
       throw error;

@@ -32,23 +32,23 @@ function place(seconds: number): number {
 }
 
 /** @param steps those up to the shown one, which is the last */
-export function lifetimeOf(steps: readonly Step[], m: LabMessages, session_cookie: string): Lifetime | null {
+export function lifetimeOf(steps: readonly Step[], m: LabMessages, sessionCookie: string): Lifetime | null {
   const step = steps.at(-1);
   if (step?.after == null) return null;
   const left = step.after.expire_date.getTime() / 1000 - step.at;
   return {
     bars: [
       { name: m.expiry_row, text: spanText(left, m), width: place(left) },
-      cookieBar(steps, step, m, session_cookie),
+      cookieBar(steps, step, m, sessionCookie),
     ],
     ticks: TICKS.map(place),
   };
 }
 
-function cookieBar(steps: readonly Step[], { at }: Step, m: LabMessages, session_cookie: string): Bar {
+function cookieBar(steps: readonly Step[], { at }: Step, m: LabMessages, sessionCookie: string): Bar {
   const name = m.expiry_cookie;
   const ofSession = ({ received }: Step): SentCookie | undefined =>
-    received.find((cookie) => cookie.name === session_cookie);
+    received.find((cookie) => cookie.name === sessionCookie);
   const setting = steps.findLast((step) => ofSession(step) !== undefined);
   const cookie = setting === undefined ? undefined : ofSession(setting);
   if (setting === undefined || cookie === undefined) return { name, text: m.expiry_unknown, width: 0 };

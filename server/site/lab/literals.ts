@@ -1,5 +1,5 @@
 /** Values as one would type them in Python and in JavaScript, with Chinese as Chinese. */
-import { print_json } from '../../index.js';
+import { printJson } from '../../index.js';
 
 // Within a JSON text: a surrogate pair, one \uXXXX, or any other escape, which stays as it is.
 const ESCAPES = /\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\u([0-9a-f]{4})|\\./gi;
@@ -22,7 +22,7 @@ const shown = (text: string, sequence: string): string =>
 export function javascript(value: unknown): string {
   if (value === undefined) return 'undefined';
   if (typeof value === 'bigint') return `${value}n`;
-  return readableJson(print_json(value));
+  return readableJson(printJson(value));
 }
 
 /** A JSON value in Python. */
@@ -35,5 +35,5 @@ export function python(value: unknown): string {
     return `{${pairs.join(', ')}}`;
   }
   if (typeof value === 'number' && !Number.isFinite(value)) return `float("${String(value).toLowerCase()}")`;
-  return readableJson(print_json(value));
+  return readableJson(printJson(value));
 }

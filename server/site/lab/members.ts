@@ -1,5 +1,5 @@
 /** Every button of the lab by its name. */
-import { parse_json, print_json } from '../../index.js';
+import { parseJson, printJson } from '../../index.js';
 import { COOKIE_MEMBERS } from './cookie_members.js';
 import type { Member } from './member.js';
 import { readOps, runOps, stateOf } from './ops.js';
@@ -13,8 +13,8 @@ const ops: Member = (form) => {
   return {
     code: null,
     async run({ ctx }) {
-      const results = await runOps(ctx.session, readOps({ ops: parse_json(text) }));
-      return { results, state: parse_json(print_json(stateOf(ctx.session))) };
+      const results = await runOps(ctx.session, readOps({ ops: parseJson(text) }));
+      return { results, state: parseJson(printJson(stateOf(ctx.session))) };
     },
   };
 };

@@ -14,7 +14,7 @@ import { isDeletion, type SentCookie, sentCookie } from './set_cookie.js';
 import type { Step } from './step.js';
 
 /** What a handler knows of its step. */
-export type Draft = Omit<Step, 'received' | 'browser_key' | 'after' | 'events' | 'sent' | 'at' | 'user'>;
+export type Draft = Omit<Step, 'received' | 'browserKey' | 'after' | 'events' | 'sent' | 'at' | 'user'>;
 
 interface Pending {
   readonly notebook: Notebook | undefined;
@@ -113,14 +113,14 @@ export class Recorder {
         isSecretCookie(name, settings) ? mask(value) : value.slice(0, 500),
       ]),
       received,
-      browser_key: browserKey(session, ctx.request.COOKIES.get(SESSION_COOKIE_NAME) ?? null),
+      browserKey: browserKey(session, ctx.request.COOKIES.get(SESSION_COOKIE_NAME) ?? null),
       after,
       events: eventsOf({
         before,
         after,
         oldRowStays,
         received,
-        session_cookie: SESSION_COOKIE_NAME,
+        sessionCookie: SESSION_COOKIE_NAME,
         interrupted,
         tabs,
       }),

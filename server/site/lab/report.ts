@@ -1,5 +1,5 @@
 /** A step as its page prints it: words in the visitor's language, changes marked. */
-import { CookieError, print_json, type Settings } from '../../index.js';
+import { CookieError, printJson, type Settings } from '../../index.js';
 import { DEMO_USERS } from '../demo_users.js';
 import { type Moment, moment } from '../format.js';
 import type { Language } from '../i18n.js';
@@ -156,7 +156,7 @@ function rowOf(row: RowView, before: RowView | null, m: LabMessages, language: L
 }
 
 function partsOf(row: RowView, m: LabMessages, language: Language): readonly object[] {
-  const signed_at: Moment | null = row.signed_at === null ? null : moment(row.signed_at, language);
+  const signedAt: Moment | null = row.signedAt === null ? null : moment(row.signedAt, language);
   return [
     {
       kind: 'payload',
@@ -164,7 +164,7 @@ function partsOf(row: RowView, m: LabMessages, language: Language): readonly obj
       value: `${row.compressed ? '.' : ''}${row.payload}`,
       word: row.compressed ? m.payload_zip_word : m.payload_word,
     },
-    { kind: 'time', name: m.time, value: row.time, word: m.time_word(signed_at?.text ?? '?') },
+    { kind: 'time', name: m.time, value: row.time, word: m.time_word(signedAt?.text ?? '?') },
     { kind: 'signature', name: m.signature, value: row.signature, word: m.signature_word },
   ];
 }
@@ -210,7 +210,7 @@ function tabRow(row: TabLine['row'], m: LabMessages): string {
   if (row === null || row === undefined) return m.row_none;
   // Names that begin with `_` are Django's own, and not what the tabs talk about.
   const told = row.members.filter(([name]) => !name.startsWith('_'));
-  const pairs = told.map(([name, json]) => `${readableJson(print_json(name))}:${readableJson(json)}`);
+  const pairs = told.map(([name, json]) => `${readableJson(printJson(name))}:${readableJson(json)}`);
   const rest = told.length < row.members.length ? ['…'] : [];
   return `${row.key} {${[...pairs, ...rest].join(', ')}}`;
 }

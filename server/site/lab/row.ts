@@ -1,6 +1,6 @@
 /** A session's row as the lab shows it: its columns, the parts of its text, what is in it. */
 import type { SessionChange, SessionCodec } from '../../index.js';
-import { print_json } from '../../index.js';
+import { printJson } from '../../index.js';
 import { b62Moment } from './b62_moment.js';
 import { isSecretMember, mask, maskJson } from './mask.js';
 
@@ -20,7 +20,7 @@ export interface RowView {
   readonly payload: string;
   readonly time: string;
   /** When it was signed; null where the text has no time. */
-  readonly signed_at: Date | null;
+  readonly signedAt: Date | null;
   readonly signature: string;
   readonly state: 'verified' | 'forged' | 'unreadable';
   /** The JSON text, letters as they are stored; '' unless verified. */
@@ -47,7 +47,7 @@ export function rowView(session_key: string, stored: SessionChange, codec: Sessi
   const compressed = session_data.startsWith('.');
   const [payload = '', time = '', signature = ''] = session_data.slice(compressed ? 1 : 0).split(':');
   const secrets = all.flatMap(([name, json]) => (isSecretMember(name) ? [json] : []));
-  const [first = '', ...others] = members.map(([name, json]) => `${print_json(name)}:${json}`);
+  const [first = '', ...others] = members.map(([name, json]) => `${printJson(name)}:${json}`);
   return {
     session_key,
     key: mask(session_key),
@@ -55,7 +55,7 @@ export function rowView(session_key: string, stored: SessionChange, codec: Sessi
     compressed,
     payload: cut(withoutSecrets(payload, compressed, secrets), SHOWN),
     time: cut(time, 20),
-    signed_at: b62Moment(time),
+    signedAt: b62Moment(time),
     // Whoever had all of the cookie could send it.
     signature: isCookie ? mask(signature) : cut(signature, 80),
     state,

@@ -1,5 +1,5 @@
 /** Buttons for the members of the session. */
-import { new_session_key } from '../../index.js';
+import { newSessionKey } from '../../index.js';
 import { LabRefusal } from './form.js';
 import { javascript, python } from './literals.js';
 import { awaited, type Member, method, nothing, plain } from './member.js';
@@ -100,8 +100,8 @@ const ROW: Readonly<Record<string, Member>> = {
       },
       async run({ ctx, site, store, codec }) {
         // The row of a browser that never came back.
-        if (isPlanted && store.text_is_key !== true) {
-          const expired = { session_key: new_session_key(), session_data: codec.encode('{"left":"behind"}') };
+        if (isPlanted && store.textIsKey !== true) {
+          const expired = { session_key: newSessionKey(), session_data: codec.encode('{"left":"behind"}') };
           await store.create({ ...expired, expire_date: new Date((site.now() - 60) * 1000) });
         }
         return ctx.session.clear_expired();

@@ -58,7 +58,7 @@ export interface Step {
   readonly sent: readonly (readonly [name: string, value: string])[];
   readonly received: readonly SentCookie[];
   /** The session cookie's value as the browser has it after the step; null for none. */
-  readonly browser_key: string | null;
+  readonly browserKey: string | null;
   readonly before: RowView | null;
   readonly after: RowView | null;
   readonly accessed: boolean;

@@ -14,7 +14,7 @@ async function another({ site, store, codec }: Bench, session_key: string | null
 
 /** This request's session with a row, as both tabs read it. @throws LabRefusal where the engine has no rows */
 async function withRow({ ctx, store }: Bench): Promise<string> {
-  if (store.text_is_key === true || store.stored === undefined) throw new LabRefusal('no_rows');
+  if (store.textIsKey === true || store.stored === undefined) throw new LabRefusal('no_rows');
   // The look comes first: until then session_key is the cookie's word, and no row need have it.
   ctx.session.keys();
   if (ctx.session.session_key === null) await ctx.session.create();

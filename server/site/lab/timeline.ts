@@ -64,16 +64,16 @@ export function timelineOf(steps: readonly Step[], shown: number | null): Timeli
     const start = index === 0 ? LEFT : x(index - 1);
     const middle = x(index);
     draw('row', start, middle, former === undefined ? step.before?.session_key : former.after?.session_key);
-    const sent = former === undefined ? step.before?.session_key : former.browser_key;
+    const sent = former === undefined ? step.before?.session_key : former.browserKey;
     draw('cookie', start, middle, sent);
     const last = index === steps.length - 1;
     if (last) {
       draw('row', middle, middle + COLUMN / 2, step.after?.session_key);
-      draw('cookie', middle, middle + COLUMN / 2, step.browser_key);
+      draw('cookie', middle, middle + COLUMN / 2, step.browserKey);
     }
     for (const lane of ['cookie', 'row'] as const) {
       const events = step.events.filter((event) => LANE_OF[event] === lane);
-      const key = lane === 'row' ? (step.after ?? step.before)?.session_key : step.browser_key;
+      const key = lane === 'row' ? (step.after ?? step.before)?.session_key : step.browserKey;
       for (const [place, event] of events.entries()) {
         const shift = (place - (events.length - 1) / 2) * 20;
         marks.push({ x: middle + shift, y: LANES[lane], event, colour: colourOf(key) });

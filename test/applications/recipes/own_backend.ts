@@ -16,7 +16,7 @@ import {
   type SessionStore,
   type Settings,
   sessions,
-  spend_runtime,
+  spendRuntime,
 } from 'koa-django-session';
 
 /** Somebody of the application's own table `members`; `id`, `password` and `get_username` are all that is needed. */
@@ -47,7 +47,7 @@ export class Members implements AuthenticationBackend<Member> {
     if (email === undefined || password === undefined) return null; // another backend's credentials
     const member = await this.#find({ email: String(email).toLowerCase() });
     if (member === null) {
-      await spend_runtime();
+      await spendRuntime();
       return null;
     }
     return (await check_password(String(password), member.password)) ? member : null;

@@ -12,7 +12,7 @@ export const CONNECTIONS: Readonly<Record<string, (url: string, schema: string) 
   'options in the URL': (url, schema) => {
     const address = new URL(url);
     address.searchParams.set('options', `-c search_path=${schema}`);
-    return connectKnex(address.href, { pool_size: 3 });
+    return connectKnex(address.href, { poolSize: 3 });
   },
 };
 

@@ -20,10 +20,10 @@ import {
   logout,
   ModelBackend,
   patch_vary_headers,
-  refuse_trace,
+  refuseTrace,
   rotate_token,
   type Session,
-  security_headers,
+  securityHeaders,
   sessions,
   UserTable,
   update_session_auth_hash,
@@ -51,9 +51,9 @@ export function createApp(knex: Knex): Koa<ShopState, ShopContext> {
     Object.assign(ctx.state, { requestId: 'first' });
     return next();
   });
-  app.use(refuse_trace());
+  app.use(refuseTrace());
   app.use(allowed_hosts({ ALLOWED_HOSTS: ['*'] }));
-  app.use(security_headers());
+  app.use(securityHeaders());
   app.use(sessions(app, { settings, store: new DatabaseStore(knex) }));
   app.use(exceptions());
   app.use(formBody({ settings }));

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { SessionCodec } from '../../../server/session/codec.js';
 import { defineSettings } from '../../../server/settings.js';
-import { parse_json, print_json, split_members } from '../../../server/signing/python_json.js';
+import { parseJson, printJson, splitMembers } from '../../../server/signing/python_json.js';
 import { Browser } from '../browser.js';
 import { eachDjango, ops, other, type Pair, raw, row, SECRET_KEY, SIDES } from '../pairs.js';
 
@@ -40,7 +40,7 @@ const KINDS: Readonly<Record<string, string>> = {
 async function members(pair: Pair, browser: Browser): Promise<Map<string, string>> {
   const stored = await row(pair, browser);
   const text = codec.decode(stored?.session_data ?? '');
-  const split = text === null ? null : split_members(text);
+  const split = text === null ? null : splitMembers(text);
   if (split === null) throw new Error(`the row does not verify: ${JSON.stringify(stored)}`);
   return split;
 }
@@ -78,12 +78,12 @@ await eachDjango((_django, pair) => {
         const browser = new Browser();
         await ops(both, side, browser, ['set', 'v', raw(text)], ['set', 'w', null]);
         // 1.0 and 1 are one number in JavaScript, so that a float that is whole becomes an integer when we write it anew.
-        const written = side === 'django' ? text : print_json(parse_json(text));
+        const written = side === 'django' ? text : printJson(parseJson(text));
         expect((await members(both, browser)).get('v')).to.equal(written);
         const there = await ops(both, other(side), browser, ['get', 'v'], ['set', 'w', [side]]);
         const back = await ops(both, side, browser, ['get', 'v'], ['get', 'w']);
-        expect(print_json(there.results[0])).to.equal(print_json(parse_json(text)));
-        expect(print_json(back.results[0])).to.equal(print_json(parse_json(text)));
+        expect(printJson(there.results[0])).to.equal(printJson(parseJson(text)));
+        expect(printJson(back.results[0])).to.equal(printJson(parseJson(text)));
         expect(back.results[1]).to.deep.equal([side]);
         expect((await members(both, browser)).get('v')).to.equal(written);
       });

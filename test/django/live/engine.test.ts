@@ -17,7 +17,7 @@ import { SessionCodec } from '../../../server/session/codec.js';
 import { Session } from '../../../server/session/session.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
 import { defineSettings } from '../../../server/settings.js';
-import { parse_json, split_members } from '../../../server/signing/python_json.js';
+import { parseJson, splitMembers } from '../../../server/signing/python_json.js';
 import { until } from '../../fire/until.js';
 import { Browser, hangUp } from '../browser.js';
 import { type EngineProject, engineProject } from '../engine.js';
@@ -55,8 +55,8 @@ async function sessionsOf({ db }: Pair): Promise<Map<string, Map<string, unknown
   const { rows } = await db.query<{ session_key: string; session_data: string }>('SELECT * FROM django_session');
   return new Map(
     rows.map(({ session_key, session_data }) => {
-      const members = split_members(codec.decode(session_data) ?? '') ?? new Map<string, string>();
-      return [session_key, new Map([...members].map(([key, text]) => [key, parse_json(text)]))];
+      const members = splitMembers(codec.decode(session_data) ?? '') ?? new Map<string, string>();
+      return [session_key, new Map([...members].map(([key, text]) => [key, parseJson(text)]))];
     }),
   );
 }

@@ -8,7 +8,7 @@
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { print_json } from '../../../server/signing/python_json.js';
+import { printJson } from '../../../server/signing/python_json.js';
 import { Browser } from '../browser.js';
 import { engineProject } from '../engine.js';
 import { since } from '../environments.js';
@@ -120,7 +120,7 @@ interface Told {
 function told(outcome: Outcome, list: readonly Op[]): Told {
   const counts = (index: number): boolean => list[index]?.[0] === 'get_expiry_age';
   const results = outcome.results.map((result, index) => (counts(index) ? 'AGE' : result));
-  const text = print_json({ status: outcome.answer.status, results, flags: flags(outcome) }).replace(SOON, '"SOON');
+  const text = printJson({ status: outcome.answer.status, results, flags: flags(outcome) }).replace(SOON, '"SOON');
   return { text, seconds: outcome.results.filter((_, index) => counts(index)).map(Number) };
 }
 
@@ -175,7 +175,7 @@ async function play(pair: Pair, steps: readonly Step[], user?: { username: strin
       tryOps(pair, side, shared, ...ops),
       tryOps(pair, 'django', alone, ...ops),
     ]);
-    const what = `after ${print_json(ops)} at ${side}`;
+    const what = `after ${printJson(ops)} at ${side}`;
     expectSame(told(mixed, ops), told(model, ops), what);
     expectSame(shape(mixed.answer.set_cookie), shape(model.answer.set_cookie), what);
     const changed = [shared, alone].map((browser, index) => browser.jar.get('sessionid') !== keyBefore[index]);

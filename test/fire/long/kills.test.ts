@@ -32,7 +32,7 @@ describe('under fire: kill -9 while many write', function () {
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-kills-'));
     postgres = await startEmbeddedPostgres({ folder });
-    knex = connectKnex(postgres.url, { pool_size: 2 });
+    knex = connectKnex(postgres.url, { poolSize: 2 });
     await migrate(knex);
     planted = new Planted(knex);
     servers.push(await start(), await start());
@@ -71,14 +71,14 @@ describe('under fire: kill -9 while many write', function () {
   }
 
   it('loses no write that was answered, tears none, and goes on', async () => {
-    const session_keys = await Promise.all([1, 2, 3].map((i) => planted.session({ session: i })));
+    const sessionKeys = await Promise.all([1, 2, 3].map((i) => planted.session({ session: i })));
     /** Session and value of each write that was answered with 200. */
     const ok: { readonly session_key: string; readonly name: string }[] = [];
     const others = new Map<string, number>();
     let writing = true;
 
     const write = async (writer: number): Promise<void> => {
-      const session_key = session_keys[writer % session_keys.length] ?? '';
+      const session_key = sessionKeys[writer % sessionKeys.length] ?? '';
       for (let i = 0; writing; i += 1) {
         const name = `${writer}-${i}`;
         const visitor = new Visitor(session_key);
@@ -132,7 +132,7 @@ describe('under fire: kill -9 while many write', function () {
     );
     expect(missing, 'writes that were answered and are not there').to.be.empty;
     for (const [session_key, values] of rows) {
-      expect(session_keys).to.include(session_key);
+      expect(sessionKeys).to.include(session_key);
       const { session: _, ...written } = values;
       const names = new Map<string, number>();
       for (const key of Object.keys(written)) {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 import { connectKnex } from '../../../server/db/knex.js';
-import { new_session_key } from '../../../server/session/key.js';
+import { newSessionKey } from '../../../server/session/key.js';
 import type { SessionRecord } from '../../../server/session/store.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
 import { sessionStatements } from '../../../server/session/stores/statements.js';
@@ -24,7 +24,7 @@ describe('DatabaseStore, when many ask at once', () => {
     database.knex.off('query', note);
   });
 
-  const record = (session_key = new_session_key(), session_data = 'first:text'): SessionRecord => ({
+  const record = (session_key = newSessionKey(), session_data = 'first:text'): SessionRecord => ({
     session_key,
     session_data,
     expire_date: new Date(Date.now() + 60_000),
@@ -37,7 +37,7 @@ describe('DatabaseStore, when many ask at once', () => {
   };
   /** A transaction of somebody else that holds a row's lock until it is released. */
   async function lock({ session_key }: SessionRecord): Promise<() => Promise<void>> {
-    const knex: Knex = connectKnex(database.url, { pool_size: 1 });
+    const knex: Knex = connectKnex(database.url, { poolSize: 1 });
     const transaction = await knex.transaction();
     await transaction.raw('SELECT 1 FROM django_session WHERE session_key = ? FOR UPDATE', [session_key]);
     return async () => {
@@ -51,10 +51,10 @@ describe('DatabaseStore, when many ask at once', () => {
       "INSERT INTO django_session SELECT md5(i::text), 'x', '2100-01-01' FROM generate_series(1, 3000) i",
     );
     await database.knex.raw('ANALYZE django_session');
-    const { load_many, replace_many } = sessionStatements('django_session');
+    const { loadMany, replaceMany } = sessionStatements('django_session');
     await database.knex.transaction(async (trx) => {
-      await trx.raw(`PREPARE reads (varchar[], float8) AS ${load_many.text}`);
-      await trx.raw(`PREPARE writes (varchar[], text[], timestamptz[], text[]) AS ${replace_many.text}`);
+      await trx.raw(`PREPARE reads (varchar[], float8) AS ${loadMany.text}`);
+      await trx.raw(`PREPARE writes (varchar[], text[], timestamptz[], text[]) AS ${replaceMany.text}`);
       for (let times = 0; times < 12; times += 1) {
         const { rows } = await trx.raw(
           `SELECT array_agg(session_key)::text AS keys FROM (SELECT session_key FROM django_session LIMIT ${2 + (times % 3)}) k`,
@@ -95,7 +95,7 @@ describe('DatabaseStore, when many ask at once', () => {
 
     it('tells those who are there from those who are not', async () => {
       const [row = record()] = await create(1);
-      const texts = await Promise.all([store.load(row.session_key), store.load(new_session_key())]);
+      const texts = await Promise.all([store.load(row.session_key), store.load(newSessionKey())]);
       expect(texts).to.deep.equal(['first:text', null]);
     });
 
@@ -123,7 +123,7 @@ describe('DatabaseStore, when many ask at once', () => {
 
   describe('behind a pooler that keeps no prepared statements', () => {
     it('leaves none behind', async () => {
-      const knex = connectKnex(database.url, { pool_size: 1 });
+      const knex = connectKnex(database.url, { poolSize: 1 });
       const kept = async (): Promise<number> =>
         (await knex.raw("SELECT 1 FROM pg_prepared_statements WHERE name LIKE 'django_session%'")).rows.length;
       try {

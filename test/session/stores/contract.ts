@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import * as mocha from 'mocha';
 import type { Clock } from '../../../server/clock.js';
 import { CreateError, UpdateError } from '../../../server/errors.js';
-import { new_session_key } from '../../../server/session/key.js';
+import { newSessionKey } from '../../../server/session/key.js';
 import { liveOf } from '../../../server/session/live.js';
 import type { SessionRecord, SessionStore } from '../../../server/session/store.js';
 import { reasonOf } from '../../support/reason.js';
@@ -51,7 +51,7 @@ export function storeContract(open: (now: Clock) => Promise<StoreUnderTest>, exc
 
     const record = (changes: Partial<SessionRecord> = {}): SessionRecord =>
       accepted({
-        session_key: new_session_key(),
+        session_key: newSessionKey(),
         session_data: 'first:text',
         expire_date: new Date((NOW + 60) * 1000),
         ...changes,
@@ -64,8 +64,8 @@ export function storeContract(open: (now: Clock) => Promise<StoreUnderTest>, exc
     });
 
     it('knows no row that was never created', async () => {
-      expect(await store.load(new_session_key())).to.equal(null);
-      expect(await store.exists(new_session_key())).to.equal(false);
+      expect(await store.load(newSessionKey())).to.equal(null);
+      expect(await store.exists(newSessionKey())).to.equal(false);
     });
 
     it('loads a row until the very second of its expire_date, and not from then on', async () => {
@@ -101,7 +101,7 @@ export function storeContract(open: (now: Clock) => Promise<StoreUnderTest>, exc
       expect(await store.stored?.(row.session_key)).to.deep.equal(shown);
       now = NOW + 61;
       expect(await store.stored?.(row.session_key)).to.deep.equal(shown);
-      expect(await store.stored?.(new_session_key())).to.equal(null);
+      expect(await store.stored?.(newSessionKey())).to.equal(null);
     });
 
     it('refuses to create a key twice and leaves the first row as it is', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { SessionCodec } from '../../../server/session/codec.js';
-import { new_session_key } from '../../../server/session/key.js';
+import { newSessionKey } from '../../../server/session/key.js';
 import { Session } from '../../../server/session/session.js';
 import { storedExpireDate } from '../../../server/session/stores/expire_date.js';
 import { openStore } from '../../../server/session/stores/index.js';
@@ -36,7 +36,7 @@ describe('SESSION_EXPIRE_DATE_STEP', () => {
     const dates = new Set<number>();
     const firsts = new Set<number>();
     for (let key = 0; key < 50; key += 1) {
-      const session_key = new_session_key();
+      const session_key = newSessionKey();
       for (let second = 0; second < AGE; second += AGE / 1000) {
         const expire_date = new Date((1_800_000_000 + second) * 1000);
         const stored = storedExpireDate({ session_key, expire_date, lifetime: AGE }, 0.1).getTime();
@@ -50,7 +50,7 @@ describe('SESSION_EXPIRE_DATE_STEP', () => {
 
   it('leaves a fixed end, one in the past, one at the end of time, and a step of 0 as they are', () => {
     const expire_date = new Date('2030-01-01T00:00:00.123Z');
-    const session_key = new_session_key();
+    const session_key = newSessionKey();
     expect(storedExpireDate({ session_key, expire_date }, 0.1)).to.equal(expire_date);
     expect(storedExpireDate({ session_key, expire_date, lifetime: -5 }, 0.1)).to.equal(expire_date);
     expect(storedExpireDate({ session_key, expire_date, lifetime: AGE }, 0)).to.equal(expire_date);

@@ -18,7 +18,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { ImproperlyConfigured, StoreUnavailable, UpdateError } from '../../../server/errors.js';
 import { SessionCodec } from '../../../server/session/codec.js';
-import { new_session_key } from '../../../server/session/key.js';
+import { newSessionKey } from '../../../server/session/key.js';
 import { FileStore } from '../../../server/session/stores/file.js';
 import { defineSettings, type Settings } from '../../../server/settings.js';
 import { rejects, storeContract } from './contract.js';
@@ -225,7 +225,7 @@ describe('FileStore', () => {
         await rejects(store.load(KEY), StoreUnavailable);
         await rejects(store.exists(KEY), StoreUnavailable);
         await rejects(store.replace('1', record('2', 60)), StoreUnavailable);
-        await rejects(store.create(record('1', 60, new_session_key())), StoreUnavailable);
+        await rejects(store.create(record('1', 60, newSessionKey())), StoreUnavailable);
         await rejects(store.clear_expired(), StoreUnavailable);
       } finally {
         renameSync(elsewhere, folder);

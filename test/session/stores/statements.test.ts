@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { checkSessionTable } from '../../../server/db/session_table.js';
 import { CreateError, ImproperlyConfigured, SchemaMismatch } from '../../../server/errors.js';
 import { SessionCodec } from '../../../server/session/codec.js';
-import { new_session_key } from '../../../server/session/key.js';
+import { newSessionKey } from '../../../server/session/key.js';
 import { Session } from '../../../server/session/session.js';
 import type { SessionRecord } from '../../../server/session/store.js';
 import { DatabaseStore, type DatabaseStoreOptions } from '../../../server/session/stores/db.js';
@@ -39,7 +39,7 @@ describe('DatabaseStore on a table of another name', () => {
     return row === undefined ? undefined : [row.account_id, row.seen];
   };
   const record = (changes: Partial<SessionRecord> = {}): SessionRecord => ({
-    session_key: new_session_key(),
+    session_key: newSessionKey(),
     session_data: 'first',
     expire_date: new Date(Date.now() + 3_600_000),
     ...changes,

@@ -4,7 +4,7 @@ import Koa from 'koa';
 import { CreateError, UpdateError } from '../../../server/errors.js';
 import { SessionCodec } from '../../../server/session/codec.js';
 import type { SessionEvent } from '../../../server/session/events.js';
-import { new_session_key } from '../../../server/session/key.js';
+import { newSessionKey } from '../../../server/session/key.js';
 import { sessions } from '../../../server/session/middleware.js';
 import { Session } from '../../../server/session/session.js';
 import type { SessionStore } from '../../../server/session/store.js';
@@ -45,7 +45,7 @@ export function keepsUnreadableRows(open: (settings: Settings) => Promise<Sessio
 
     /** As Django wrote it. */
     async function row(json: string): Promise<string> {
-      const session_key = new_session_key();
+      const session_key = newSessionKey();
       const session_data = large.encode(json);
       texts.set(session_key, session_data);
       await store.create({ session_key, session_data, expire_date: new Date(Date.now() + 1_000_000) });
@@ -178,7 +178,7 @@ export function keepsUnreadableRows(open: (settings: Settings) => Promise<Sessio
     }
 
     it('while a wrong signature is overwritten, as at Django', async () => {
-      const key = new_session_key();
+      const key = newSessionKey();
       const session_data = new SessionCodec(settings({ SECRET_KEY: 'another' })).encode('{"a":1}');
       await store.create({ session_key: key, session_data, expire_date: new Date(Date.now() + 1_000_000) });
       const session = await opened(key);
@@ -204,7 +204,7 @@ export function keepsUnreadableRows(open: (settings: Settings) => Promise<Sessio
             settings: settings({ ...SMALL, ...more }),
             store,
             logger: { warn: (details, message) => lines.push([details, message]) },
-            session_hash: () => 'a hash',
+            sessionHash: () => 'a hash',
             observe: (event) => events.push(event),
           }),
         );
