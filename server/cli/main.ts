@@ -8,6 +8,7 @@ const NAME = 'koa-django-session';
 
 /** In the order in which the help lists them; each is imported when it is called, because some load a good deal. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  serve: () => import('./serve.js'),
   migrate: () => import('./migrate.js'),
   'migrate:status': () => import('./migrate_status.js'),
   'migrate:rollback': () => import('./migrate_rollback.js'),

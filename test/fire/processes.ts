@@ -37,9 +37,9 @@ export class ServerProcess {
   readonly #child: ChildProcess;
   #log = '';
 
-  private constructor(main: string, environment: Environment) {
+  private constructor(command: readonly string[], environment: Environment) {
     const { DATABASE_URL: _, ...rest } = process.env;
-    this.#child = spawn(process.execPath, ['--import', WITH_PARENT, '--import', 'tsx', main], {
+    this.#child = spawn(process.execPath, ['--import', WITH_PARENT, '--import', 'tsx', ...command], {
       cwd: ROOT,
       env: { ...rest, ...QUIET, SECRET_KEY, ...environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -56,9 +56,9 @@ export class ServerProcess {
     });
   }
 
-  /** Start and wait until it listens; `main` is a program that prints `Listening on URL`. */
-  static async listening(environment: Environment, main = 'server/main.ts'): Promise<ServerProcess> {
-    const server = new ServerProcess(main, environment);
+  /** Start and wait until it listens; `command` is a program and its arguments, and prints `Listening on URL`. */
+  static async listening(environment: Environment, ...command: readonly string[]): Promise<ServerProcess> {
+    const server = new ServerProcess(command.length === 0 ? ['server/main.ts'] : command, environment);
     const url = await until(
       () => /Listening on (http:\S+?)\/?\s/.exec(server.#log)?.[1] ?? (server.ended ? '' : undefined),
       { seconds: PATIENCE, what: () => `the server to listen:\n${server.#log}` },
@@ -69,8 +69,8 @@ export class ServerProcess {
   }
 
   /** The same, and wait until it serves: the database is migrated. */
-  static async ready(environment: Environment, main?: string): Promise<ServerProcess> {
-    const server = await ServerProcess.listening(environment, main);
+  static async ready(environment: Environment, ...command: readonly string[]): Promise<ServerProcess> {
+    const server = await ServerProcess.listening(environment, ...command);
     await until(async () => (await fetch(`${server.url}/readyz`)).ok || undefined, {
       seconds: PATIENCE,
       what: () => `the server to be ready:\n${server.#log}`,

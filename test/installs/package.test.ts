@@ -75,6 +75,12 @@ describe('the package in an empty project', () => {
     expect(doctor.err).to.equal('');
   });
 
+  it('says that the reference server is not in it', async () => {
+    const { code, err } = await user.run('npx', ['--no-install', 'koa-django-session', 'serve']);
+    expect(code).to.equal(2);
+    expect(err).to.match(/^The reference server is not part of the package\. [^\n]+\n$/);
+  });
+
   it('says in one sentence to set DATABASE_URL, and leaves no folder behind', async () => {
     const { code, err } = await user.run('npx', ['--no-install', 'koa-django-session', 'migrate']);
     expect(code).to.equal(1);

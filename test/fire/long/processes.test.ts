@@ -259,4 +259,15 @@ describe('under fire: several processes on a database of others', function () {
       await other.stop();
     }
   });
+
+  it('are started by koa-django-session serve, too', async () => {
+    server = await ServerProcess.ready({ DATABASE_URL: database.url }, 'server/cli/main.ts', 'serve', '--workers', '2');
+    await until(() => server?.log.includes('It is served by 2') || undefined, {
+      seconds: 60,
+      what: () => 'all processes',
+    });
+    expect(children(server.pid)).to.have.length(2);
+    server.kill('SIGTERM');
+    expect(await server.exited).to.deep.equal({ code: 0, signal: null });
+  });
 });
