@@ -16,6 +16,19 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   sslnegotiation: ['postgres', 'direct'],
   uselibpqcompat: ['true', 'false'],
 };
+/** libpq's parameters that say where to connect or whom to trust, and that pg ignores: without them it connects otherwise. */
+const IGNORED: readonly string[] = [
+  'hostaddr',
+  'load_balance_hosts',
+  'passfile',
+  'require_auth',
+  'requirepeer',
+  'service',
+  'servicefile',
+  'sslcrl',
+  'sslcrldir',
+  'sslpassword',
+];
 const FILES = { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' } as const;
 
 /**
@@ -38,6 +51,9 @@ function checkOneHost(url: string, name: string): void {
     refuseUrl(name, 'It does not begin with postgresql://.', FORM);
   }
   const query = new URLSearchParams(parts.query);
+  if (query.has('target_session_attrs')) {
+    refuseUrl(name, 'It leads to one socket, for which target_session_attrs has no meaning.', 'Leave it out.');
+  }
   checkQuery(name, query);
   if (databaseOf(parts, query) === '') refuseUrl(name, 'It names no database.', FORM);
   checkFiles(name, query);
@@ -53,6 +69,9 @@ function databaseOf({ scheme, path }: UrlParts, query: URLSearchParams): string 
 
 function checkQuery(name: string, query: URLSearchParams): void {
   for (const port of query.getAll('port')) portNumber(name, port);
+  const ignored = IGNORED.find((parameter) => query.has(parameter));
+  if (ignored !== undefined)
+    refuseUrl(name, `Its ${ignored} is libpq's, and the driver pg ignores it.`, 'Leave it out.');
   for (const [parameter, values] of Object.entries(KNOWN)) {
     if (query.getAll(parameter).some((value) => !values.includes(value))) {
       refuseUrl(name, `Its ${parameter} is unknown.`, `Use one of ${values.join(', ')}.`);

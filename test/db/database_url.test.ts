@@ -139,6 +139,14 @@ describe('DATABASE_URL', function () {
       /would take a standby/,
     ],
     [
+      'with an address that only libpq knows',
+      'postgresql://h/d?hostaddr=10.0.0.1',
+      /hostaddr is libpq's.*Leave it out/,
+    ],
+    ['with libpq’s balancing', 'postgresql://h1,h2/d?target_session_attrs=any&load_balance_hosts=random', /standby/],
+    ['with a password in a file', 'postgresql://h/d?passfile=/run/secrets/zqxjkvwy', /passfile is libpq's/],
+    ['with a socket and several hosts’ parameter', 'socket:/run?db=d&target_session_attrs=primary', /one socket/],
+    [
       'with a wrong port at one of several hosts',
       'postgresql://ann:zqxjkvwy@one:1,two:0/site?target_session_attrs=primary',
       /port is not a number/,
