@@ -4,6 +4,7 @@
  */
 import { ImproperlyConfigured } from './errors.js';
 import { CACHE_URL_FORMS, readCacheUrl } from './settings/cache_url.js';
+import type { Definition } from './settings/definition.js';
 import {
   ANY,
   ATTRIBUTE,
@@ -14,6 +15,7 @@ import {
   list,
   oneOf,
   orNone,
+  type SameSite,
   sameSite,
   TOKEN,
   tags,
@@ -23,10 +25,10 @@ import {
 import { USER_MODEL_SETTINGS, type UserModelSettings } from './settings/user_model.js';
 import { nearestName } from './spelling.js';
 
+export type { Definition } from './settings/definition.js';
+export type { SameSite } from './settings/readers.js';
 export { isDefaultUserModel, type UserModelSettings } from './settings/user_model.js';
 
-/** The values of a cookie's SameSite as in Django's settings: false and null leave the attribute out. */
-export type SameSite = 'Lax' | 'Strict' | 'None' | false | null;
 export type LoginCaptcha = 'always' | 'after_failures' | 'off';
 
 /** The checked values. Times are seconds, sizes bytes. */
@@ -87,16 +89,6 @@ export interface Settings extends UserModelSettings {
   readonly FILE_UPLOAD_MAX_BYTES: number;
   readonly FILE_UPLOAD_MAX_TOTAL_BYTES: number;
   readonly FILE_UPLOAD_TEMP_DIR: string | null;
-}
-
-/** One setting: its default and how a given value is read. */
-export interface Definition<T> {
-  readonly default: T;
-  readonly meaning: string;
-  /** What is allowed, in words; the second half of the sentence that refuses a wrong value. */
-  readonly allowed: string;
-  /** A value as given in code or as text from the environment → the setting's value, or undefined when it is not allowed. */
-  readonly read: (value: unknown) => T | undefined;
 }
 
 const flag = (value: boolean, meaning: string): Definition<boolean> => ({

@@ -2,7 +2,7 @@
 import { renderAsync } from '@resvg/resvg-js';
 import { type Outline, type Point, solid } from './glyph.js';
 import { letterOutlines } from './layout.js';
-import { PICTURE_HEIGHT, PICTURE_WIDTH } from './picture.js';
+import { PICTURE_HEIGHT, PICTURE_WIDTH } from './picture_size.js';
 import { between, chance } from './random.js';
 
 /** Dark inks on light grounds: each pair has a contrast over 7 to 1, so that people with weak sight can try. */

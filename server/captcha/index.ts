@@ -10,7 +10,8 @@ export {
   newCaptchaText,
 } from './answer.js';
 export type { CaptchaSession } from './once.js';
-export { drawCaptcha, PICTURE_HEIGHT, PICTURE_WIDTH } from './picture.js';
+export { drawCaptcha } from './picture.js';
+export { PICTURE_HEIGHT, PICTURE_WIDTH } from './picture_size.js';
 export {
   acceptProofOfWork,
   newProofOfWork,

@@ -1,6 +1,6 @@
 /** Where the letters of a captcha stand: each bent by itself, beside the one before without touching it, all bent together. */
 import { bounds, FONT_SIZE, glyphOutline, type Outline, type Point } from './glyph.js';
-import { PICTURE_HEIGHT, PICTURE_WIDTH } from './picture.js';
+import { PICTURE_HEIGHT, PICTURE_WIDTH } from './picture_size.js';
 import { between, chance, either } from './random.js';
 
 /** Pixels that stay free at the sides, and above and below. */

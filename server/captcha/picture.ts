@@ -1,10 +1,5 @@
-/** The captcha's picture, for callers: size, and drawing by modules that are loaded at the first picture. */
+/** The captcha's picture, for callers: drawn by modules that are loaded at the first picture. */
 import { optionalPackage } from '../optional_package.js';
-
-/** Pixels. */
-export const PICTURE_WIDTH = 360;
-/** Pixels. */
-export const PICTURE_HEIGHT = 120;
 
 const DRAWING = { what: "The captcha's pictures", packages: ['@resvg/resvg-js', 'svg-captcha'] };
 

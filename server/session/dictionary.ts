@@ -13,7 +13,6 @@ import {
   get_expiry_date,
 } from './expiry.js';
 import { plainJson } from './plain_json.js';
-import type { AnyData } from './session_data.js';
 
 export const TEST_COOKIE_NAME = 'testcookie';
 export const TEST_COOKIE_VALUE = 'worked';
@@ -39,6 +38,9 @@ type Inspect = (value: unknown, options: object) => string;
 
 /** Whoever has the auth hash and the key can log in; these are read by `get` alone, and shown nowhere. */
 const SECRETS: ReadonlySet<string> = new Set(['_auth_user_hash', '_csrftoken']);
+
+/** Any key, any value. */
+export type AnyData = Record<string, unknown>;
 
 /** Keys and values to take over: an object's own properties, or a Map or pairs, which `Data` does not check. */
 export type Mapping<Data extends object = AnyData> = Readonly<Partial<Data>> | Iterable<readonly [string, unknown]>;

@@ -1,7 +1,7 @@
 /** `koa-django-session/session`: the session, its middleware and its formats. */
 export type { SavedExpiry } from './change.js';
 export { SessionCodec } from './codec.js';
-export { type ExpiryOptions, type Mapping, SessionDictionary } from './dictionary.js';
+export { type AnyData, type ExpiryOptions, type Mapping, SessionDictionary } from './dictionary.js';
 export type { SessionEvent } from './events.js';
 export type { ExpiryInput } from './expiry.js';
 export { withItemAccess } from './item_access.js';
@@ -12,5 +12,5 @@ export { type AnyRequest, type OpenSessionOptions, openSession } from './open_se
 export type { SessionOptions } from './options.js';
 export { commitSession } from './response.js';
 export { Session } from './session.js';
-export type { AnyData, DeclaredData, SessionData, SessionItems } from './session_data.js';
+export type { DeclaredData, SessionData, SessionItems } from './session_data.js';
 export type { Companion, SessionChange, SessionRecord, SessionStore } from './store.js';

@@ -1,5 +1,5 @@
 /** What the keys of an application's sessions are, for the compiler. Nothing of it exists when the program runs. */
-import type { SessionDictionary } from './dictionary.js';
+import type { AnyData, SessionDictionary } from './dictionary.js';
 import type { Misspelling } from './misspelling.js';
 
 /**
@@ -17,9 +17,6 @@ import type { Misspelling } from './misspelling.js';
  */
 // biome-ignore lint/suspicious/noEmptyInterface: applications merge into it
 export interface SessionData {}
-
-/** Any key, any value. */
-export type AnyData = Record<string, unknown>;
 
 /** Who has logged in, as `login` and Django write it. To be read: `login` and `logout` change it. */
 interface LoginData {

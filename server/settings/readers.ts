@@ -1,5 +1,7 @@
 /** Reads a value as given in code or as text from the environment → the setting's value, or undefined when it is not allowed. */
-import type { SameSite } from '../settings.js';
+
+/** The values of a cookie's SameSite as in Django's settings: false and null leave the attribute out. */
+export type SameSite = 'Lax' | 'Strict' | 'None' | false | null;
 
 /** As Django reads nothing from the environment, the words are the usual ones, in any case. */
 export function boolean(value: unknown): boolean | undefined {

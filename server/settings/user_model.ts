@@ -1,5 +1,5 @@
 /** The settings that say where a Django's users are. */
-import type { Definition } from '../settings.js';
+import type { Definition } from './definition.js';
 import { ANY, orNone, text, textMap } from './readers.js';
 
 /** Where users are. */

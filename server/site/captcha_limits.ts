@@ -1,20 +1,17 @@
 /** How many pictures and tasks one client address may ask for, and what a visitor is told who has to wait. */
 import type { Context } from 'koa';
-import type { AddressLimit, AddressThrottle, ThrottleAnswer } from '../index.js';
-import type { Site } from './site.js';
+import type { AddressLimit, ThrottleAnswer } from '../index.js';
+import type { CaptchaThrottles, Site } from './site.js';
 
 /**
  * Pictures and tasks for one address (IPv6: one /64). Those that make a session row: as many as one address may try to
  * log in, so at most 350 rows in the hour that such a row lives. Those of a session that has its row cost no room, only
  * work: 0.5 a second in the long run.
  */
-export const CAPTCHA_LIMITS: Readonly<Record<'new_session' | 'session', AddressLimit>> = {
+export const CAPTCHA_LIMITS: Readonly<Record<keyof CaptchaThrottles, AddressLimit>> = {
   new_session: { free: 50, healsIn: 12 },
   session: { free: 200, healsIn: 2 },
 };
-
-/** What the site asks of the two throttles. */
-export type CaptchaThrottles = Readonly<Record<keyof typeof CAPTCHA_LIMITS, Pick<AddressThrottle, 'check' | 'wait'>>>;
 
 /** A count of its own for visitors who have a session: programs without cookies cannot use it up. */
 function throttleFor({ captchas }: Site, { session }: Context): CaptchaThrottles['session'] | undefined {

@@ -1,13 +1,11 @@
 /** Which language a visitor reads: the cookie `django_language`, else Accept-Language, else English. */
 import type { Context } from 'koa';
-import { EN } from './messages/en.js';
+import { EN, type Messages } from './messages/en.js';
 import { ZH_HANS } from './messages/zh_hans.js';
 
 /** Django's codes (django/conf/global_settings.py, LANGUAGES). */
 export const LANGUAGES = ['en', 'zh-hans'] as const;
 export type Language = (typeof LANGUAGES)[number];
-/** Texts by name; those with a blank to fill in are functions. */
-export type Messages = typeof EN;
 
 const MESSAGES: Readonly<Record<Language, Messages>> = { en: EN, 'zh-hans': ZH_HANS };
 /** The tags for `lang` and Content-Language, in the letter case that BCP 47 recommends. */

@@ -2,16 +2,15 @@
 import type { Middleware } from 'koa';
 import type { RenderError, SessionStore, Settings, UserSessions, UserTable } from '../index.js';
 import { type Clock, systemClock } from '../index.js';
-import type { CaptchaThrottles } from './captcha_limits.js';
 import { createLab } from './lab/index.js';
 import { routes } from './routes.js';
-import type { Site, SiteThrottle } from './site.js';
+import type { CaptchaThrottles, Site, SiteThrottle } from './site.js';
 import { staticFiles } from './static_files.js';
 import { type Database, SiteTables } from './tables.js';
 import { Pages } from './views.js';
 
-export { CAPTCHA_LIMITS, type CaptchaThrottles } from './captcha_limits.js';
-export type { SiteThrottle } from './site.js';
+export { CAPTCHA_LIMITS } from './captcha_limits.js';
+export type { CaptchaThrottles, SiteThrottle } from './site.js';
 
 export interface SiteOptions {
   readonly settings: Settings;

@@ -1,7 +1,8 @@
 /** `/last-visit/`: when this browser was here last, by a plain cookie and by a signed one. */
 import type { Context } from 'koa';
 import { type Moment, moment } from './format.js';
-import { type Language, type Messages, messages } from './i18n.js';
+import { type Language, messages } from './i18n.js';
+import type { Messages } from './messages/en.js';
 import type { Handler, Site } from './site.js';
 
 const PLAIN = 'last_visit';

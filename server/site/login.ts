@@ -13,7 +13,8 @@ import {
 } from '../index.js';
 import { captchaWait } from './captcha_limits.js';
 import { restoreExpiry, shortenNewSession } from './form_session.js';
-import { type Messages, messages } from './i18n.js';
+import { messages } from './i18n.js';
+import type { Messages } from './messages/en.js';
 import { queryField, safeNext, shownNext } from './next.js';
 import { notice } from './notices.js';
 import { allowOwnScripts } from './own_scripts.js';

@@ -11,8 +11,9 @@ import {
   type ValidationProblem,
   validate_password,
 } from '../index.js';
-import { type Messages, messages } from './i18n.js';
+import { messages } from './i18n.js';
 import { PASSWORD_LENGTH } from './login.js';
+import type { Messages } from './messages/en.js';
 import { notice } from './notices.js';
 import { SESSIONS_PATH } from './sessions.js';
 import type { Handler, Site } from './site.js';

@@ -2,7 +2,8 @@
 import type { Context } from 'koa';
 import { logout, readUserAgent, type User, type UserSession, type UserSessions } from '../index.js';
 import { type Moment, moment } from './format.js';
-import { type Language, type Messages, messages } from './i18n.js';
+import { type Language, messages } from './i18n.js';
+import type { Messages } from './messages/en.js';
 import { notice } from './notices.js';
 import type { Handler, Site } from './site.js';
 import { userOrLogin } from './user_or_login.js';

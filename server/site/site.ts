@@ -1,12 +1,14 @@
 /** What every page of the site is given. */
 import type { Context } from 'koa';
-import type { Clock, LoginThrottle, Settings, UserSessions, UserTable } from '../index.js';
-import type { CaptchaThrottles } from './captcha_limits.js';
+import type { AddressThrottle, Clock, LoginThrottle, Settings, UserSessions, UserTable } from '../index.js';
 import type { SiteTables } from './tables.js';
 import type { Pages } from './views.js';
 
 /** What the login page asks of the throttle. */
 export type SiteThrottle = Pick<LoginThrottle, 'check' | 'succeeded' | 'failures'>;
+
+/** What the pages that make captchas ask of the throttles of CAPTCHA_LIMITS. */
+export type CaptchaThrottles = Readonly<Record<'new_session' | 'session', Pick<AddressThrottle, 'check' | 'wait'>>>;
 
 export interface Site {
   readonly settings: Settings;

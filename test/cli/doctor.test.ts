@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { make_password } from '../../server/auth/hashers.js';
 import { get_session_auth_hash } from '../../server/auth/session_hash.js';
-import type { Diagnosis, Finding } from '../../server/cli/doctor/diagnose.js';
+import type { Diagnosis, Finding } from '../../server/cli/doctor/finding.js';
 import { examine, inWords } from '../../server/cli/doctor/report.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { defineSettings, type Settings } from '../../server/settings.js';

@@ -1,7 +1,7 @@
 /** `doctor` finds the users and sessions of a Django by itself, and says what to set. */
 import { expect } from 'chai';
 import { get_session_auth_hash } from '../../server/auth/session_hash.js';
-import type { Diagnosis, Finding } from '../../server/cli/doctor/diagnose.js';
+import type { Diagnosis, Finding } from '../../server/cli/doctor/finding.js';
 import { examine, inWords } from '../../server/cli/doctor/report.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { migrate } from '../../server/db/migrate.js';

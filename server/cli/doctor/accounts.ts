@@ -1,7 +1,7 @@
 /** Judges what was found of users: are they those of the settings, and can they log in here? Pure. */
 import { PASSWORD_HASHERS } from '../../auth/hashers.js';
 import type { Settings } from '../../settings.js';
-import type { Finding } from './diagnose.js';
+import type { Finding } from './finding.js';
 import type { LoginFinding } from './rows.js';
 import type { Evidence, UserFacts } from './users.js';
 

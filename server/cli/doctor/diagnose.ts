@@ -4,28 +4,9 @@ import { DJANGO_SESSION } from '../../db/session_table.js';
 import { searchPathAdvice, searchPathOption } from '../../search_path.js';
 import type { Settings } from '../../settings.js';
 import { accounts, environmentLines } from './accounts.js';
+import type { Diagnosis, Finding, Level } from './finding.js';
 import { guesses, type RowFinding, readLogin, readRow } from './rows.js';
 import type { UserFacts } from './users.js';
-
-/** `problem` means that logins are not shared, or not safely. */
-export type Level = 'ok' | 'note' | 'warning' | 'problem';
-
-export interface Finding {
-  /** A name for machines that does not change. */
-  readonly check: string;
-  readonly level: Level;
-  /** What was found, in words. */
-  readonly text: string;
-  /** What to do. */
-  readonly advice?: string;
-}
-
-export interface Diagnosis {
-  readonly healthy: boolean;
-  readonly findings: readonly Finding[];
-  /** Settings that were found in the database and are not those of this server: name → value. */
-  readonly environment: Readonly<Record<string, string>>;
-}
 
 type DoctorFacts = Facts<UserFacts>;
 

@@ -4,7 +4,8 @@ import { type Clock, systemClock } from '../../clock.js';
 import { gatherFacts } from '../../db/facts.js';
 import type { Settings } from '../../settings.js';
 import { environmentLines } from './accounts.js';
-import { type Diagnosis, diagnose, type Finding, type Level } from './diagnose.js';
+import { diagnose } from './diagnose.js';
+import type { Diagnosis, Finding, Level } from './finding.js';
 import { readLogin, readRow, userIds } from './rows.js';
 import { gatherUsers } from './users.js';
 

@@ -219,3 +219,6 @@ export const EN = {
   error_original: 'In the words of the program:',
   error_home: 'To the home page',
 };
+
+/** Texts by name; those with a blank to fill in are functions. */
+export type Messages = typeof EN;

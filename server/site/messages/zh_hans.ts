@@ -1,5 +1,5 @@
 /** What the pages say in Simplified Chinese. */
-import type { Messages } from '../i18n.js';
+import type { Messages } from './en.js';
 import { EXPLAINED_ZH_HANS } from './explained_zh_hans.js';
 import { LAB_ZH_HANS } from './lab_zh_hans.js';
 

@@ -1,6 +1,6 @@
 /** `doctor` on rows that a real Django wrote. */
 import { expect } from 'chai';
-import type { Diagnosis, Finding } from '../../../server/cli/doctor/diagnose.js';
+import type { Diagnosis, Finding } from '../../../server/cli/doctor/finding.js';
 import { Browser } from '../browser.js';
 import { eachDjango, login, makeUser, newDatabase, type Pair, pairOf, SECRET_KEY, SIDES } from '../pairs.js';
 import { koaCommand, manage, startDjango, type Values } from '../servers.js';

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { AnonymousUser, type User } from '../../../server/auth/user.js';
 import { UserTable } from '../../../server/auth/users.js';
-import type { Diagnosis } from '../../../server/cli/doctor/diagnose.js';
+import type { Diagnosis } from '../../../server/cli/doctor/finding.js';
 import { connectKnex } from '../../../server/db/knex.js';
 import { defineSettings, SETTINGS } from '../../../server/settings.js';
 import { Browser } from '../browser.js';
