@@ -129,10 +129,27 @@ describe('the documents', () => {
   });
 
   it('link to files that are there', () => {
-    for (const document of DOCUMENTS) {
+    for (const document of [...DOCUMENTS, 'DECISIONS.md']) {
       for (const target of linked(document))
         expect(existsSync(path.join(ROOT, target)), `${document} → ${target}`).to.equal(true);
     }
+  });
+
+  it('name files that are there, for contributors', () => {
+    const text = readFileSync(path.join(ROOT, 'CONTRIBUTING.md'), 'utf8');
+    const files = [...text.matchAll(/`((?:server|config|migrations|test)\/[\w./]+)`/g)]
+      .map(([, file = '']) => file)
+      .filter((file) => !file.includes('hello'));
+    expect(files).to.have.length.greaterThan(50);
+    for (const file of files) expect(existsSync(path.join(ROOT, file)), file).to.equal(true);
+  });
+
+  it('list every decision once', () => {
+    const numbers = (document: string, pattern: RegExp): string[] =>
+      [...readFileSync(path.join(ROOT, document), 'utf8').matchAll(pattern)].map(([, number = '']) => number);
+    const reasoned = numbers('DECISIONS.md', /^### Decision (\d+)$/gm);
+    expect(reasoned).to.deep.equal(reasoned.map((_, index) => String(index + 1)));
+    expect(numbers('CONTRIBUTING.md', /\(DECISIONS\.md#decision-(\d+)\)/g)).to.deep.equal(reasoned);
   });
 
   it('are each linked once by a README of at most 220 lines', () => {

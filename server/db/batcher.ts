@@ -134,7 +134,7 @@ export class Batcher<Input, Answer> {
   #waiting: Call<Input, Answer>[] = [];
   /**
    * A Map of keys for each batch, and none for all: a churning Map keeps its old hash tables alive until a full GC, and
-   * what they lead to (CONTRIBUTING, decision 15).
+   * what they lead to (DECISIONS.md, decision 15).
    */
   #underway: readonly Batch<Input, Answer>[] = [];
   /** The peak of how many calls there were at once: those that wait and those on their way. */
