@@ -5,9 +5,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { answering, freePort } from '../support/ports.js';
-import { DATABASE, type PostgresNode } from './postgres.js';
+import { DATABASE } from './postgres.js';
 
 const MISSING = 'haproxy is not installed, and this suite puts a real one before PostgreSQL: apt-get install haproxy.';
+
+export interface BalancedNode {
+  readonly name: string;
+  readonly port: number;
+  /** The port of `GET /primary`. */
+  readonly rolePort: number;
+}
 
 export interface Balancer {
   /** The database's URL by way of haproxy. */
@@ -16,7 +23,7 @@ export interface Balancer {
   stop(): Promise<void>;
 }
 
-export async function startBalancer(nodes: readonly PostgresNode[]): Promise<Balancer> {
+export async function startBalancer(nodes: readonly BalancedNode[]): Promise<Balancer> {
   const port = await freePort();
   const folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-haproxy-'));
   const file = path.join(folder, 'haproxy.cfg');

@@ -9,15 +9,12 @@ import path from 'node:path';
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 import { connectKnex } from '../../server/db/knex.js';
-import { Planted } from '../fire/planted.js';
 import { ServerProcess, showLogs } from '../fire/processes.js';
 import { until } from '../fire/until.js';
 import { startPgbouncer } from '../pgbouncer/pgbouncer.js';
 import { type Balancer, startBalancer } from './balancer.js';
 import { DATABASE, PostgresNode } from './postgres.js';
-import { type Account, Shoppers } from './shoppers.js';
-
-const VISITORS = 20;
+import { type Account, expectNothingLost, shopDuring } from './shoppers.js';
 
 describe('a PostgreSQL that fails over', () => {
   let folder: string;
@@ -101,32 +98,7 @@ describe('a PostgreSQL that fails over', () => {
         await stop?.();
       });
 
-      /** People shop while it happens, and go on until they are served again. */
-      async function during(happens: () => Promise<void>): Promise<Account> {
-        const shoppers = await Shoppers.enter(server.url, new Planted(knex), VISITORS);
-        const more = (count: number): Promise<unknown> => {
-          const wanted = shoppers.served + count;
-          return until(() => (shoppers.served >= wanted ? true : undefined), {
-            seconds: 60,
-            what: () => `people to be served:\n${server.log.slice(-3000)}`,
-          });
-        };
-        try {
-          await more(5 * VISITORS);
-          await happens();
-          await more(10 * VISITORS);
-        } catch (error) {
-          await shoppers.leave().catch(() => undefined);
-          throw error;
-        }
-        return shoppers.leave();
-      }
-
-      function expectNothingLost({ answers, acknowledged, lost, loggedOut }: Account): void {
-        expect({ lost, loggedOut }).to.deep.equal({ lost: [], loggedOut: 0 });
-        expect(Object.keys(answers)).to.have.members(answers[503] === undefined ? ['200'] : ['200', '503']);
-        expect(acknowledged).to.be.at.least(5 * VISITORS);
-      }
+      const during = (happens: () => Promise<void>): Promise<Account> => shopDuring(server, knex, happens);
 
       it('kill -9 of the primary: its standby takes over', async () => {
         const account = await during(async () => {

@@ -32,10 +32,10 @@ function binaries(): string {
   return path.join(INSTALLED, String(newest), 'bin');
 }
 
-const BIN = binaries();
+export const BIN = binaries();
 
 /** PostgreSQL refuses to run as root: then it is Debian's account for it. */
-const ACCOUNT = process.getuid?.() === 0 ? accountOf('postgres') : undefined;
+export const ACCOUNT = process.getuid?.() === 0 ? accountOf('postgres') : undefined;
 
 function accountOf(name: string): { readonly uid: number; readonly gid: number } {
   const line = readFileSync('/etc/passwd', 'utf8')
@@ -73,7 +73,9 @@ export class PostgresNode {
     mkdirSync(folder, { recursive: true });
     if (ACCOUNT !== undefined) chownSync(folder, ACCOUNT.uid, ACCOUNT.gid);
     chmodSync(folder, 0o700);
-    return new PostgresNode(name, await freePort(), folder);
+    const node = new PostgresNode(name, await freePort(), folder);
+    process.once('exit', () => node.#process?.kill('SIGKILL'));
+    return node;
   }
 
   get url(): string {
@@ -163,8 +165,6 @@ export class PostgresNode {
 
   async start(): Promise<void> {
     this.#process = spawn(path.join(BIN, 'postgres'), ['-D', this.#folder], { ...ACCOUNT, stdio: 'ignore' });
-    const died = this.#process;
-    process.once('exit', () => died.kill('SIGKILL'));
     await until(async () => ((await this.ask('SELECT 1', 'postgres')).length === 1 ? true : undefined), {
       seconds: PATIENCE,
       what: () => `PostgreSQL ${this.name} to answer`,
@@ -237,9 +237,7 @@ export class PostgresNode {
   /** The postmaster first, so that it starts no others meanwhile; none when it has ended. */
   #processes(): readonly number[] {
     const { pid, exitCode, signalCode } = this.#process ?? {};
-    if (pid === undefined || exitCode !== null || signalCode !== null) return [];
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-    return [pid, ...children.split(' ').filter(Boolean).map(Number)];
+    return pid === undefined || exitCode !== null || signalCode !== null ? [] : withChildren(pid);
   }
 
   async stop(): Promise<void> {
@@ -251,7 +249,13 @@ export class PostgresNode {
   }
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+/** A process that lives, and those that it started. */
+export function withChildren(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return [pid, ...children.split(' ').filter(Boolean).map(Number)];
+}
+
+export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

@@ -3,8 +3,14 @@
  * must be there in the end (Jepsen's set test), and nobody who logged in may be told to log in again.
  */
 import { Agent } from 'node:http';
-import type { Planted } from '../fire/planted.js';
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+import { Planted } from '../fire/planted.js';
+import type { ServerProcess } from '../fire/processes.js';
+import { until } from '../fire/until.js';
 import { type Answer, Visitor } from '../fire/visitor.js';
+
+const VISITORS = 20;
 
 export interface Account {
   /** Answers by status, and requests without an answer by their error's code. */
@@ -22,7 +28,7 @@ interface Shopper {
   readonly acknowledged: string[];
 }
 
-export class Shoppers {
+class Shoppers {
   readonly #url: string;
   readonly #planted: Planted;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 100 });
@@ -97,4 +103,34 @@ export class Shoppers {
     const acknowledged = this.#shoppers.reduce((sum, shopper) => sum + shopper.acknowledged.length, 0);
     return { answers: this.#answers, acknowledged, lost, loggedOut: this.#loggedOut };
   }
+}
+
+/**
+ * People shop while it happens, and go on until they are served again.
+ * @param knex leads to the primary, now and in the end
+ */
+export async function shopDuring(server: ServerProcess, knex: Knex, happens: () => Promise<void>): Promise<Account> {
+  const shoppers = await Shoppers.enter(server.url, new Planted(knex), VISITORS);
+  const more = (count: number): Promise<unknown> => {
+    const wanted = shoppers.served + count;
+    return until(() => (shoppers.served >= wanted ? true : undefined), {
+      seconds: 60,
+      what: () => `people to be served:\n${server.log.slice(-3000)}`,
+    });
+  };
+  try {
+    await more(5 * VISITORS);
+    await happens();
+    await more(10 * VISITORS);
+  } catch (error) {
+    await shoppers.leave().catch(() => undefined);
+    throw error;
+  }
+  return shoppers.leave();
+}
+
+export function expectNothingLost({ answers, acknowledged, lost, loggedOut }: Account): void {
+  expect({ lost, loggedOut }).to.deep.equal({ lost: [], loggedOut: 0 });
+  expect(Object.keys(answers)).to.have.members(answers[503] === undefined ? ['200'] : ['200', '503']);
+  expect(acknowledged).to.be.at.least(5 * VISITORS);
 }

@@ -18,7 +18,7 @@ export async function freePort(): Promise<number> {
  * Settles when a program that was started accepts connections on its port.
  *
  * @param missing what to say when it is not installed
- * @throws Error when it ends before it answers, and after ten seconds
+ * @throws Error when it ends before it answers, and after a minute
  */
 export async function answering(child: ChildProcess, port: number, missing: string): Promise<void> {
   const [program] = child.spawnargs;
@@ -29,7 +29,7 @@ export async function answering(child: ChildProcess, port: number, missing: stri
   child.once('exit', (code) => {
     ended ??= new Error(`${program} ended with code ${code} before it answered.`);
   });
-  for (const end = performance.now() + 10_000; performance.now() < end; ) {
+  for (const end = performance.now() + 60_000; performance.now() < end; ) {
     if (ended !== undefined) throw ended;
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1');
