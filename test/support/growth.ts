@@ -1,8 +1,12 @@
 /** How the work of some code grows with its input, told by CPU time so that a busy machine makes no difference. */
 
-/** The larger input is so many times the smaller one: linear work takes 4 times as long, quadratic work 16 times. */
-const LARGER = 4;
-const MOST = 8;
+/**
+ * Sizes of the inputs that are compared, as parts of the given one. Linear work takes 16 times as long, quadratic work 256
+ * times; between them is room for what a busy machine does to caches and to V8's compiler.
+ */
+const LARGE = 4;
+const SMALL = 1 / 4;
+const MOST = 64;
 /** Microseconds of CPU below which nothing harms anybody. */
 const HARMLESS = 1500;
 /** Other work of the process only adds, so the least counts, and one good round is enough. */
@@ -17,7 +21,7 @@ async function cost(work: () => unknown): Promise<number> {
 }
 
 /**
- * Settles when `work` takes an input of four times the size in less than eight times the CPU time.
+ * Settles when `work` takes an input of four times the size in at most 64 times the CPU time of a quarter of the size.
  * @throws Error with both costs when it does not
  */
 export async function expectLinear<Input>(
@@ -25,17 +29,17 @@ export async function expectLinear<Input>(
   work: (input: Input) => unknown,
   size = 16_384,
 ): Promise<void> {
-  const many = make(LARGER * size);
+  const many = make(LARGE * size);
   let large = await cost(() => work(many));
   if (large <= HARMLESS) return;
-  const one = make(size);
+  const one = make(Math.ceil(SMALL * size));
   let small = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round += 1) {
     small = Math.min(small, await cost(() => work(one)));
     if (large <= Math.max(HARMLESS, MOST * small)) return;
     large = Math.min(large, await cost(() => work(many)));
   }
-  throw new Error(`Of size ${size} it takes ${small} µs of CPU, of size ${LARGER * size} it takes ${large} µs.`);
+  throw new Error(`Of size ${SMALL * size} it takes ${small} µs of CPU, of size ${LARGE * size} it takes ${large} µs.`);
 }
 
 /**
