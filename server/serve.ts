@@ -13,6 +13,7 @@ import { shownDatabase } from './db/database_url.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
 import { connectKnex } from './db/knex.js';
 import { migrate } from './db/migrate.js';
+import { reasonAway } from './db/sentences.js';
 import { checkSessionTable } from './db/session_table.js';
 import { isReadOnly, isRefusal, isUnavailable } from './db/unavailable.js';
 import { checkWritable } from './db/writable.js';
@@ -216,9 +217,13 @@ async function whenAnswering(
     } catch (error) {
       if (isRefusal(error) || !isUnavailable(error)) throw error;
       const isStandby = isReadOnly(error);
-      log.warn({ pause: seconds }, isStandby ? 'the database is a standby' : 'the database does not answer yet');
+      const reason = isStandby ? 'it takes no writes' : reasonAway(error);
+      log.warn(
+        { pause: seconds, reason },
+        isStandby ? 'the database is a standby' : 'the database does not answer yet',
+      );
       print(
-        `The database ${isStandby ? 'is a standby, which takes no writes' : 'does not answer yet'}; trying again in ${seconds} s.`,
+        `The database ${isStandby ? 'is a standby' : 'does not answer yet'}; trying again in ${seconds} s${reason === undefined ? '' : ` (${reason})`}.`,
       );
       await pause(seconds * 1000, undefined, { signal });
     }

@@ -30,3 +30,23 @@ export function inOneSentence(error: unknown): string {
   const words = error.message.slice(error.message.lastIndexOf(' - ') + 1).replace(/^- /, '');
   return code === '' ? words : `${words} (${code})`;
 }
+
+const REASONS: ReadonlyMap<unknown, string> = new Map([
+  ['ENOTFOUND', "its host's name is unknown"],
+  ['EAI_AGAIN', 'the name server does not answer'],
+  ['ECONNREFUSED', 'nothing listens at its address'],
+  ['EHOSTUNREACH', 'its host cannot be reached'],
+  ['ENETUNREACH', 'its host cannot be reached'],
+  ['ENOENT', 'its socket is not there'],
+  ['57P03', 'it is starting or shutting down'],
+  ['53300', 'it has no connection left'],
+]);
+
+/** Why a database does not answer, by the code of the error or of its causes; undefined where none tells. */
+export function reasonAway(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const reason = REASONS.get('code' in error ? error.code : undefined);
+  if (reason !== undefined) return reason;
+  const causes = error instanceof AggregateError ? error.errors : [error.cause];
+  return causes.map(reasonAway).find((each) => each !== undefined);
+}
