@@ -405,7 +405,7 @@ async function portOf(app: ReturnType<typeof spawn>): Promise<number> {
   app.stderr?.on('data', (chunk) => {
     output += String(chunk);
   });
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (;;) {
     const port = /port: (\d+)/.exec(output)?.[1];
     if (port !== undefined) return Number(port);
     if (app.exitCode !== null) break;

@@ -208,7 +208,7 @@ describe('permissions', () => {
 
   it('take their time from the request that they are asked in', async () => {
     const { id } = await person({ permissions: ['shop.view_good'] });
-    const deadline = new Deadline(0.2);
+    const deadline = new Deadline(1);
     const user = await users.get_by_id(id, deadline);
     await database.knex.transaction(async (migration) => {
       await migration.raw('LOCK TABLE auth_user_groups');

@@ -370,7 +370,7 @@ describe('sessions of users', () => {
 
   describe('beside what may be wrong', () => {
     it('let every request through while their table is locked, and none waits', async () => {
-      const impatient = connectKnex(database.url, { statement_timeout: 0.3 });
+      const impatient = connectKnex(database.url, { statement_timeout: 1 });
       const { userSessions, browser, warnings } = await startSite({}, impatient);
       const visitor = browser();
       const holder = await database.knex.transaction();

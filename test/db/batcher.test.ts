@@ -40,7 +40,8 @@ describe('Batcher', () => {
           arrival();
           expectBatch();
         }),
-      options,
+      // By itself no batch is slow, however long this process is held up.
+      { patience: 60, ...options },
     );
   }
 

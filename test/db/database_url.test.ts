@@ -10,7 +10,7 @@ import { checkDatabaseUrl, shownDatabase } from '../../server/db/database_url.js
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/db/embedded.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured } from '../../server/errors.js';
-import { ServerProcess } from '../fire/processes.js';
+import { PATIENT, ServerProcess } from '../fire/processes.js';
 import { until } from '../fire/until.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { NASTY_PASSWORDS, partOf } from '../support/passwords.js';
@@ -381,9 +381,9 @@ describe('DATABASE_URL', function () {
 
     it('is shown as one by a server that starts on it', async () => {
       const { port, password } = new URL(postgres.url);
-      const server = await ServerProcess.ready({ DATABASE_URL: forms()[2] ?? '' });
+      const server = await ServerProcess.ready({ ...PATIENT, DATABASE_URL: forms()[2] ?? '' });
       try {
-        await until(() => server.log.includes('Database: ') || undefined, { seconds: 20, what: () => server.log });
+        await until(() => server.log.includes('Database: ') || undefined, { seconds: 60, what: () => server.log });
         expect(server.log).to.include(
           `Database: socket ${folder}/s/.s.PGSQL.${port} (database koa_django_session, user postgres)\n`,
         );

@@ -307,13 +307,15 @@ describe('the embedded PostgreSQL', function () {
     it('steps over a postmaster.pid whose process is a zombie', async function () {
       if (!LINUX) this.skip();
       await crash();
-      // The shell becomes a program that waits for no child, so that its own child stays a zombie.
-      const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 600'], {
-        stdio: ['ignore', 'pipe', 'ignore'],
+      // The shell becomes a program that waits for no child, so that its own child, which ends afterwards, stays a zombie.
+      const parent = spawn('/bin/sh', ['-c', 'exec 3<&0; cat <&3 >/dev/null & echo $!; exec sleep 600 3<&-'], {
+        stdio: ['pipe', 'pipe', 'ignore'],
       });
       try {
         const [pid] = (await once(parent.stdout, 'data')) as [Buffer];
         const zombie = Number(pid.toString());
+        await until(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n');
+        parent.stdin.end();
         await until(() => readFileSync(`/proc/${zombie}/stat`, 'utf8').includes(') Z '));
         expect(processInfo(zombie)).to.equal(undefined);
         claim(zombie);

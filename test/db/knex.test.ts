@@ -40,14 +40,15 @@ describe('connectKnex', () => {
   });
 
   it('ends at the server what goes on there after it was given up', async () => {
-    knex = connectKnex(database.url, { poolSize: 1, statement_timeout: 0.2 });
+    knex = connectKnex(database.url, { poolSize: 1, statement_timeout: 1 });
     // As a COMMIT that waits for a frozen standby: the server's own timeout does not end it.
     await knex.raw('SET statement_timeout = 0');
-    const running = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(%' AND state = 'active'";
+    const running =
+      "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(%' AND state = 'active' AND datname = current_database()";
     const given = reasonOf(knex.raw('SELECT pg_sleep(600)').then(() => {}));
     expect(isSilence(await given)).to.equal(true);
     await until(async () => (await database.knex.raw(running)).rows.length === 0 || undefined, {
-      seconds: 10,
+      seconds: 60,
       what: () => 'the backend to end',
     });
   });

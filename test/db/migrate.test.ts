@@ -14,6 +14,8 @@ import { emptyDatabase, type TestDatabase } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 const LOCK_TABLE = `${MIGRATIONS_TABLE}_lock`;
+/** Of the server's locks those in this suite's database. */
+const OWN_LOCKS = 'pg_locks JOIN pg_database d ON d.oid = database AND d.datname = current_database()';
 
 describe('migrate and rollback', function () {
   this.timeout(60_000);
@@ -159,7 +161,7 @@ describe('migrate and rollback', function () {
       await holder.raw('CREATE TABLE koa_goods (id int)');
       const started = await stuck(holder, 'server/cli/main.ts', 'migrate');
       const gone = once(started, 'exit');
-      await knex.raw("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted");
+      await knex.raw(`SELECT pg_terminate_backend(pid) FROM ${OWN_LOCKS} WHERE locktype = 'advisory' AND granted`);
       expect((await gone)[0]).to.equal(1);
       await holder.rollback();
       expect(await tables()).to.deep.equal([]);
@@ -222,9 +224,9 @@ describe('migrate and rollback', function () {
       const undone = refusal(rollback(knex));
       await until(
         async () =>
-          (await knex.raw("SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'")).rows.length >
-            0 || undefined,
-        { seconds: 4, what: () => 'the rollback to wait for the table' },
+          (await knex.raw(`SELECT 1 FROM ${OWN_LOCKS} WHERE NOT granted AND mode = 'AccessExclusiveLock'`)).rows
+            .length > 0 || undefined,
+        { seconds: 30, what: () => 'the rollback to wait for the table' },
       );
       await writer.commit();
       expect((await undone).tables).to.deep.equal([{ table: 'django_session', rows: 1 }]);

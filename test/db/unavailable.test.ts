@@ -49,7 +49,7 @@ describe('isUnavailable', () => {
   });
 
   it('knows a pool that is used up', async () => {
-    const knex = connectKnex(database.url, { poolSize: 1, connect_timeout: 0.2 });
+    const knex = connectKnex(database.url, { poolSize: 1, connect_timeout: 1 });
     const holder = await knex.transaction();
     expect(isUnavailable(await errorOf(knex.raw('SELECT 1')))).to.equal(true);
     await holder.rollback();

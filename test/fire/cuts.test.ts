@@ -4,7 +4,7 @@ import type { User } from '../../server/auth/user.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { FaultProxy, type Trap } from './fault_proxy.js';
 import { PASSWORD, Planted } from './planted.js';
-import { ServerProcess, showLogs } from './processes.js';
+import { PATIENT, ServerProcess, showLogs } from './processes.js';
 import { hangUp, Visitor } from './visitor.js';
 
 /** Every statement by which a request changes something. */
@@ -30,7 +30,7 @@ describe('under fire: the connection is cut at a statement', function () {
     database = await testDatabase();
     planted = new Planted(database.knex);
     proxy = await FaultProxy.start(database.url);
-    server = await ServerProcess.ready({ DATABASE_URL: proxy.url, TRUSTED_PROXIES: '127.0.0.1' });
+    server = await ServerProcess.ready({ ...PATIENT, DATABASE_URL: proxy.url, TRUSTED_PROXIES: '127.0.0.1' });
     user = await planted.user();
   });
   beforeEach(() => hangUp());

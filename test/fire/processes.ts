@@ -18,6 +18,9 @@ export interface Exit {
 
 const QUIET = { NODE_ENV: 'development', HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'warn', LOGIN_CAPTCHA: 'off' };
 
+/** For servers of suites that are not about its bounds: as patient as a busy machine is slow. */
+export const PATIENT = { DATABASE_TIMEOUT: '5' };
+
 /** In the server: end when the test run is gone, also when that was killed and could clean up nothing. */
 const WITH_PARENT =
   'data:text/javascript,import cluster from "node:cluster";process.once("disconnect",()=>process.exit(9));cluster.isWorker||process.channel.unref();';

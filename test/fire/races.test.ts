@@ -4,7 +4,7 @@ import { captchaHash } from '../../server/captcha/answer.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { FaultProxy } from './fault_proxy.js';
 import { PASSWORD, Planted } from './planted.js';
-import { SECRET_KEY, ServerProcess, showLogs } from './processes.js';
+import { PATIENT, SECRET_KEY, ServerProcess, showLogs } from './processes.js';
 import { hangUp, Visitor } from './visitor.js';
 
 /** The key that both processes of racing_server.ts take first. */
@@ -35,6 +35,7 @@ describe('under fire: races', function () {
     database = await testDatabase();
     planted = new Planted(database.knex);
     const environment = {
+      ...PATIENT,
       DATABASE_URL: database.url,
       LOGIN_CAPTCHA: 'always',
       TRUSTED_PROXIES: '127.0.0.1',

@@ -7,7 +7,11 @@ import { defineSettings, exceptions, sessions } from '../../server/index.js';
 import { newSessionKey } from '../../server/session/key.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 
-const knex = connectKnex(ownSettings().DATABASE_URL ?? '', { connect_timeout: 1, statement_timeout: 1 });
+const { DATABASE_URL, DATABASE_TIMEOUT } = ownSettings();
+const knex = connectKnex(DATABASE_URL ?? '', {
+  connect_timeout: DATABASE_TIMEOUT,
+  statement_timeout: DATABASE_TIMEOUT,
+});
 const settings = defineSettings({ SECRET_KEY: process.env['SECRET_KEY'] });
 const firstKey = process.env['FIRST_KEY'];
 let keys = 0;
@@ -16,7 +20,7 @@ const app = new Koa();
 app.use(
   sessions(app, {
     settings,
-    store: new DatabaseStore(knex),
+    store: new DatabaseStore(knex, { timeout: DATABASE_TIMEOUT }),
     // The first key is given, so that two processes come to take the same one.
     newSessionKey: () => {
       keys += 1;

@@ -7,7 +7,7 @@ import { defineSettings } from '../../server/settings.js';
 import { parseJson } from '../../server/signing/python_json.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { Planted } from './planted.js';
-import { SECRET_KEY, ServerProcess, showLogs } from './processes.js';
+import { PATIENT, SECRET_KEY, ServerProcess, showLogs } from './processes.js';
 import { hangUp, Visitor } from './visitor.js';
 
 const NEW_KEY = 'after-the-rotation-9876543210-zyxwvutsrqponmlkjihgfedcba-9876543210';
@@ -27,6 +27,7 @@ describe('under fire: SECRET_KEY is rotated', function () {
     planted = new Planted(database.knex);
     user = await planted.user();
     const environment = {
+      ...PATIENT,
       DATABASE_URL: database.url,
       SECRET_KEY: NEW_KEY,
       SECRET_KEY_FALLBACKS: JSON.stringify([SECRET_KEY]),

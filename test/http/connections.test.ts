@@ -50,7 +50,7 @@ describe('the listener', () => {
     return state;
   }
   const closed = (state: { readonly closed: boolean }): Promise<true> =>
-    until(() => state.closed || undefined, { seconds: 10, what: () => 'the connection to close' });
+    until(() => state.closed || undefined, { seconds: 60, what: () => 'the connection to close' });
 
   it('lets an answer take longer than REQUEST_TIMEOUT', async () => {
     let late: ServerResponse | undefined;
@@ -72,7 +72,7 @@ describe('the listener', () => {
     slow.socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\na');
     const connections = (): Promise<number> =>
       new Promise((resolve) => listener.server.getConnections((_error, count) => resolve(count)));
-    await until(async () => (await connections()) === 0 || undefined, { seconds: 10, what: () => 'its end' });
+    await until(async () => (await connections()) === 0 || undefined, { seconds: 60, what: () => 'its end' });
     expect(slow.text).to.match(/^HTTP\/1\.1 408 /);
   });
 
@@ -97,13 +97,13 @@ describe('the listener', () => {
       const answers: ServerResponse[] = [];
       const port = await listen((_request, response) => answers.push(response));
       const answer = (index: number): Promise<ServerResponse> =>
-        until(() => answers[index], { seconds: 5, what: () => 'the request' });
+        until(() => answers[index], { seconds: 60, what: () => 'the request' });
       const [before, idle] = [await client(port), await client(port)];
       before.socket.write(GET);
       await answer(0);
       idle.socket.write(GET);
       (await answer(1)).end('kept');
-      await until(() => idle.text.includes('kept') || undefined, { seconds: 5, what: () => 'the first answer' });
+      await until(() => idle.text.includes('kept') || undefined, { seconds: 60, what: () => 'the first answer' });
       expect(idle.text).to.contain('Connection: keep-alive');
 
       listener.connections.endAfterAnswer();
@@ -123,7 +123,7 @@ describe('the listener', () => {
       for (const patient of [false, true]) {
         const idle = await client(await listen((_request, response) => response.end('yes')));
         idle.socket.write(GET);
-        await until(() => idle.text.includes('yes') || undefined, { seconds: 5, what: () => 'the answer' });
+        await until(() => idle.text.includes('yes') || undefined, { seconds: 60, what: () => 'the answer' });
         const down = listener.connections.close({ timeout: 60, patient });
         if (patient) idle.socket.write(GET);
         await down;

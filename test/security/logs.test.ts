@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { captchaHash } from '../../server/captcha/answer.js';
 import { newSessionKey } from '../../server/session/key.js';
 import { PASSWORD, Planted } from '../fire/planted.js';
-import { SECRET_KEY, ServerProcess, showLogs } from '../fire/processes.js';
+import { PATIENT, SECRET_KEY, ServerProcess, showLogs } from '../fire/processes.js';
 import { until } from '../fire/until.js';
 import { type Answer, hangUp, Visitor } from '../fire/visitor.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -33,6 +33,7 @@ describe('security: logs', function () {
     database = await testDatabase();
     planted = new Planted(database.knex);
     server = await ServerProcess.ready({
+      ...PATIENT,
       DATABASE_URL: database.url,
       NODE_ENV: 'production',
       LOG_LEVEL: 'trace',
@@ -65,7 +66,7 @@ describe('security: logs', function () {
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as Line);
   const lineOf = (msg: string): Promise<Line> =>
-    until(() => lines().findLast((line) => line.msg === msg), { seconds: 5, what: () => `a line "${msg}"` });
+    until(() => lines().findLast((line) => line.msg === msg), { seconds: 60, what: () => `a line "${msg}"` });
 
   function noteCookies(visitor: Visitor, name: string): void {
     for (const [cookie, value] of visitor.cookies) secrets.set(`${name}: cookie ${cookie}`, value);
@@ -126,13 +127,13 @@ describe('security: logs', function () {
       expect(await post(visitor, '/login/', fields), what).to.equal(302);
       const line = await until(
         () => lines().findLast((line) => line.msg === 'user_logged_in' && line['user_id'] === user.id),
-        { seconds: 5, what: () => `the login of ${what}` },
+        { seconds: 60, what: () => `the login of ${what}` },
       );
       expect(line['session'], what).to.match(/^[0-9a-f]{12}$/);
       expect(await post(visitor, '/logout/', {}), what).to.equal(302);
       const out = await until(
         () => lines().findLast((line) => line.msg === 'user_logged_out' && line['user_id'] === user.id),
-        { seconds: 5, what: () => `the logout of ${what}` },
+        { seconds: 60, what: () => `the logout of ${what}` },
       );
       expect(out['session'], `${what}: the session that is logged out`).to.equal(line['session']);
     }
@@ -192,7 +193,7 @@ describe('security: logs', function () {
       () => socket.resetAndDestroy(),
     );
     await until(() => lines().find((line) => line.msg.includes('ended before it was complete')), {
-      seconds: 5,
+      seconds: 60,
       what: () => 'the broken upload',
     });
   });
@@ -270,7 +271,7 @@ describe('security: logs', function () {
     const before = requests().length;
     for (const path of paths) await new Visitor().get(server.url + path);
     const asked = (): Line[] => requests().slice(before);
-    await until(() => asked().length >= 4 || undefined, { seconds: 5, what: () => 'four lines' });
+    await until(() => asked().length >= 4 || undefined, { seconds: 60, what: () => 'four lines' });
     expect(asked().map(({ path, status }) => [path, status])).to.deep.equal([
       ['/index1/', 200],
       ['/nowhere/', 404],

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { OWN_SETTINGS } from '../../config/settings.js';
 import { newSessionKey } from '../../server/session/key.js';
 import { Planted } from '../fire/planted.js';
-import { ServerProcess, showLogs } from '../fire/processes.js';
+import { PATIENT, ServerProcess, showLogs } from '../fire/processes.js';
 import { hangUp, Visitor } from '../fire/visitor.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { freePort } from '../support/ports.js';
@@ -20,7 +20,7 @@ describe('security: metrics', function () {
     planted = new Planted(database.knex);
     const METRICS_PORT = String(await freePort());
     metricsUrl = `http://127.0.0.1:${METRICS_PORT}/metrics`;
-    server = await ServerProcess.ready({ DATABASE_URL: database.url, METRICS_PORT });
+    server = await ServerProcess.ready({ ...PATIENT, DATABASE_URL: database.url, METRICS_PORT });
   });
   afterEach(function () {
     showLogs(this.currentTest, [server]);

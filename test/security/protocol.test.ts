@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { createListener } from '../../server/http/listener.js';
-import { ServerProcess, showLogs } from '../fire/processes.js';
+import { PATIENT, ServerProcess, showLogs } from '../fire/processes.js';
 import { until } from '../fire/until.js';
 import { hangUp, Visitor } from '../fire/visitor.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -28,7 +28,12 @@ describe('security: the protocol', function () {
 
   before(async () => {
     database = await testDatabase();
-    server = await ServerProcess.ready({ DATABASE_URL: database.url, HEADERS_TIMEOUT: '1', REQUEST_TIMEOUT: '2' });
+    server = await ServerProcess.ready({
+      ...PATIENT,
+      DATABASE_URL: database.url,
+      HEADERS_TIMEOUT: '2',
+      REQUEST_TIMEOUT: '4',
+    });
   });
   afterEach(function () {
     showLogs(this.currentTest, [server]);
@@ -77,7 +82,7 @@ describe('security: the protocol', function () {
       const slow = Array.from({ length: MANY }, () => begin(start));
       await othersAreServed();
       await until(() => slow.every(({ state }) => state.ended) || undefined, {
-        seconds: 15,
+        seconds: 60,
         what: () => `the slow connections to end; open: ${slow.filter(({ state }) => !state.ended).length}`,
       });
       const first = headOf(slow[0]?.state.text ?? '');
@@ -96,7 +101,7 @@ describe('security: the protocol', function () {
       if (!socket.write(megabyte)) await drained(socket);
       if (i === 10) await othersAreServed();
     }
-    await until(() => state.ended || undefined, { seconds: 15, what: () => 'the connection to end' });
+    await until(() => state.ended || undefined, { seconds: 60, what: () => 'the connection to end' });
     // The client may have been cut off before it could read the answer.
     expect(headOf(state.text).status).to.be.oneOf([413, 0]);
     expect((await memory()) - before).to.be.below(100 * 1024);
@@ -193,8 +198,8 @@ describe('createListener', () => {
     socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(300));
     const connections = (): Promise<number> =>
       new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
-    await until(async () => (await connections()) === 1 || undefined, { seconds: 5, what: () => 'the connection' });
-    await until(async () => (await connections()) === 0 || undefined, { seconds: 10, what: () => 'its end' });
+    await until(async () => (await connections()) === 1 || undefined, { seconds: 60, what: () => 'the connection' });
+    await until(async () => (await connections()) === 0 || undefined, { seconds: 60, what: () => 'its end' });
     socket.destroy();
     server.close();
   });

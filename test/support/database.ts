@@ -19,6 +19,10 @@ interface Server {
   /** A database from which others can be made and dropped. */
   readonly admin: string;
   readonly template: string;
+}
+
+/** The server, as long as the process that started it has not stopped it. */
+interface StartedServer extends Server {
   readonly embedded: EmbeddedPostgres | undefined;
 }
 
@@ -39,7 +43,7 @@ async function sql(url: string, statement: string): Promise<void> {
   }
 }
 
-async function start(): Promise<Server> {
+async function start(): Promise<StartedServer> {
   let admin = process.env['DATABASE_URL'];
   let embedded: EmbeddedPostgres | undefined;
   if (admin === undefined || admin === '') {
@@ -56,11 +60,16 @@ async function start(): Promise<Server> {
   return { admin, template, embedded };
 }
 
-// One server a process, even where this file is loaded twice under two addresses; started by the first suite that asks,
+// One server a run, even where this file is loaded twice under two addresses; started by the first suite that asks,
 // because a run of the signing tests needs none.
-const shared = globalThis as { koaDjangoSessionTestServer?: Promise<Server> | undefined };
+const shared = globalThis as { koaDjangoSessionTestServer?: Promise<StartedServer> | undefined };
 
-function server(): Promise<Server> {
+/** The environment variable by which the processes of a parallel run know the server. */
+const HANDED_DOWN = 'KOA_DJANGO_SESSION_TEST_SERVER';
+
+async function server(): Promise<Server> {
+  const given = process.env[HANDED_DOWN];
+  if (given !== undefined) return JSON.parse(given) as Server;
   shared.koaDjangoSessionTestServer ??= start();
   return shared.koaDjangoSessionTestServer;
 }
@@ -102,7 +111,14 @@ export function emptyDatabase(): Promise<TestDatabase> {
   return create(undefined);
 }
 
-/** Mocha calls this after the last test. */
+/** Mocha calls this before the first test; in a parallel run before there are processes. */
+export async function mochaGlobalSetup(this: { isParallelMode(): boolean }): Promise<void> {
+  if (!this.isParallelMode()) return;
+  const { admin, template } = await server();
+  process.env[HANDED_DOWN] = JSON.stringify({ admin, template });
+}
+
+/** Mocha calls this after the last test, in the process that started the server. */
 export async function mochaGlobalTeardown(): Promise<void> {
   const started = shared.koaDjangoSessionTestServer;
   if (started === undefined) return;

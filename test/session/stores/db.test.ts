@@ -92,8 +92,8 @@ describe('DatabaseStore', () => {
 
     before(async () => {
       proxy = await FaultProxy.start(database.url);
-      knex = connectKnex(proxy.url);
-      store = new DatabaseStore(knex);
+      knex = connectKnex(proxy.url, { connect_timeout: 30, statement_timeout: 30 });
+      store = new DatabaseStore(knex, { timeout: 30 });
     });
     beforeEach(async () => {
       await database.knex('django_session').delete();
@@ -134,21 +134,23 @@ describe('DatabaseStore', () => {
       it(`${name} waits for a commit that is still on its way, and is done`, async () => {
         await database.knex.raw(`
           CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN IF NEW.session_data = 'new' THEN PERFORM pg_sleep(0.5); END IF; RETURN NULL; END $$;
+            $$ BEGIN IF NEW.session_data = 'new' THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN NULL; END $$;
           CREATE CONSTRAINT TRIGGER slowly AFTER INSERT OR UPDATE ON django_session DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION slowly()`);
+        const holder = await database.knex.transaction();
+        await holder.raw('SELECT pg_advisory_xact_lock(7)');
+        const waiting = async (): Promise<number> => {
+          const { rows: found } = await database.knex.raw(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+          );
+          return found.length;
+        };
         const writing = write();
-        await until(
-          async () => {
-            const { rows: found } = await database.knex.raw(
-              "SELECT 1 FROM pg_stat_activity WHERE query ~ '^COMMIT' AND wait_event = 'PgSleep' AND datname = current_database()",
-            );
-            return found.length > 0 ? true : undefined;
-          },
-          { seconds: 10, what: () => 'the commit to run' },
-        );
+        await until(async () => (await waiting()) === 1 || undefined, { seconds: 30, what: () => 'the commit to run' });
         await proxy.become('reset');
         await proxy.mend();
+        await until(async () => (await waiting()) === 2 || undefined, { seconds: 30, what: () => 'the look at it' });
+        await holder.rollback();
         await writing;
         expect(await rows()).to.deep.equal(done);
       });

@@ -1,17 +1,19 @@
 /** A locked row, a slow statement, a full pool: whoever needs it waits, within a bound, and the others go on. */
 import { expect } from 'chai';
 import type { Knex } from 'knex';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { FaultProxy } from './fault_proxy.js';
-import { PASSWORD, Planted } from './planted.js';
-import { type Environment, ServerProcess, showLogs } from './processes.js';
-import { until } from './until.js';
-import { type Answer, hangUp, Visitor } from './visitor.js';
+import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { FaultProxy } from '../fault_proxy.js';
+import { PASSWORD, Planted } from '../planted.js';
+import { type Environment, ServerProcess, showLogs } from '../processes.js';
+import { until } from '../until.js';
+import { type Answer, hangUp, Visitor } from '../visitor.js';
 
+/** DATABASE_TIMEOUT of these servers, seconds: so long that a busy machine does in it what is not held up. */
+const TIMEOUT = 3;
 /** Seconds within which whoever waits is told. */
-const BOUND = 3;
-/** Seconds that the others may take: far less than any timeout, and much for a busy machine. */
-const SOON = 0.8;
+const BOUND = 3 * TIMEOUT;
+/** Seconds that the others may take: less than any timeout, and much for a busy machine. */
+const SOON = 0.8 * TIMEOUT;
 
 describe('under fire: what is held up, and what is not', function () {
   this.timeout(180_000);
@@ -27,7 +29,12 @@ describe('under fire: what is held up, and what is not', function () {
     planted = new Planted(database.knex);
     proxy = await FaultProxy.start(database.url);
     const start = (environment: Environment): Promise<ServerProcess> =>
-      ServerProcess.ready({ DATABASE_URL: proxy.url, TRUSTED_PROXIES: '127.0.0.1', ...environment });
+      ServerProcess.ready({
+        DATABASE_URL: proxy.url,
+        DATABASE_TIMEOUT: `${TIMEOUT}`,
+        TRUSTED_PROXIES: '127.0.0.1',
+        ...environment,
+      });
     [server, small] = await Promise.all([start({}), start({ DATABASE_POOL: '3' })]);
   });
   beforeEach(() => hangUp());
@@ -140,7 +147,7 @@ describe('under fire: what is held up, and what is not', function () {
           for (const session_key of await sessions(2)) {
             held.push(new Visitor(session_key).ops(url(), ['set', 'late', 1]));
             await until(() => stuck.caught === held.length || undefined, {
-              seconds: 1,
+              seconds: TIMEOUT,
               what: () => `a statement to be stuck: ${statement}`,
             });
           }
