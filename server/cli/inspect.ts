@@ -4,7 +4,7 @@ import { ownSettings, serverSettings } from '../../config/settings.js';
 import { quoteTable } from '../db/session_table.js';
 import { SessionCodec } from '../session/codec.js';
 import type { Settings } from '../settings.js';
-import { splitMembers } from '../signing/python_json.js';
+import { splitMembers } from '../signing/members.js';
 import { type Command, EXIT, print, printError, withDatabase } from './command.js';
 import { Prompt } from './prompt.js';
 
@@ -85,7 +85,7 @@ function format(session_data: string, legacy: boolean, settings: Settings): stri
   return session_data.startsWith('.') ? 'Django 3.1 and later, compressed' : 'Django 3.1 and later';
 }
 
-function membersOf(json: string | null): Map<string, string> | null {
+function membersOf(json: string | null): ReadonlyMap<string, string> | null {
   if (json === null) return null;
   try {
     return splitMembers(json);

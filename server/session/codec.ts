@@ -10,10 +10,9 @@ import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { constant_time_compare, type SigningKey, salted_hmac } from '../signing/crypto.js';
+import { splitBytes } from '../signing/members.js';
 import { pack, tooLarge, unpackBytes } from '../signing/payload.js';
-import { splitMembers } from '../signing/python_json.js';
 import { splitTimestamp, TimestampSigner } from '../signing/signer.js';
-import { splitBytes } from '../signing/split_bytes.js';
 import type { MemberTexts } from './document.js';
 
 /** What session_data depends on. Keys may be bytes, as in Django. */
@@ -118,7 +117,7 @@ export class SessionCodec {
   members(session_data: string, session_key: string | null = null): MemberTexts | Unreadable | null {
     const bytes = this.#bytes(session_data, session_key);
     if (bytes === null || bytes instanceof Unreadable) return bytes;
-    return splitBytes(bytes) ?? membersOf(bytes.toString('latin1'));
+    return membersOf(bytes);
   }
 
   /** Tell `onSuspicious` of a row that is left as it is, or of an expiry that nobody can read. */
@@ -189,9 +188,9 @@ export class SessionCodec {
   }
 }
 
-function membersOf(json: string): MemberTexts | Unreadable {
+function membersOf(json: Buffer): MemberTexts | Unreadable {
   try {
-    return splitMembers(json) ?? new Unreadable('It holds no dictionary.');
+    return splitBytes(json) ?? new Unreadable('It holds no dictionary.');
   } catch (error) {
     return unreadable(error);
   }

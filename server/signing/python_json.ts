@@ -11,8 +11,8 @@
  * | dict | `{"a":1}` | plain object, or Map when printing |
  */
 import { print, printString } from './json_printer.js';
-import { JsonReader } from './json_reader.js';
-import { MAX_DEPTH } from './json_scanner.js';
+import { readJson } from './json_reader.js';
+import { bytesOf, MAX_DEPTH, skipWhole } from './json_scanner.js';
 
 /**
  * A value → the text of Python's `json.dumps(value, separators=(",", ":"))`.
@@ -58,8 +58,8 @@ const NEVER_TOO_DEEP = 2 * MAX_DEPTH;
  */
 export function parseJson(text: string): unknown {
   const isString = text.startsWith('"');
-  if (!isString && needsReader(text)) return new JsonReader(text).whole();
-  if (!isString && text.length > NEVER_TOO_DEEP) new JsonReader(text).skipWhole();
+  if (!isString && needsReader(text)) return readJson(text);
+  if (!isString && text.length > NEVER_TOO_DEEP) skipWhole(bytesOf(text));
   return parsed(text);
 }
 
@@ -68,24 +68,13 @@ function parsed(text: string): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     // The reader says where it is wrong.
-    return new JsonReader(text).whole();
+    return readJson(text);
   }
 }
 
 /** As `parseJson`, for a text that has been checked already: a member's that was split from an object's. */
 export function parseMember(text: string): unknown {
-  return !text.startsWith('"') && needsReader(text) ? new JsonReader(text).whole() : parsed(text);
-}
-
-/**
- * An object's JSON text → the JSON text of each member as it stands, by its key, in order; of equal keys the last
- * text counts, at the place of the first. The whole text is checked, and no value is built.
- *
- * @returns null when the text is JSON but no object
- * @throws ValueError as `parseJson`
- */
-export function splitMembers(text: string): Map<string, string> | null {
-  return new JsonReader(text).members();
+  return !text.startsWith('"') && needsReader(text) ? readJson(text) : parsed(text);
 }
 
 /** Members' JSON texts → the text of the object. The texts are taken as they are. */

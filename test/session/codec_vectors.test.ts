@@ -3,8 +3,9 @@ import { createHmac } from 'node:crypto';
 import { expect } from 'chai';
 import { type CodecSettings, SessionCodec, Unreadable } from '../../server/session/codec.js';
 import { saltedKey } from '../../server/signing/crypto.js';
+import { splitMembers } from '../../server/signing/members.js';
 import { unpack } from '../../server/signing/payload.js';
-import { joinMembers, parseJson, printJson, splitMembers } from '../../server/signing/python_json.js';
+import { joinMembers, parseJson, printJson } from '../../server/signing/python_json.js';
 import { TimestampSigner } from '../../server/signing/signer.js';
 import { VECTORS_SECRET_KEY, VECTORS_TIME, type VectorEntry, vectorSuite } from '../support/vectors.js';
 

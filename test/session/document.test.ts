@@ -1,7 +1,8 @@
 /** The session's document: what is read, printed and compared, and what that costs. */
 import { expect } from 'chai';
 import { Document } from '../../server/session/document.js';
-import { printJson, splitMembers } from '../../server/signing/python_json.js';
+import { splitMembers } from '../../server/signing/members.js';
+import { printJson } from '../../server/signing/python_json.js';
 import { expectNoDearer } from '../support/growth.js';
 
 const loaded = (json: string): ReadonlyMap<string, string> => splitMembers(json) ?? new Map();

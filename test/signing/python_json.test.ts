@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ValueError } from '../../server/errors.js';
-import { joinMembers, parseJson, printJson, splitMembers } from '../../server/signing/python_json.js';
-import { splitBytes } from '../../server/signing/split_bytes.js';
+import { splitMembers } from '../../server/signing/members.js';
+import { joinMembers, parseJson, printJson } from '../../server/signing/python_json.js';
 import { expectNoDearer } from '../support/growth.js';
 
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
@@ -165,7 +165,6 @@ describe('parseJson', () => {
     for (const text of [`${digits}9`, `-${digits}9`]) {
       expect(() => parseJson(text)).to.throw(ValueError);
       expect(() => splitMembers(`{"a":${text}}`)).to.throw(ValueError);
-      expect(splitBytes(Buffer.from(`{"a":${text}}`))).to.equal(null);
     }
     expect(parseJson(`${digits}9.0e-4300`)).to.be.closeTo(10, 0.1);
   });

@@ -2,7 +2,8 @@
 import { expect } from 'chai';
 import { SessionCodec } from '../../../server/session/codec.js';
 import { defineSettings } from '../../../server/settings.js';
-import { parseJson, printJson, splitMembers } from '../../../server/signing/python_json.js';
+import { splitMembers } from '../../../server/signing/members.js';
+import { parseJson, printJson } from '../../../server/signing/python_json.js';
 import { Browser } from '../browser.js';
 import { eachDjango, ops, other, type Pair, raw, row, SECRET_KEY, SIDES } from '../pairs.js';
 
@@ -37,7 +38,7 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /** The members of the browser's row as the text that stands there. */
-async function members(pair: Pair, browser: Browser): Promise<Map<string, string>> {
+async function members(pair: Pair, browser: Browser): Promise<ReadonlyMap<string, string>> {
   const stored = await row(pair, browser);
   const text = codec.decode(stored?.session_data ?? '');
   const split = text === null ? null : splitMembers(text);
