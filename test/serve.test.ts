@@ -3,16 +3,12 @@ import { expect } from 'chai';
 import { takeTurn } from '../server/clear_regularly.js';
 import { until } from './fire/until.js';
 import { startServer } from './security/server.js';
-import { type TestDatabase, testDatabase } from './support/database.js';
+import { databaseOfSuite } from './support/database.js';
 
 const addresses = Object.values(networkInterfaces()).flatMap((list = []) => list.map(({ address }) => address));
 
 describe('serve', () => {
-  let database: TestDatabase;
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(() => database.drop());
+  const database = databaseOfSuite();
 
   for (const HOST of ['[::1]', '::1']) {
     it(`listens on HOST=${HOST}, and its url can be opened`, async function () {

@@ -12,24 +12,22 @@ import { DatabaseStore } from '../../server/session/stores/db.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
 import { NOW, settings } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 const BACKEND = 'django.contrib.auth.backends.ModelBackend';
 const INTERVAL = 0.02;
 
 describe('LiveSessions', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let users: UserTable;
   let store: DatabaseStore;
   let now: number;
   const clock = (): number => now;
   before(async () => {
-    database = await testDatabase();
     users = new UserTable(database.knex, { now: clock });
     store = new DatabaseStore(database.knex, { now: clock });
   });
-  after(() => database.drop());
   beforeEach(async () => {
     now = NOW;
     await database.knex('django_session').delete();

@@ -30,7 +30,7 @@ import { MemoryStore } from '../../server/session/stores/memory.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
 import { defineSettings, type GivenSettings, type Settings } from '../../server/settings.js';
 import { type Answer, closeServers, serve } from '../http/serve.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite, testDatabase } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 const BACKEND = 'django.contrib.auth.backends.ModelBackend';
@@ -64,7 +64,7 @@ interface Site {
 }
 
 describe('sessions of users', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let users: UserTable;
   let alice: User;
   let bob: User;
@@ -72,13 +72,11 @@ describe('sessions of users', () => {
   const clock = (): number => now;
 
   before(async () => {
-    database = await testDatabase();
     users = new UserTable(database.knex);
     const password = await make_password('secret', { hashers });
     alice = await users.create_user({ username: 'alice', password });
     bob = await users.create_user({ username: 'bob', password });
   });
-  after(() => database.drop());
   beforeEach(async () => {
     now = START;
     await database.knex('django_session').delete();

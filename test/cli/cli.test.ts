@@ -11,7 +11,7 @@ import { runningEmbeddedUrl, startEmbeddedPostgres } from '../../server/db/embed
 import { whileLocked } from '../../server/db/lock.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { defineSettings } from '../../server/settings.js';
-import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite, emptyDatabase } from '../support/database.js';
 import { partOf } from '../support/passwords.js';
 import { cli, KEY } from './command.js';
 
@@ -28,14 +28,12 @@ const COMMANDS = [
 
 describe('koa-django-session', function () {
   this.timeout(180_000);
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let environment: NodeJS.ProcessEnv;
 
   before(async () => {
-    database = await testDatabase();
     environment = { DATABASE_URL: database.url };
   });
-  after(() => database.drop());
 
   it('goes on when the reader of its output is gone, as in `… | head`', async () => {
     const child = spawn(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', '--help']);

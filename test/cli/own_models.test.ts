@@ -4,25 +4,23 @@ import { check_password } from '../../server/auth/hashers.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { newSessionKey } from '../../server/session/key.js';
 import { defineSettings } from '../../server/settings.js';
-import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite, emptyDatabase } from '../support/database.js';
 import { cli, KEY } from './command.js';
 
 const MODEL = { AUTH_USER_MODEL: 'accounts.User', USERNAME_FIELD: 'email' };
 
 describe('koa-django-session, with models of one’s own', function () {
   this.timeout(60_000);
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let environment: NodeJS.ProcessEnv;
 
   before(async () => {
-    database = await testDatabase();
     environment = { DATABASE_URL: database.url, SESSION_TABLE: 'mysite_session', ...MODEL };
     await database.knex.raw('DROP TABLE auth_user_user_permissions, auth_user_groups, auth_user');
     await database.knex.raw(`CREATE TABLE accounts_user (password varchar(128) NOT NULL, last_login timestamptz,
       id uuid PRIMARY KEY, email varchar(254) NOT NULL UNIQUE, is_superuser boolean NOT NULL)`);
     await database.knex.raw('CREATE TABLE mysite_session (LIKE django_session INCLUDING ALL, account_id integer)');
   });
-  after(() => database.drop());
 
   describe('createuser', () => {
     it('asks for the field that users log in with, and makes the key as Django does', async () => {

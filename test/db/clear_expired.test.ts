@@ -2,16 +2,12 @@ import { expect } from 'chai';
 import { clear_expired, countExpired, sweep } from '../../server/db/clear_expired.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { whileLocked } from '../../server/db/lock.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 describe('clear_expired', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
 
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(() => database.drop());
   beforeEach(() => database.knex('django_session').truncate());
 
   /** Rows that expire so many seconds from now, by the database's clock. */

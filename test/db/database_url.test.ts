@@ -12,7 +12,7 @@ import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured } from '../../server/errors.js';
 import { PATIENT, ServerProcess } from '../fire/processes.js';
 import { until } from '../fire/until.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 import { NASTY_PASSWORDS, partOf } from '../support/passwords.js';
 import { reasonOf } from '../support/reason.js';
 
@@ -295,11 +295,7 @@ describe('DATABASE_URL', function () {
   });
 
   describe('at a real PostgreSQL', () => {
-    let database: TestDatabase;
-    before(async () => {
-      database = await testDatabase();
-    });
-    after(() => database.drop());
+    const database = databaseOfSuite();
 
     it('takes every password, percent-encoded', async () => {
       const role = `kds_test_ann_${process.pid}`;

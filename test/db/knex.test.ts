@@ -4,16 +4,12 @@ import type { Knex } from 'knex';
 import { connectKnex } from '../../server/db/knex.js';
 import { isSilence } from '../../server/db/unavailable.js';
 import { until } from '../fire/until.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 describe('connectKnex', () => {
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let knex: Knex;
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(() => database.drop());
   afterEach(() => knex.destroy());
 
   /** All connections of a pool of three at work at the same time, doing this. */

@@ -1,15 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { arrayText, timestamptzText } from '../../server/db/literals.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 
 describe('PostgreSQL’s text forms', () => {
-  let database: TestDatabase;
-
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(() => database.drop());
+  const database = databaseOfSuite();
 
   it('carry every text in an array', async () => {
     const texts = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '"', '\\', '{,}', 'NULL', ' ')));

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { connectKnex } from '../../server/db/knex.js';
 import { isRefusal, isUnavailable, unavailable } from '../../server/db/unavailable.js';
 import { StoreUnavailable } from '../../server/errors.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 
 const errorOf = (promise: PromiseLike<unknown>): Promise<unknown> =>
   Promise.resolve(promise).then(
@@ -13,11 +13,7 @@ const errorOf = (promise: PromiseLike<unknown>): Promise<unknown> =>
   );
 
 describe('isUnavailable', () => {
-  let database: TestDatabase;
-  before(async () => {
-    database = await testDatabase();
-  });
-  after(() => database.drop());
+  const database = databaseOfSuite();
 
   it('knows a port where nothing listens', async () => {
     const knex = connectKnex('postgres://nobody@127.0.0.1:1/nothing', { connect_timeout: 1 });

@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import pg from 'pg';
 import { OWN_SETTINGS } from '../../config/settings.js';
 import { SETTINGS } from '../../server/settings.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { databaseOfSuite } from '../support/database.js';
 import { answering, freePort } from '../support/ports.js';
 import { example, ROOT, run } from './examples.js';
 
@@ -74,11 +74,7 @@ describe('the examples', () => {
   });
 
   describe('pgbouncer.ini', () => {
-    let database: TestDatabase;
-    before(async () => {
-      database = await testDatabase();
-    });
-    after(() => database.drop());
+    const database = databaseOfSuite();
 
     it('pgbouncer starts with it, and passes statements on', async () => {
       const { hostname, port: server, username, password, pathname } = new URL(database.url);

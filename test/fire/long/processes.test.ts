@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { databaseOfSuite } from '../../support/database.js';
 import { freePort } from '../../support/ports.js';
 import { ServerProcess, showLogs } from '../processes.js';
 import { SteadyLoad } from '../steady_load.js';
@@ -159,16 +159,12 @@ describe('under fire: several processes', function () {
 
 describe('under fire: several processes on a database of others', function () {
   this.timeout(120_000);
-  let database: TestDatabase;
+  const database = databaseOfSuite();
   let server: ServerProcess | undefined;
-  before(async () => {
-    database = await testDatabase();
-  });
   afterEach(async function () {
     showLogs(this.currentTest, [server]);
     await server?.stop();
   });
-  after(() => database.drop());
 
   it('serve for SHUTDOWN_GRACE with /readyz 503 and Connection: close, and refuse only then', async () => {
     server = await ServerProcess.ready({ DATABASE_URL: database.url, WEB_CONCURRENCY: '2', SHUTDOWN_GRACE: '2' });

@@ -6,7 +6,7 @@ import { Session } from '../../../server/session/session.js';
 import { storedExpireDate } from '../../../server/session/stores/expire_date.js';
 import { openStore } from '../../../server/session/stores/index.js';
 import { defineSettings } from '../../../server/settings.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { databaseOfSuite } from '../../support/database.js';
 
 const DAY = 86_400;
 const settings = defineSettings({ SECRET_KEY: 'k', SESSION_EXPIRE_DATE_STEP: '0.1' });
@@ -59,13 +59,9 @@ describe('SESSION_EXPIRE_DATE_STEP', () => {
   });
 
   describe('in the table', () => {
-    let database: TestDatabase;
+    const database = databaseOfSuite();
     let time: number;
     const now = (): number => time;
-    before(async () => {
-      database = await testDatabase();
-    });
-    after(() => database.drop());
     beforeEach(() => {
       time = Math.floor(Date.now() / 1000);
     });
