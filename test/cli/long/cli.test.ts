@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
-import { check_password } from '../../server/auth/hashers.js';
-import { UserTable } from '../../server/auth/users.js';
-import { runningEmbeddedUrl, startEmbeddedPostgres } from '../../server/db/embedded.js';
-import { whileLocked } from '../../server/db/lock.js';
-import { SessionCodec } from '../../server/session/codec.js';
-import { defineSettings } from '../../server/settings.js';
-import { databaseOfSuite, emptyDatabase } from '../support/database.js';
-import { partOf } from '../support/passwords.js';
-import { cli, KEY } from './command.js';
+import { check_password } from '../../../server/auth/hashers.js';
+import { UserTable } from '../../../server/auth/users.js';
+import { runningEmbeddedUrl, startEmbeddedPostgres } from '../../../server/db/embedded.js';
+import { whileLocked } from '../../../server/db/lock.js';
+import { SessionCodec } from '../../../server/session/codec.js';
+import { defineSettings } from '../../../server/settings.js';
+import { databaseOfSuite, emptyDatabase } from '../../support/database.js';
+import { partOf } from '../../support/passwords.js';
+import { cli, KEY } from '../command.js';
 
 const COMMANDS = [
   'migrate',
