@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { makeDataFolder } from '../server/db/embedded.js';
+import { makeDataFolder } from '../server/embedded_database/index.js';
 import type { OwnSettings } from './settings.js';
 
 /** The development SECRET_KEY: made once, kept in the data folder, for the owner's eyes. */

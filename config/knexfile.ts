@@ -2,9 +2,9 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Knex } from 'knex';
-import { runningEmbeddedUrl } from '../server/db/embedded.js';
 import { knexConnection } from '../server/db/knex.js';
 import { MIGRATIONS_TABLE, MigrationSource } from '../server/db/migrations.js';
+import { runningEmbeddedUrl } from '../server/embedded_database/index.js';
 import { ImproperlyConfigured } from '../server/errors.js';
 import { ownSettings, userModelSettings } from './settings.js';
 

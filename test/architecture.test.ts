@@ -9,7 +9,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['server/settings', 'server/schema', 'server/search_path', 'server/optional_package'],
   ['migrations'],
   ['server/signing'],
-  ['server/db', 'server/ops'],
+  ['server/db', 'server/embedded_database', 'server/ops'],
   ['server/http', 'config'],
   ['server/session'],
   ['server/session/stores', 'server/csrf', 'server/messages'],
@@ -24,7 +24,10 @@ const LEVELS: readonly (readonly string[])[] = [
 
 /** Where a package or a global may be used. Types vanish when the code runs, so only values count. */
 const PLACES: readonly { readonly what: RegExp; readonly where: readonly string[] }[] = [
-  { what: /from '(knex|pg)'/, where: ['server/db', 'server/session/stores', 'migrations', 'config/knexfile'] },
+  {
+    what: /from '(knex|pg)'/,
+    where: ['server/db', 'server/embedded_database', 'server/session/stores', 'migrations', 'config/knexfile'],
+  },
   { what: /from 'redis'|import\('redis'\)/, where: ['server/session/stores'] },
   { what: /'(svg-captcha|@resvg\/resvg-js)'/, where: ['server/captcha'] },
   { what: /from '(nunjucks|koa-views)'/, where: ['server/site/views'] },

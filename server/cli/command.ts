@@ -2,10 +2,10 @@
 import type { Knex } from 'knex';
 import { type OwnSettings, ownSettings } from '../../config/settings.js';
 import { shownDatabase } from '../db/database_url.js';
-import { runningEmbeddedUrl, startEmbeddedPostgres } from '../db/embedded.js';
 import { connectKnex } from '../db/knex.js';
 import { sentenceOf } from '../db/sentences.js';
 import { isUnavailable } from '../db/unavailable.js';
+import { runningEmbeddedUrl, startEmbeddedPostgres } from '../embedded_database/index.js';
 import { StoreUnavailable } from '../errors.js';
 
 /** 0 done; 1 it failed, or what was asked for is not there; 2 the command was called wrongly. */

@@ -18,7 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   'sessions list': () => import('./sessions/list.js'),
   'sessions revoke': () => import('./sessions/revoke.js'),
   'sessions stats': () => import('./sessions/stats.js'),
-  doctor: () => import('./doctor.js'),
+  doctor: () => import('./doctor/index.js'),
   'django-engine': () => import('./django_engine.js'),
 };
 

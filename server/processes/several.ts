@@ -1,7 +1,7 @@
 /** WEB_CONCURRENCY processes and what they share, until a signal says stop; SIGHUP replaces them. */
 import type { Server } from 'node:http';
 import type { ServerSettings } from '../../config/settings.js';
-import { startEmbeddedPostgres } from '../db/embedded.js';
+import { startEmbeddedPostgres } from '../embedded_database/index.js';
 import { createLog } from '../ops/log.js';
 import { listenForMetrics } from '../ops/metrics.js';
 import { fail, print } from './print.js';

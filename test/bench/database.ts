@@ -4,7 +4,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../server/db/embedded.js';
+import { startEmbeddedPostgres } from '../../server/embedded_database/index.js';
 
 export interface BenchDatabase {
   readonly url: string;

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Knex } from 'knex';
+import { gatherFacts } from '../../server/cli/doctor/facts.js';
 import { examine } from '../../server/cli/doctor/report.js';
 import { sweep } from '../../server/db/clear_expired.js';
-import { gatherFacts } from '../../server/db/facts.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { migrate, migrationStatus, rollback } from '../../server/db/migrate.js';
 import { ImproperlyConfigured, SchemaMismatch } from '../../server/errors.js';

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Knex } from 'knex';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/db/embedded.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { migrate } from '../../server/db/migrate.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/embedded_database/index.js';
 
 export interface TestDatabase {
   readonly url: string;

@@ -1,6 +1,6 @@
 /** A process that runs an embedded PostgreSQL and says what happens, a JSON text a line; SIGINT and SIGTERM stop it. */
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../server/db/embedded.js';
+import { startEmbeddedPostgres } from '../../server/embedded_database/index.js';
 
 const [folder = '', throwaway] = process.argv.slice(2);
 const say = (message: object): void => console.log(JSON.stringify(message));

@@ -4,7 +4,7 @@ import { appendFileSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, w
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { type EmbeddedPostgres, makeDataFolder, startEmbeddedPostgres } from '../../server/db/embedded.js';
+import { type EmbeddedPostgres, makeDataFolder, startEmbeddedPostgres } from '../../server/embedded_database/index.js';
 
 export interface Replicated {
   readonly primary: EmbeddedPostgres;

@@ -1,9 +1,10 @@
 /** Judges what was gathered: will a Django on this database and this server share their logins? Pure. */
-import { type Facts, MOST_EXPIRED } from '../../db/facts.js';
+
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { searchPathAdvice, searchPathOption } from '../../search_path.js';
 import type { Settings } from '../../settings.js';
 import { accounts, environmentLines } from './accounts.js';
+import { type Facts, MOST_EXPIRED } from './facts.js';
 import type { Diagnosis, Finding, Level } from './finding.js';
 import { guesses, type RowFinding, readLogin, readRow } from './rows.js';
 import type { UserFacts } from './users.js';

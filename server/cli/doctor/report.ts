@@ -1,10 +1,10 @@
 /** Looks at a database and says in words, or as JSON, whether a Django and this server will share logins. */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
-import { gatherFacts } from '../../db/facts.js';
 import type { Settings } from '../../settings.js';
 import { environmentLines } from './accounts.js';
 import { diagnose } from './diagnose.js';
+import { gatherFacts } from './facts.js';
 import type { Diagnosis, Finding, Level } from './finding.js';
 import { readLogin, readRow, userIds } from './rows.js';
 import { gatherUsers } from './users.js';

@@ -1,9 +1,9 @@
 /** What the newest rows of django_session tell: whose key signed them, and what lies in those that verify. */
 import { verify_session_auth_hash } from '../../auth/session_hash.js';
-import type { SessionRow } from '../../db/facts.js';
 import { SessionCodec } from '../../session/codec.js';
 import type { Settings } from '../../settings.js';
 import { parseJson } from '../../signing/python_json.js';
+import type { SessionRow } from './facts.js';
 
 /** What is known of one row. */
 export interface RowFinding {

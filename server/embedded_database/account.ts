@@ -1,7 +1,7 @@
 /** The account that PostgreSQL runs as: it refuses root, so root's server runs it as `nobody`. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
-import { ImproperlyConfigured } from '../../errors.js';
+import { ImproperlyConfigured } from '../errors.js';
 
 /** What spawn and chown take. */
 export interface Account {

@@ -2,7 +2,7 @@
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { ImproperlyConfigured } from '../../errors.js';
+import { ImproperlyConfigured } from '../errors.js';
 import { type Cluster, SUPERUSER } from './cluster.js';
 
 export function urlOf({ password }: Cluster, port: number, database: string): string {

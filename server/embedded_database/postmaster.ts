@@ -5,7 +5,7 @@ import { closeSync, openSync, readFileSync, unlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ImproperlyConfigured } from '../../errors.js';
+import { ImproperlyConfigured } from '../errors.js';
 import { type Account, asAccount } from './account.js';
 import { lives, ownMark, type ProcessInfo, processInfo } from './processes.js';
 

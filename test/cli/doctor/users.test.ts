@@ -1,15 +1,15 @@
 /** `doctor` finds the users and sessions of a Django by itself, and says what to set. */
 import { expect } from 'chai';
-import { get_session_auth_hash } from '../../server/auth/session_hash.js';
-import type { Diagnosis, Finding } from '../../server/cli/doctor/finding.js';
-import { examine, inWords } from '../../server/cli/doctor/report.js';
-import { connectKnex } from '../../server/db/knex.js';
-import { migrate } from '../../server/db/migrate.js';
-import { SessionCodec } from '../../server/session/codec.js';
-import { newSessionKey } from '../../server/session/key.js';
-import { defineSettings, type Settings } from '../../server/settings.js';
-import { printJson } from '../../server/signing/python_json.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { get_session_auth_hash } from '../../../server/auth/session_hash.js';
+import type { Diagnosis, Finding } from '../../../server/cli/doctor/finding.js';
+import { examine, inWords } from '../../../server/cli/doctor/report.js';
+import { connectKnex } from '../../../server/db/knex.js';
+import { migrate } from '../../../server/db/migrate.js';
+import { SessionCodec } from '../../../server/session/codec.js';
+import { newSessionKey } from '../../../server/session/key.js';
+import { defineSettings, type Settings } from '../../../server/settings.js';
+import { printJson } from '../../../server/signing/python_json.js';
+import { type TestDatabase, testDatabase } from '../../support/database.js';
 
 const BASE = '"password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL';
 const BACKEND = 'django.contrib.auth.backends.ModelBackend';

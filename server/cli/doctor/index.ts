@@ -1,8 +1,8 @@
 /** `doctor`: will a Django on this database and this server share their logins? */
-import { developmentKey } from '../../config/development_key.js';
-import { ownSettings, serverSettings } from '../../config/settings.js';
-import { type Command, EXIT, print, UsageError, withDatabase } from './command.js';
-import { DEFAULT_SAMPLE, examine, inWords } from './doctor/report.js';
+import { developmentKey } from '../../../config/development_key.js';
+import { ownSettings, serverSettings } from '../../../config/settings.js';
+import { type Command, EXIT, print, UsageError, withDatabase } from '../command.js';
+import { DEFAULT_SAMPLE, examine, inWords } from './report.js';
 
 export const command: Command = {
   summary: 'Say whether a Django and this server will share logins.',

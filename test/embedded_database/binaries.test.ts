@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { type Account, asAccount, nobody } from '../../server/db/embedded/account.js';
-import { usableBinaries } from '../../server/db/embedded/binaries.js';
+import { type Account, asAccount, nobody } from '../../server/embedded_database/account.js';
+import { usableBinaries } from '../../server/embedded_database/binaries.js';
 
 const ROOT = process.getuid?.() === 0;
 const PACKAGE = path.resolve(
@@ -74,7 +74,7 @@ describe("PostgreSQL's programs", function () {
     const data = path.join(home, '.data');
     mkdirSync(data, { mode: 0o777 });
     spawnSync('chmod', ['777', data]);
-    const script = `import { usableBinaries } from ${JSON.stringify(path.resolve('server/db/embedded/binaries.ts'))};
+    const script = `import { usableBinaries } from ${JSON.stringify(path.resolve('server/embedded_database/binaries.ts'))};
       const { postgres } = usableBinaries(${JSON.stringify(native)}, undefined, ${JSON.stringify(data)}, () => {});
       process.stdout.write(postgres);`;
     const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {

@@ -7,14 +7,14 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { ImproperlyConfigured } from '../errors.js';
-import { type Account, databaseAccount } from './embedded/account.js';
-import { freePort, keepUrl, keptUrl, urlOf } from './embedded/address.js';
-import { packagedPrograms, usableBinaries } from './embedded/binaries.js';
-import { type Cluster, openCluster, trimLog } from './embedded/cluster.js';
-import { clusterFolder, makeDataFolder } from './embedded/places.js';
-import { type Postmaster, runningPostmaster, startPostmaster, takeOver } from './embedded/postmaster.js';
+import { type Account, databaseAccount } from './account.js';
+import { freePort, keepUrl, keptUrl, urlOf } from './address.js';
+import { packagedPrograms, usableBinaries } from './binaries.js';
+import { type Cluster, openCluster, trimLog } from './cluster.js';
+import { clusterFolder, makeDataFolder } from './places.js';
+import { type Postmaster, runningPostmaster, startPostmaster, takeOver } from './postmaster.js';
 
-export { makeDataFolder } from './embedded/places.js';
+export { makeDataFolder } from './places.js';
 
 const DATABASE = 'koa_django_session';
 /** Seconds that a start may take; a recovery after a crash is part of it. */

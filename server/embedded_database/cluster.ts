@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { ImproperlyConfigured } from '../../errors.js';
+import { ImproperlyConfigured } from '../errors.js';
 import { type Account, asAccount } from './account.js';
 import { lives, ownMark } from './processes.js';
 

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import { make_password } from '../../server/auth/hashers.js';
-import { get_session_auth_hash } from '../../server/auth/session_hash.js';
-import type { Diagnosis, Finding } from '../../server/cli/doctor/finding.js';
-import { examine, inWords } from '../../server/cli/doctor/report.js';
-import { SessionCodec } from '../../server/session/codec.js';
-import { defineSettings, type Settings } from '../../server/settings.js';
-import { salted_hmac } from '../../server/signing/crypto.js';
-import { emptyDatabase, type TestDatabase, testDatabase } from '../support/database.js';
+import { make_password } from '../../../server/auth/hashers.js';
+import { get_session_auth_hash } from '../../../server/auth/session_hash.js';
+import type { Diagnosis, Finding } from '../../../server/cli/doctor/finding.js';
+import { examine, inWords } from '../../../server/cli/doctor/report.js';
+import { SessionCodec } from '../../../server/session/codec.js';
+import { defineSettings, type Settings } from '../../../server/settings.js';
+import { salted_hmac } from '../../../server/signing/crypto.js';
+import { emptyDatabase, type TestDatabase, testDatabase } from '../../support/database.js';
 
 const settings = defineSettings({ SECRET_KEY: 'the key', SECRET_KEY_FALLBACKS: ['older', 'oldest'] });
 const withKey = (SECRET_KEY: string, more: object = {}): Settings => defineSettings({ SECRET_KEY, ...more });

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { ImproperlyConfigured } from '../../errors.js';
+import { ImproperlyConfigured } from '../errors.js';
 import { type Account, canReach } from './account.js';
 
 /** For root only: folders that survive a restart, the customary one first. */

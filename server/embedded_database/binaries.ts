@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { ImproperlyConfigured } from '../../errors.js';
+import { ImproperlyConfigured } from '../errors.js';
 import { type Account, canReach } from './account.js';
 import { sharedFolder } from './places.js';
 

@@ -1,11 +1,11 @@
 /** What `doctor` looks at, gathered in one read-only transaction: nothing here judges, nothing writes. */
 import type { Knex } from 'knex';
-import type { Clock } from '../clock.js';
-import { SchemaMismatch } from '../errors.js';
-import { djangoSchemas, pathName } from '../search_path.js';
-import { WITH_PARTS } from './partitions.js';
-import { checkSessionTable, DJANGO_SESSION, quoteTable, sessionTables } from './session_table.js';
-import { splitTableName } from './table_name.js';
+import type { Clock } from '../../clock.js';
+import { WITH_PARTS } from '../../db/partitions.js';
+import { checkSessionTable, DJANGO_SESSION, quoteTable, sessionTables } from '../../db/session_table.js';
+import { splitTableName } from '../../db/table_name.js';
+import { SchemaMismatch } from '../../errors.js';
+import { djangoSchemas, pathName } from '../../search_path.js';
 
 export interface SessionRow {
   readonly session_key: string;

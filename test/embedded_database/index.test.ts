@@ -18,9 +18,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
-import { nobody } from '../../server/db/embedded/account.js';
-import { processInfo, readPs } from '../../server/db/embedded/processes.js';
-import { type EmbeddedPostgres, runningEmbeddedUrl, startEmbeddedPostgres } from '../../server/db/embedded.js';
+import { nobody } from '../../server/embedded_database/account.js';
+import {
+  type EmbeddedPostgres,
+  runningEmbeddedUrl,
+  startEmbeddedPostgres,
+} from '../../server/embedded_database/index.js';
+import { processInfo, readPs } from '../../server/embedded_database/processes.js';
 import { ImproperlyConfigured } from '../../server/errors.js';
 
 const ROOT = process.getuid?.() === 0;
