@@ -9,8 +9,8 @@ const LEVELS: readonly (readonly string[])[] = [
   ['server/settings', 'server/schema', 'server/search_path', 'server/optional_package'],
   ['migrations'],
   ['server/signing'],
-  ['server/db', 'server/embedded_database', 'server/ops'],
-  ['server/http', 'config'],
+  ['server/db', 'server/embedded_database', 'server/file_lock', 'server/ops'],
+  ['server/http', 'server/redis', 'config'],
   ['server/session'],
   ['server/session/stores', 'server/csrf', 'server/messages'],
   ['server/auth', 'server/captcha'],
@@ -26,9 +26,9 @@ const LEVELS: readonly (readonly string[])[] = [
 const PLACES: readonly { readonly what: RegExp; readonly where: readonly string[] }[] = [
   {
     what: /from '(knex|pg)'/,
-    where: ['server/db', 'server/embedded_database', 'server/session/stores', 'migrations', 'config/knexfile'],
+    where: ['server/db', 'server/embedded_database', 'migrations', 'config/knexfile'],
   },
-  { what: /from 'redis'|import\('redis'\)/, where: ['server/session/stores'] },
+  { what: /from 'redis'|import\('redis'\)/, where: ['server/redis'] },
   { what: /'(svg-captcha|@resvg\/resvg-js)'/, where: ['server/captcha'] },
   { what: /from '(nunjucks|koa-views)'/, where: ['server/site/views'] },
   { what: /from '@fastify\/busboy'/, where: ['server/http/multipart'] },

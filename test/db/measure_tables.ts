@@ -6,12 +6,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Knex } from 'knex';
+import { storedExpireDate } from '../../server/db/expire_date_step.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { migrate, rollback } from '../../server/db/migrate.js';
 import { startEmbeddedPostgres } from '../../server/embedded_database/index.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
-import { storedExpireDate } from '../../server/session/stores/expire_date.js';
 import { defineSettings } from '../../server/settings.js';
 
 const [sessions = 100_000, updates = 200_000] = process.argv.slice(2).map(Number);

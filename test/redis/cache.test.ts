@@ -1,10 +1,10 @@
 /** Engine `cache` on a real Redis: the contract, what lies in Redis, races of two connections, and faults. */
 import { expect } from 'chai';
 import { CreateError, StoreUnavailable, UpdateError } from '../../server/errors.js';
+import { RedisConnection } from '../../server/redis/connection.js';
 import { newSessionKey } from '../../server/session/key.js';
 import type { SessionRecord } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
-import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { openPatiently, type RedisServer, startRedis, until } from './redis_server.js';

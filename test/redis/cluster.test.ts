@@ -1,10 +1,10 @@
 /** A cluster of three masters with a replica each: keys on several servers, slots that move, a master that dies. */
 import { expect } from 'chai';
 import { StoreUnavailable, UpdateError } from '../../server/errors.js';
+import { RedisConnection } from '../../server/redis/connection.js';
 import { newSessionKey } from '../../server/session/key.js';
 import type { SessionRecord } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
-import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { keepsUnreadableRows } from '../session/stores/unreadable.js';
 import { reasonOf } from '../support/reason.js';

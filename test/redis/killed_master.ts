@@ -1,10 +1,10 @@
 /** A master of Redis is killed while visitors of both engines keep asking, and a Django beside them reads and caches. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
+import type { RedisConnection } from '../../server/redis/connection.js';
 import type { SessionStore } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
-import type { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { hangUp } from '../fire/visitor.js';
 import { startServer, type TestServer } from '../security/server.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';

@@ -1,8 +1,8 @@
 /** One address, behind which another Redis takes over: what the former says ends the connection, so that it heals. */
 import { expect } from 'chai';
 import { StoreUnavailable } from '../../server/errors.js';
+import type { RedisConnection } from '../../server/redis/connection.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
-import type { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { freePort } from '../support/ports.js';
 import { reasonOf } from '../support/reason.js';
 import { openPatiently, type RedisServer, startRedis, tell, temporaryFolder } from './redis_server.js';

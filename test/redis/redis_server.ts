@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { RedisConnection } from '../../server/session/stores/redis_connection.js';
+import { RedisConnection } from '../../server/redis/connection.js';
 import { answering, freePort } from '../support/ports.js';
 
 const MISSING =

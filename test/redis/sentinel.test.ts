@@ -1,8 +1,8 @@
 /** A master with a replica, and three sentinels that put one in the other's place. */
 import { expect } from 'chai';
 import { StoreUnavailable } from '../../server/errors.js';
+import { RedisConnection } from '../../server/redis/connection.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
-import { RedisConnection } from '../../server/session/stores/redis_connection.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { survivesItsMaster } from './killed_master.js';
 import { isMaster, openPatiently, until } from './redis_server.js';

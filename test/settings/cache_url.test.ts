@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { ImproperlyConfigured } from '../../server/errors.js';
-import { RedisConnection } from '../../server/session/stores/redis_connection.js';
+import { RedisConnection } from '../../server/redis/connection.js';
 import { type CacheUrl, readCacheUrl } from '../../server/settings/cache_url.js';
 import { defineSettings } from '../../server/settings.js';
 import { reasonOf } from '../support/reason.js';

@@ -6,10 +6,10 @@ import { type Clock, systemClock } from '../../clock.js';
 import { Deadline } from '../../db/deadline.js';
 import { Queue } from '../../db/queue.js';
 import { CreateError, StoreUnavailable, UpdateError } from '../../errors.js';
+import type { RedisConnection } from '../../redis/connection.js';
+import { RedisReads } from '../../redis/reads.js';
 import type { Settings } from '../../settings.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
-import type { RedisConnection } from './redis_connection.js';
-import { RedisReads } from './redis_reads.js';
 
 /** The settings that name keys, as Django's cache does. */
 export type CacheSettings = Pick<Settings, 'CACHE_KEY_PREFIX' | 'CACHE_VERSION'>;

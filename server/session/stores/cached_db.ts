@@ -7,10 +7,10 @@
  */
 import type { Deadline } from '../../db/deadline.js';
 import { StoreUnavailable } from '../../errors.js';
+import type { RedisConnection } from '../../redis/connection.js';
 import { liveOf } from '../live.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 import { type CacheSettings, make_key } from './cache.js';
-import type { RedisConnection } from './redis_connection.js';
 
 /** django.contrib.sessions.backends.cached_db.KEY_PREFIX. */
 const KEY_PREFIX = 'django.contrib.sessions.cached_db';

@@ -2,20 +2,19 @@
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from '../../db/batcher.js';
-import { type DatabaseBounds, databaseBounds, shareOf } from '../../db/bounds.js';
+import { databaseBounds, shareOf } from '../../db/bounds.js';
 import { clear_expired } from '../../db/clear_expired.js';
-import { Deadline, inTime, late } from '../../db/deadline.js';
+import { Deadline, inTime } from '../../db/deadline.js';
+import { storedExpireDate } from '../../db/expire_date_step.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
 import { Queue } from '../../db/queue.js';
+import { RowLocks } from '../../db/row_locks.js';
+import { type SessionStatements, sessionStatements } from '../../db/session_statements.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { isUnavailable, unavailable } from '../../db/unavailable.js';
-import { CreateError, ImproperlyConfigured, UpdateError } from '../../errors.js';
+import { CreateError, ImproperlyConfigured } from '../../errors.js';
+import { type FurtherColumns, furtherColumns } from '../further_columns.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
-import { storedExpireDate } from './expire_date.js';
-import { type FurtherColumns, furtherColumns } from './further_columns.js';
-import { Inside } from './inside.js';
-import { type SessionStatements, sessionStatements } from './statements.js';
-import { transact } from './transaction.js';
 
 const UNIQUE_VIOLATION = '23505';
 const NOT_NULL = '23502';
@@ -30,7 +29,7 @@ interface Saving {
   readonly deadline: Deadline;
 }
 
-export type { ColumnValue, FurtherColumns } from './further_columns.js';
+export type { ColumnValue, FurtherColumns } from '../further_columns.js';
 
 /** Table, further columns and waits of a `DatabaseStore`. */
 export interface DatabaseStoreOptions {
@@ -61,15 +60,12 @@ export interface DatabaseStoreOptions {
 export class DatabaseStore implements SessionStore {
   readonly #knex: Knex;
   readonly #now: Clock;
-  readonly #bounds: DatabaseBounds;
+  readonly #requestBound: number;
   readonly #loads: Batcher<undefined, string | null>;
   readonly #saves: Batcher<Saving, boolean>;
-  /** Whatever may wait for a row's lock. */
-  readonly #rows: Queue;
+  readonly #rows: RowLocks;
   /** New rows, each of which is a statement and a commit of its own. */
   readonly #inserts: Queue;
-  /** The rows whose `change` runs. */
-  readonly #changing = new Inside();
   readonly #prepared: boolean;
   readonly #statements: SessionStatements;
   readonly #columns: DatabaseStoreOptions['columns'];
@@ -86,17 +82,18 @@ export class DatabaseStore implements SessionStore {
     this.#statements = sessionStatements(table);
     this.#knex = knex;
     this.#now = now;
-    this.#bounds = databaseBounds(timeout);
+    const bounds = databaseBounds(timeout);
+    this.#requestBound = bounds.request;
     this.#prepared = prepared;
-    this.#rows = new Queue(rowLocks, this.#bounds.statement);
-    this.#inserts = new Queue(shareOf(knex), this.#bounds.statement);
+    this.#rows = new RowLocks(knex, rowLocks, bounds);
+    this.#inserts = new Queue(shareOf(knex), bounds.statement);
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
     // One commit after another: two at once take longer each than both together do.
     this.#saves = new Batcher((calls) => this.#replaceMany(calls), { lanes: 1, halve: true, ...batches });
   }
 
   deadline(): Deadline {
-    return new Deadline(this.#bounds.request);
+    return new Deadline(this.#requestBound);
   }
 
   load(session_key: string, deadline = this.deadline()): Promise<string | null> {
@@ -154,15 +151,12 @@ export class DatabaseStore implements SessionStore {
       );
     }
     // Among the rows, because the companion may wait for one that others have locked.
-    await this.#withPlace(session_key, deadline, () =>
-      this.#transact(
-        async (transaction) => {
-          await this.#insert(record, transaction);
-          await companion(transaction);
-        },
-        () => this.#isTaken(session_key),
-        deadline,
-      ),
+    const insertBoth = async (transaction: Knex.Transaction): Promise<void> => {
+      await this.#insert(record, transaction);
+      await companion(transaction);
+    };
+    await this.#rows.inTurn(session_key, deadline, () =>
+      this.#rows.transact(insertBoth, deadline, () => this.#isTaken(session_key)),
     );
   }
 
@@ -175,7 +169,7 @@ export class DatabaseStore implements SessionStore {
 
   replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean> {
     const { session_key, session_data } = record;
-    const isInside = this.#changing.check(session_key);
+    const isInside = this.#rows.isInside(session_key);
     const row = { session_key, session_data, expire_date: this.#expireDate(record), loaded };
     // A batch would leave a locked row to the queue, in which the change around this write has a place already.
     if (isInside) return inTime(this.#replaceOne(row), deadline);
@@ -207,7 +201,7 @@ export class DatabaseStore implements SessionStore {
       if (isUnavailable(error)) throw error;
     }
     return calls.map(({ key, input: { row, deadline } }) =>
-      written.has(key) ? true : this.#withPlace(key, deadline, () => this.#replaceOne(row)),
+      written.has(key) ? true : this.#rows.inTurn(key, deadline, () => this.#replaceOne(row)),
     );
   }
 
@@ -216,9 +210,13 @@ export class DatabaseStore implements SessionStore {
     change: (session_data: string) => Promise<SessionChange>,
     deadline = this.deadline(),
   ): Promise<void> {
-    await this.#withRow(session_key, change, deadline, async (changed, transaction) => {
-      const expire_date = this.#expireDate({ ...changed, session_key });
-      await this.#run('modify', [changed.session_data, expire_date, session_key], transaction);
+    await this.#rows.change(session_key, deadline, {
+      lock: (transaction) => this.#lock(session_key, transaction),
+      change,
+      write: async (changed, transaction) => {
+        const expire_date = this.#expireDate({ ...changed, session_key });
+        await this.#run('modify', [changed.session_data, expire_date, session_key], transaction);
+      },
     });
   }
 
@@ -229,11 +227,10 @@ export class DatabaseStore implements SessionStore {
     deadline = this.deadline(),
   ): Promise<void> {
     let newKey: string | undefined;
-    await this.#withRow(
-      session_key,
+    await this.#rows.change(session_key, deadline, {
+      lock: (transaction) => this.#lock(session_key, transaction),
       change,
-      deadline,
-      async (record, transaction) => {
+      write: async (record, transaction) => {
         newKey = record.session_key;
         const further = furtherColumns(this.#columns, record);
         const expire_date = this.#expireDate(record);
@@ -242,8 +239,13 @@ export class DatabaseStore implements SessionStore {
         // Last, so that what it locks (a user's row, which others may want) is free again soonest.
         await companion?.(transaction);
       },
-      async () => newKey !== undefined && (await this.#isTaken(newKey)),
-    );
+      wasCommitted: async () => newKey !== undefined && (await this.#isTaken(newKey)),
+    });
+  }
+
+  async #lock(session_key: string, transaction: Knex.Transaction): Promise<string | null | undefined> {
+    const { rows } = await this.#run('lock', [session_key], transaction);
+    return rows[0]?.[0];
   }
 
   /**
@@ -270,84 +272,11 @@ export class DatabaseStore implements SessionStore {
   }
 
   async delete(session_key: string, deadline = this.deadline()): Promise<void> {
-    await this.#withPlace(session_key, deadline, () => this.#run('delete', [session_key]));
+    await this.#rows.inTurn(session_key, deadline, () => this.#run('delete', [session_key]));
   }
 
   async clear_expired(): Promise<number> {
     return clear_expired(this.#knex, { now: this.#now, table: this.#table });
-  }
-
-  /**
-   * Does what may have to wait for the row's lock, when it is this row's turn.
-   *
-   * Inside of a change of another row there is a place already: a second one would have to be waited for by all who hold
-   * one. Then it is done at once, on a connection of its own.
-   */
-  #withPlace<T>(session_key: string, deadline: Deadline, work: () => Promise<T>): Promise<T> {
-    return inTime(this.#changing.check(session_key) ? work() : this.#rows.run(session_key, deadline, work), deadline);
-  }
-
-  /** Locks the row, asks `change` what it should be, and lets `write` do it; what `change` throws is passed on as it is. */
-  async #withRow<Changed>(
-    session_key: string,
-    change: (session_data: string) => Promise<Changed>,
-    deadline: Deadline,
-    write: (changed: Changed, transaction: Knex.Transaction) => Promise<void>,
-    wasCommitted: () => Promise<boolean> = async () => false,
-  ): Promise<void> {
-    const thrown: unknown[] = [];
-    const changed = async (session_data: string): Promise<Changed> => {
-      try {
-        return await this.#changed(session_key, () => change(session_data), deadline);
-      } catch (error) {
-        thrown.push(error);
-        throw error;
-      }
-    };
-    const lockAndWrite = async (transaction: Knex.Transaction): Promise<void> => {
-      const { rows } = await this.#run('lock', [session_key], transaction);
-      const session_data = rows[0]?.[0];
-      if (typeof session_data !== 'string') throw new UpdateError('The session was deleted meanwhile.');
-      await write(await changed(session_data), transaction);
-    };
-    try {
-      await this.#withPlace(session_key, deadline, () => this.#transact(lockAndWrite, wasCommitted, deadline));
-    } catch (error) {
-      throw thrown.length > 0 ? thrown[0] : error;
-    }
-  }
-
-  /** The application's own time does not count as a wait for the database, and has a bound of its own. */
-  async #changed<Changed>(session_key: string, change: () => Promise<Changed>, deadline: Deadline): Promise<Changed> {
-    const seconds = this.#bounds.change;
-    const tookLong = (): Error => unavailable(new Error(`A change of a session took more than ${seconds} seconds.`));
-    if (deadline.left() <= 0) throw late();
-    deadline.end();
-    try {
-      return await inTime(this.#changing.run(session_key, change), new Deadline(seconds), tookLong);
-    } finally {
-      deadline.begin();
-    }
-  }
-
-  /**
-   * A COMMIT is sent only while its answer can be told in time: those who were told 503 try again, and should find what
-   * there was before.
-   */
-  async #transact(
-    work: (transaction: Knex.Transaction) => Promise<void>,
-    wasCommitted: () => Promise<boolean>,
-    deadline: Deadline,
-  ): Promise<void> {
-    const workInTime = async (transaction: Knex.Transaction): Promise<void> => {
-      await work(transaction);
-      if (deadline.left() < this.#bounds.commit * 1000) throw late();
-    };
-    try {
-      await transact(this.#knex, workInTime, wasCommitted);
-    } catch (error) {
-      throw isUnavailable(error) ? unavailable(error) : error;
-    }
   }
 
   #run(

@@ -13,11 +13,11 @@ import { type Clock, systemClock } from '../../clock.js';
 import { Deadline } from '../../db/deadline.js';
 import { Queue } from '../../db/queue.js';
 import { CreateError, DjangoError, ImproperlyConfigured, StoreUnavailable, UpdateError } from '../../errors.js';
+import { type FileLock, isCode, lockFile } from '../../file_lock.js';
 import type { Settings } from '../../settings.js';
 import { get_random_string } from '../../signing/crypto.js';
+import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
-import { type FileLock, isCode, lockFile } from './file_lock.js';
-import { PayloadExpiry, type PayloadSettings } from './payload_expiry.js';
 
 /** The settings that name the files and bound their lives. */
 export type FileSettings = PayloadSettings & Pick<Settings, 'SESSION_COOKIE_NAME' | 'SESSION_FILE_PATH'>;

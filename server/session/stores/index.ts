@@ -2,10 +2,10 @@
 import type { Knex } from 'knex';
 import type { Clock } from '../../clock.js';
 import { ImproperlyConfigured } from '../../errors.js';
+import type { RedisConnection } from '../../redis/connection.js';
 import { engineName, type Settings } from '../../settings.js';
 import type { SessionStore } from '../store.js';
 import type { DatabaseStoreOptions } from './db.js';
-import type { RedisConnection } from './redis_connection.js';
 
 /** What the engines need; each takes what it uses. */
 export interface StoreOptions {
@@ -91,6 +91,6 @@ async function openRedis(settings: Settings): Promise<RedisConnection> {
       `SESSION_ENGINE ${engineName(settings)} needs CACHE_URL, such as redis://127.0.0.1:6379/0.`,
     );
   }
-  const { RedisConnection } = await import('./redis_connection.js');
+  const { RedisConnection } = await import('../../redis/connection.js');
   return RedisConnection.open(settings.CACHE_URL);
 }

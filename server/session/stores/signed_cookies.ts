@@ -10,8 +10,8 @@ import { ValueError } from '../../errors.js';
 import { MAX_COOKIE_BYTES } from '../../http/cookie_header.js';
 import type { Settings } from '../../settings.js';
 import { splitTimestamp, TimestampSigner } from '../../signing/signer.js';
+import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
-import { PayloadExpiry, type PayloadSettings } from './payload_expiry.js';
 
 /** The settings that sign and bound the cookie. */
 export type SignedCookiesSettings = PayloadSettings &

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 import { connectKnex } from '../../../server/db/knex.js';
+import { sessionStatements } from '../../../server/db/session_statements.js';
 import { newSessionKey } from '../../../server/session/key.js';
 import type { SessionRecord } from '../../../server/session/store.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
-import { sessionStatements } from '../../../server/session/stores/statements.js';
 import { databaseOfSuite } from '../../support/database.js';
 
 describe('DatabaseStore, when many ask at once', () => {

@@ -2,9 +2,9 @@
 import { readFileSync, unlinkSync } from 'node:fs';
 import { open, readFile, stat, utimes } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { systemClock } from '../../clock.js';
-import { StoreUnavailable } from '../../errors.js';
-import { get_random_string } from '../../signing/crypto.js';
+import { systemClock } from './clock.js';
+import { StoreUnavailable } from './errors.js';
+import { get_random_string } from './signing/crypto.js';
 
 /** Milliseconds; whoever cannot have the lock by then gets 503, within the three seconds in which a page answers. */
 const PATIENCE = 1500;

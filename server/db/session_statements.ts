@@ -1,8 +1,8 @@
 /** The statements of a table of sessions: Django's own, or that of a session model of one's own. */
 import { createHash } from 'node:crypto';
-import { quoteIdentifier } from '../../db/literals.js';
-import type { Statement } from '../../db/prepared.js';
-import { DJANGO_SESSION, quoteTable } from '../../db/session_table.js';
+import { quoteIdentifier } from './literals.js';
+import type { Statement } from './prepared.js';
+import { DJANGO_SESSION, quoteTable } from './session_table.js';
 
 /** The places of the further columns' values in a statement. */
 const place = (columns: readonly string[], first: number): string[] => columns.map((_, index) => `$${index + first}`);

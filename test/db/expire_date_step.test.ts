@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { SessionCodec } from '../../../server/session/codec.js';
-import { newSessionKey } from '../../../server/session/key.js';
-import { Session } from '../../../server/session/session.js';
-import { storedExpireDate } from '../../../server/session/stores/expire_date.js';
-import { openStore } from '../../../server/session/stores/index.js';
-import { defineSettings } from '../../../server/settings.js';
-import { databaseOfSuite } from '../../support/database.js';
+import { storedExpireDate } from '../../server/db/expire_date_step.js';
+import { SessionCodec } from '../../server/session/codec.js';
+import { newSessionKey } from '../../server/session/key.js';
+import { Session } from '../../server/session/session.js';
+import { openStore } from '../../server/session/stores/index.js';
+import { defineSettings } from '../../server/settings.js';
+import { databaseOfSuite } from '../support/database.js';
 
 const DAY = 86_400;
 const settings = defineSettings({ SECRET_KEY: 'k', SESSION_EXPIRE_DATE_STEP: '0.1' });

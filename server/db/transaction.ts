@@ -1,6 +1,6 @@
 /** A transaction whose end is known also when the connection breaks at COMMIT. */
 import type { Knex } from 'knex';
-import { isSilence, isUnavailable } from '../../db/unavailable.js';
+import { isSilence, isUnavailable } from './unavailable.js';
 
 /**
  * Run `work` in a transaction.

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { sentenceOf } from '../../../server/session/stores/redis_faults.js';
+import { sentenceOf } from '../../server/redis/faults.js';
 
 describe('what Redis says', () => {
   // As Redis 7 and the package `redis` 5 write them.

@@ -1,8 +1,8 @@
 /** Columns of a session model of one's own, beside Django's three. */
-import type { Parameter } from '../../db/prepared.js';
-import { ImproperlyConfigured } from '../../errors.js';
-import { Document } from '../document.js';
-import type { SessionRecord } from '../store.js';
+import type { Parameter } from '../db/prepared.js';
+import { ImproperlyConfigured } from '../errors.js';
+import { Document } from './document.js';
+import type { SessionRecord } from './store.js';
 
 const OWN_COLUMNS: ReadonlySet<string> = new Set(['session_key', 'session_data', 'expire_date']);
 

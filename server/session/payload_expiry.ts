@@ -1,9 +1,9 @@
 /** Finds out what a signed text itself says about its end, for engines that keep no `expire_date` beside it. */
-import type { Clock } from '../../clock.js';
-import type { Settings } from '../../settings.js';
-import { parseJson } from '../../signing/python_json.js';
-import { SessionCodec, Unreadable } from '../codec.js';
-import { get_expiry_date } from '../expiry.js';
+import type { Clock } from '../clock.js';
+import type { Settings } from '../settings.js';
+import { parseJson } from '../signing/python_json.js';
+import { SessionCodec, Unreadable } from './codec.js';
+import { get_expiry_date } from './expiry.js';
 
 export type PayloadSettings = Pick<
   Settings,

@@ -10,12 +10,12 @@
  * In a cluster a client in doubt stays current until its successor is connected, because other masters answer by it.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Deadline, inTime } from '../../db/deadline.js';
-import { StoreUnavailable } from '../../errors.js';
-import { optionalPackage } from '../../optional_package.js';
-import { type CacheUrl, readCacheUrl } from '../../settings/cache_url.js';
-import { makeClient, type RedisClient, type RedisPackage } from './redis_clients.js';
-import { codeOf, sentenceOf } from './redis_faults.js';
+import { Deadline, inTime } from '../db/deadline.js';
+import { StoreUnavailable } from '../errors.js';
+import { optionalPackage } from '../optional_package.js';
+import { type CacheUrl, readCacheUrl } from '../settings/cache_url.js';
+import { makeClient, type RedisClient, type RedisPackage } from './clients.js';
+import { codeOf, sentenceOf } from './faults.js';
 
 /** How long Redis is waited for. */
 export interface RedisOptions {

@@ -1,17 +1,17 @@
 /** The table of a session model of one's own, as Django's manual shows it: other name, further columns. */
 import { expect } from 'chai';
-import { checkSessionTable } from '../../../server/db/session_table.js';
-import { CreateError, ImproperlyConfigured, SchemaMismatch } from '../../../server/errors.js';
-import { SessionCodec } from '../../../server/session/codec.js';
-import { newSessionKey } from '../../../server/session/key.js';
-import { Session } from '../../../server/session/session.js';
-import type { SessionRecord } from '../../../server/session/store.js';
-import { DatabaseStore, type DatabaseStoreOptions } from '../../../server/session/stores/db.js';
-import { openStore } from '../../../server/session/stores/index.js';
-import { defineSettings } from '../../../server/settings.js';
-import { emptyDatabase, type TestDatabase } from '../../support/database.js';
-import { reasonOf } from '../../support/reason.js';
-import { storeContract } from './contract.js';
+import { checkSessionTable } from '../../server/db/session_table.js';
+import { CreateError, ImproperlyConfigured, SchemaMismatch } from '../../server/errors.js';
+import { SessionCodec } from '../../server/session/codec.js';
+import { newSessionKey } from '../../server/session/key.js';
+import { Session } from '../../server/session/session.js';
+import type { SessionRecord } from '../../server/session/store.js';
+import { DatabaseStore, type DatabaseStoreOptions } from '../../server/session/stores/db.js';
+import { openStore } from '../../server/session/stores/index.js';
+import { defineSettings } from '../../server/settings.js';
+import { storeContract } from '../session/stores/contract.js';
+import { emptyDatabase, type TestDatabase } from '../support/database.js';
+import { reasonOf } from '../support/reason.js';
 
 const TABLE = 'mysite_customsession';
 const settings = defineSettings({ SECRET_KEY: 'k', SESSION_TABLE: TABLE });

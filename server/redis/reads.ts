@@ -5,9 +5,9 @@
  * bound. In a cluster keys of one tick lie in several slots, which no MGET may have together, and on several masters, one
  * of which may be silent: there each read is a GET of its own, in the pipeline of its master.
  */
-import { type BatchAnswers, type BatchCall, Batcher } from '../../db/batcher.js';
-import { Deadline } from '../../db/deadline.js';
-import { isRedisRefusal, type RedisConnection } from './redis_connection.js';
+import { type BatchAnswers, type BatchCall, Batcher } from '../db/batcher.js';
+import { Deadline } from '../db/deadline.js';
+import { isRedisRefusal, type RedisConnection } from './connection.js';
 
 /** The connection bounds each batch. */
 const NO_DEADLINE = Number.POSITIVE_INFINITY;

@@ -1,5 +1,5 @@
 /** The three clients of the npm package `redis` behind one interface: of one server, of sentinels, of a cluster. */
-import type { CacheUrl, RedisTls } from '../../settings/cache_url.js';
+import type { CacheUrl, RedisTls } from '../settings/cache_url.js';
 
 export type RedisPackage = typeof import('redis');
 

@@ -1,8 +1,8 @@
-/** Knows what is called from inside the change of a row. */
+/** Knows what is called from inside the change of a row, whose lock the caller holds. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { ValueError } from '../../errors.js';
+import { ValueError } from '../errors.js';
 
-export class Inside {
+export class NestedChanges {
   readonly #storage = new AsyncLocalStorage<readonly string[]>();
   #running = 0;
 

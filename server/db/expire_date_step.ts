@@ -2,7 +2,12 @@
  * The expire_date that a row gets with SESSION_EXPIRE_DATE_STEP: further ahead than the session's end, so that it can stay
  * for many saves. The column is indexed, and PostgreSQL's cheap update (heap-only) is for those that change no index.
  */
-import type { SessionRecord } from '../store.js';
+interface Ending {
+  readonly session_key: string;
+  readonly expire_date: Date;
+  /** Seconds from the write to `expire_date`; absent where the end is fixed. */
+  readonly lifetime?: number | undefined;
+}
 
 /** Python's datetime.max: a row beyond it breaks every Django that reads it. */
 const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
@@ -13,10 +18,7 @@ const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
  *
  * @param part of the life; 0 for the end itself
  */
-export function storedExpireDate(
-  { session_key, expire_date, lifetime = 0 }: Pick<SessionRecord, 'session_key' | 'expire_date' | 'lifetime'>,
-  part: number,
-): Date {
+export function storedExpireDate({ session_key, expire_date, lifetime = 0 }: Ending, part: number): Date {
   const step = Math.round(lifetime * 1000 * part);
   if (step <= 0) return expire_date;
   const phase = hash(session_key) % step;
