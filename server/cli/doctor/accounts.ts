@@ -1,7 +1,7 @@
 /** Judges what was found of users: are they those of the settings, and can they log in here? Pure. */
 import { PASSWORD_HASHERS } from '../../auth/hashers.js';
 import type { Settings } from '../../settings.js';
-import type { Finding } from './finding.js';
+import { environmentLines, type Finding } from './finding.js';
 import type { LoginFinding } from './rows.js';
 import type { Evidence, UserFacts } from './users.js';
 
@@ -10,12 +10,6 @@ const MODEL_BACKEND = 'django.contrib.auth.backends.ModelBackend';
 export function accounts(users: UserFacts, logins: readonly LoginFinding[], settings: Settings): Finding[] {
   return [...model(users, settings), ...username(users, settings), ...active(users), ...passwords(users, logins)];
 }
-
-/** One line for each setting, as a shell and an .env file read it. */
-export const environmentLines = (environment: Readonly<Record<string, string>>): readonly string[] =>
-  Object.entries(environment).map(
-    ([name, value]) => `${name}=${/^[\w./:@=,+-]*$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`}`,
-  );
 
 function model(users: UserFacts, { AUTH_USER_MODEL }: Settings): Finding[] {
   const { mismatch, evidence, lines, choices, others } = users;

@@ -3,9 +3,9 @@
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { searchPathAdvice, searchPathOption } from '../../search_path.js';
 import type { Settings } from '../../settings.js';
-import { accounts, environmentLines } from './accounts.js';
+import { accounts } from './accounts.js';
 import { type Facts, MOST_EXPIRED } from './facts.js';
-import type { Diagnosis, Finding, Level } from './finding.js';
+import { type Diagnosis, environmentLines, type Finding, type Level } from './finding.js';
 import { guesses, type RowFinding, readLogin, readRow } from './rows.js';
 import type { UserFacts } from './users.js';
 

@@ -19,3 +19,9 @@ export interface Diagnosis {
   /** Settings that were found in the database and are not those of this server: name → value. */
   readonly environment: Readonly<Record<string, string>>;
 }
+
+/** One line for each setting, as a shell and an .env file read it. */
+export const environmentLines = (environment: Readonly<Record<string, string>>): readonly string[] =>
+  Object.entries(environment).map(
+    ([name, value]) => `${name}=${/^[\w./:@=,+-]*$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`}`,
+  );

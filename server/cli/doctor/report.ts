@@ -2,10 +2,9 @@
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import type { Settings } from '../../settings.js';
-import { environmentLines } from './accounts.js';
 import { diagnose } from './diagnose.js';
 import { gatherFacts } from './facts.js';
-import type { Diagnosis, Finding, Level } from './finding.js';
+import { type Diagnosis, environmentLines, type Finding, type Level } from './finding.js';
 import { readLogin, readRow, userIds } from './rows.js';
 import { gatherUsers } from './users.js';
 
