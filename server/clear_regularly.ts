@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import type { Logger } from './ops/logger.js';
+import type { Logger } from './logger.js';
 import type { SessionStore } from './session/store.js';
 import { engineName, type Settings } from './settings.js';
 

@@ -18,8 +18,8 @@ export {
 } from './db/migrate.js';
 export * from './errors.js';
 export * from './http/index.js';
+export type { Logger } from './logger.js';
 export * from './messages/public.js';
-export type { Logger } from './ops/logger.js';
 export * from './session/index.js';
 export { openStore, type StoreOptions } from './session/stores/index.js';
 export {

@@ -5,13 +5,13 @@ import { expect } from 'chai';
 
 /** From the bottom up. A file may import what stands on a lower line, and its own part. */
 const LEVELS: readonly (readonly string[])[] = [
-  ['server/errors', 'server/clock', 'server/spelling'],
+  ['server/errors', 'server/clock', 'server/logger', 'server/spelling'],
   ['server/settings', 'server/schema', 'server/search_path', 'server/optional_package'],
   ['migrations'],
   ['server/signing'],
-  ['server/db', 'server/embedded_database', 'server/file_lock', 'server/ops'],
+  ['server/db', 'server/embedded_database', 'server/file_lock'],
   ['server/http', 'server/redis', 'config'],
-  ['server/session'],
+  ['server/session', 'server/ops'],
   ['server/session/stores', 'server/csrf', 'server/messages'],
   ['server/auth', 'server/captcha'],
   ['server/index', 'server/testing'],

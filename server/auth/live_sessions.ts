@@ -9,7 +9,7 @@
  *     idle       nothing is watched: no timer, no question
  */
 import { ImproperlyConfigured, ValueError } from '../errors.js';
-import type { Logger } from '../ops/logger.js';
+import type { Logger } from '../logger.js';
 import { checkStore } from '../session/given.js';
 import { liveOf } from '../session/live.js';
 import type { Session } from '../session/session.js';

@@ -1,9 +1,9 @@
 /** What a request may be addressed to: Django's ALLOWED_HOSTS, and no TRACE. */
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, SuspiciousOperation } from '../errors.js';
-import { pathOf } from '../ops/target.js';
 import { repr } from './python_text.js';
 import { is_same_domain } from './safe_url.js';
+import { pathOf } from './target.js';
 
 const HOST = /^([a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(?::([0-9]+))?$/;
 

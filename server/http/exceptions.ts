@@ -2,11 +2,11 @@
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { PermissionDenied, SuspiciousOperation } from '../errors.js';
-import { errorFields } from '../ops/error_fields.js';
-import { MALFORMED, pathOf } from '../ops/target.js';
 import { cutAnswer } from './body_stream.js';
 import { restoreCookies, savedCookies } from './cookies.js';
+import { errorFields } from './error_fields.js';
 import { errorPage } from './error_page.js';
+import { MALFORMED, pathOf } from './target.js';
 
 /** Where failures are told; pino fits. The objects hold no header, cookie or body. */
 export interface ExceptionLogger {

@@ -1,9 +1,9 @@
 /** The server's log: JSON lines by pino, one a request, with nothing secret in any of them. */
 import type Koa from 'koa';
 import { type Logger as Pino, pino } from 'pino';
+import { errorFields } from '../http/error_fields.js';
+import { MALFORMED, pathOf } from '../http/target.js';
 import { salted_hmac } from '../signing/crypto.js';
-import { errorFields } from './error_fields.js';
-import { MALFORMED, pathOf } from './target.js';
 
 export interface LogOptions {
   readonly level: string;

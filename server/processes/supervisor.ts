@@ -9,7 +9,7 @@
  */
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Logger } from '../ops/logger.js';
+import type { Logger } from '../logger.js';
 import { SummedMetrics } from '../ops/summed_metrics.js';
 import type { FromWorker, ToWorker } from './messages.js';
 

@@ -6,7 +6,7 @@ import { ImproperlyConfigured } from '../errors.js';
 import type { Application } from '../http/application.js';
 import { cutAnswer } from '../http/body_stream.js';
 import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
-import type { Logger } from '../ops/logger.js';
+import type { Logger } from '../logger.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
 import type { SessionEvent } from './events.js';

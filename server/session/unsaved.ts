@@ -2,7 +2,7 @@
  * Warns of a list or dictionary in a session that was changed in place while nothing saved it: `session.get('cart')
  * .push(x)` alone is no change to Django, and not to us.
  */
-import type { Logger } from '../ops/logger.js';
+import type { Logger } from '../logger.js';
 
 /** A method of sessions: the keys whose values were changed inside. A symbol, so that no key's name leads to it. */
 export const CHANGED_INSIDE = Symbol('koa-django-session.changedInside');
