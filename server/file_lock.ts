@@ -1,8 +1,10 @@
 /** A lock between processes, for a file that several of them change: another file, which only one of them can make. */
+
 import { readFileSync, unlinkSync } from 'node:fs';
 import { open, readFile, stat, utimes } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from './clock.js';
+import { hasCode } from './error_code.js';
 import { StoreUnavailable } from './errors.js';
 import { get_random_string } from './signing/crypto.js';
 
@@ -36,7 +38,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   while (!(await make(path, token))) {
     if (await isStale(path)) {
       // Two that come here at once may each take the lock from the other; both then look whether it is theirs.
-      remove(path);
+      removeIfThere(path);
     } else if (performance.now() > deadline) {
       throw new StoreUnavailable('Another process holds this session. Try again in a moment.');
     } else {
@@ -62,7 +64,7 @@ export async function lockFile(path: string): Promise<FileLock> {
       clearInterval(heart);
       if (!isHeld()) return;
       try {
-        remove(path);
+        removeIfThere(path);
       } catch {
         // It cannot be removed, so it will be taken over when it is stale.
       }
@@ -80,7 +82,7 @@ async function make(path: string, token: string): Promise<boolean> {
     }
     return true;
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return false;
+    if (hasCode(error, 'EEXIST')) return false;
     throw error;
   }
 }
@@ -92,20 +94,18 @@ async function isStale(path: string): Promise<boolean> {
     // Read again at the last moment: its owner may have gone and another have come.
     return readFileSync(path, 'latin1') === token;
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return false;
+    if (hasCode(error, 'ENOENT')) return false;
     throw error;
   }
 }
 
-function remove(path: string): void {
+/** @returns whether it was there */
+export function removeIfThere(path: string): boolean {
   try {
     unlinkSync(path);
+    return true;
   } catch (error) {
-    if (!isCode(error, 'ENOENT')) throw error;
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
   }
-}
-
-/** Is this the system's error of that name? */
-export function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.some((code) => code === error.code);
 }

@@ -1,8 +1,9 @@
 /** Packages that few applications need: installed by those that do, imported when they are first used. */
+import { hasCode } from './error_code.js';
 import { ImproperlyConfigured } from './errors.js';
 
 /** What Node's module loaders say of a package that is not there. */
-const NOT_FOUND: readonly unknown[] = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'];
+const NOT_FOUND: readonly string[] = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'];
 
 export interface OptionalPackages {
   /** The subject of the sentence, in the plural: `Passwords hashed by Argon2`. */
@@ -27,6 +28,6 @@ export async function optionalPackage<T>({ what, packages }: OptionalPackages, l
 
 /** A package may itself lack one of its own: that is another fault. */
 function isMissing(error: unknown, packages: readonly string[]): boolean {
-  if (!(error instanceof Error) || !('code' in error) || !NOT_FOUND.includes(error.code)) return false;
+  if (!(error instanceof Error) || !hasCode(error, ...NOT_FOUND)) return false;
   return packages.some((name) => error.message.includes(`'${name}'`));
 }

@@ -1,7 +1,9 @@
 /** Django's AUTH_USER_MODEL: which table and which columns of this database hold the users. */
+
 import type { Knex } from 'knex';
 import { quoteIdentifier } from '../db/literals.js';
 import { splitTableName } from '../db/table_name.js';
+import { hasCode } from '../error_code.js';
 import { SchemaMismatch } from '../errors.js';
 import { djangoSchemas, searchPathAdvice } from '../search_path.js';
 import { SETTINGS, type UserModelSettings } from '../settings.js';
@@ -206,10 +208,9 @@ async function missingTable(knex: Knex, settings: UserModelSettings): Promise<Sc
 }
 
 /** undefined_column, undefined_table, and a plan that a migration has overtaken. */
-const CHANGED_TABLE = new Set(['42703', '42P01', '0A000']);
+const CHANGED_TABLE = ['42703', '42P01', '0A000'];
 
 /** Does an error of PostgreSQL's say that a table is not any more what the catalogue said of it? */
 export function isChangedTable(error: unknown): boolean {
-  const { code } = Object(error) as { readonly code?: unknown };
-  return CHANGED_TABLE.has(String(code));
+  return hasCode(error, ...CHANGED_TABLE);
 }

@@ -1,4 +1,5 @@
 /** The table of users through knex, whatever Django's AUTH_USER_MODEL made of it. */
+
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
@@ -6,7 +7,8 @@ import { type Deadline, inTime } from '../db/deadline.js';
 import { quoteIdentifier } from '../db/literals.js';
 import { PoolShare } from '../db/pool_share.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../db/prepared.js';
-import { isUnavailable, unavailable } from '../db/unavailable.js';
+import { storeError, unavailable } from '../db/unavailable.js';
+import { hasCode } from '../error_code.js';
 import { SchemaMismatch, ValueError } from '../errors.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { Catalogue, type Known } from './catalogue.js';
@@ -71,7 +73,7 @@ const UNIQUE_VIOLATION = '23505';
 const TOO_LONG = '22001';
 const NOT_NULL = '23502';
 /** A text that the column's type does not read: no row has it. */
-const NO_SUCH_VALUE = new Set(['22P02', '22003', '22007', '22008']);
+const NO_SUCH_VALUE = ['22P02', '22003', '22007', '22008'];
 
 type Binding = string | number | boolean | Date | null;
 
@@ -266,7 +268,7 @@ export class UserTable<U extends User = User> {
       try {
         return await ask(known);
       } catch (error) {
-        if (hasCode(error, NO_SUCH_VALUE)) return null;
+        if (hasCode(error, ...NO_SUCH_VALUE)) return null;
         if (!isChangedTable(error)) throw error;
         // Others who met the same have looked it up anew by now.
         this.#catalogue.forget(known);
@@ -319,7 +321,7 @@ export class UserTable<U extends User = User> {
     try {
       return await ask();
     } catch (error) {
-      throw isUnavailable(error) || error instanceof SchemaMismatch ? unavailable(error) : error;
+      throw error instanceof SchemaMismatch ? unavailable(error) : storeError(error);
     }
   }
 }
@@ -357,9 +359,4 @@ function asValueError(error: unknown, { label, settings }: UserModel): unknown {
     );
   }
   return error;
-}
-
-function hasCode(error: unknown, code: string | ReadonlySet<string>): boolean {
-  const { code: found } = Object(error) as { readonly code?: unknown };
-  return typeof code === 'string' ? found === code : code.has(String(found));
 }

@@ -1,6 +1,8 @@
 /** DATABASE_URL: what cannot work is refused before anything is opened, and what is shown of it has no password. */
+
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
+import { codeOf } from '../error_code.js';
 import { ImproperlyConfigured } from '../errors.js';
 import { checkCertificates } from '../settings/certificates.js';
 import { portNumber, refuseUrl, splitUrl, type UrlParts } from '../settings/url_text.js';
@@ -96,7 +98,7 @@ function checkFiles(name: string, query: URLSearchParams): void {
 }
 
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = String(codeOf(error));
   const words: Readonly<Record<string, string>> = {
     ENOENT: 'and there is no such file',
     ENOTDIR: 'and there is no such file',

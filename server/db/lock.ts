@@ -1,5 +1,7 @@
 /** One process at a time: advisory locks for work that must not run twice at once. */
+
 import makeKnex, { type Knex } from 'knex';
+import { hasCode } from '../error_code.js';
 
 /** The second numbers of our locks; the first is "koa" in ASCII, so that other programs choose other ones. */
 export const LOCKS = { migrate: 1, clearsessions: 2 } as const;
@@ -80,7 +82,7 @@ async function acquire(holder: Knex, number: number, wait: number): Promise<bool
     await holder.raw('SET LOCAL lock_timeout TO DEFAULT');
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE) return false;
+    if (hasCode(error, LOCK_NOT_AVAILABLE)) return false;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { type DatabaseBounds, databaseBounds, shareOf } from './bounds.js';
 import { Deadline, inTime } from './deadline.js';
 import { Queue } from './queue.js';
-import { isUnavailable, unavailable } from './unavailable.js';
+import { storeError } from './unavailable.js';
 
 const ofPages = new WeakMap<Knex, Queue>();
 
@@ -41,7 +41,7 @@ export class PoolShare {
         deadline,
       );
     } catch (error) {
-      throw isUnavailable(error) ? unavailable(error) : error;
+      throw storeError(error);
     }
   }
 }

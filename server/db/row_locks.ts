@@ -11,7 +11,7 @@ import { Deadline, inTime, late } from './deadline.js';
 import { NestedChanges } from './nested_changes.js';
 import { Queue } from './queue.js';
 import { transact } from './transaction.js';
-import { isUnavailable, unavailable } from './unavailable.js';
+import { storeError, unavailable } from './unavailable.js';
 
 /** A change of a row in one transaction. */
 export interface RowChange<Changed> {
@@ -111,7 +111,7 @@ export class RowLocks {
     try {
       await transact(this.#knex, workInTime, wasCommitted);
     } catch (error) {
-      throw isUnavailable(error) ? unavailable(error) : error;
+      throw storeError(error);
     }
   }
 }

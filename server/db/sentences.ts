@@ -1,4 +1,5 @@
 /** What a person can do about the database's errors. PostgreSQL's own words name neither a setting nor a command. */
+import { codeOf } from '../error_code.js';
 import { DjangoError } from '../errors.js';
 import { isRefusal } from './unavailable.js';
 
@@ -15,8 +16,7 @@ const SENTENCES: ReadonlyMap<unknown, string> = new Map([
 
 /** The sentence for an error of the database, by its SQLSTATE; undefined where there is none. */
 export function sentenceOf(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return SENTENCES.get(code) ?? (isRefusal(error) ? REFUSED : undefined);
+  return SENTENCES.get(codeOf(error)) ?? (isRefusal(error) ? REFUSED : undefined);
 }
 
 /** An error in one sentence: no stack, no statement, no password. */
@@ -25,10 +25,10 @@ export function inOneSentence(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const sentence = sentenceOf(error);
   if (sentence !== undefined) return sentence;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = codeOf(error);
   // Knex writes the statement before the driver's words.
   const words = error.message.slice(error.message.lastIndexOf(' - ') + 1).replace(/^- /, '');
-  return code === '' ? words : `${words} (${code})`;
+  return typeof code === 'string' ? `${words} (${code})` : words;
 }
 
 const REASONS: ReadonlyMap<unknown, string> = new Map([

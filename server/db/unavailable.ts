@@ -1,4 +1,5 @@
 /** Which of the database's errors mean "not now" rather than "wrong": they become 503, never a lost session. */
+import { codeOf } from '../error_code.js';
 import { StoreUnavailable } from '../errors.js';
 
 /** read_only_sql_transaction: a write on a standby, as after a failover. */
@@ -29,9 +30,6 @@ const REFUSALS: ReadonlySet<string> = new Set([
   '3D000', // invalid_catalog_name
 ]);
 
-const codeOf = (error: unknown): unknown =>
-  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-
 /**
  * Does the server refuse this account or database? To visitors that is 503 as any other fault, for it is none of theirs
  * and passes when the password is set right; a start should end with it instead of waiting.
@@ -56,11 +54,17 @@ const SYSTEM_CODES: ReadonlySet<string> = new Set([
   'ENOENT', // a Unix socket that is not there
 ]);
 
-/** Errors that pg, pg-pool and knex make without a code, by the texts of pg 8 and knex 3. */
-const TEXTS =
-  /^(?:Connection terminated|Query read timeout|Connection ended unexpectedly|Client has encountered a connection error|timeout expired|timeout exceeded when trying to connect|Knex: Timeout acquiring a connection|Client was closed|aborted$)/;
+// What follows is thrown by pg 8, and by tarn, knex's pool, as a plain Error without a code: the text is all there is to
+// tell it by.
 
-/** pg's own error, without a code, where the server wants a password and DATABASE_URL has none. */
+/** pg/lib/client.js: query_timeout. */
+const NO_ANSWER = 'Query read timeout';
+
+/** pg/lib/client.js: the socket closed, the client was used after that, connect_timeout. tarn: its pool was destroyed. */
+const LOST =
+  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|aborted$)/;
+
+/** pg/lib/crypto/sasl.js: the server wants a password and DATABASE_URL has none. */
 const NO_PASSWORD = /^SASL: /;
 
 /**
@@ -80,12 +84,14 @@ export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   // Node tries IPv6 and IPv4 of one name, and reports both failures in one.
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(isUnavailable);
+  // By its name: the class is that of the application's knex, which may be another than the one beside this package.
   if (error.name === 'KnexTimeoutError' || isStalePlan(error)) return true;
   const code = codeOf(error);
   if (typeof code === 'string') {
     return code.startsWith('08') || SQLSTATES.has(code) || REFUSALS.has(code) || SYSTEM_CODES.has(code);
   }
-  return TEXTS.test(driversText(error)) || isRefusal(error);
+  const text = driversText(error);
+  return text === NO_ANSWER || LOST.test(text) || isRefusal(error);
 }
 
 /** knex writes the statement before the driver's text: "select 1 - Connection terminated unexpectedly". */
@@ -101,11 +107,16 @@ export function isReadOnly(error: unknown): boolean {
 
 /** Did query_timeout end it: no answer came, not even that of statement_timeout? */
 export function isSilence(error: unknown): boolean {
-  return error instanceof Error && driversText(error) === 'Query read timeout';
+  return error instanceof Error && driversText(error) === NO_ANSWER;
 }
 
 /** The error to throw in its place; 503, the driver's own error stays as `cause`. */
 export function unavailable(error: unknown): StoreUnavailable {
   if (error instanceof StoreUnavailable) return error;
   return new StoreUnavailable('The database does not answer, or not in time. Try again in a moment.', { cause: error });
+}
+
+/** What to throw in place of a database's error: StoreUnavailable where it means "not now", otherwise the error itself. */
+export function storeError(error: unknown): unknown {
+  return isUnavailable(error) ? unavailable(error) : error;
 }

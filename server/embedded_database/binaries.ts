@@ -1,4 +1,5 @@
 /** PostgreSQL's programs, from the npm package for this platform. */
+
 import { createHash } from 'node:crypto';
 import {
   accessSync,
@@ -18,6 +19,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { hasCode } from '../error_code.js';
 import { ImproperlyConfigured } from '../errors.js';
 import { type Account, canReach } from './account.js';
 import { sharedFolder } from './places.js';
@@ -82,7 +84,7 @@ function hydrate(native: string, links: readonly Link[]): void {
     try {
       symlinkSync(path.relative(path.dirname(target), source), path.join(native, '..', target));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (!hasCode(error, 'EEXIST')) throw error;
     }
   }
 }

@@ -1,4 +1,5 @@
 /** The cluster: PostgreSQL's data directory and its password, made whole or not at all. */
+
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
@@ -15,6 +16,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { hasCode } from '../error_code.js';
 import { ImproperlyConfigured } from '../errors.js';
 import { type Account, asAccount } from './account.js';
 import { lives, ownMark } from './processes.js';
@@ -86,7 +88,7 @@ function empty(folder: string): boolean {
   try {
     return readdirSync(folder).length === 0;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
+    if (hasCode(error, 'ENOENT')) return true;
     // A file, or a folder of another account: openCluster says so.
     return false;
   }
@@ -117,7 +119,7 @@ async function makeCluster({ folder, account, initdb, fsync }: MakeCluster): Pro
       renameSync(temporary, folder);
     } catch (error) {
       // Another start was first: ours is thrown away, theirs is used.
-      if (!['ENOTEMPTY', 'EEXIST'].includes(String((error as NodeJS.ErrnoException).code))) throw error;
+      if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
   } finally {
     rmSync(temporary, { recursive: true, force: true });

@@ -2,10 +2,12 @@
  * A real PostgreSQL of our own for those who set no DATABASE_URL: programs from an npm package, data in the data folder,
  * on a free port of the loopback address, alive as long as this process.
  */
+
 import { chownSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
+import { hasCode } from '../error_code.js';
 import { ImproperlyConfigured } from '../errors.js';
 import { type Account, databaseAccount } from './account.js';
 import { freePort, keepUrl, keptUrl, urlOf } from './address.js';
@@ -190,9 +192,8 @@ async function untilReady(
         return;
       }
     } catch (error) {
-      const { code } = error as { code?: string };
       // Not listening yet; "the database system is starting up".
-      if (code !== 'ECONNREFUSED' && code !== '57P03') {
+      if (!hasCode(error, 'ECONNREFUSED', '57P03')) {
         await postmaster.stop();
         throw error;
       }

@@ -1,7 +1,9 @@
 /** Where the files of the embedded PostgreSQL are: in the data folder, or where its account can read them. */
+
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { hasCode } from '../error_code.js';
 import { ImproperlyConfigured } from '../errors.js';
 import { type Account, canReach } from './account.js';
 
@@ -21,7 +23,7 @@ export function sharedFolder(account: Account): string {
       const { uid, mode } = lstatSync(folder);
       if (uid === 0 && (mode & 0o022) === 0 && canReach(account, folder)) return folder;
     } catch (error) {
-      if (!['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR'].includes(String((error as NodeJS.ErrnoException).code))) {
+      if (!hasCode(error, 'EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR')) {
         throw error;
       }
     }

@@ -1,10 +1,12 @@
 /** PostgreSQL's process: started so that it cannot outlive us, found again after a crash, stopped cleanly. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, unlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { hasCode } from '../error_code.js';
 import { ImproperlyConfigured } from '../errors.js';
 import { type Account, asAccount } from './account.js';
 import { lives, ownMark, type ProcessInfo, processInfo } from './processes.js';
@@ -108,7 +110,7 @@ function readPidFile(data: string): PidFile | undefined {
     const lines = content.split('\n');
     return { text: content, pid: Number(lines[0]), port: Number(lines[3]) };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
 }

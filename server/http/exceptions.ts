@@ -1,6 +1,8 @@
 /** Station 5 of a request: what is thrown below becomes a response here, inside the session, so that its cookie survives. */
+
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
+import { hasCode } from '../error_code.js';
 import { PermissionDenied, SuspiciousOperation } from '../errors.js';
 import { cutAnswer } from './body_stream.js';
 import { restoreCookies, savedCookies } from './cookies.js';
@@ -133,7 +135,7 @@ function isBadPath(error: unknown, ctx: Context): boolean {
     decodeURIComponent(ctx.path);
     return false;
   } catch {
-    return error instanceof URIError || (error as { readonly code?: unknown } | null)?.code === 'ERR_INVALID_URL';
+    return error instanceof URIError || hasCode(error, 'ERR_INVALID_URL');
   }
 }
 

@@ -1,6 +1,8 @@
 /** The server's log: JSON lines by pino, one a request, with nothing secret in any of them. */
+
 import type Koa from 'koa';
 import { type Logger as Pino, pino } from 'pino';
+import { codeOf } from '../error_code.js';
 import { errorFields } from '../http/error_fields.js';
 import { MALFORMED, pathOf } from '../http/target.js';
 import { salted_hmac } from '../signing/crypto.js';
@@ -34,7 +36,7 @@ const BROKEN: ReadonlySet<unknown> = new Set([
 
 /** Did the client go away while it sent or read? No fault of the server's. */
 export function isBrokenConnection(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && BROKEN.has(error.code);
+  return error instanceof Error && BROKEN.has(codeOf(error));
 }
 
 /** A name for a session key that its reader cannot turn back: the same key gives the same 12 hexadecimal digits. */

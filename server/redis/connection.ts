@@ -15,7 +15,7 @@ import { StoreUnavailable } from '../errors.js';
 import { optionalPackage } from '../optional_package.js';
 import { type CacheUrl, readCacheUrl } from '../settings/cache_url.js';
 import { makeClient, type RedisClient, type RedisPackage } from './clients.js';
-import { codeOf, sentenceOf } from './faults.js';
+import { redisCode, sentenceOf } from './faults.js';
 
 /** How long Redis is waited for. */
 export interface RedisOptions {
@@ -168,7 +168,7 @@ export class RedisConnection {
     try {
       return await inTime(answer, new Deadline(this.#timeout), silent);
     } catch (cause) {
-      const code = codeOf(cause);
+      const code = redisCode(cause);
       if (code === null || ELSEWHERE.includes(code)) this.#doubt(line);
       throw new StoreUnavailable(sentenceOf(cause), { cause });
     }
@@ -259,6 +259,6 @@ const silent = (): Error => new Error('No answer in time.');
  * ```
  */
 export function isRedisRefusal(error: unknown): boolean {
-  const code = error instanceof StoreUnavailable ? codeOf(error.cause) : null;
+  const code = error instanceof StoreUnavailable ? redisCode(error.cause) : null;
   return code !== null && !ELSEWHERE.includes(code);
 }

@@ -34,14 +34,14 @@ const BY_TEXT: readonly (readonly [string, string])[] = [
 ];
 
 /** null when it was not Redis that answered. */
-export function codeOf(error: unknown): string | null {
+export function redisCode(error: unknown): string | null {
   return REFUSAL.exec(textOf(error))?.[0] ?? null;
 }
 
 /** For a log, a page of an error and `/readyz`. */
 export function sentenceOf(error: unknown): string {
   const text = textOf(error);
-  const known = BY_CODE[codeOf(error) ?? ''] ?? BY_TEXT.find(([beginning]) => text.startsWith(beginning))?.[1];
+  const known = BY_CODE[redisCode(error) ?? ''] ?? BY_TEXT.find(([beginning]) => text.startsWith(beginning))?.[1];
   return known ?? SILENCE;
 }
 

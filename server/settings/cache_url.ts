@@ -8,7 +8,9 @@
  *
  * `rediss` in place of `redis` is TLS, to the sentinels as well. Parameters bear redis-py's names.
  */
+
 import { readFileSync } from 'node:fs';
+import { codeOf } from '../error_code.js';
 import { checkCertificates } from './certificates.js';
 import { boolean } from './readers.js';
 import { refuseUrl, splitUrl, type UrlParts } from './url_text.js';
@@ -196,10 +198,9 @@ function contentOf(name: string, parameter: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     refuseUrl(
       name,
-      `${parameter} names ${JSON.stringify(file)}, which cannot be read (${code}).`,
+      `${parameter} names ${JSON.stringify(file)}, which cannot be read (${String(codeOf(error))}).`,
       'Give the path of a readable file in PEM form.',
     );
   }

@@ -1,5 +1,7 @@
 /** The certificates that the URL of a service names, looked at before the first connection. */
+
 import { createSecureContext } from 'node:tls';
+import { codeOf } from '../error_code.js';
 import { refuseUrl } from './url_text.js';
 
 /** What the files hold, in PEM form. */
@@ -30,7 +32,7 @@ export function checkCertificates(
       ...(key === undefined ? {} : { key }),
     });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    const code = codeOf(error) === undefined ? '' : ` (${String(codeOf(error))})`;
     const names = [parameters.ca, parameters.cert, parameters.key].join(', ');
     refuseUrl(name, `What ${names} hold cannot be used${code}.`, 'Give files in PEM form that belong together.');
   }

@@ -1,8 +1,10 @@
 /** The statements of the table koa_user_sessions. */
+
 import type { Knex } from 'knex';
 import type { Clock } from '../../clock.js';
 import { quoteTable } from '../../db/session_table.js';
-import { isUnavailable, unavailable } from '../../db/unavailable.js';
+import { storeError } from '../../db/unavailable.js';
+import { hasCode } from '../../error_code.js';
 import { SchemaMismatch } from '../../errors.js';
 import type { Settings } from '../../settings.js';
 import { idOf, KeySeal, type SealSettings } from './sealed_key.js';
@@ -157,8 +159,8 @@ export class UserSessionsTable {
       const result: { rows: readonly Found[] } = await this.#knex.raw(sql, [...bindings]);
       return result.rows;
     } catch (error) {
-      if ((Object(error) as { readonly code?: unknown }).code === UNDEFINED_TABLE) throw missingTable(error);
-      throw isUnavailable(error) ? unavailable(error) : error;
+      if (hasCode(error, UNDEFINED_TABLE)) throw missingTable(error);
+      throw storeError(error);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Sessions in Django's table django_session, or in that of a session model of one's own, through knex and pg (django.contrib.sessions.backends.db). */
+
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from '../../db/batcher.js';
@@ -11,7 +12,8 @@ import { Queue } from '../../db/queue.js';
 import { RowLocks } from '../../db/row_locks.js';
 import { type SessionStatements, sessionStatements } from '../../db/session_statements.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
-import { isUnavailable, unavailable } from '../../db/unavailable.js';
+import { isUnavailable, storeError } from '../../db/unavailable.js';
+import { hasCode } from '../../error_code.js';
 import { CreateError, ImproperlyConfigured } from '../../errors.js';
 import { type FurtherColumns, furtherColumns } from '../further_columns.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
@@ -296,11 +298,7 @@ export class DatabaseStore implements SessionStore {
         const message = `Table ${this.#table} has a column that must not be NULL and was not given. Fill it with the option \`columns\` of DatabaseStore.`;
         throw new ImproperlyConfigured(message, { cause: error });
       }
-      throw isUnavailable(error) ? unavailable(error) : error;
+      throw storeError(error);
     }
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }

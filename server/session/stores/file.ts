@@ -5,6 +5,7 @@
  * engine `db` has in `session_data`. There is no field for `expire_date`: a session ends as its `_session_expiry` says,
  * otherwise SESSION_COOKIE_AGE after the file was modified.
  */
+
 import { readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { open, readdir, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,8 +13,9 @@ import path from 'node:path';
 import { type Clock, systemClock } from '../../clock.js';
 import { Deadline } from '../../db/deadline.js';
 import { Queue } from '../../db/queue.js';
+import { hasCode } from '../../error_code.js';
 import { CreateError, DjangoError, ImproperlyConfigured, StoreUnavailable, UpdateError } from '../../errors.js';
-import { type FileLock, isCode, lockFile } from '../../file_lock.js';
+import { type FileLock, lockFile, removeIfThere } from '../../file_lock.js';
 import type { Settings } from '../../settings.js';
 import { get_random_string } from '../../signing/crypto.js';
 import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';
@@ -90,7 +92,7 @@ export class FileStore implements SessionStore {
       // Django's way: an empty file takes the name, the whole one its place. Nobody has the key yet.
       await (await open(name, 'wx', 0o600)).close();
     } catch (error) {
-      if (isCode(error, 'EEXIST')) throw new CreateError('The session key is taken.', { cause: error });
+      if (hasCode(error, 'EEXIST')) throw new CreateError('The session key is taken.', { cause: error });
       throw unavailable(error);
     }
     try {
@@ -193,7 +195,7 @@ export class FileStore implements SessionStore {
       const [session_data, { mtimeMs }] = [await file.readFile('utf8'), await file.stat()];
       return { session_data, expire_date: this.#expiry.date(session_data, mtimeMs / 1000) };
     } catch (error) {
-      if (isCode(error, 'EISDIR')) return null;
+      if (hasCode(error, 'EISDIR')) return null;
       throw unavailable(error);
     } finally {
       await file.close();
@@ -205,7 +207,7 @@ export class FileStore implements SessionStore {
     try {
       return await look();
     } catch (error) {
-      if (!isCode(error, 'ENOENT')) throw unavailable(error);
+      if (!hasCode(error, 'ENOENT')) throw unavailable(error);
       await stat(this.#folder).catch((missing: unknown) => {
         throw unavailable(missing);
       });
@@ -249,7 +251,7 @@ export class FileStore implements SessionStore {
       try {
         return readFileSync(this.#path(session_key), 'utf8') === loaded;
       } catch (error) {
-        if (isCode(error, 'ENOENT')) return false;
+        if (hasCode(error, 'ENOENT')) return false;
         throw error;
       }
     });
@@ -292,15 +294,7 @@ function isOurTemporary(name: string, prefix: string): boolean {
 
 /** @returns whether it was there */
 function unlinkIfThere(name: string): boolean {
-  return guarded(() => {
-    try {
-      unlinkSync(name);
-      return true;
-    } catch (error) {
-      if (isCode(error, 'ENOENT')) return false;
-      throw error;
-    }
-  });
+  return guarded(() => removeIfThere(name));
 }
 
 function guarded<T>(work: () => T): T {

@@ -1,0 +1,12 @@
+/** The `code` of an error: PostgreSQL's SQLSTATE, or Node's name of what went wrong, such as ENOENT. */
+
+/** Undefined where there is none, also for what is no error at all. */
+export function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+/** Whether an error has one of these codes. */
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  const code = codeOf(error);
+  return codes.some((wanted) => wanted === code);
+}
