@@ -1,7 +1,9 @@
 /** What the functions of this folder know of an application and of one request. */
+
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';
+import { OwnState } from '../http/own_state.js';
 import type { Session } from '../session/session.js';
 import type { Settings } from '../settings.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
@@ -42,9 +44,8 @@ interface UserState {
   forgetting?: Promise<void>;
 }
 
-const OPTIONS = Symbol('koa-django-session.authentication');
-const STATES = Symbol('koa-django-session.user');
-type Holder = { [OPTIONS]?: AnyOptions; [STATES]?: UserState[] };
+const OPTIONS = new OwnState<AnyOptions>('authentication');
+const STATES = new OwnState<UserState[]>('user');
 
 /** The same options: users that an application is told of were made by its own backends. */
 export function forAnyUser<U extends BaseUser>(options: AuthenticationOptions<U>): AnyOptions {
@@ -53,7 +54,7 @@ export function forAnyUser<U extends BaseUser>(options: AuthenticationOptions<U>
 
 /** For all requests of an application (its `context`), or from here on for one. */
 export function setOptions(context: object, options: AnyOptions): void {
-  (context as Holder)[OPTIONS] = options;
+  OPTIONS.set(context, options);
 }
 
 /** @throws ImproperlyConfigured when authentication() was not called for this application */
@@ -67,15 +68,13 @@ export function optionsOf(ctx: Context): AnyOptions {
 
 /** The options in force at this point of a request; undefined where there are none. */
 export function givenOptions(ctx: Context): AnyOptions | undefined {
-  return (ctx as unknown as Holder)[OPTIONS];
+  return OPTIONS.of(ctx);
 }
 
 /** The user belongs to the session that is in force here; nearly always there is one. */
 export function stateOf(ctx: Context): UserState {
   const { session } = ctx.request as { readonly session?: Session };
-  const holder = ctx as unknown as Holder;
-  holder[STATES] ??= [];
-  const states = holder[STATES];
+  const states = STATES.orMade(ctx, () => []);
   for (const state of states) if (state.session === session) return state;
   const state: UserState = { session };
   states.push(state);

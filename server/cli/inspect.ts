@@ -2,9 +2,8 @@
 import { developmentKey } from '../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../config/settings.js';
 import { quoteTable } from '../db/session_table.js';
-import { SessionCodec } from '../session/codec.js';
+import { SessionCodec, Unreadable } from '../session/codec.js';
 import type { Settings } from '../settings.js';
-import { splitMembers } from '../signing/members.js';
 import { type Command, EXIT, print, printError, withDatabase } from './command.js';
 import { Prompt } from './prompt.js';
 
@@ -57,8 +56,8 @@ function describe(key: string, { session_data, expire_date, lifetime }: Row, set
   line('expire_date', `${expire_date} (${alive ? `in ${duration(lifetime)}` : `expired ${duration(-lifetime)} ago`})`);
   line('signature', signatureState(signer));
   line('format', format(session_data, legacy, settings));
-  const members = signer === null ? null : membersOf(codec.decode(session_data));
-  if (members === null) {
+  const members = codec.members(session_data);
+  if (members === null || members instanceof Unreadable) {
     line(
       'payload',
       signer === null
@@ -83,15 +82,6 @@ function format(session_data: string, legacy: boolean, settings: Settings): stri
   if (legacy)
     return `Django 2.2 and 3.0${settings.SESSION_READ_LEGACY ? '' : ' (this server does not read it: SESSION_READ_LEGACY)'}`;
   return session_data.startsWith('.') ? 'Django 3.1 and later, compressed' : 'Django 3.1 and later';
-}
-
-function membersOf(json: string | null): ReadonlyMap<string, string> | null {
-  if (json === null) return null;
-  try {
-    return splitMembers(json);
-  } catch {
-    return null;
-  }
 }
 
 /** A terminal obeys control characters, and JSON may hold those from U+007F on as they are. */

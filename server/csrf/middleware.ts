@@ -1,4 +1,5 @@
 /** Django's CsrfViewMiddleware: unsafe requests need the token of this browser, whose secret is in a cookie or the session. */
+
 import type { Context, Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ImproperlyConfigured, PermissionDenied, ValueError } from '../errors.js';
@@ -8,6 +9,7 @@ import { afterErrorPage } from '../http/exceptions.js';
 import type { BodySettings } from '../http/form.js';
 import { beforeHead, headSent } from '../http/head.js';
 import { keepUntilAnswered } from '../http/kept_uploads.js';
+import { OwnState } from '../http/own_state.js';
 import { repr } from '../http/python_text.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Settings } from '../settings.js';
@@ -74,14 +76,10 @@ interface CsrfState {
   readonly inSession?: boolean;
 }
 
-const STATE = Symbol('koa-django-session.csrf');
-type CsrfHolder = { [STATE]?: CsrfState };
+const STATE = new OwnState<CsrfState>('csrf');
 
-function stateOf(ctx: Context): CsrfState {
-  const holder = ctx as unknown as CsrfHolder;
-  holder[STATE] ??= { secret: null, needsUpdate: false, newSecret: newCsrfSecret };
-  return holder[STATE];
-}
+const stateOf = (ctx: Context): CsrfState =>
+  STATE.orMade(ctx, () => ({ secret: null, needsUpdate: false, newSecret: newCsrfSecret }));
 
 /** The secret goes out with the answer, also where the answer begins before the middleware is back. */
 function needsUpdate(ctx: Context, state: CsrfState): void {
@@ -257,9 +255,8 @@ export function csrf(app: Application, options: CsrfOptions): Middleware {
 
   /** A state of this middleware's own, unless one around it keeps the same secret. */
   function enter(ctx: Context): CsrfState {
-    const holder = ctx as unknown as CsrfHolder;
     const keeper = settings.CSRF_USE_SESSIONS ? sessionOf(ctx) : settings.CSRF_COOKIE_NAME;
-    const outer = holder[STATE];
+    const outer = STATE.of(ctx);
     if (outer !== undefined && outer.keeper === keeper) return outer;
     if (outer?.keeper !== undefined) {
       throw new ImproperlyConfigured(
@@ -275,7 +272,7 @@ export function csrf(app: Application, options: CsrfOptions): Middleware {
       inSession: settings.CSRF_USE_SESSIONS,
       send,
     };
-    holder[STATE] = state;
+    STATE.set(ctx, state);
     begin(ctx);
     // An error's page is made outside of this middleware, may show a token, and keeps the cookie as in Django.
     afterErrorPage(ctx, send);

@@ -1,7 +1,7 @@
 /** Where an unsafe request comes from: the Origin and Referer rules of django.middleware.csrf (6.0). */
 import type { Context } from 'koa';
 import { rawHost, split_domain_port } from '../http/allowed_hosts.js';
-import { type SplitResult, urlsplit, urlunsplit } from '../http/python_url.js';
+import { tryUrlsplit, urlsplit, urlunsplit } from '../http/python_url.js';
 import { is_same_domain } from '../http/safe_url.js';
 
 export interface OriginRules {
@@ -26,7 +26,7 @@ export function originRules({ trusted, cookieDomain }: OriginSettings): OriginRu
     const host = goodHost(ctx);
     if (host !== null && origin === `${ctx.secure ? 'https' : 'http'}://${host}`) return true;
     if (exact.has(origin)) return true;
-    const parts = split(origin);
+    const parts = tryUrlsplit(origin);
     if (parts === null) return false;
     return wild.some(
       (allowed) => allowed.scheme === parts.scheme && is_same_domain(parts.netloc, withoutStar(allowed.netloc)),
@@ -36,7 +36,7 @@ export function originRules({ trusted, cookieDomain }: OriginSettings): OriginRu
   function refererRefusal(ctx: Context): string | null {
     const { referer } = ctx.req.headers;
     if (referer === undefined) return 'Referer checking failed - no Referer.';
-    const parts = split(referer);
+    const parts = tryUrlsplit(referer);
     if (parts === null || parts.scheme === '' || parts.netloc === '') {
       return 'Referer checking failed - Referer is malformed.';
     }
@@ -78,12 +78,4 @@ function withPort(ctx: Context, domain: string): string {
 
 function withoutStar(netloc: string): string {
   return netloc.replace(/^\*+/, '');
-}
-
-function split(url: string): SplitResult | null {
-  try {
-    return urlsplit(url);
-  } catch {
-    return null;
-  }
 }

@@ -30,3 +30,26 @@ export function memberInstaller({ context = {}, request = {}, response = {} }: M
     Object.defineProperties(app.response, response);
   };
 }
+
+type Part = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
+type Delegating = Readonly<Record<'request' | 'response', Part>>;
+
+/** Members of `ctx` that hand over to these members of its request or response, as Koa's own do. */
+export function delegates(part: keyof Delegating, members: PropertyDescriptorMap): PropertyDescriptorMap {
+  const delegate = (name: string, { get }: PropertyDescriptor): PropertyDescriptor =>
+    get === undefined
+      ? {
+          configurable: true,
+          writable: true,
+          value(this: Delegating, ...args: readonly unknown[]): unknown {
+            return this[part][name]?.(...args);
+          },
+        }
+      : {
+          configurable: true,
+          get(this: Delegating): unknown {
+            return this[part][name];
+          },
+        };
+  return Object.fromEntries(Object.entries(members).map(([name, member]) => [name, delegate(name, member)]));
+}

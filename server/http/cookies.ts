@@ -8,10 +8,11 @@ import { BadSignature, KeyError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { signCookie, unsignCookie } from '../signing/cookie_signer.js';
 import { printJson } from '../signing/python_json.js';
-import { type Application, memberInstaller } from './application.js';
+import { type Application, delegates, memberInstaller } from './application.js';
 import { type Cookies, decodeHeader, parse_cookie } from './cookie_header.js';
 import { CookieJar, type CookieOptions } from './cookie_jar.js';
 import { type TimeDelta, total_seconds } from './http_date.js';
+import { OwnState } from './own_state.js';
 import { repr } from './python_text.js';
 
 /** What a cookie's value is made of: Python's `str(value)`, so that null is sent as `None` and true as `True`. */
@@ -77,13 +78,9 @@ export interface InstallCookiesOptions {
   readonly now?: Clock;
 }
 
-const OPTIONS = Symbol('koa-django-session.cookies');
-const COOKIES = Symbol('koa-django-session.COOKIES');
-const JAR = Symbol('koa-django-session.jar');
-
-type OptionsHolder = { [OPTIONS]?: CookieScope };
-type RequestState = Request & { [COOKIES]?: Cookies };
-type ResponseState = Response & { [JAR]?: CookieJar | undefined };
+const OPTIONS = new OwnState<CookieScope>('cookies');
+const COOKIES = new OwnState<Cookies>('COOKIES');
+const JAR = new OwnState<CookieJar | undefined>('jar');
 
 /** str(value) of Python. */
 function str(value: CookieValue): string {
@@ -98,19 +95,18 @@ function optionsOf(ctx: Context): Required<InstallCookiesOptions> {
   return options;
 }
 
-const requestMembers: ThisType<RequestState> & PropertyDescriptorMap = {
+const requestMembers: PropertyDescriptorMap = {
   COOKIES: {
     configurable: true,
-    get(this: RequestState): Cookies {
-      this[COOKIES] ??= parse_cookie(decodeHeader(this.req.headers.cookie ?? ''));
-      return this[COOKIES];
+    get(this: Request): Cookies {
+      return COOKIES.orMade(this, () => parse_cookie(decodeHeader(this.req.headers.cookie ?? '')));
     },
   },
   get_signed_cookie: {
     configurable: true,
     writable: true,
     value<Default = never>(
-      this: RequestState,
+      this: Request,
       key: string,
       options: GetSignedCookieOptions<Default> = {},
     ): string | Default {
@@ -143,15 +139,16 @@ const responseMembers: PropertyDescriptorMap = {
   set_cookie: {
     configurable: true,
     writable: true,
-    value(this: ResponseState, key: string, value: CookieValue = '', options: CookieOptions = {}): void {
-      this[JAR] ??= new CookieJar(this.res);
-      this[JAR].set(key, str(value), options, optionsOf(this.ctx).now());
+    value(this: Response, key: string, value: CookieValue = '', options: CookieOptions = {}): void {
+      const jar = JAR.of(this) ?? new CookieJar(this.res);
+      JAR.set(this, jar);
+      jar.set(key, str(value), options, optionsOf(this.ctx).now());
     },
   },
   set_signed_cookie: {
     configurable: true,
     writable: true,
-    value(this: ResponseState, key: string, value: CookieValue, options: SignedCookieOptions = {}): void {
+    value(this: Response, key: string, value: CookieValue, options: SignedCookieOptions = {}): void {
       const { salt = '', ...attributes } = options;
       const { settings, now } = optionsOf(this.ctx);
       this.set_cookie(key, signCookie(key, str(value), { salt, settings, now }), attributes);
@@ -160,7 +157,7 @@ const responseMembers: PropertyDescriptorMap = {
   delete_cookie: {
     configurable: true,
     writable: true,
-    value(this: ResponseState, key: string, options: DeleteCookieOptions = {}): void {
+    value(this: Response, key: string, options: DeleteCookieOptions = {}): void {
       const { path = '/', domain = null, samesite = null } = options;
       // A browser ignores the deletion of such a cookie unless it is secure.
       const secure = /^__(?:Secure|Host)-/.test(key) || (samesite || '').toLowerCase() === 'none';
@@ -169,45 +166,11 @@ const responseMembers: PropertyDescriptorMap = {
   },
 };
 
-/** The same members on ctx, each handing over to where it belongs. */
-const contextMembers: PropertyDescriptorMap = {
-  COOKIES: {
-    configurable: true,
-    get(this: Context): Cookies {
-      return this.request.COOKIES;
-    },
-  },
-  get_signed_cookie: {
-    configurable: true,
-    writable: true,
-    value<Default = never>(this: Context, key: string, options?: GetSignedCookieOptions<Default>): string | Default {
-      return this.request.get_signed_cookie(key, options);
-    },
-  },
-  set_cookie: {
-    configurable: true,
-    writable: true,
-    value(this: Context, key: string, value?: CookieValue, options?: CookieOptions): void {
-      this.response.set_cookie(key, value, options);
-    },
-  },
-  set_signed_cookie: {
-    configurable: true,
-    writable: true,
-    value(this: Context, key: string, value: CookieValue, options?: SignedCookieOptions): void {
-      this.response.set_signed_cookie(key, value, options);
-    },
-  },
-  delete_cookie: {
-    configurable: true,
-    writable: true,
-    value(this: Context, key: string, options?: DeleteCookieOptions): void {
-      this.response.delete_cookie(key, options);
-    },
-  },
-};
-
-const installMembers = memberInstaller({ context: contextMembers, request: requestMembers, response: responseMembers });
+const installMembers = memberInstaller({
+  request: requestMembers,
+  response: responseMembers,
+  context: { ...delegates('request', requestMembers), ...delegates('response', responseMembers) },
+});
 
 /**
  * Give an application Django's cookie API: `COOKIES`, `set_cookie` and their kin. Called again, it only takes the new
@@ -222,7 +185,7 @@ const installMembers = memberInstaller({ context: contextMembers, request: reque
  * ```
  */
 export function installCookies(app: Application, { settings, now = systemClock }: InstallCookiesOptions): void {
-  (app.context as OptionsHolder)[OPTIONS] = { settings, now };
+  OPTIONS.set(app.context, { settings, now });
   installMembers(app);
 }
 
@@ -230,26 +193,26 @@ export function installCookies(app: Application, { settings, now = systemClock }
 export type CookieScope = Required<InstallCookiesOptions> | undefined;
 
 export function cookieScope(ctx: Context): CookieScope {
-  return (ctx as unknown as OptionsHolder)[OPTIONS];
+  return OPTIONS.of(ctx);
 }
 
 /** From here on this request's cookies are signed so. Its application gets the members if it has them not. */
 export function enterCookieScope(ctx: Context, scope: CookieScope): void {
   installMembers(ctx.app);
-  if (cookieScope(ctx) !== scope) (ctx as unknown as OptionsHolder)[OPTIONS] = scope;
+  if (cookieScope(ctx) !== scope) OPTIONS.set(ctx, scope);
 }
 
 /** What a response is about to set, for restoreCookies; undefined while nothing was set. */
 export function savedCookies(ctx: Context): CookieJar | undefined {
-  return (ctx.response as ResponseState)[JAR]?.copy();
+  return JAR.of(ctx.response)?.copy();
 }
 
 /** Go back to what savedCookies gave, for whoever has put the headers back too (exceptions). */
 export function restoreCookies(ctx: Context, jar: CookieJar | undefined): void {
-  (ctx.response as ResponseState)[JAR] = jar;
+  JAR.set(ctx.response, jar);
 }
 
 /** Set those cookies again that were overwritten since, for answers that are written past Koa (a proxy, a renderer). */
 export function resendCookies(ctx: Context): void {
-  (ctx.response as ResponseState)[JAR]?.resend();
+  JAR.of(ctx.response)?.resend();
 }

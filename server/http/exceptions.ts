@@ -8,6 +8,7 @@ import { cutAnswer } from './body_stream.js';
 import { restoreCookies, savedCookies } from './cookies.js';
 import { errorFields } from './error_fields.js';
 import { errorPage } from './error_page.js';
+import { OwnState } from './own_state.js';
 import { MALFORMED, pathOf } from './target.js';
 
 /** Where failures are told; pino fits. The objects hold no header, cookie or body. */
@@ -34,8 +35,7 @@ export interface ExceptionOptions {
   readonly retry_after?: number;
 }
 
-const AFTER = Symbol('koa-django-session.afterErrorPage');
-type AfterHolder = { [AFTER]?: (() => void)[] };
+const AFTER = new OwnState<(() => void)[]>('afterErrorPage');
 
 /**
  * Have something done to the response after an error's page was made, for middleware that Django would still ask for
@@ -46,9 +46,7 @@ type AfterHolder = { [AFTER]?: (() => void)[] };
  * ```
  */
 export function afterErrorPage(ctx: Context, run: () => void): void {
-  const holder = ctx as unknown as AfterHolder;
-  if (holder[AFTER] === undefined) holder[AFTER] = [run];
-  else holder[AFTER].push(run);
+  AFTER.orMade(ctx, () => []).push(run);
 }
 
 /**
@@ -86,7 +84,7 @@ export function exceptions(options: ExceptionOptions = {}): Middleware {
       for (const [name, value] of Object.entries(failure.headers ?? {})) ctx.set(name, value);
       await answer(ctx, failure, options);
     }
-    for (const run of (ctx as unknown as AfterHolder)[AFTER]?.splice(0) ?? []) run();
+    for (const run of AFTER.of(ctx)?.splice(0) ?? []) run();
   };
 }
 

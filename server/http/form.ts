@@ -1,4 +1,5 @@
 /** Bodies of requests: forms into `ctx.request.POST` and `FILES`, JSON on demand. Nothing that is sent here becomes a 5xx. */
+
 import { accessSync, constants, statSync } from 'node:fs';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../errors.js';
@@ -10,6 +11,7 @@ import { Uploads } from './incoming_file.js';
 import { holdUploads, keepUntilAnswered } from './kept_uploads.js';
 import { MultiValueDict } from './multi_value_dict.js';
 import { type Multipart, MultipartReader } from './multipart.js';
+import { OwnState } from './own_state.js';
 import { mirroredFields, NO_FIELDS, parseForm, type QueryDict } from './query_dict.js';
 import { failReaders } from './read_body.js';
 import type { UploadedFile } from './uploaded_file.js';
@@ -88,19 +90,16 @@ function checkFolder(folder: string | null): void {
   );
 }
 
-const READING = Symbol('koa-django-session.form');
-type Reader = { [READING]?: Promise<void> };
+const READING = new OwnState<Promise<void>>('form');
 
 /** Fill POST and FILES, once a request, whoever asks first. Its files are removed when keepUntilAnswered says so. */
 export function readForm(ctx: Context, settings: BodySettings): Promise<void> {
-  const reader = ctx as unknown as Reader;
-  reader[READING] ??= readOnce(ctx, settings);
-  return reader[READING];
+  return READING.orMade(ctx, () => readOnce(ctx, settings));
 }
 
 /** What is there already stays where `anew` is false: csrf may have read the form. */
 function fill(ctx: Context, { fields, files }: Multipart, anew = true): void {
-  if (!anew && (ctx as unknown as Reader)[READING] !== undefined) return;
+  if (!anew && READING.of(ctx) !== undefined) return;
   ctx.request.POST = fields;
   ctx.request.FILES = files;
 }

@@ -1,6 +1,8 @@
 /** How long uploaded files are kept: until the answer is sent, or the client has gone away, and the handler is done. */
+
 import type { Context } from 'koa';
 import type { Uploads } from './incoming_file.js';
+import { OwnState } from './own_state.js';
 
 interface Kept {
   readonly uploads: Uploads;
@@ -10,14 +12,13 @@ interface Kept {
   running: boolean;
 }
 
-const KEPT = Symbol('koa-django-session.uploads');
-type Keeper = { [KEPT]?: Kept };
+const KEPT = new OwnState<Kept>('uploads');
 
 /** Take charge of the files of a request. */
 export function holdUploads(ctx: Context, uploads: Uploads): void {
   const { res, req } = ctx;
   const kept: Kept = { uploads, answered: false, running: false };
-  (ctx as unknown as Keeper)[KEPT] = kept;
+  KEPT.set(ctx, kept);
   const { socket } = req;
   const onAnswered = (): void => {
     res.off('close', onAnswered);
@@ -33,7 +34,7 @@ export function holdUploads(ctx: Context, uploads: Uploads): void {
 
 /** Run what is further in. Files that were read by now are there until it is done, though the client may have gone. */
 export async function keepUntilAnswered(ctx: Context, next: () => Promise<unknown>): Promise<void> {
-  const kept = (ctx as unknown as Keeper)[KEPT];
+  const kept = KEPT.of(ctx);
   // The outermost counts: it was there before the others, and is done after them.
   if (kept === undefined || kept.running) {
     await next();

@@ -1,16 +1,17 @@
 /** Which forwarded headers are believed: those that came from an address we were told to trust, and no others. */
+
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type Koa from 'koa';
 import { ImproperlyConfigured } from '../errors.js';
 import type { Application } from './application.js';
+import { OwnState } from './own_state.js';
 import { repr } from './python_text.js';
 
 /** Elements of X-Forwarded-For that are looked at, and the longest text that is an address with port, zone and quotes. */
 const MOST_ELEMENTS = 50;
 const LONGEST = 100;
 
-const IP = Symbol('koa-django-session.ip');
-type IpHolder = { [IP]?: string };
+const IP = new OwnState<string>('ip');
 
 /**
  * Make `ctx.ip`, `ctx.protocol` and with it `ctx.secure` right behind trusted proxies. Koa's own `app.proxy = true`
@@ -71,12 +72,11 @@ export function installProxies(app: Application, networks: readonly string[]): v
   Object.defineProperties(app.request, {
     ip: {
       configurable: true,
-      get(this: Koa.Request & IpHolder): string {
-        this[IP] ??= client(this);
-        return this[IP];
+      get(this: Koa.Request): string {
+        return IP.orMade(this, () => client(this));
       },
-      set(this: IpHolder, address: string) {
-        this[IP] = address;
+      set(this: Koa.Request, address: string) {
+        IP.set(this, address);
       },
     },
     protocol: {

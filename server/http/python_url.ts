@@ -39,6 +39,15 @@ export function urlsplit(url: string): SplitResult {
   return { scheme: scheme.toLowerCase(), netloc, path, query, fragment };
 }
 
+/** `urlsplit`, or null for what it refuses. */
+export function tryUrlsplit(url: string): SplitResult | null {
+  try {
+    return urlsplit(url);
+  } catch {
+    return null;
+  }
+}
+
 function partition(text: string, separator: string): readonly [string, string] {
   const index = text.indexOf(separator);
   return index < 0 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)];

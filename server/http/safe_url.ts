@@ -1,6 +1,6 @@
 /** Which addresses a redirect may go to, as django.utils.http decides it. */
 import { len, strip } from './python_text.js';
-import { type SplitResult, urlsplit } from './python_url.js';
+import { tryUrlsplit } from './python_url.js';
 
 const MAX_URL_LENGTH = 2048;
 
@@ -44,7 +44,7 @@ export function url_has_allowed_host_and_scheme(
 function isAllowed(url: string, hosts: ReadonlySet<string>, require_https: boolean): boolean {
   // Browsers take more than two slashes for two.
   if (url.startsWith('///') || len(url) > MAX_URL_LENGTH) return false;
-  const parts = split(url);
+  const parts = tryUrlsplit(url);
   if (parts === null) return false;
   // http:///example.com: here a path, to a browser a host.
   if (parts.netloc === '' && parts.scheme !== '') return false;
@@ -55,12 +55,4 @@ function isAllowed(url: string, hosts: ReadonlySet<string>, require_https: boole
     (parts.netloc === '' || hosts.has(parts.netloc)) &&
     (scheme === '' || scheme === 'https' || (scheme === 'http' && !require_https))
   );
-}
-
-function split(url: string): SplitResult | null {
-  try {
-    return urlsplit(url);
-  } catch {
-    return null;
-  }
 }

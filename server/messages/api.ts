@@ -1,19 +1,14 @@
 /** `messages.success(ctx, …)` and the like (django.contrib.messages.api). */
+
 import type { Context } from 'koa';
 import { MessageFailure } from '../errors.js';
+import { OwnState } from '../http/own_state.js';
 import { DEBUG, ERROR, INFO, SUCCESS, WARNING } from './constants.js';
 import type { Message, SafeString } from './message.js';
 import type { BaseStorage } from './storage/base.js';
 
-const STORAGE = Symbol('koa-django-session.messages');
-type StorageHolder = { [STORAGE]?: BaseStorage };
-
-/** For the middleware: the storage of this request. */
-export function setStorage(ctx: Context, storage: BaseStorage): void {
-  (ctx as unknown as StorageHolder)[STORAGE] = storage;
-}
-
-const storageOf = (ctx: Context): BaseStorage | undefined => (ctx as unknown as StorageHolder)[STORAGE];
+/** The storage of a request, set by the middleware. */
+export const STORAGE = new OwnState<BaseStorage>('messages');
 
 export interface AddMessageOptions {
   /** Words for a class attribute, besides the level's own. */
@@ -38,7 +33,7 @@ export function add_message(
   message: string | SafeString,
   { extra_tags = '', fail_silently = false }: AddMessageOptions = {},
 ): void {
-  const storage = storageOf(ctx);
+  const storage = STORAGE.of(ctx);
   if (storage !== undefined) storage.add(level, message, extra_tags);
   else if (!fail_silently) {
     throw new MessageFailure('You cannot add messages without mounting messages(app, { settings }).');
@@ -56,7 +51,7 @@ export type WaitingMessages = Iterable<Message> & { readonly length: number };
  * ```
  */
 export function get_messages(ctx: Context): WaitingMessages {
-  return storageOf(ctx) ?? [];
+  return STORAGE.of(ctx) ?? [];
 }
 
 /**
@@ -67,7 +62,7 @@ export function get_messages(ctx: Context): WaitingMessages {
  * ```
  */
 export function get_level(ctx: Context): number {
-  return storageOf(ctx)?.level ?? INFO;
+  return STORAGE.of(ctx)?.level ?? INFO;
 }
 
 /**
@@ -80,7 +75,7 @@ export function get_level(ctx: Context): number {
  * @returns whether there was a place to keep it
  */
 export function set_level(ctx: Context, level: number | null): boolean {
-  const storage = storageOf(ctx);
+  const storage = STORAGE.of(ctx);
   if (storage === undefined) return false;
   storage.level = level;
   return true;

@@ -41,7 +41,7 @@ function middleware(app: Application, { settings, now = systemClock, debug = fal
   return async function messages(ctx, next) {
     enterCookieScope(ctx, cookieScope(ctx) ?? cookies);
     const storage = new Storage({ ctx, settings, level_tags, now });
-    api.setStorage(ctx, storage);
+    api.STORAGE.set(ctx, storage);
     let kept = false;
     const keep = (): void => {
       if (kept || headSent(ctx)) return;

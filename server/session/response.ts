@@ -1,4 +1,5 @@
 /** What becomes of a session when its request is answered (SessionMiddleware.process_response), early answers too. */
+
 import type { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
@@ -7,6 +8,7 @@ import { type Failure, isStream, watchBody } from '../http/body_stream.js';
 import { resendCookies } from '../http/cookies.js';
 import { beforeHead, type HeadWork, headSent } from '../http/head.js';
 import { http_date } from '../http/http_date.js';
+import { OwnState } from '../http/own_state.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Settings } from '../settings.js';
 import type { SavedExpiry } from './change.js';
@@ -312,16 +314,15 @@ async function save(session: Session): Promise<SavedExpiry> {
   }
 }
 
-const RESPONSE = Symbol('koa-django-session.session');
-type Holder = { [RESPONSE]?: SessionResponse | undefined };
+const RESPONSE = new OwnState<SessionResponse>('session');
 
 /** The session that surrounds this point of the request; undefined outside of `sessions`. */
 export function sessionResponseOf(ctx: Context): SessionResponse | undefined {
-  return (ctx as unknown as Holder)[RESPONSE];
+  return RESPONSE.of(ctx);
 }
 
 export function setSessionResponse(ctx: Context, response: SessionResponse): void {
-  (ctx as unknown as Holder)[RESPONSE] = response;
+  RESPONSE.set(ctx, response);
 }
 
 /**

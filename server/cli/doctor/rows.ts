@@ -1,8 +1,9 @@
 /** What the newest rows of django_session tell: whose key signed them, and what lies in those that verify. */
 import { verify_session_auth_hash } from '../../auth/session_hash.js';
-import { SessionCodec } from '../../session/codec.js';
+import { SessionCodec, Unreadable } from '../../session/codec.js';
+import type { MemberTexts } from '../../session/document.js';
 import type { Settings } from '../../settings.js';
-import { parseJson } from '../../signing/python_json.js';
+import { parseMember } from '../../signing/python_json.js';
 import type { SessionRow } from './facts.js';
 
 /** What is known of one row. */
@@ -19,17 +20,12 @@ export interface RowFinding {
 export function readRow({ session_data }: SessionRow, settings: Settings): RowFinding {
   const codec = new SessionCodec({ ...settings, SESSION_READ_LEGACY: true });
   const { key, legacy } = codec.verify(session_data);
-  return { key, legacy, legacyForm: hasLegacyForm(session_data), members: membersOf(codec.decode(session_data)) };
+  return { key, legacy, legacyForm: hasLegacyForm(session_data), members: valuesOf(codec.members(session_data)) };
 }
 
-function membersOf(json: string | null): Readonly<Record<string, unknown>> | null {
-  if (json === null) return null;
-  try {
-    const value = parseJson(json);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
-  } catch {
-    return null;
-  }
+function valuesOf(texts: MemberTexts | Unreadable | null): Readonly<Record<string, unknown>> | null {
+  if (texts === null || texts instanceof Unreadable) return null;
+  return Object.fromEntries([...texts].map(([name, json]) => [name, parseMember(json)]));
 }
 
 /** base64 of 40 hex digits, a colon, and anything. */
