@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { OWN_SETTINGS } from '../config/settings.js';
-import { DATABASE_BOUNDS } from '../server/db/bounds.js';
+import { DATABASE_BOUNDS } from '../server/db/wait_bounds.js';
 import { type Definition, SETTINGS } from '../server/settings.js';
 import { capacityTable } from './bench/capacity.js';
 import { contestantTable, goalTable, loginTable, print, type Report, summaryTable } from './bench/report.js';

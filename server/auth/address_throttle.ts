@@ -24,7 +24,7 @@ export interface AddressThrottleOptions {
   readonly limit: AddressLimit;
   /** For tests; without it the database's own clock, which all servers share. */
   readonly now?: Clock;
-  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
+  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/wait_bounds.ts). 1 when absent. */
   readonly timeout?: number;
 }
 

@@ -32,11 +32,9 @@ export {
   type LoginAttempt,
   LoginThrottle,
   type LoginThrottleOptions,
-  THROTTLE_LIMITS,
   type ThrottleAnswer,
-  type ThrottleLimit,
-  type ThrottleLimits,
 } from './throttle.js';
+export { THROTTLE_LIMITS, type ThrottleLimit, type ThrottleLimits } from './throttle_limits.js';
 export {
   AnonymousUser,
   type BaseUser,

@@ -1,44 +1,22 @@
 /** Login throttling: attempts are counted in the database, before the password is looked at, and heal with time. */
+
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
-import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
 import { addressBlock } from './address_block.js';
 import { AttemptsTable } from './attempts_table.js';
+import {
+  checkLimits,
+  healed,
+  mostOf,
+  THROTTLE_LIMITS,
+  type ThrottleLimit,
+  type ThrottleLimits,
+  waitOf,
+} from './throttle_limits.js';
 import { foldUsername, MAX_NAME_LENGTH } from './username.js';
-
-/** A leaky bucket: every attempt adds one, time takes away; a full one makes the next attempt wait. All times in seconds. */
-export interface ThrottleLimit {
-  /** Attempts that need no waiting. */
-  readonly free: number;
-  /** How long until one attempt is forgotten. */
-  readonly healsIn: number;
-  /** The wait after the last free attempt; it doubles with every further one. */
-  readonly firstWait: number;
-  readonly longestWait: number;
-}
-
-/** How many attempts are free, and how fast they come back. */
-export interface ThrottleLimits {
-  /** For one account from wherever, and for one account from an address that has logged in there before. */
-  readonly account: ThrottleLimit;
-  /** For one address (IPv6: one /64), whatever the accounts. */
-  readonly address: ThrottleLimit;
-  /** How long an address from which an account has logged in counts as known there. */
-  readonly knownFor: number;
-}
-
-/**
- * An account: five at once, then 15 s, 30 s … up to 15 minutes, so 96 guesses a day in the long run. An address: fifty
- * at once, then one every 12 s, which is fifty in ten minutes.
- */
-export const THROTTLE_LIMITS: ThrottleLimits = {
-  account: { free: 5, healsIn: 900, firstWait: 15, longestWait: 900 },
-  address: { free: 50, healsIn: 12, firstWait: 12, longestWait: 12 },
-  knownFor: 30 * 86_400,
-};
 
 /** How much `LoginThrottle` allows, and whom it tells. */
 export interface LoginThrottleOptions {
@@ -47,7 +25,7 @@ export interface LoginThrottleOptions {
   readonly limits?: Partial<ThrottleLimits>;
   /** For tests; without it the database's own clock, which all servers share. */
   readonly now?: Clock;
-  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
+  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/wait_bounds.ts). 1 when absent. */
   readonly timeout?: number;
   /** Hears of every attempt that is refused, for log and counters. */
   readonly throttled?: (attempt: LoginAttempt) => void;
@@ -271,35 +249,5 @@ export class LoginThrottle {
       exact: `exact:${hash('exact', name, spelling)}`,
       known: `known:${hash('known', name, spelling, block)}`,
     };
-  }
-}
-
-/** More attempts than this would not make the wait longer, only the healing. */
-const mostOf = ({ free, firstWait, longestWait }: ThrottleLimit): number =>
-  free + Math.ceil(Math.log2(longestWait / firstWait));
-
-/** SQL: what is left at a time of a row's attempts. Of some at once, one may have read the clock before one counted first. */
-const healed = (row: string, at: string, healsIn: number): string =>
-  `greatest(0, ${row}.attempts - greatest(0, extract(epoch FROM ${at} - ${row}.counted_at)::float8) / ${healsIn})`;
-
-/** SQL: the wait after so many attempts. A row without one says so by a retry_at that is no later than its counted_at. */
-const waitOf = ({ free, firstWait, longestWait }: ThrottleLimit, count: string): string =>
-  `CASE WHEN ceil(${count}) < ${free} THEN interval '0'
-        ELSE interval '1 second' * least(${longestWait}, ${firstWait} * power(2::float8, ceil(${count}) - ${free})) END`;
-
-/** The numbers become part of the statements. */
-function checkLimits({ account, address, knownFor }: ThrottleLimits): void {
-  for (const [name, limit] of Object.entries({ account, address })) {
-    const { free, healsIn, firstWait, longestWait } = limit;
-    const whole = Number.isSafeInteger(free) && free >= 1;
-    const times = [healsIn, firstWait, longestWait].every((time) => Number.isFinite(time) && time > 0);
-    if (!whole || !times || longestWait < firstWait) {
-      throw new ImproperlyConfigured(
-        `The throttle's limit "${name}" is not allowed. Use 1 or more free attempts, times above 0, and a longestWait that is not below firstWait.`,
-      );
-    }
-  }
-  if (!Number.isFinite(knownFor) || knownFor < 0) {
-    throw new ImproperlyConfigured("The throttle's knownFor is not allowed. Use seconds, 0 or more.");
   }
 }

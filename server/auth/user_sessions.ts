@@ -2,9 +2,9 @@
 import type { Knex } from 'knex';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../clock.js';
-import { databaseBounds, shareOf } from '../db/bounds.js';
 import { Deadline, inTime } from '../db/deadline.js';
 import { Queue } from '../db/queue.js';
+import { databaseBounds, shareOf } from '../db/wait_bounds.js';
 import { ImproperlyConfigured, SchemaMismatch } from '../errors.js';
 import { errorFields } from '../http/error_fields.js';
 import type { Logger } from '../logger.js';

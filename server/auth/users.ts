@@ -59,7 +59,7 @@ export interface UserTableOptions<U extends User> {
   /** Where Django's users are; `auth_user` unless given. `defineSettings` gives them. */
   readonly settings?: UserModelSettings;
   readonly now?: Clock;
-  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
+  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/wait_bounds.ts). 1 when absent. */
   readonly timeout?: number;
   /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
   readonly prepared?: boolean;

@@ -1,12 +1,12 @@
 /** The one way in which this project opens PostgreSQL: knex and pg with a bound on every wait. */
 import makeKnex, { type Knex } from 'knex';
 import type { Client } from 'pg';
-import { databaseBounds } from './bounds.js';
 import { cancelRequest } from './cancel_request.js';
 import { checkDatabaseUrl } from './database_url.js';
 import { addressesOf } from './hosts.js';
 import { PrimaryFinder } from './primary.js';
 import { isReadOnly, isSilence } from './unavailable.js';
+import { databaseBounds } from './wait_bounds.js';
 
 /** All times are seconds. `0` waits for ever, which suits a command that a person watches, never a request. */
 export interface DatabaseOptions {

@@ -1,9 +1,9 @@
 /** A share of a pool's connections, for statements that may have to wait for a lock. */
 import type { Knex } from 'knex';
-import { type DatabaseBounds, databaseBounds, shareOf } from './bounds.js';
 import { Deadline, inTime } from './deadline.js';
 import { Queue } from './queue.js';
 import { storeError } from './unavailable.js';
+import { type DatabaseBounds, databaseBounds, shareOf } from './wait_bounds.js';
 
 const ofPages = new WeakMap<Knex, Queue>();
 

@@ -6,12 +6,12 @@
  */
 import type { Knex } from 'knex';
 import { UpdateError } from '../errors.js';
-import type { DatabaseBounds } from './bounds.js';
 import { Deadline, inTime, late } from './deadline.js';
 import { NestedChanges } from './nested_changes.js';
 import { Queue } from './queue.js';
 import { transact } from './transaction.js';
 import { storeError, unavailable } from './unavailable.js';
+import type { DatabaseBounds } from './wait_bounds.js';
 
 /** A change of a row in one transaction. */
 export interface RowChange<Changed> {

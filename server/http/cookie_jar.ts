@@ -2,8 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import { ValueError } from '../errors.js';
 import { nearestName } from '../spelling.js';
-import { encodeHeader, type Morsel, printSetCookie } from './cookie_header.js';
+import { encodeHeader } from './header_bytes.js';
 import { http_date, type TimeDelta, total_seconds } from './http_date.js';
+import { type Morsel, printSetCookie } from './set_cookie_header.js';
 
 /** Attributes of a cookie, by the names of Django's `HttpResponse.set_cookie`. null or '' leaves one out. */
 export interface CookieOptions {

@@ -2,12 +2,12 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
-import { hasCode } from '../error_code.js';
 import { PermissionDenied, SuspiciousOperation } from '../errors.js';
 import { cutAnswer } from './body_stream.js';
 import { restoreCookies, savedCookies } from './cookies.js';
 import { errorFields } from './error_fields.js';
 import { errorPage } from './error_page.js';
+import { type Failure, failureOf, nameAndMessage, sentence } from './error_status.js';
 import { OwnState } from './own_state.js';
 import { MALFORMED, pathOf } from './target.js';
 
@@ -86,89 +86,6 @@ export function exceptions(options: ExceptionOptions = {}): Middleware {
     }
     for (const run of AFTER.of(ctx)?.splice(0) ?? []) run();
   };
-}
-
-interface Failure {
-  readonly status: number;
-  /** For the visitor. */
-  readonly message: string;
-  readonly headers?: Readonly<Record<string, string | string[]>>;
-}
-
-function failureOf(error: unknown, ctx: Context, { debug = false, retry_after = 5 }: ExceptionOptions): Failure {
-  const { status: given, expose, message, headers } = protocolOf(error);
-  const known = typeof given === 'number' && given >= 400 && STATUS_CODES[given] !== undefined;
-  const status = known ? given : isBadPath(error, ctx) ? 400 : 500;
-  const shown = expose === true && typeof message === 'string' && message !== '' && message !== STATUS_CODES[status];
-  return {
-    status,
-    message: shown ? message : debug ? nameAndMessage(error) : sentence(status),
-    headers: { ...(status === 503 ? { 'Retry-After': String(retry_after) } : {}), ...textsOf(headers) },
-  };
-}
-
-interface Protocol {
-  readonly status?: unknown;
-  readonly expose?: unknown;
-  readonly message?: unknown;
-  readonly headers?: unknown;
-}
-
-/** What Koa and http-errors look at in an error; nothing where a getter of it throws. */
-function protocolOf(error: unknown): Protocol {
-  try {
-    const { status, statusCode, expose, message, headers } = Object(error) as Record<string, unknown>;
-    return { status: status || statusCode, expose, message, headers };
-  } catch {
-    return {};
-  }
-}
-
-/**
- * A path that cannot be decoded, or a target such as `http://[` that cannot be parsed: the visitor's fault, where router
- * and Koa throw what decodeURIComponent and url.parse throw.
- */
-function isBadPath(error: unknown, ctx: Context): boolean {
-  try {
-    decodeURIComponent(ctx.path);
-    return false;
-  } catch {
-    return error instanceof URIError || hasCode(error, 'ERR_INVALID_URL');
-  }
-}
-
-/** `headers` of an error, as http-errors defines them. */
-function textsOf(headers: unknown): Record<string, string | string[]> {
-  const texts: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(Object(headers) as Record<string, unknown>)) {
-    if (typeof value === 'string') texts[name] = value;
-    else if (Array.isArray(value) && value.every((line) => typeof line === 'string')) texts[name] = [...value];
-  }
-  return texts;
-}
-
-function nameAndMessage(error: unknown): string {
-  if (!(error instanceof Error)) return 'Something other than an Error was thrown.';
-  try {
-    return `${error.name}: ${error.message}`;
-  } catch {
-    return 'An error that cannot be read was thrown.';
-  }
-}
-
-const SENTENCES: Readonly<Record<number, string>> = {
-  400: 'The request could not be understood.',
-  403: 'You are not allowed to do this.',
-  404: 'There is no such page.',
-  405: 'This address does not take that method.',
-  429: 'Too many requests. Try again later.',
-  500: 'Something went wrong here. It has been noted.',
-  501: 'This server does not know that method.',
-  503: 'The server cannot answer at the moment. Try again soon.',
-};
-
-function sentence(status: number): string {
-  return SENTENCES[status] ?? STATUS_CODES[status] ?? `Error ${status}`;
 }
 
 /** The response as it was before the handler, without a body. */

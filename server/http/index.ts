@@ -7,8 +7,9 @@ export {
   validate_host,
 } from './allowed_hosts.js';
 export type { Application } from './application.js';
-export { type Cookies, MAX_COOKIE_BYTES, parse_cookie } from './cookie_header.js';
+export { type Cookies, parse_cookie } from './cookie_header.js';
 export type { CookieOptions } from './cookie_jar.js';
+export { MAX_COOKIE_BYTES } from './cookie_size.js';
 export {
   type CookieSettings,
   type CookieValue,

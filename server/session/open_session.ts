@@ -2,7 +2,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
-import { decodeHeader, parse_cookie } from '../http/cookie_header.js';
+import { parse_cookie } from '../http/cookie_header.js';
+import { decodeHeader } from '../http/header_bytes.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
 import { checkGiven } from './given.js';

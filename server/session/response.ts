@@ -2,12 +2,11 @@
 
 import type { Readable } from 'node:stream';
 import type { Context } from 'koa';
-import { type Clock, systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { ImproperlyConfigured, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
 import { type Failure, isStream, watchBody } from '../http/body_stream.js';
 import { resendCookies } from '../http/cookies.js';
 import { beforeHead, type HeadWork, headSent } from '../http/head.js';
-import { http_date } from '../http/http_date.js';
 import { OwnState } from '../http/own_state.js';
 import { patch_vary_headers } from '../http/vary.js';
 import type { Settings } from '../settings.js';
@@ -16,6 +15,7 @@ import { mayDeleteDeadCookie } from './dead_cookie.js';
 import type { NewKeyOptions } from './new_key.js';
 import type { SessionOptions } from './options.js';
 import { Session } from './session.js';
+import { DELETION, type SessionCookie, sessionCookie, setSessionCookie } from './session_cookie.js';
 import type { SessionStore } from './store.js';
 
 const NOT_KEPT =
@@ -56,15 +56,6 @@ export interface SessionResponseOptions {
   /** Hears of a new session that is not kept because the answer began too early. */
   readonly warn: (message: string) => void;
 }
-
-/** What the session's Set-Cookie says. A deletion has no key. */
-interface SessionCookie {
-  readonly session_key: string | null;
-  readonly max_age: number | null;
-  readonly expires: string | null;
-}
-
-const DELETION: SessionCookie = { session_key: null, max_age: null, expires: null };
 
 /**
  * One request's session on its way into row and cookie, in one of four states:
@@ -211,7 +202,7 @@ export class SessionResponse implements HeadWork {
 
   #tell(session_key: string | null, { max_age }: SavedExpiry): void {
     if (session_key === null) return;
-    this.#cookie = this.#cookieOf(session_key, max_age);
+    this.#cookie = sessionCookie(session_key, max_age, this.options.now);
     this.#setHeaders();
   }
 
@@ -227,11 +218,6 @@ export class SessionResponse implements HeadWork {
     if (failure === undefined || headSent(this.#ctx)) return;
     this.#state = 'failed';
     throw failure.error;
-  }
-
-  #cookieOf(session_key: string, max_age: number | null): SessionCookie {
-    const { now = systemClock } = this.options;
-    return { session_key, max_age, expires: max_age === null ? null : http_date(now() + max_age) };
   }
 
   /** The head of the answer is about to be written. */
@@ -257,10 +243,8 @@ export class SessionResponse implements HeadWork {
     try {
       if (!this.#hasRow() || session.session_key === null) return undefined;
       if (statusOf(this.#ctx) >= 500 && session.alreadyWritten(false) === null) return undefined;
-      return this.#cookieOf(
-        session.session_key,
-        session.get_expire_at_browser_close() ? null : session.get_expiry_age(),
-      );
+      const max_age = session.get_expire_at_browser_close() ? null : session.get_expiry_age();
+      return sessionCookie(session.session_key, max_age, this.options.now);
     } catch {
       // The store was away. The save at the end says so; this would end the answer in the middle of its head.
       return undefined;
@@ -271,31 +255,8 @@ export class SessionResponse implements HeadWork {
   #setHeaders(): void {
     if (headSent(this.#ctx)) return;
     const cookie = this.#cookie;
-    if (cookie !== undefined) this.#setCookie(cookie);
+    if (cookie !== undefined) setSessionCookie(this.#ctx.response, this.options.settings, cookie);
     if (this.#varies || cookie !== undefined) patch_vary_headers(this.#ctx, 'Cookie');
-  }
-
-  #setCookie({ session_key, max_age, expires }: SessionCookie): void {
-    const { settings } = this.options;
-    const { response } = this.#ctx;
-    if (session_key === null) {
-      response.delete_cookie(settings.SESSION_COOKIE_NAME, {
-        path: settings.SESSION_COOKIE_PATH,
-        domain: settings.SESSION_COOKIE_DOMAIN,
-        samesite: settings.SESSION_COOKIE_SAMESITE,
-      });
-      return;
-    }
-    // Written out: with a spread, these objects and what they refer to were measured to grow old, every one of them.
-    response.set_cookie(settings.SESSION_COOKIE_NAME, session_key, {
-      path: settings.SESSION_COOKIE_PATH,
-      domain: settings.SESSION_COOKIE_DOMAIN,
-      samesite: settings.SESSION_COOKIE_SAMESITE,
-      max_age,
-      expires,
-      secure: settings.SESSION_COOKIE_SECURE,
-      httponly: settings.SESSION_COOKIE_HTTPONLY,
-    });
   }
 }
 

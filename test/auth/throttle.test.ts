@@ -1,7 +1,8 @@
 /** Throttling on a real PostgreSQL, with a clock that the test turns. */
 import { expect } from 'chai';
 import { addressBlock } from '../../server/auth/address_block.js';
-import { LoginThrottle, type LoginThrottleOptions, THROTTLE_LIMITS } from '../../server/auth/throttle.js';
+import { LoginThrottle, type LoginThrottleOptions } from '../../server/auth/throttle.js';
+import { THROTTLE_LIMITS } from '../../server/auth/throttle_limits.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../../server/errors.js';
 import { NOW } from '../http/serve.js';

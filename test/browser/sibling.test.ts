@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { chromium } from 'playwright-core';
-import { decodeHeader, parse_cookie } from '../../server/http/cookie_header.js';
+import { parse_cookie } from '../../server/http/cookie_header.js';
+import { decodeHeader } from '../../server/http/header_bytes.js';
 
 const SPACES = ['', ' ', '\t', '\u2000', '\u00a0', '\u0085', '\u3000', '\u1680', '\u2028', '\ufeff'];
 const NAMES = ['__Host-sessionid', '__Secure-sessionid', '__host-sessionid'];

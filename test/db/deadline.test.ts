@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
-import { databaseBounds } from '../../server/db/bounds.js';
 import { Deadline, inTime } from '../../server/db/deadline.js';
+import { databaseBounds } from '../../server/db/wait_bounds.js';
 import { StoreUnavailable } from '../../server/errors.js';
 import { reasonOf } from '../support/reason.js';
 

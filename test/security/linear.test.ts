@@ -14,9 +14,10 @@ import { foldUsername, normalize_username } from '../../server/auth/username.js'
 import { normalize_email } from '../../server/auth/users.js';
 import { check_token_format } from '../../server/csrf/token.js';
 import { split_domain_port, validate_host } from '../../server/http/allowed_hosts.js';
-import { decodeHeader, parse_cookie } from '../../server/http/cookie_header.js';
+import { parse_cookie } from '../../server/http/cookie_header.js';
 import { errorFields } from '../../server/http/error_fields.js';
 import { escapeHtml } from '../../server/http/error_page.js';
+import { decodeHeader } from '../../server/http/header_bytes.js';
 import { len, repr, strip } from '../../server/http/python_text.js';
 import { urlsplit, urlunsplit } from '../../server/http/python_url.js';
 import { parseForm } from '../../server/http/query_dict.js';

@@ -3,7 +3,6 @@
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from '../../db/batcher.js';
-import { databaseBounds, shareOf } from '../../db/bounds.js';
 import { clear_expired } from '../../db/clear_expired.js';
 import { Deadline, inTime } from '../../db/deadline.js';
 import { storedExpireDate } from '../../db/expire_date_step.js';
@@ -13,6 +12,7 @@ import { RowLocks } from '../../db/row_locks.js';
 import { type SessionStatements, sessionStatements } from '../../db/session_statements.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { isUnavailable, storeError } from '../../db/unavailable.js';
+import { databaseBounds, shareOf } from '../../db/wait_bounds.js';
 import { hasCode } from '../../error_code.js';
 import { CreateError, ImproperlyConfigured } from '../../errors.js';
 import { type FurtherColumns, furtherColumns } from '../further_columns.js';
@@ -36,7 +36,7 @@ export type { ColumnValue, FurtherColumns } from '../further_columns.js';
 /** Table, further columns and waits of a `DatabaseStore`. */
 export interface DatabaseStoreOptions {
   readonly now?: Clock;
-  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/bounds.ts). 1 when absent. */
+  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/wait_bounds.ts). 1 when absent. */
   readonly timeout?: number;
   /** How reads and writes of one tick share statements. */
   readonly batches?: BatcherOptions;

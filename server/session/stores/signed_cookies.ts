@@ -7,7 +7,7 @@
  */
 import { type Clock, systemClock } from '../../clock.js';
 import { ValueError } from '../../errors.js';
-import { MAX_COOKIE_BYTES } from '../../http/cookie_header.js';
+import { MAX_COOKIE_BYTES } from '../../http/cookie_size.js';
 import type { Settings } from '../../settings.js';
 import { splitTimestamp, TimestampSigner } from '../../signing/signer.js';
 import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';

@@ -1,7 +1,7 @@
 /** Everybody at once, with a database that is far away: all are served, or told when they have waited as long as is promised. */
 import { expect } from 'chai';
 import type { User } from '../../../server/auth/user.js';
-import { databaseBounds } from '../../../server/db/bounds.js';
+import { databaseBounds } from '../../../server/db/wait_bounds.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
 import { FaultProxy } from '../fault_proxy.js';
 import { Planted } from '../planted.js';

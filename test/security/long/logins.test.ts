@@ -7,7 +7,7 @@ import { type Environment, ServerProcess, showLogs } from '../../fire/processes.
 import { type Answer, hangUp, Visitor } from '../../fire/visitor.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
 
-// As documented: server/auth/throttle.ts, THROTTLE_LIMITS.
+// As documented: server/auth/throttle_limits.ts.
 const FREE = 5;
 const FIRST_WAIT = 15;
 const LONGEST_WAIT = 900;
