@@ -1,5 +1,6 @@
 /** Tables that may be those of a user model, with what tells which model is theirs: Django's content types and its admin's log. */
 import type { Knex } from 'knex';
+import { rowsOf } from '../db/rows.js';
 import { tableNameText } from '../db/table_name.js';
 import type { UserModelSettings } from '../settings.js';
 import { truncateName, userTableName } from './table_names.js';
@@ -35,10 +36,6 @@ export interface UserCandidate {
   readonly isAdmins: boolean;
   /** Whether it has the tables of PermissionsMixin. */
   readonly hasPermissions: boolean;
-}
-
-async function rows<Row>(knex: Knex, sql: string, bindings: readonly string[] = []): Promise<readonly Row[]> {
-  return ((await knex.raw(sql, [...bindings])) as { rows: Row[] }).rows;
 }
 
 interface FoundTable {
@@ -106,14 +103,14 @@ interface ContentType {
 }
 
 async function contentTypes(knex: Knex): Promise<readonly ContentType[]> {
-  const [readable] = await rows<{ types: boolean; history: boolean }>(
+  const [readable] = await rowsOf<{ types: boolean; history: boolean }>(
     knex,
     `SELECT coalesce(has_table_privilege(to_regclass('django_content_type'), 'SELECT'), false) AS types,
             coalesce(has_table_privilege(to_regclass('django_migrations'), 'SELECT'), false) AS history`,
   );
   if (readable?.types !== true) return [];
   const migrated = readable.history ? 'app_label IN (SELECT app FROM django_migrations)' : 'true';
-  return rows<ContentType>(
+  return rowsOf<ContentType>(
     knex,
     `SELECT app_label, model, to_regclass(quote_ident(app_label || '_' || model)) IS NOT NULL AS has_table,
             ${migrated} AS migrated FROM django_content_type ORDER BY 1, 2`,
@@ -157,7 +154,7 @@ function columnOf(columns: readonly CandidateColumn[], name: string, hint: RegEx
 
 /** Reads only the catalogue, content types and history. */
 export async function userCandidates(knex: Knex): Promise<readonly UserCandidate[]> {
-  const tables = await rows<FoundTable>(knex, TABLES);
+  const tables = await rowsOf<FoundTable>(knex, TABLES);
   const types = tables.length === 0 ? [] : await contentTypes(knex);
   // Once Django has migrated, it knows its groups.
   const isComplete = types.some((type) => labelOf(type) === 'auth.group');

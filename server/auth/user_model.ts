@@ -1,7 +1,7 @@
 /** Django's AUTH_USER_MODEL: which table and which columns of this database hold the users. */
-
 import type { Knex } from 'knex';
 import { quoteIdentifier } from '../db/literals.js';
+import { rowsOf } from '../db/rows.js';
 import { splitTableName } from '../db/table_name.js';
 import { hasCode } from '../error_code.js';
 import { SchemaMismatch } from '../errors.js';
@@ -53,10 +53,6 @@ export interface UserModel {
   readonly settings: UserModelSettings;
 }
 
-async function rows<Row>(knex: Knex, sql: string, bindings: readonly string[]): Promise<readonly Row[]> {
-  return ((await knex.raw(sql, [...bindings])) as { rows: Row[] }).rows;
-}
-
 interface FoundTable {
   readonly oid: string;
   readonly schema: string;
@@ -66,7 +62,7 @@ interface FoundTable {
 /** By the search_path, also where the name has a dot, or in the schema that stands before it. */
 async function findTable(knex: Knex, name: string): Promise<FoundTable | undefined> {
   const { schema = '', table = '' } = splitTableName(name);
-  const [found] = await rows<FoundTable>(
+  const [found] = await rowsOf<FoundTable>(
     knex,
     `SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -87,7 +83,7 @@ interface FoundColumn {
 }
 
 function findColumns(knex: Knex, oid: string): Promise<readonly FoundColumn[]> {
-  return rows<FoundColumn>(
+  return rowsOf<FoundColumn>(
     knex,
     `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable,
             atthasdef OR attidentity <> '' OR attgenerated <> '' AS filled,
@@ -101,7 +97,7 @@ function findColumns(knex: Knex, oid: string): Promise<readonly FoundColumn[]> {
 }
 
 async function tableOf(knex: Knex, oid: string): Promise<FoundTable> {
-  const [found] = await rows<FoundTable>(
+  const [found] = await rowsOf<FoundTable>(
     knex,
     `SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ?::oid`,

@@ -55,18 +55,24 @@ export function list(value: unknown): readonly string[] | undefined {
     .filter((item) => item !== '');
 }
 
-/** Texts by name, given in code or as JSON text. */
-export function textMap(value: unknown): Readonly<Record<string, string>> | undefined {
+/** The entries of an object that was given in code or as JSON text; undefined for all else. */
+function entriesOf(value: unknown): [string, unknown][] | undefined {
   if (typeof value === 'string') {
     try {
-      return textMap(JSON.parse(value) as unknown);
+      return entriesOf(JSON.parse(value) as unknown);
     } catch {
       return undefined;
     }
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const entries = Object.entries(value);
-  return entries.every(([, item]) => typeof item === 'string' && item !== '') ? Object.fromEntries(entries) : undefined;
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined;
+}
+
+/** Texts by name, given in code or as JSON text. */
+export function textMap(value: unknown): Readonly<Record<string, string>> | undefined {
+  const entries = entriesOf(value);
+  const isText = (entry: [string, unknown]): entry is [string, string] =>
+    typeof entry[1] === 'string' && entry[1] !== '';
+  return entries?.every(isText) ? Object.fromEntries(entries) : undefined;
 }
 
 export function oneOf<const T extends string>(...words: readonly T[]): (value: unknown) => T | undefined {
@@ -109,16 +115,8 @@ export function dottedPath(
 
 /** Level → tag, as an object given in code or its JSON text. */
 export function tags(value: unknown): Readonly<Record<number, string>> | undefined {
-  if (typeof value === 'string') {
-    try {
-      return tags(JSON.parse(value) as unknown);
-    } catch {
-      return undefined;
-    }
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const entries = Object.entries(value);
-  return entries.every(([level, tag]) => /^\d{1,9}$/.test(level) && typeof tag === 'string')
+  const entries = entriesOf(value);
+  return entries?.every(([level, tag]) => /^\d{1,9}$/.test(level) && typeof tag === 'string')
     ? (Object.fromEntries(entries) as Record<number, string>)
     : undefined;
 }

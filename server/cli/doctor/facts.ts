@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import type { Clock } from '../../clock.js';
 import { WITH_PARTS } from '../../db/partitions.js';
+import { rowsOf } from '../../db/rows.js';
 import { checkSessionTable, DJANGO_SESSION, quoteTable, sessionTables } from '../../db/session_table.js';
 import { splitTableName } from '../../db/table_name.js';
 import { SchemaMismatch } from '../../errors.js';
@@ -66,19 +67,15 @@ export interface GatherOptions<U> {
   readonly areOurs: (newest: readonly SessionRow[]) => boolean;
 }
 
-async function all<Row>(trx: Knex, sql: string, bindings: readonly Knex.RawBinding[] = []): Promise<readonly Row[]> {
-  return ((await trx.raw(sql, bindings)) as { rows: Row[] }).rows;
-}
-
 async function exists(trx: Knex, table: string): Promise<boolean> {
-  const [row] = await all<{ found: boolean }>(trx, 'SELECT to_regclass(?) IS NOT NULL AS found', [table]);
+  const [row] = await rowsOf<{ found: boolean }>(trx, 'SELECT to_regclass(?) IS NOT NULL AS found', [table]);
   return row?.found === true;
 }
 
 /** Whether it is there, and this database user may read it. */
 async function isReadable(trx: Knex, table: string): Promise<boolean> {
   const sql = "SELECT coalesce(has_table_privilege(to_regclass(?), 'SELECT'), false) AS readable";
-  const [row] = await all<{ readable: boolean }>(trx, sql, [table]);
+  const [row] = await rowsOf<{ readable: boolean }>(trx, sql, [table]);
   return row?.readable === true;
 }
 
@@ -95,9 +92,9 @@ async function gatherAnywhere<U>(trx: Knex, options: GatherOptions<U>): Promise<
   const here = await gather(trx, options);
   if (options.areOurs(here.newest)) return here;
   const others: Facts<U>[] = [];
-  const [path] = await all<{ search_path: string }>(trx, 'SHOW search_path');
+  const [path] = await rowsOf<{ search_path: string }>(trx, 'SHOW search_path');
   for (const schema of await djangoSchemas(trx)) {
-    await all(trx, "SELECT set_config('search_path', ?, true)", [`${pathName(schema)}, ${path?.search_path}`]);
+    await rowsOf(trx, "SELECT set_config('search_path', ?, true)", [`${pathName(schema)}, ${path?.search_path}`]);
     const there = { ...(await gather(trx, options)), schema };
     if (options.areOurs(there.newest)) return there;
     others.push(there);
@@ -108,21 +105,21 @@ async function gatherAnywhere<U>(trx: Knex, options: GatherOptions<U>): Promise<
 
 /** Whether a Django has migrated on this search_path: beside our migrations, which write a history too, and no content types. */
 async function hasDjango(trx: Knex, search_path: string): Promise<boolean> {
-  await all(trx, "SELECT set_config('search_path', ?, true)", [search_path]);
+  await rowsOf(trx, "SELECT set_config('search_path', ?, true)", [search_path]);
   if (!(await exists(trx, 'django_migrations'))) return false;
   if (!(await exists(trx, 'koa_django_session_created'))) return true;
   if (!(await isReadable(trx, 'django_content_type'))) return false;
-  return (await all(trx, 'SELECT 1 FROM django_content_type LIMIT 1')).length > 0;
+  return (await rowsOf(trx, 'SELECT 1 FROM django_content_type LIMIT 1')).length > 0;
 }
 
 async function gather<U>(trx: Knex, { table: wanted, sample, now, users }: GatherOptions<U>): Promise<Facts<U>> {
   const before = now();
-  const [clock] = await all<{ version: string; epoch: string }>(
+  const [clock] = await rowsOf<{ version: string; epoch: string }>(
     trx,
     "SELECT current_setting('server_version') AS version, extract(epoch FROM clock_timestamp()) AS epoch",
   );
   const clockDifference = Number(clock?.epoch) - (before + now()) / 2;
-  const [path] = await all<{ source: string }>(trx, "SELECT source FROM pg_settings WHERE name = 'search_path'");
+  const [path] = await rowsOf<{ source: string }>(trx, "SELECT source FROM pg_settings WHERE name = 'search_path'");
   const sessionTable = await chooseTable(trx, wanted);
   const table = quoteTable(sessionTable);
   const hasSessions = await exists(trx, table);
@@ -151,7 +148,7 @@ async function chooseTable(trx: Knex, wanted: string): Promise<string> {
     for (const name of [wanted, ...others]) {
       const table = quoteTable(name);
       if (!(await exists(trx, table))) continue;
-      if ((await all(trx, `SELECT 1 FROM ${table} WHERE ${condition} LIMIT 1`)).length > 0) return name;
+      if ((await rowsOf(trx, `SELECT 1 FROM ${table} WHERE ${condition} LIMIT 1`)).length > 0) return name;
     }
   }
   // Nobody makes a session model of one's own to leave it unused; the table of Django's own is made beside it.
@@ -172,11 +169,11 @@ async function problemOf(trx: Knex, table: string): Promise<string | null> {
 /** By expire_date, which has an index: a table of millions is not sorted for this. */
 function newestRows(trx: Knex, table: string, sample: number): Promise<readonly SessionRow[]> {
   const sql = `SELECT session_key, session_data, expire_date FROM ${table} ORDER BY expire_date DESC LIMIT ?`;
-  return all<SessionRow>(trx, sql, [sample]);
+  return rowsOf<SessionRow>(trx, sql, [sample]);
 }
 
 async function columnsOf(trx: Knex, table: string): Promise<readonly string[]> {
-  const found = await all<{ line: string }>(
+  const found = await rowsOf<{ line: string }>(
     trx,
     `SELECT attname || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END AS line
        FROM pg_attribute WHERE attrelid = ?::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
@@ -186,7 +183,7 @@ async function columnsOf(trx: Knex, table: string): Promise<readonly string[]> {
 }
 
 async function indexesOf(trx: Knex, table: string): Promise<readonly string[]> {
-  const found = await all<{ line: string }>(
+  const found = await rowsOf<{ line: string }>(
     trx,
     `SELECT CASE WHEN indisunique THEN 'unique ' ELSE '' END
               || regexp_replace(pg_get_indexdef(indexrelid), '^.* USING ', '') AS line
@@ -202,7 +199,7 @@ const MOST_ROWS = 10_000;
 export const MOST_EXPIRED = 100_000;
 
 async function countUpTo(trx: Knex, rows: string, most: number): Promise<number> {
-  const [row] = await all<{ count: string }>(
+  const [row] = await rowsOf<{ count: string }>(
     trx,
     `SELECT count(*) AS count FROM (SELECT 1 FROM ${rows} LIMIT ${most}) r`,
   );
@@ -211,7 +208,7 @@ async function countUpTo(trx: Knex, rows: string, most: number): Promise<number>
 
 /** The planner looks at the size of the files, partitions included, also before the first ANALYZE. */
 async function estimateOf(trx: Knex, table: string): Promise<number> {
-  const [row] = await all<{ 'QUERY PLAN': readonly { Plan: { 'Plan Rows': number } }[] }>(
+  const [row] = await rowsOf<{ 'QUERY PLAN': readonly { Plan: { 'Plan Rows': number } }[] }>(
     trx,
     `EXPLAIN (FORMAT JSON) SELECT 1 FROM ${table}`,
   );
@@ -220,7 +217,7 @@ async function estimateOf(trx: Knex, table: string): Promise<number> {
 
 async function counts(trx: Knex, table: string): Promise<Pick<Facts<unknown>, 'rows' | 'expired' | 'oldestExpired'>> {
   const counted = await countUpTo(trx, table, MOST_ROWS);
-  const [oldest] = await all<{ seconds: string | null }>(
+  const [oldest] = await rowsOf<{ seconds: string | null }>(
     trx,
     `SELECT extract(epoch FROM now() - min(expire_date)) AS seconds FROM ${table}`,
   );
@@ -233,7 +230,7 @@ async function counts(trx: Knex, table: string): Promise<Pick<Facts<unknown>, 'r
 }
 
 async function trafficOf(trx: Knex, table: string): Promise<Traffic> {
-  const [row] = await all<{ reads: string; writes: string; deletes: string }>(
+  const [row] = await rowsOf<{ reads: string; writes: string; deletes: string }>(
     trx,
     `${WITH_PARTS}
      SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0) AS reads,
@@ -249,5 +246,5 @@ async function recorded(trx: Knex): Promise<boolean> {
   if (!(await exists(trx, 'django_migrations'))) return false;
   if (!(await isReadable(trx, 'django_migrations'))) return true;
   const sql = "SELECT 1 FROM django_migrations WHERE app = 'sessions' AND name = '0001_initial'";
-  return (await all(trx, sql)).length > 0;
+  return (await rowsOf(trx, sql)).length > 0;
 }

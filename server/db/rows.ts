@@ -1,0 +1,12 @@
+/** Statements that are sent with their text, without a plan that is kept. */
+import type { Knex } from 'knex';
+
+/** The rows of a statement in which each `?` is one of the bindings. */
+export async function rowsOf<Row>(
+  knex: Knex,
+  sql: string,
+  bindings: readonly Knex.RawBinding[] = [],
+): Promise<readonly Row[]> {
+  const { rows }: { rows: readonly Row[] } = await knex.raw(sql, [...bindings]);
+  return rows;
+}
