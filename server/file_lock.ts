@@ -1,5 +1,4 @@
 /** A lock between processes, for a file that several of them change: another file, which only one of them can make. */
-
 import { readFileSync, unlinkSync } from 'node:fs';
 import { open, readFile, stat, utimes } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';

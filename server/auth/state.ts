@@ -1,5 +1,4 @@
 /** What the functions of this folder know of an application and of one request. */
-
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';

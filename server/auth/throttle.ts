@@ -1,5 +1,4 @@
 /** Login throttling: attempts are counted in the database, before the password is looked at, and heal with time. */
-
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';

@@ -1,5 +1,4 @@
 /** The table of users through knex, whatever Django's AUTH_USER_MODEL made of it. */
-
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';

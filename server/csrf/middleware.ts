@@ -1,5 +1,4 @@
 /** Django's CsrfViewMiddleware: unsafe requests need the token of this browser, whose secret is in a cookie or the session. */
-
 import type { Context, Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ImproperlyConfigured, PermissionDenied, ValueError } from '../errors.js';

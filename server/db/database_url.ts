@@ -1,5 +1,4 @@
 /** DATABASE_URL: what cannot work is refused before anything is opened, and what is shown of it has no password. */
-
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { codeOf } from '../error_code.js';

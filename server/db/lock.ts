@@ -1,5 +1,4 @@
 /** One process at a time: advisory locks for work that must not run twice at once. */
-
 import makeKnex, { type Knex } from 'knex';
 import { hasCode } from '../error_code.js';
 

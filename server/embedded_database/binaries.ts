@@ -1,5 +1,4 @@
 /** PostgreSQL's programs, from the npm package for this platform. */
-
 import { createHash } from 'node:crypto';
 import {
   accessSync,

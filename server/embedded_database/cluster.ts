@@ -1,5 +1,4 @@
 /** The cluster: PostgreSQL's data directory and its password, made whole or not at all. */
-
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {

@@ -2,7 +2,6 @@
  * A real PostgreSQL of our own for those who set no DATABASE_URL: programs from an npm package, data in the data folder,
  * on a free port of the loopback address, alive as long as this process.
  */
-
 import { chownSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';

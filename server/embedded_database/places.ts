@@ -1,5 +1,4 @@
 /** Where the files of the embedded PostgreSQL are: in the data folder, or where its account can read them. */
-
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
 import path from 'node:path';

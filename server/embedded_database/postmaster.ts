@@ -1,5 +1,4 @@
 /** PostgreSQL's process: started so that it cannot outlive us, found again after a crash, stopped cleanly. */
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, unlinkSync } from 'node:fs';

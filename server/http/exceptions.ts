@@ -1,5 +1,4 @@
 /** Station 5 of a request: what is thrown below becomes a response here, inside the session, so that its cookie survives. */
-
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { PermissionDenied, SuspiciousOperation } from '../errors.js';

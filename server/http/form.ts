@@ -1,5 +1,4 @@
 /** Bodies of requests: forms into `ctx.request.POST` and `FILES`, JSON on demand. Nothing that is sent here becomes a 5xx. */
-
 import { accessSync, constants, statSync } from 'node:fs';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../errors.js';

@@ -1,5 +1,4 @@
 /** How long uploaded files are kept: until the answer is sent, or the client has gone away, and the handler is done. */
-
 import type { Context } from 'koa';
 import type { Uploads } from './incoming_file.js';
 import { OwnState } from './own_state.js';

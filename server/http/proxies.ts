@@ -1,5 +1,4 @@
 /** Which forwarded headers are believed: those that came from an address we were told to trust, and no others. */
-
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type Koa from 'koa';
 import { ImproperlyConfigured } from '../errors.js';

@@ -1,5 +1,4 @@
 /** `messages.success(ctx, …)` and the like (django.contrib.messages.api). */
-
 import type { Context } from 'koa';
 import { MessageFailure } from '../errors.js';
 import { OwnState } from '../http/own_state.js';

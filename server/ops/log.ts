@@ -1,5 +1,4 @@
 /** The server's log: JSON lines by pino, one a request, with nothing secret in any of them. */
-
 import type Koa from 'koa';
 import { type Logger as Pino, pino } from 'pino';
 import { codeOf } from '../error_code.js';

@@ -1,5 +1,4 @@
 /** What becomes of a session when its request is answered (SessionMiddleware.process_response), early answers too. */
-
 import type { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';

@@ -8,7 +8,6 @@
  *
  * `rediss` in place of `redis` is TLS, to the sentinels as well. Parameters bear redis-py's names.
  */
-
 import { readFileSync } from 'node:fs';
 import { codeOf } from '../error_code.js';
 import { checkCertificates } from './certificates.js';

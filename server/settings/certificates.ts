@@ -1,5 +1,4 @@
 /** The certificates that the URL of a service names, looked at before the first connection. */
-
 import { createSecureContext } from 'node:tls';
 import { codeOf } from '../error_code.js';
 import { refuseUrl } from './url_text.js';

@@ -1,5 +1,4 @@
 /** The statements of the table koa_user_sessions. */
-
 import type { Knex } from 'knex';
 import type { Clock } from '../../clock.js';
 import { quoteTable } from '../../db/session_table.js';

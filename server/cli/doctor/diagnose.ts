@@ -1,5 +1,4 @@
 /** Judges what was gathered: will a Django on this database and this server share their logins? Pure. */
-
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { searchPathAdvice, searchPathOption } from '../../search_path.js';
 import type { Settings } from '../../settings.js';

@@ -1,5 +1,4 @@
 /** Sessions in Django's table django_session, or in that of a session model of one's own, through knex and pg (django.contrib.sessions.backends.db). */
-
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from '../../db/batcher.js';

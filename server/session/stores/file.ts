@@ -5,7 +5,6 @@
  * engine `db` has in `session_data`. There is no field for `expire_date`: a session ends as its `_session_expiry` says,
  * otherwise SESSION_COOKIE_AGE after the file was modified.
  */
-
 import { readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { open, readdir, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
