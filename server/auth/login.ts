@@ -2,12 +2,12 @@
 import type { Context } from 'koa';
 import { systemClock } from '../clock.js';
 import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/middleware.js';
-import { PermissionDenied, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
+import { PermissionDenied, ValueError } from '../errors.js';
 import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
-import type { JoinedWrite, NewKeyOptions } from '../session/new_key.js';
-import type { Session } from '../session/session.js';
+import type { JoinedWrite } from '../session/new_key.js';
 import { DEADLINE } from '../session/store.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
+import { isSessionOf, newKeyForLogin, newKeyForSession } from './new_session_key.js';
 import { rewriteHash } from './rotation.js';
 import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
 import { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
@@ -106,12 +106,8 @@ export async function login<U extends BaseUser>(
       stored = await backend?.update_last_login?.(user, new Date(now() * 1000), transaction, session[DEADLINE]);
     },
   };
-  if (!session.has_key(SESSION_KEY)) {
-    await cycle(session, { values, joined });
-  } else if (!isSessionOf(session, user, settings)) {
-    await session.cycle_key({ values, joined, forget: true });
-  } else if (cycleKeyOnSameUserLogin) {
-    await cycle(session, { values, joined });
+  if (cycleKeyOnSameUserLogin || !isSessionOf(session, user, settings)) {
+    await newKeyForLogin(session, user, settings, { values, joined });
   } else {
     await joined.write(undefined);
     session.update(values);
@@ -126,12 +122,6 @@ export async function login<U extends BaseUser>(
   return current;
 }
 
-/** Also with a hash under an older SECRET_KEY: nobody's data goes because the key was rotated. */
-function isSessionOf(session: Session, user: BaseUser, settings: AuthenticationOptions<BaseUser>['settings']): boolean {
-  if (userIdText(session.get(SESSION_KEY)) !== String(user.id)) return false;
-  return verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings) !== null;
-}
-
 function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): AuthenticationBackend<BaseUser> {
   const [first, second] = backends;
   if (first === undefined || second !== undefined) {
@@ -140,18 +130,6 @@ function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): Authent
     );
   }
   return first;
-}
-
-/** A row that is gone was logged out elsewhere, which is final: 400, as for a save. */
-async function cycle(session: Session, options: NewKeyOptions): Promise<void> {
-  try {
-    await session.cycle_key(options);
-  } catch (error) {
-    if (!(error instanceof UpdateError)) throw error;
-    throw new SessionInterrupted('The session ended while this request ran, for example by a logout. Try again.', {
-      cause: error,
-    });
-  }
 }
 
 /**
@@ -278,8 +256,8 @@ export async function update_session_auth_hash(ctx: Context, user: BaseUser): Pr
   const { settings } = optionsOf(ctx);
   const session = sessionOf(ctx);
   const current = await currentUser(ctx);
-  if (!current.is_authenticated || String(current.id) !== String(user.id)) return cycle(session, {});
+  if (!current.is_authenticated || String(current.id) !== String(user.id)) return newKeyForSession(session, {});
   const values = [[HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY)]] as const;
-  await cycle(session, { values });
+  await newKeyForSession(session, { values });
   setUser(ctx, user);
 }
