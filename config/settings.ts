@@ -1,5 +1,5 @@
 /**
- * The server's values: the library's settings and the server's own, from the environment.
+ * The server's settings, from the environment: the library's and its own.
  * The only file that reads `process.env`.
  */
 import { readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ import { refuseMisspeltNames } from './misspelt_names.js';
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** What the server needs beyond the library. Times are seconds. */
+/** The server's own settings, besides the library's. Times are seconds. */
 export interface OwnSettings {
   readonly NODE_ENV: 'development' | 'production' | 'test';
   readonly HOST: string;
@@ -55,7 +55,7 @@ export interface ServerSettings extends OwnSettings {
   /** The library's settings. */
   readonly django: Settings;
   readonly production: boolean;
-  /** Whether the lab pages are there. */
+  /** Whether the lab pages are served. */
   readonly lab: boolean;
 }
 
@@ -66,7 +66,7 @@ const seconds = (usual: number, meaning: string): Definition<number> => ({
   allowed: 'a whole number of seconds, 1 or more',
   read: integer(1),
 });
-/** `[::1]` is `::1` in a URL; Node listens on the address alone. */
+/** URLs write `::1` as `[::1]`; Node's listen() takes the address without brackets. */
 const host = (value: unknown): string | undefined => {
   const [, address] = typeof value === 'string' ? (/^\[(.*)\]$/.exec(value) ?? []) : [];
   if (address !== undefined) return isIPv6(address) ? address : undefined;
@@ -77,7 +77,7 @@ const port = (value: unknown): number | undefined => {
   return number !== undefined && number <= 65_535 ? number : undefined;
 };
 
-/** More is a slip, such as the port's number, under which a machine would break down. */
+/** A larger number is a mistake, such as the port, and would overload the machine. */
 const MOST_PROCESSES = 1024;
 const processes = (value: unknown): number | undefined => {
   const number = value === 'auto' ? Math.max(2, availableParallelism()) : integer(1)(value);
@@ -88,7 +88,7 @@ const processes = (value: unknown): number | undefined => {
 export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<OwnSettings[Name]> } = {
   NODE_ENV: {
     default: 'development',
-    meaning: 'production turns the checks for a public server on and the lab off.',
+    meaning: 'production checks the settings for a public server, and turns the lab off.',
     allowed: 'development, production or test',
     read: oneOf('development', 'production', 'test'),
   },
@@ -107,121 +107,123 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   WEB_CONCURRENCY: {
     default: 1,
     meaning:
-      'Processes that serve; auto for one a core and two at least, so that SIGHUP can replace them. Also `--workers`. Each has a pool of DATABASE_POOL connections of its own.',
+      'The number of processes that serve requests. auto: one per core, at least two, so that SIGHUP can replace them. Also `--workers`. Each process has its own pool of DATABASE_POOL connections.',
     allowed: `a whole number from 1 to ${MOST_PROCESSES}, or auto`,
     read: processes,
   },
   DATABASE_URL: {
     default: null,
-    meaning: 'The PostgreSQL to use; without it the server starts one of its own (development only).',
+    meaning: 'The PostgreSQL database. Without it the server starts an embedded PostgreSQL (development only).',
     allowed:
       'postgresql://user:password@host:port/database, or postgresql:///database?host=/folder for a socket; several hosts as libpq writes them, host1:port,host2:port with ?target_session_attrs=read-write; special characters of the password percent-encoded',
     read: orNone(text(ANY)),
   },
   DATA_FOLDER: {
     default: '.data',
-    meaning: 'Where the embedded PostgreSQL and the development SECRET_KEY are kept.',
+    meaning: 'The folder of the embedded PostgreSQL and of the development SECRET_KEY.',
     allowed: 'a folder',
     read: text(ANY),
   },
   ALLOWED_HOSTS: {
     default: [],
-    meaning: "The host names this server answers to, as Django's. In development localhost is always allowed.",
-    allowed: 'a list of host names: JSON, or separated by commas; `.example.com` for all below a domain, `*` for any',
+    meaning:
+      "Django's ALLOWED_HOSTS: the host names that requests may have. In development localhost is always allowed.",
+    allowed:
+      'a list of host names: JSON, or separated by commas; `.example.com` for a domain and its subdomains, `*` for any',
     read: list,
   },
   TRUSTED_PROXIES: {
     default: [],
-    meaning: 'Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.',
+    meaning: 'Addresses or networks of proxies. X-Forwarded-For and X-Forwarded-Proto are read only from these.',
     allowed: 'a list of addresses and networks such as 10.0.0.0/8: JSON, or separated by commas',
     read: list,
   },
   INSECURE_COOKIES: {
     default: false,
-    meaning: 'Say so to run in production with session or CSRF cookies that also go over http.',
+    meaning:
+      'Allow production without SESSION_COOKIE_SECURE or CSRF_COOKIE_SECURE: cookies are then sent over http too.',
     allowed: 'true or false',
     read: boolean,
   },
   LAB: {
     default: null,
-    meaning:
-      'The lab pages, which show what lies in cookie, table and headers. On in development; never in production.',
+    meaning: 'Serve the lab pages, which show cookies, rows and headers. On in development; refused in production.',
     allowed: 'true or false',
     read: orNone(boolean),
   },
   LOG_LEVEL: {
     default: 'info',
-    meaning: 'The least severe log line that is written.',
+    meaning: 'The lowest level of log lines that are written.',
     allowed: 'trace, debug, info, warn, error or silent',
     read: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'),
   },
   METRICS_PORT: {
     default: null,
-    meaning: 'A port of its own, on HOST, for Prometheus at /metrics; off when absent.',
+    meaning: 'A separate port on HOST that serves /metrics for Prometheus; off when absent.',
     allowed: 'a number from 0 to 65535, or None',
     read: orNone(port),
   },
   CLEARSESSIONS_INTERVAL: {
     default: null,
     meaning:
-      'Seconds between removals of expired sessions by the server itself, by one process of all that are on the database; off when absent.',
+      'Seconds between removals of expired sessions by the server; off when absent. Of all processes on the database, one removes them.',
     allowed: 'a whole number of seconds, 1 or more, or None',
     read: orNone(integer(1)),
   },
   DATABASE_POOL: {
     default: 10,
-    meaning: 'The largest number of database connections of each process.',
+    meaning: 'The size of the connection pool of each process.',
     allowed: 'a whole number, 1 or more',
     read: integer(1),
   },
   DATABASE_TIMEOUT: {
     default: 1,
     meaning:
-      'Seconds after which a connection, a lock or a statement is given up and the visitor gets 503. Every other bound on a wait for the database follows from it, see the table of waits.',
+      'The timeout of a connection, a lock or a statement, in seconds; the visitor then gets 503. All other timeouts for the database are multiples of it: DEPLOYMENT.md has the table.',
     allowed: 'a whole number of seconds, 1 or more',
     read: integer(1),
   },
   DATABASE_PREPARED: {
     default: true,
     meaning:
-      'Keep the plans of session statements at the database; false behind a pgbouncer that shares connections by transaction and keeps no prepared statements.',
+      'Use prepared statements. false behind a pgbouncer with pool_mode = transaction that does not support them.',
     allowed: 'true or false',
     read: boolean,
   },
   SHUTDOWN_GRACE: {
     default: 0,
     meaning:
-      'Seconds after SIGTERM in which requests are still served while /readyz is 503 and answers say `Connection: close`: longer than a balancer needs to notice.',
+      'Seconds after SIGTERM during which requests are still served, with /readyz 503 and `Connection: close`. Set it to more than the load balancer needs to notice.',
     allowed: 'a whole number of seconds, 0 or more',
     read: integer(0),
   },
-  SHUTDOWN_TIMEOUT: seconds(10, 'Seconds that requests in flight have to finish after SIGTERM and SHUTDOWN_GRACE.'),
+  SHUTDOWN_TIMEOUT: seconds(10, 'Seconds after SIGTERM and SHUTDOWN_GRACE until requests in flight are aborted.'),
   MAX_HEADER_BYTES: {
     default: 16_384,
-    meaning: 'The longest request line with its headers; 431 above it.',
+    meaning: 'The largest size of request line and headers together. More is 431.',
     allowed: 'a whole number of bytes, 1024 or more',
     read: integer(1024),
   },
   MAX_HEADERS: {
     default: 100,
-    meaning: 'The largest number of request headers; 431 above it.',
+    meaning: 'The largest number of request headers. More is 431.',
     allowed: 'a whole number, 10 or more',
     read: integer(10),
   },
-  HEADERS_TIMEOUT: seconds(10, "Seconds for a request's headers to arrive; 408 after it."),
+  HEADERS_TIMEOUT: seconds(10, "The timeout for receiving a request's headers, in seconds; then 408."),
   REQUEST_TIMEOUT: seconds(
     20,
-    'Seconds for a whole request to arrive, 408 after it; also for a client to take the next part of its answer. How long an answer takes to make has no bound.',
+    'The timeout for receiving a whole request, in seconds; then 408. Also the timeout for a client to read the next part of its response. The time that a handler takes is not limited.',
   ),
-  KEEP_ALIVE_TIMEOUT: seconds(5, 'Seconds that a connection is kept for the next request.'),
+  KEEP_ALIVE_TIMEOUT: seconds(5, 'Seconds that an idle connection is kept open for the next request.'),
 };
 
-/** The process's environment, with `changes`: what the command line says. */
+/** The process's environment, overridden by `changes` from the command line. */
 export function environmentWith(changes: Environment): Environment {
   return { ...process.env, ...changes };
 }
 
-/** `NAME`, or the content of the file that `NAME_FILE` names, without its last line end. */
+/** The value of `NAME`, or the content of the file `NAME_FILE` without its last line end. */
 function fromEnvironment(environment: Environment, name: string): string | undefined {
   const file = environment[`${name}_FILE`];
   if (file === undefined) return environment[name];
@@ -229,7 +231,7 @@ function fromEnvironment(environment: Environment, name: string): string | undef
   try {
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
-    // No cause: it names the path, which is the secret itself where somebody has mistaken one setting for the other.
+    // No cause: it contains the path, which is the secret itself if the two settings were mixed up.
     const code = (error as NodeJS.ErrnoException).code ?? '';
     throw new ImproperlyConfigured(
       `${name}_FILE: the file cannot be read (${code}). Give the path of a readable file.`,
@@ -240,7 +242,7 @@ function fromEnvironment(environment: Environment, name: string): string | undef
 const ALL_NAMES = [...Object.keys(SETTINGS), ...Object.keys(OWN_SETTINGS)];
 
 function pick<T extends object>(definitions: T, environment: Environment): GivenSettings<T> {
-  // All names, however few are read: `clearsessions` with SESION_TABLE would work on another table.
+  // Checks all names, even when few are read: `clearsessions` with SESION_TABLE would clear another table.
   refuseMisspeltNames(environment, ALL_NAMES);
   const given: Record<string, unknown> = {};
   for (const name of Object.keys(definitions)) {
@@ -250,14 +252,14 @@ function pick<T extends object>(definitions: T, environment: Environment): Given
   return given as GivenSettings<T>;
 }
 
-/** SESSION_ENGINE alone, by its short name. @throws ImproperlyConfigured */
+/** Only SESSION_ENGINE, by its short name. @throws ImproperlyConfigured */
 export function sessionEngine(environment: Environment = process.env): SessionEngine {
   const definition = { SESSION_ENGINE: SETTINGS.SESSION_ENGINE };
   return engineName(readSettings<Pick<Settings, 'SESSION_ENGINE'>>(definition, pick(definition, environment)));
 }
 
 /**
- * Some of the library's settings, where the others, such as SECRET_KEY, do not matter.
+ * The named settings of the library, without requiring the others, such as SECRET_KEY.
  * @throws ImproperlyConfigured
  */
 export function librarySettings<Name extends keyof Settings>(
@@ -270,7 +272,7 @@ export function librarySettings<Name extends keyof Settings>(
   return readSettings<Pick<Settings, Name>>(definitions, pick(definitions, environment));
 }
 
-/** The settings that say where users are. @throws ImproperlyConfigured */
+/** The settings of the user model. @throws ImproperlyConfigured */
 export function userModelSettings(environment: Environment = process.env): UserModelSettings {
   return librarySettings(
     ['AUTH_USER_MODEL', 'AUTH_USER_TABLE', 'AUTH_USER_COLUMNS', 'USERNAME_FIELD', 'EMAIL_FIELD'],
@@ -278,7 +280,7 @@ export function userModelSettings(environment: Environment = process.env): UserM
   );
 }
 
-/** SESSION_TABLE alone. @throws ImproperlyConfigured */
+/** Only SESSION_TABLE. @throws ImproperlyConfigured */
 export function sessionTable(environment: Environment = process.env): string {
   return librarySettings(['SESSION_TABLE'], environment).SESSION_TABLE;
 }
@@ -296,7 +298,7 @@ export function ownSettings(environment: Environment = process.env): OwnSettings
 /**
  * All settings, checked.
  *
- * @param developmentKey gives the SECRET_KEY where none is set and production is not
+ * @param developmentKey returns the SECRET_KEY if none is set, outside production
  * @throws ImproperlyConfigured naming setting, value (unless it is a secret) and what is allowed
  */
 export function serverSettings(developmentKey: () => string, environment: Environment = process.env): ServerSettings {
@@ -305,7 +307,7 @@ export function serverSettings(developmentKey: () => string, environment: Enviro
   const given: Record<string, unknown> = { ...pick(SETTINGS, environment) };
   if (!production) {
     given['SECRET_KEY'] ??= developmentKey();
-    // There the captcha is to be seen; a public server spares its visitors.
+    // In development the captcha should be visible; a public server shows it only when needed.
     given['LOGIN_CAPTCHA'] ??= 'always';
   }
   const django = defineSettings(given);
@@ -316,13 +318,13 @@ export function serverSettings(developmentKey: () => string, environment: Enviro
 const LEAST_KEY_LENGTH = 50;
 const LEAST_UNIQUE_CHARACTERS = 5;
 
-/** `changemechangemechangeme…`: one text twice or more, the last time perhaps in part. */
+/** Whether the key repeats one text, such as `changemechangemechangeme…`; the last repetition may be cut. */
 function isRepetition(key: string): boolean {
   for (let length = 1; length <= key.length / 2; length += 1) if (key.startsWith(key.slice(length))) return true;
   return false;
 }
 
-/** What may not go public: Django's `check --deploy` (security.W009, W012, W016), but as a refusal. */
+/** Django's `check --deploy` (security.W009, W012, W016), as errors instead of warnings. */
 function checkProduction(own: OwnSettings, django: Settings): void {
   const keys = [
     ['SECRET_KEY', django.SECRET_KEY],

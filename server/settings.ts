@@ -1,6 +1,6 @@
 /**
- * Every setting: Django's name where Django has one, meaning, default and check.
- * The table in SETTINGS.md is made from `SETTINGS`. Nothing here reads the environment; config/settings.ts does.
+ * Every setting of the library: name (Django's, if Django has the setting), default, meaning and check. SETTINGS.md is
+ * generated from `SETTINGS`. Only config/settings.ts reads the environment.
  */
 import { ImproperlyConfigured } from './errors.js';
 import { CACHE_URL_FORMS, readCacheUrl } from './settings/cache_url.js';
@@ -161,7 +161,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   },
   SECRET_KEY_FALLBACKS: {
     default: [],
-    meaning: 'Older keys that still verify and never sign, newest first.',
+    meaning: 'Former keys, newest first. They verify signatures, and never sign.',
     allowed: 'a list of texts: JSON, or separated by commas',
     read: list,
   },
@@ -172,48 +172,59 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     read: engine,
   },
   SESSION_COOKIE_NAME: name('sessionid', 'The name of the cookie that holds the session key.'),
-  SESSION_COOKIE_AGE: size(1_209_600, 1, 'Seconds until a session expires that did not say otherwise.', 'seconds'),
+  SESSION_COOKIE_AGE: size(
+    1_209_600,
+    1,
+    'Seconds until a session expires, unless it has called set_expiry.',
+    'seconds',
+  ),
   SESSION_COOKIE_DOMAIN: domain("The session cookie's Domain; None for this host alone."),
   SESSION_COOKIE_SECURE: flag(false, 'Send the session cookie over https only.'),
   SESSION_COOKIE_PATH: path('/', "The session cookie's Path."),
   SESSION_COOKIE_HTTPONLY: flag(true, 'Hide the session cookie from scripts.'),
   SESSION_COOKIE_SAMESITE: site("The session cookie's SameSite."),
-  SESSION_SAVE_EVERY_REQUEST: flag(false, 'Save and send the cookie at every request, not only after a change.'),
+  SESSION_SAVE_EVERY_REQUEST: flag(
+    false,
+    'Save the session and send its cookie at every request, not only after a change.',
+  ),
   SESSION_SAVE_UNCHANGED_AFTER: size(
     0,
     0,
-    'Seconds since its last save before a session is saved again in which nothing changed but its end, as SESSION_SAVE_EVERY_REQUEST asks for; half of its life at most. 0 saves each time, as Django. Leave it so while SESSION_COOKIE_AGE is being raised, and where something besides the requests keeps writing the sessions: no cookie is renewed then.',
+    "With SESSION_SAVE_EVERY_REQUEST: skip saving an unchanged session that was saved less than this many seconds ago. A value above half of the session's life counts as half. 0 never skips, as Django. Keep 0 while you raise SESSION_COOKIE_AGE, and where another program also writes the sessions: a skipped save does not renew the cookie.",
     'seconds',
   ),
   SESSION_EXPIRE_DATE_STEP: {
     default: 0,
     meaning:
-      "Part of its life by which a session's expire_date moves at a time, with engines `db` and `cached_db`: 0.1 writes it up to a tenth further ahead than its end, and leaves it there until a later end needs another. Most saves then change no index (DEPLOYMENT.md, Bloat). The cookie keeps its end; a row outlives it by that part at most. 0 moves it at each save, as Django.",
+      "Round expire_date up, by at most this part of the session's life, so that most saves leave it unchanged and update no index (DEPLOYMENT.md, Bloat). The cookie's expiry is not rounded. For engines `db` and `cached_db`. 0 does not round, as Django.",
     allowed: 'a number from 0 to 0.5',
     read: fraction(0.5),
   },
-  SESSION_EXPIRE_AT_BROWSER_CLOSE: flag(false, 'Send a cookie that ends with the browser.'),
+  SESSION_EXPIRE_AT_BROWSER_CLOSE: flag(
+    false,
+    'Send a session cookie without Max-Age, which the browser deletes when it closes.',
+  ),
   USE_TZ: flag(
     true,
-    'Whether Django runs with USE_TZ. Without it, dates given to set_expiry are kept in TIME_ZONE without an offset: such a Django answers 500 to others.',
+    "Django's USE_TZ. If false, dates given to set_expiry are stored in TIME_ZONE without an offset: a Django with USE_TZ = False responds with 500 to dates with an offset.",
   ),
   TIME_ZONE: {
     default: 'UTC',
-    meaning: "Django's TIME_ZONE. Matters where USE_TZ is off.",
+    meaning: "Django's TIME_ZONE. Used only if USE_TZ is false.",
     allowed: 'the name of a time zone, such as Asia/Shanghai',
     read: timeZone,
   },
   SESSION_KEY_SALT: {
     default: 'django.contrib.sessions.SessionStore',
     meaning:
-      'The salt of session_data. A custom session class in Django signs with `django.contrib.sessions.` and its qualified name.',
+      'The salt of session_data. For a custom session class in Django: `django.contrib.sessions.` and the qualified name of the class.',
     allowed: 'a text that is not empty',
     read: text(ANY),
   },
   SESSION_TABLE: {
     default: 'django_session',
     meaning:
-      "The table of engines `db` and `cached_db`: that of Django's session model, where it has one of its own; `schema.table` in a schema of its own, in double quotes where a name has a dot.",
+      'The table of engines `db` and `cached_db`. For a custom session model in Django: its table. Write `schema.table` for a schema off the search_path, and double quotes around a name with a dot.',
     allowed: 'the name of a table, without "?", ":" and "\\"',
     read: text(/^[^?:\\]+$/),
   },
@@ -221,7 +232,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_MAX_BYTES: size(
     4_194_304,
     1024,
-    'The largest session that is read or written, uncompressed. A larger one that Django wrote reads as empty; its row is never overwritten.',
+    'The largest session that is read or written, uncompressed. A larger one written by Django reads as empty; its row is never overwritten.',
     'bytes',
   ),
   SESSION_FILE_PATH: {
@@ -233,7 +244,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   CACHE_URL: {
     default: null,
     meaning:
-      "The Redis of engines `cache` and `cached_db`: LOCATION of Django's CACHES, or what stands for it in ENGINES.md.",
+      "The Redis of engines `cache` and `cached_db`: LOCATION of Django's CACHES. For sentinels and clusters see ENGINES.md.",
     allowed: `${CACHE_URL_FORMS}; or None`,
     read: orNone((value) => {
       const url = text(ANY)(value);
@@ -243,26 +254,27 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   },
   CACHE_KEY_PREFIX: {
     default: '',
-    meaning: "KEY_PREFIX of Django's CACHES, with which keys in Redis begin.",
+    meaning: "KEY_PREFIX of Django's CACHES: the first part of keys in Redis.",
     allowed: 'a text without spaces or control characters',
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
     read: text(/^[^\u0000-\u0020\u007f]*$/),
   },
   CACHE_VERSION: {
     default: 1,
-    meaning: "VERSION of Django's CACHES, the second part of keys in Redis.",
+    meaning: "VERSION of Django's CACHES: the second part of keys in Redis.",
     allowed: 'a whole number, 0 or more',
     read: integer(0),
   },
   SESSION_VERIFIED_BYTES: size(
     67_108_864,
     0,
-    'How much a process remembers of sessions whose signature it has checked. 64 MiB hold about 14,000 of 2 kB; 0 is off.',
+    'The size, per process, of the cache of verified sessions: those whose signature was already checked. 64 MiB hold about 14,000 sessions of 2 kB. 0 turns it off.',
     'bytes',
   ),
   SIGNED_COOKIE_SALT_VERSION: {
     default: 2,
-    meaning: 'The salt of signed cookies: 2 as Django since 5.2.15 and 6.0.6 (CVE-2026-6873), 1 as older ones.',
+    meaning:
+      'The version of the salt of signed cookies: 2 for Django 5.2.15, 6.0.6 and newer (CVE-2026-6873), 1 for older releases.',
     allowed: '1 or 2',
     read: (value) => ([1, 2] as const).find((version) => version === Number(value)),
   },
@@ -270,7 +282,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   CSRF_COOKIE_NAME: name('csrftoken', 'The name of the CSRF cookie.'),
   CSRF_COOKIE_AGE: {
     default: 31_449_600,
-    meaning: 'Seconds that the CSRF cookie lives; None until the browser closes.',
+    meaning: 'Seconds until the CSRF cookie expires; None: when the browser closes.',
     allowed: 'a whole number of seconds, 0 or more, or None',
     read: orNone(integer(0)),
   },
@@ -281,13 +293,14 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   CSRF_COOKIE_SAMESITE: site("The CSRF cookie's SameSite."),
   CSRF_HEADER_NAME: {
     default: 'HTTP_X_CSRFTOKEN',
-    meaning: "The header that may carry the token, in Django's spelling: HTTP_X_CSRFTOKEN is X-CSRFToken.",
+    meaning: "The request header of the CSRF token, in Django's spelling: HTTP_X_CSRFTOKEN is X-CSRFToken.",
     allowed: 'HTTP_ and capital letters, digits and _',
     read: text(/^HTTP_[A-Z0-9_]+$/),
   },
   CSRF_TRUSTED_ORIGINS: {
     default: [],
-    meaning: 'Other origins that may post here, each with its scheme; `https://*.example.com` for all below a domain.',
+    meaning:
+      'Other origins whose forms are accepted, each with its scheme; `https://*.example.com` for all subdomains.',
     allowed: 'a list of origins that start with http:// or https://',
     read: (value) => {
       const origins = list(value);
@@ -299,69 +312,64 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   MESSAGE_STORAGE: {
     default: 'django.contrib.messages.storage.fallback.FallbackStorage',
     meaning:
-      'Where messages wait for the next page: in a cookie, in the session, or there what does not fit into the cookie.',
+      'Where messages are stored until the next page: `cookie`, `session`, or `fallback`: the cookie, and the session for those that do not fit.',
     allowed: `one of ${MESSAGE_STORAGES.join(', ')}, or Django's dotted path of one of them`,
     read: dottedPath('django.contrib.messages.storage', MESSAGE_STORAGES, 'Storage'),
   },
   MESSAGE_LEVEL: {
     default: 20,
-    meaning: 'Messages of a lower level are not kept: 10 is debug, 20 info, 25 success, 30 warning, 40 error.',
+    meaning: 'Discard messages below this level: 10 is debug, 20 info, 25 success, 30 warning, 40 error.',
     allowed: 'a whole number, 0 or more',
     read: integer(0),
   },
   MESSAGE_TAGS: {
     default: {},
-    meaning: 'Tags of levels, beside those of Django.',
+    meaning: "Tags of message levels, in addition to Django's.",
     allowed: 'an object from level to tag, such as {"50": "critical"}',
     read: tags,
   },
-  LOGIN_URL: path('/login/', 'Where login_required sends a visitor.'),
-  LOGIN_REDIRECT_URL: path('/index1/', 'Where a login goes that has no `next`.'),
+  LOGIN_URL: path('/login/', 'Where login_required redirects a visitor who is not logged in.'),
+  LOGIN_REDIRECT_URL: path('/index1/', 'Where a login without `next` redirects.'),
   LOGIN_CAPTCHA: {
     default: 'after_failures',
-    meaning: 'When the login form asks for a captcha. Unset in development, the server asks always.',
+    meaning: 'When the login form shows a captcha. In development the default is always.',
     allowed: 'always, after_failures or off',
     read: oneOf('always', 'after_failures', 'off'),
   },
   LANGUAGE_COOKIE_NAME: name('django_language', "The name of the cookie that holds the visitor's language."),
-  DATA_UPLOAD_MAX_MEMORY_SIZE: size(
-    2_621_440,
-    1,
-    'The largest request body, its files not counted; 413 above it.',
-    'bytes',
-  ),
-  DATA_UPLOAD_MAX_NUMBER_FIELDS: size(1000, 1, 'The largest number of form fields; 400 above it.', 'fields'),
-  DATA_UPLOAD_MAX_NUMBER_FILES: size(100, 0, 'The largest number of files in a form; 400 above it.', 'files'),
+  DATA_UPLOAD_MAX_MEMORY_SIZE: size(2_621_440, 1, 'The largest request body, without its files. More is 413.', 'bytes'),
+  DATA_UPLOAD_MAX_NUMBER_FIELDS: size(1000, 1, 'The largest number of form fields. More is 400.', 'fields'),
+  DATA_UPLOAD_MAX_NUMBER_FILES: size(100, 0, 'The largest number of files in a form. More is 400.', 'files'),
   FILE_UPLOAD_MAX_MEMORY_SIZE: size(
     2_621_440,
     0,
-    'The largest form whose files are kept in memory; those of a larger one are temporary files.',
+    'The largest form whose files are kept in memory. Larger ones are written to temporary files.',
     'bytes',
   ),
   FILE_UPLOAD_MAX_BYTES: size(
     26_214_400,
     1,
-    'The largest form with its files, as it is sent; 413 above it. Django has no such bound.',
+    'The largest form, as sent, with its files. More is 413. Django has no such limit.',
     'bytes',
   ),
   FILE_UPLOAD_MAX_TOTAL_BYTES: size(
     1_073_741_824,
     1,
-    'What the files of all requests of a process may take at once, until each is answered; 503 above it. Django has no such bound.',
+    'The largest total size of the files of all current requests of a process. More is 503. Django has no such limit.',
     'bytes',
   ),
   FILE_UPLOAD_TEMP_DIR: {
     default: null,
-    meaning: "The folder of temporary files; None for the system's temporary folder.",
+    meaning: "The folder of temporary files for uploads; None for the system's temporary folder.",
     allowed: 'a folder that exists, or None',
     read: orNone(text(ANY)),
   },
 };
 
-/** What each setting's `read` is made of; config/settings.ts describes the server's own settings with them. */
+/** The functions for `read`, for config/settings.ts. */
 export const readers = { boolean, integer, list, oneOf, orNone, text, ANY } as const;
 
-/** Settings by name, in code's own types or as text from the environment. */
+/** Settings before they are checked: values from code, or text from the environment. */
 export type GivenSettings<T> = { readonly [Name in keyof T]?: unknown };
 
 /**
@@ -397,8 +405,8 @@ function refuseUnknown(name: string, definitions: object): never {
 }
 
 /**
- * The library's settings, from those given and Django's defaults. A name that is no setting is refused, by the compiler
- * where it can see it, and with the name that was meant where one is near.
+ * The library's settings: `given`, and Django's defaults for the rest. An unknown name is an error, with the nearest
+ * setting's name in the message; TypeScript reports it too.
  *
  * ```ts
  * const settings = defineSettings({ SECRET_KEY: process.env['SECRET_KEY'] ?? '', SESSION_COOKIE_SECURE: true });
@@ -415,7 +423,7 @@ export function defineSettings(given: GivenSettings<Settings>): Settings {
   return Object.freeze(settings);
 }
 
-/** RFC 6265bis section 4.1.3: a browser drops a prefixed cookie whose attributes do not fit, and nobody could log in. */
+/** RFC 6265bis section 4.1.3: browsers drop a cookie whose attributes do not match its prefix, and no login would work. */
 function checkCookiePrefixes(settings: Settings): void {
   for (const kind of ['SESSION', 'CSRF'] as const) {
     const cookie = settings[`${kind}_COOKIE_NAME`];

@@ -27,11 +27,11 @@ function table(definitions: Readonly<Record<string, Definition<unknown>>>): stri
 }
 
 const settings = `
-The server reads them from the environment under these names; \`NAME_FILE\` names a file that holds the value instead. A
-wrong value stops the start with a sentence that names setting, value and what is allowed. So does a name that is one
-character off the name of a setting with 13 characters or more (\`SESION_COOKIE_AGE\`); when another program needs that
-variable, set the setting as well. The library takes the first table's from \`defineSettings({ … })\`, which refuses every
-unknown name. Where Django has the setting, name and default are Django's.
+The server reads settings from environment variables of the same name; \`NAME_FILE\` is the path of a file with the value. If
+Django has the setting, name and default are Django's. The server does not start with a wrong value, and the error message
+says what is allowed. Nor does it start with a variable whose name differs by one character from a setting of 13 characters or more
+(\`SESION_COOKIE_AGE\`). If another program needs that variable, set the setting as well. The library takes the settings of
+the first table by \`defineSettings({ … })\`, which refuses unknown names.
 
 ${table(SETTINGS)}
 
@@ -41,7 +41,7 @@ ${table(OWN_SETTINGS)}
 `;
 
 const bounds = `
-| wait | × \`DATABASE_TIMEOUT\` | meaning |
+| timeout | × \`DATABASE_TIMEOUT\` | meaning |
 |---|---|---|
 ${Object.entries(DATABASE_BOUNDS)
   .map(

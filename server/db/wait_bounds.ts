@@ -1,4 +1,4 @@
-/** Every bound on a wait for the database, derived from one number: DATABASE_TIMEOUT. */
+/** Every timeout for the database, as a multiple of DATABASE_TIMEOUT. */
 import type { Knex } from 'knex';
 
 interface Bound {
@@ -11,33 +11,34 @@ interface Bound {
 export const DATABASE_BOUNDS = {
   connection: {
     times: 1,
-    meaning: 'Until a connection stands, counting the wait for a free one in the pool.',
+    meaning: 'Getting a connection: waiting for a free one in the pool, and connecting.',
   },
   statement: {
     times: 1,
     meaning:
-      'Until PostgreSQL ends a statement; waiting for a lock counts. Work that may wait for a lock begins only while as much is left of the request.',
+      'PostgreSQL’s statement_timeout; waiting for a lock counts. Work that may wait for a lock starts only if the request has as much time left.',
   },
   silence: {
     times: 1.25,
-    meaning: 'Until a server that sends nothing is given up, with all connections to it.',
+    meaning: 'No data from the server. All connections to it are then closed.',
   },
   request: {
     times: 2.5,
     meaning:
-      'All that one request waits for sessions and users, from its first statement to its last. The application’s own time between them does not count.',
+      'All waits of one request for sessions and users together. The application’s own time between them does not count.',
   },
   commit: {
     times: 0.5,
-    meaning: 'What must be left of the request for a COMMIT to be sent, so that its answer can still be told.',
+    meaning:
+      'The time that the request must have left before a COMMIT is sent, so that its result can still be reported.',
   },
   change: {
     times: 4,
-    meaning: 'How long the application’s function in `atomic` may hold the row’s lock.',
+    meaning: 'How long the function given to `atomic` may hold the row’s lock.',
   },
   idleTransaction: {
     times: 4,
-    meaning: 'Until PostgreSQL ends a transaction in which nothing happens.',
+    meaning: 'PostgreSQL’s idle_in_transaction_session_timeout.',
   },
 } as const satisfies Record<string, Bound>;
 

@@ -1,9 +1,9 @@
-/** Reads a value as given in code or as text from the environment → the setting's value, or undefined when it is not allowed. */
+/** Functions that convert a setting's value, from code or text from the environment; undefined when it is not allowed. */
 
-/** The values of a cookie's SameSite as in Django's settings: false and null leave the attribute out. */
+/** Allowed values of SameSite, as in Django's settings; false and null omit the attribute. */
 export type SameSite = 'Lax' | 'Strict' | 'None' | false | null;
 
-/** As Django reads nothing from the environment, the words are the usual ones, in any case. */
+/** Django reads no booleans from the environment, so these are the usual words, in any case. */
 export function boolean(value: unknown): boolean | undefined {
   if (typeof value === 'boolean') return value;
   const word = typeof value === 'string' ? value.trim().toLowerCase() : '';
@@ -79,7 +79,7 @@ export function oneOf<const T extends string>(...words: readonly T[]): (value: u
   return (value) => words.find((word) => word === value);
 }
 
-/** A name that node's own tables have, which are IANA's as Python's. */
+/** A name in Node's time zone database, which is IANA's, like Python's. */
 export function timeZone(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   try {
@@ -99,7 +99,7 @@ export function sameSite(value: unknown): SameSite | undefined {
   return ({ lax: 'Lax', strict: 'Strict', none: 'None' } as const)[word];
 }
 
-/** `cookie`, or Django's path of that class, `django.….cookie.CookieStorage` → that path. */
+/** Converts `cookie`, or Django's path `django.….cookie.CookieStorage`, to that path. */
 export function dottedPath(
   module: string,
   names: readonly string[],
@@ -113,7 +113,7 @@ export function dottedPath(
   return (value) => paths.get(value);
 }
 
-/** Level → tag, as an object given in code or its JSON text. */
+/** An object from level to tag, given in code or as JSON text. */
 export function tags(value: unknown): Readonly<Record<number, string>> | undefined {
   const entries = entriesOf(value);
   return entries?.every(([level, tag]) => /^\d{1,9}$/.test(level) && typeof tag === 'string')

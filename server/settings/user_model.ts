@@ -1,8 +1,8 @@
-/** The settings that say where a Django's users are. */
+/** The settings that describe Django's user model. */
 import type { Definition } from './definition.js';
 import { ANY, orNone, text, textMap } from './readers.js';
 
-/** Where users are. */
+/** Model, table and columns of the users. */
 export interface UserModelSettings {
   readonly AUTH_USER_MODEL: string;
   readonly AUTH_USER_TABLE: string | null;
@@ -11,7 +11,7 @@ export interface UserModelSettings {
   readonly EMAIL_FIELD: string;
 }
 
-/** Whether users are Django's own, in auth_user: not those of a model of one's own. */
+/** Whether the user model is Django's own, in auth_user, not a custom one. */
 export function isDefaultUserModel({ AUTH_USER_MODEL }: Pick<UserModelSettings, 'AUTH_USER_MODEL'>): boolean {
   return AUTH_USER_MODEL.toLowerCase() === 'auth.user';
 }
@@ -20,26 +20,26 @@ export const USER_MODEL_SETTINGS: {
 } = {
   AUTH_USER_MODEL: {
     default: 'auth.User',
-    meaning: "Django's AUTH_USER_MODEL: whose table users are in.",
+    meaning: "Django's AUTH_USER_MODEL.",
     allowed: "the app's label, a dot and the model's name, such as accounts.User",
     read: text(/^[A-Za-z_]\w*\.[A-Za-z_]\w*$/),
   },
   AUTH_USER_TABLE: {
     default: null,
     meaning:
-      "The users' table where it is not `app_model` (the model's `db_table`); `schema.table` in a schema of its own, in double quotes where a name has a dot.",
+      "The users' table, if the model sets `db_table`; otherwise it is `app_model`. Write `schema.table` for a schema off the search_path, and double quotes around a name with a dot.",
     allowed: 'the name of a table, or None',
     read: orNone(text(ANY)),
   },
   AUTH_USER_COLUMNS: {
     default: {},
-    meaning: 'Columns of that table whose names are not those of their fields (`db_column`).',
+    meaning: 'Columns whose names differ from their fields (`db_column`), by field.',
     allowed: 'JSON from fields to columns, such as {"email": "email_address"}',
     read: textMap,
   },
   USERNAME_FIELD: {
     default: 'username',
-    meaning: "The user model's USERNAME_FIELD: what users log in with.",
+    meaning: "The user model's USERNAME_FIELD: the field that users log in with.",
     allowed: 'the name of a field, such as email',
     read: text(/^[A-Za-z_]\w*$/),
   },
