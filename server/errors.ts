@@ -1,4 +1,4 @@
-/** Every error class of this package, each with a stable `code` and the HTTP status it stands for. */
+/** Every error class of this package, each with a stable `code` and an HTTP status. */
 
 /** Codes to match on; texts may change between releases, codes do not. */
 export type ErrorCode =
@@ -25,8 +25,8 @@ interface DjangoErrorOptions {
 }
 
 /**
- * What all errors of this package share. `status` and `expose` are Koa's own protocol (koa/docs/error-handling.md):
- * a message is shown to a visitor only where `expose` is true.
+ * The base class of all errors of this package. `status` and `expose` are Koa's protocol (koa/docs/error-handling.md):
+ * a visitor sees the message only if `expose` is true.
  *
  * ```ts
  * app.on('error', (error: unknown) => {
@@ -64,7 +64,7 @@ export class BadSignature extends DjangoError {
 }
 
 /**
- * A signature is right but older than `max_age` (django.core.signing.SignatureExpired).
+ * A signature is valid but older than `max_age` (django.core.signing.SignatureExpired).
  *
  * ```ts
  * try {
@@ -156,8 +156,8 @@ export class CreateError extends DjangoError {
 }
 
 /**
- * The row to update is gone: deleted by a logout or by clear_expired (sessions.backends.base.UpdateError). 400, as the
- * SessionInterrupted that the middleware makes of it: the handler that met it need not know the difference.
+ * The row to update is gone: deleted by a logout or by clear_expired (sessions.backends.base.UpdateError). Status 400,
+ * like SessionInterrupted, to which the middleware converts it.
  *
  * ```ts
  * await session.save().catch((error: unknown) => {
@@ -189,7 +189,8 @@ export class SessionInterrupted extends DjangoError {
 }
 
 /**
- * The store did not answer, or not in time. 503: the visitor keeps the cookie and tries again. `cause` has the driver's error.
+ * The store did not respond in time: 503. The visitor keeps the cookie and can try again. `cause` is the driver's
+ * error.
  *
  * ```ts
  * const session = await openSession(session_key, { settings, store }).catch((error: unknown) => {
@@ -217,7 +218,7 @@ export class PermissionDenied extends DjangoError {
 }
 
 /**
- * The request was bent by hand (django.core.exceptions.SuspiciousOperation): 400.
+ * The request was manipulated (django.core.exceptions.SuspiciousOperation): 400.
  *
  * ```ts
  * if (!/^\d+$/.test(id)) throw new SuspiciousOperation('The id of a good is a number.');
@@ -248,7 +249,7 @@ export class RequestDataTooBig extends DjangoError {
   override readonly expose: boolean = true;
 }
 
-/** One thing that is wrong with a value: Django's code, a sentence, and the values in it. */
+/** One problem of a value: Django's code, the message, and its parameters. */
 export interface ValidationProblem {
   readonly code: string;
   readonly message: string;
@@ -256,7 +257,7 @@ export interface ValidationProblem {
 }
 
 /**
- * A value does not do (django.core.exceptions.ValidationError); `problems` says everything that is wrong: 400.
+ * A value is invalid (django.core.exceptions.ValidationError): 400. `problems` lists all problems.
  *
  * ```ts
  * try {
@@ -281,7 +282,7 @@ export class ValidationError extends DjangoError {
 }
 
 /**
- * A table is there already but not in Django's shape; the message names table and column.
+ * A table exists but does not have Django's columns; the message names table and column.
  *
  * ```ts
  * await migrate(knex).catch((error: unknown) => {
@@ -295,7 +296,7 @@ export class SchemaMismatch extends DjangoError {
 }
 
 /**
- * A rollback would drop tables that have rows, and the caller has not said that they may go. Nothing was changed.
+ * A rollback would drop tables with rows, and the caller has not confirmed it. Nothing was changed.
  *
  * ```ts
  * try {
@@ -308,7 +309,7 @@ export class SchemaMismatch extends DjangoError {
  */
 export class RowsAtStake extends DjangoError {
   readonly code: ErrorCode = 'ROWS_AT_STAKE';
-  /** The migrations that would be undone, in order. */
+  /** The migrations that would be rolled back, in order. */
   readonly migrations: readonly string[];
   /** The tables that would be dropped, with the number of their rows. */
   readonly tables: readonly TableRows[];
@@ -320,14 +321,14 @@ export class RowsAtStake extends DjangoError {
   }
 }
 
-/** A table and how many rows it has. */
+/** A table and its number of rows. */
 export interface TableRows {
   readonly table: string;
   readonly rows: number;
 }
 
 /**
- * A message was added where nothing keeps it (django.contrib.messages.api.MessageFailure).
+ * A message was added without the messages middleware (django.contrib.messages.api.MessageFailure).
  *
  * ```ts
  * try {

@@ -1,4 +1,7 @@
-/** Django's CsrfViewMiddleware: unsafe requests need the token of this browser, whose secret is in a cookie or the session. */
+/**
+ * Django's CsrfViewMiddleware: unsafe requests need a token that matches the browser's secret, which is in a cookie or
+ * the session.
+ */
 import type { Context, Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ImproperlyConfigured, PermissionDenied, ValueError } from '../errors.js';
@@ -27,8 +30,8 @@ import { UNENFORCED } from './unenforced.js';
 declare module 'koa' {
   interface ExtendableContext {
     /**
-     * A token for a form (`csrfmiddlewaretoken`) or the header X-CSRFToken. Asking for it sends the CSRF cookie, so it is
-     * asked for only where a page shows one. Each call gives another text, all of which are valid.
+     * A token for a form (`csrfmiddlewaretoken`) or the header X-CSRFToken. Reading it sends the CSRF cookie, so read
+     * it only if a page contains it. Each read returns a different token; all are valid.
      */
     readonly csrf_token: string;
   }
@@ -59,17 +62,17 @@ export interface CsrfOptions {
   readonly newCsrfSecret?: NewCsrfSecret;
 }
 
-/** Where CSRF_USE_SESSIONS keeps the secret. */
+/** The session key of the secret with CSRF_USE_SESSIONS. */
 export const CSRF_SESSION_KEY = '_csrftoken';
 
-/** What Django keeps in request.META as CSRF_COOKIE and CSRF_COOKIE_NEEDS_UPDATE. */
+/** Django's CSRF_COOKIE and CSRF_COOKIE_NEEDS_UPDATE in request.META. */
 interface CsrfState {
   secret: string | null;
   needsUpdate: boolean;
   readonly newSecret: NewCsrfSecret;
-  /** What keeps the secret: the cookie's name, or the session. Absent where csrf is not mounted. */
+  /** Where the secret is stored: the cookie's name, or the session. Absent if csrf is not mounted. */
   readonly keeper?: unknown;
-  /** Sends the secret; absent where csrf is not mounted. */
+  /** Sends the secret; absent if csrf is not mounted. */
   readonly send?: () => void;
   /** CSRF_USE_SESSIONS. */
   readonly inSession?: boolean;
@@ -80,20 +83,20 @@ const STATE = new OwnState<CsrfState>('csrf');
 const stateOf = (ctx: Context): CsrfState =>
   STATE.orMade(ctx, () => ({ secret: null, needsUpdate: false, newSecret: newCsrfSecret }));
 
-/** The secret goes out with the answer, also where the answer begins before the middleware is back. */
+/** Send the secret with the answer, even if the answer begins before the middleware returns. */
 function needsUpdate(ctx: Context, state: CsrfState): void {
   if (!state.needsUpdate && state.send !== undefined) beforeHead(ctx, { atHead: state.send });
   state.needsUpdate = true;
 }
 
 /**
- * A new masked token; the cookie will be sent, so that its time begins anew. `ctx.csrf_token` is this function.
+ * A new masked token. Also sends the cookie, which renews its expiry. `ctx.csrf_token` is this function.
  *
  * ```ts
  * ctx.body = `<input type="hidden" name="csrfmiddlewaretoken" value="${get_token(ctx)}">`;
  * ```
  *
- * @throws ValueError when the answer has begun and the browser has no secret yet: its form would be refused
+ * @throws ValueError if the answer has begun and the browser has no secret: its form would be refused
  */
 export function get_token(ctx: Context): string {
   const state = stateOf(ctx);
@@ -108,13 +111,13 @@ export function get_token(ctx: Context): string {
 }
 
 /**
- * Change the secret, as login does: tokens from before it are refused. Does nothing visible where csrf is not mounted.
+ * Change the secret, as login does: earlier tokens are refused from then on. Has no effect if csrf is not mounted.
  *
  * ```ts
  * rotate_token(ctx); // after a login of one's own: forms from before it are refused
  * ```
  *
- * @param secret one from `secretForSession`, which the session holds already
+ * @param secret one from `secretForSession` that is already in the session
  */
 export function rotate_token(ctx: Context, secret: string = stateOf(ctx).newSecret()): void {
   const state = stateOf(ctx);
@@ -122,7 +125,7 @@ export function rotate_token(ctx: Context, secret: string = stateOf(ctx).newSecr
   needsUpdate(ctx, state);
 }
 
-/** A secret that a login writes into the session together with everything else; null where a cookie holds it. */
+/** The secret that a login writes into the session with its other values; null if the secret is in a cookie. */
 export function secretForSession(ctx: Context): string | null {
   const state = stateOf(ctx);
   return state.inSession === true ? state.newSecret() : null;
@@ -139,7 +142,7 @@ const installToken = memberInstaller({
   },
 });
 
-/** The session, as far as this file needs it; sessions sits outside of csrf. */
+/** The methods of the session that are used here; the session middleware is outside of csrf. */
 interface SecretKeeper {
   get(key: string): unknown;
   set(key: string, value: unknown): unknown;
@@ -155,7 +158,9 @@ function sessionOf(ctx: Context): SecretKeeper {
 
 type FoundSecret = { readonly secret: string | null } | { readonly malformed: string };
 
-/** The secret that the browser came with. Django does not check one from the session, and fails on what is no text. */
+/**
+ * The secret that the browser has. Django does not check a secret from the session, and fails if it is not a string.
+ */
 function readSecret(ctx: Context, settings: CsrfSettings): FoundSecret {
   const found = settings.CSRF_USE_SESSIONS
     ? (sessionOf(ctx).get(CSRF_SESSION_KEY) ?? null)
@@ -174,9 +179,9 @@ function headerName(setting: string): string {
     .replace(/(^|[^a-z])[a-z]/g, (start) => start.toUpperCase());
 }
 
-/** Why the token is not accepted, in Django's words, or null. */
+/** Django's reason for refusing the token, or null. */
 async function tokenRefusal(ctx: Context, settings: CsrfSettings): Promise<string | null> {
-  // Read anew: authentication may have called rotate_token by now, and the token was made with the old secret.
+  // Read again: authentication may have called rotate_token, but the token was created with the old secret.
   const found = readSecret(ctx, settings);
   if ('malformed' in found) return `CSRF cookie ${found.malformed}.`;
   if (found.secret === null) return 'CSRF cookie not set.';
@@ -201,11 +206,11 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /**
  * Middleware that refuses unsafe requests without a valid token, or from another origin, with PermissionDenied (403)
- * and Django's reason, and that sends the CSRF cookie of whoever asked for a token.
+ * and Django's reason, and that sends the CSRF cookie if the page has read a token.
  *
- * Mount it inside sessions and exceptions, and before formBody: then a request of another site is refused before its
- * form is read, as in Django. Another parser goes before it, or the token goes into the header. Rules of Django 6.0, and
- * one more: a request that a browser marks as `Sec-Fetch-Site: cross-site` is refused also where it has no Origin.
+ * Mount it inside sessions and exceptions, and before formBody: it then refuses a request of another site before its
+ * form is read, as in Django. Mount other body parsers before it, or send the token in the header. The rules are Django
+ * 6.0's and one more: a request with `Sec-Fetch-Site: cross-site` is refused even without Origin.
  *
  * ```ts
  * app.use(sessions(app, { settings, store }));
@@ -252,7 +257,7 @@ export function csrf(app: Application, options: CsrfOptions): Middleware {
     patch_vary_headers(ctx, 'Cookie');
   }
 
-  /** A state of this middleware's own, unless one around it keeps the same secret. */
+  /** A new state, unless an outer csrf middleware has the same secret. */
   function enter(ctx: Context): CsrfState {
     const keeper = settings.CSRF_USE_SESSIONS ? sessionOf(ctx) : settings.CSRF_COOKIE_NAME;
     const outer = STATE.of(ctx);
@@ -273,7 +278,7 @@ export function csrf(app: Application, options: CsrfOptions): Middleware {
     };
     STATE.set(ctx, state);
     begin(ctx);
-    // An error's page is made outside of this middleware, may show a token, and keeps the cookie as in Django.
+    // An error page is rendered outside of this middleware. It may contain a token and keeps the cookie, as in Django.
     afterErrorPage(ctx, send);
     return state;
   }

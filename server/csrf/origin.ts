@@ -1,11 +1,11 @@
-/** Where an unsafe request comes from: the Origin and Referer rules of django.middleware.csrf (6.0). */
+/** The Origin and Referer checks of django.middleware.csrf (6.0). */
 import type { Context } from 'koa';
 import { rawHost, split_domain_port } from '../http/allowed_hosts.js';
 import { tryUrlsplit, urlsplit, urlunsplit } from '../http/python_url.js';
 import { is_same_domain } from '../http/safe_url.js';
 
 export interface OriginRules {
-  /** Why the request is refused, in Django's words, or null. */
+  /** Django's reason for refusing the request, or null. */
   refusal(ctx: Context): string | null;
 }
 
@@ -16,7 +16,7 @@ interface OriginSettings {
   readonly cookieDomain: string | null;
 }
 
-/** The rules for one application; the trusted origins are read once. */
+/** The checks for one application; trusted origins are parsed once. */
 export function originRules({ trusted, cookieDomain }: OriginSettings): OriginRules {
   const exact = new Set(trusted.filter((origin) => !origin.includes('*')));
   const wild = trusted.filter((origin) => origin.includes('*')).map(urlsplit);
@@ -55,7 +55,7 @@ export function originRules({ trusted, cookieDomain }: OriginSettings): OriginRu
           ? null
           : `Origin checking failed - ${origin} does not match any trusted origins.`;
       }
-      // Not in Django: browsers send this header since 2020 to 2023, and pages cannot change it.
+      // Not in Django: all browsers send this header since 2023 (the first since 2020), and pages cannot change it.
       if (ctx.req.headers['sec-fetch-site'] === 'cross-site') {
         return 'Sec-Fetch-Site checking failed - the request comes from another site and has no Origin.';
       }
@@ -64,7 +64,7 @@ export function originRules({ trusted, cookieDomain }: OriginSettings): OriginRu
   };
 }
 
-/** request.get_host(): the host with its port, null when it cannot be one. allowed_hosts has looked at it before. */
+/** request.get_host(): the host with its port, null if invalid. allowed_hosts has checked it before. */
 function goodHost(ctx: Context): string | null {
   const host = rawHost(ctx);
   return split_domain_port(host)[0] === '' ? null : host;

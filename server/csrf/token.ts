@@ -1,6 +1,7 @@
 /**
- * CSRF secrets and tokens as django.middleware.csrf: a secret is 32 letters and digits; a token is a mask of 32 and the
- * secret shifted by it, so that no two pages show the same text (BREACH). Django up to 4.0 kept masked ones in the cookie.
+ * CSRF secrets and tokens as django.middleware.csrf: a secret is 32 letters and digits; a token is a random mask of 32
+ * characters and the secret shifted by it, so that each page contains a different text (BREACH). Django up to 4.0
+ * stored masked secrets in the cookie.
  */
 import { len } from '../http/python_text.js';
 import { constant_time_compare, get_random_string } from '../signing/crypto.js';
@@ -9,7 +10,7 @@ export const CSRF_ALLOWED_CHARS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS
 export const CSRF_SECRET_LENGTH = 32;
 export const CSRF_TOKEN_LENGTH = 64;
 
-/** Makes 32 letters and digits, different each time. */
+/** Returns 32 random letters and digits. */
 export type NewCsrfSecret = () => string;
 
 /**
@@ -22,7 +23,7 @@ export type NewCsrfSecret = () => string;
 export const newCsrfSecret: NewCsrfSecret = () => get_random_string(CSRF_SECRET_LENGTH, CSRF_ALLOWED_CHARS);
 
 /**
- * `has incorrect length` or `has invalid characters`, and null for what may be a secret or a token.
+ * `has incorrect length` or `has invalid characters`, or null for a valid format of a secret or a token.
  *
  * ```ts
  * check_token_format('short'); // 'has incorrect length'
@@ -35,7 +36,7 @@ export function check_token_format(token: string): string | null {
 }
 
 /**
- * A token for a page. Both texts are 32 letters and digits.
+ * A token for a page. Both parameters are 32 letters and digits.
  *
  * ```ts
  * unmask_token(mask_secret('a'.repeat(32))) === 'a'.repeat(32); // true
@@ -46,7 +47,7 @@ export function mask_secret(secret: string, mask: string = newCsrfSecret()): str
 }
 
 /**
- * The secret of a token of the right format; what has 32 characters is the secret itself.
+ * The secret of a token with a valid format; a text of 32 characters is the secret itself.
  *
  * ```ts
  * unmask_token('a'.repeat(32)) === 'a'.repeat(32); // true
@@ -69,7 +70,7 @@ function shift(text: string, mask: string, direction: 1 | -1): string {
 }
 
 /**
- * Whether a token, masked or not, belongs to the secret. The token has the right format; the comparison takes constant time.
+ * Whether a token, masked or not, matches the secret. The token must have a valid format. Compares in constant time.
  *
  * ```ts
  * const secret = newCsrfSecret();

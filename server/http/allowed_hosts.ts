@@ -1,4 +1,4 @@
-/** What a request may be addressed to: Django's ALLOWED_HOSTS, and no TRACE. */
+/** Django's ALLOWED_HOSTS, and the refusal of TRACE. */
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, SuspiciousOperation } from '../errors.js';
 import { repr } from './python_text.js';
@@ -32,9 +32,9 @@ export function validate_host(domain: string, allowed_hosts: readonly string[]):
 }
 
 /**
- * The host as it was sent, as Django's _get_raw_host; '' without one. Koa's `ctx.host` is mended: of a list it is the
- * first element, of `a:b@c` the last part, so that a host that nobody may have passes for another (RFC 9112, 3.2).
- * With `app.proxy` it comes from X-Forwarded-Host, as in Koa.
+ * The host as sent, as Django's _get_raw_host; '' without one. Koa's `ctx.host` is not used because it normalises: it
+ * takes the first element of a list and the last part of `a:b@c`, so that an invalid host passes as an allowed one (RFC
+ * 9112, 3.2). With `app.proxy` the host comes from X-Forwarded-Host, as in Koa.
  */
 export function rawHost(ctx: Context): string {
   const forwarded = ctx.app.proxy ? ctx.get('X-Forwarded-Host') : '';
@@ -43,7 +43,10 @@ export function rawHost(ctx: Context): string {
   return typeof authority === 'string' ? authority : (ctx.req.headers.host ?? '');
 }
 
-/** RFC 9112 section 3.2: two of them are refused, for a proxy may have gone by the other one. Node takes the first. */
+/**
+ * RFC 9112 section 3.2: two Host headers are refused, because a proxy may have routed by the other one. Node takes the
+ * first.
+ */
 function hostLines(ctx: Context): number {
   const { rawHeaders } = ctx.req;
   let lines = 0;
@@ -54,13 +57,13 @@ function hostLines(ctx: Context): number {
   return lines;
 }
 
-/** RFC 9113 section 8.3.1: the two must say the same. */
+/** RFC 9113 section 8.3.1: `:authority` and Host must be equal. */
 function hostDiffers({ req }: Context): boolean {
   const { host, [':authority']: authority } = req.headers;
   return req.httpVersionMajor >= 2 && host !== undefined && authority !== undefined && host !== authority;
 }
 
-/** Longer ones are no domain names (RFC 1035), and are not remembered. */
+/** Longer texts are not domain names (RFC 1035), and are not cached. */
 const LONGEST_HOST = 255;
 
 export interface AllowedHostsOptions {
@@ -72,8 +75,8 @@ export interface AllowedHostsOptions {
 const LOCAL = ['.localhost', '127.0.0.1', '[::1]'] as const;
 
 /**
- * Middleware that answers 400 to a Host that is not ours (DisallowedHost), so that no link is made from a forged one,
- * and to a request target that is no URL.
+ * Middleware that answers 400 to a Host that is not ours (DisallowedHost), so that no link contains a forged host, and
+ * to a request target that is not a URL.
  *
  * ```ts
  * app.use(allowed_hosts({ ALLOWED_HOSTS: ['www.example.com', '.example.org'] }));
@@ -84,7 +87,7 @@ export function allowed_hosts({ ALLOWED_HOSTS, debug = false }: AllowedHostsOpti
     throw new ImproperlyConfigured("ALLOWED_HOSTS is a list of hosts, such as ['shop.example'].");
   }
   const allowed = debug && ALLOWED_HOSTS.length === 0 ? LOCAL : ALLOWED_HOSTS;
-  // Clients send the same Host again and again. Only good ones are remembered, and not without bound.
+  // Clients repeat the same Host. The cache holds only allowed hosts, and is bounded.
   const good = new Set<string>();
   return async function allowed_hosts(ctx, next) {
     const host = rawHost(ctx);
@@ -104,8 +107,8 @@ export function allowed_hosts({ ALLOWED_HOSTS, debug = false }: AllowedHostsOpti
 const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
 /**
- * Middleware that answers 405 to TRACE, which echoes a request with its cookies, and to its like. Koa would answer 200
- * where a handler does not look at the method.
+ * Middleware that answers 405 to TRACE, which echoes a request with its cookies, and similar methods. Koa answers 200
+ * if a handler does not check the method.
  *
  * ```ts
  * app.use(refuseTrace());

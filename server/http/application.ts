@@ -1,6 +1,6 @@
-/** What middleware give to the requests, responses and contexts of an application. */
+/** Adds members to the requests, responses and contexts of a Koa application. */
 
-/** An application of Koa, whatever its own types of state and context are. */
+/** A Koa application with any types of state and context. */
 export interface Application {
   readonly context: object;
   readonly request: object;
@@ -17,8 +17,8 @@ export interface Members {
 
 /**
  * Defines members on an application's prototypes, once: defining them for every request costs a third of Koa's
- * throughput. Called with `ctx.app` again at each request, because a middleware may run in another application than the
- * one it was made for: below koa-mount, or where it is used twice.
+ * throughput. Call it with `ctx.app` at each request too, because a middleware can run in another application than the
+ * one it was created for: below koa-mount, or when it is used twice.
  */
 export function memberInstaller({ context = {}, request = {}, response = {} }: Members): (app: Application) => void {
   const installed = new WeakSet<Application>();

@@ -1,4 +1,4 @@
-/** Content-Transfer-Encoding: base64, as Django undoes it: strictly, and in a file without its spaces. */
+/** Decodes Content-Transfer-Encoding: base64 as Django: strictly; in files, whitespace is ignored. */
 import { SuspiciousOperation } from '../errors.js';
 
 const ALPHABET = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -8,11 +8,11 @@ export function b64decode(text: string): Buffer | null {
   return text.length % 4 === 0 && ALPHABET.test(text) ? Buffer.from(text, 'base64') : null;
 }
 
-/** A file's chunks one after the other. What does not fill four characters waits for the next chunk. */
+/** Decodes a file chunk by chunk. An incomplete group of four characters is kept for the next chunk. */
 export class Base64Decoder {
   #rest = '';
 
-  /** @throws SuspiciousOperation (400) for what is no base64 */
+  /** @throws SuspiciousOperation (400) for invalid base64 */
   decode(chunk: Buffer): Buffer {
     const text = this.#rest + chunk.toString('latin1').replace(/[ \t\n\r\v\f]+/g, '');
     const aligned = text.length - (text.length % 4);

@@ -1,4 +1,4 @@
-/** The bytes of a request's body: bounded, read once, and put back for parsers that are mounted further in. */
+/** Reads the bytes of a request's body once, up to a limit, and puts them back for later body parsers. */
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Context } from 'koa';
@@ -9,15 +9,15 @@ export function mediaType(ctx: Context): string {
   return (ctx.req.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** What another parser has left of a body that it has read. */
+/** The result of another body parser that has read the body. */
 export interface Left {
   /** The text or bytes as they were sent (`rawBody`). */
   readonly raw: Buffer | null;
-  /** What it made of them (`body`); undefined when it left nothing. */
+  /** The parsed value (`body`); undefined if there is none. */
   readonly parsed: unknown;
 }
 
-/** Where parsers leave a body: koa-bodyparser, koa-body and multer on Koa's request, multer and others on node's. */
+/** Where parsers store a body: koa-bodyparser, koa-body and multer on Koa's request, multer and others on Node's. */
 interface Leaver {
   readonly body?: unknown;
   readonly rawBody?: unknown;
@@ -29,12 +29,12 @@ export function parsedBody(ctx: Context): unknown {
 }
 
 /**
- * What somebody else has left of the body, or null while it is still to be read.
+ * The result of another body parser, or null if the body is unread.
  *
- * `body` alone says nothing: koa-bodyparser leaves `{}` where it read nothing. The stream says it, but koa-body goes on
- * before the stream has ended.
+ * `body` alone does not tell: koa-bodyparser sets `{}` without reading. The stream's state tells, except that koa-body
+ * continues before the stream has ended.
  *
- * @throws SuspiciousOperation (400) when the client went away before the body was complete
+ * @throws SuspiciousOperation (400) if the client disconnected before the body was complete
  */
 export function leftBehind(ctx: Context): Left | null {
   const { req } = ctx;
@@ -54,7 +54,7 @@ function bytesOf(raw: unknown): Buffer | null {
 const endedEarly = (cause?: Error): SuspiciousOperation =>
   new SuspiciousOperation('The body ended before it was complete.', cause === undefined ? {} : { cause });
 
-/** A limit and the setting that it comes from. */
+/** A limit and its setting. */
 export interface Limit {
   readonly bytes: number;
   readonly setting: string;
@@ -64,7 +64,7 @@ const tooBig = ({ bytes, setting }: Limit): RequestDataTooBig =>
   new RequestDataTooBig(`The body is larger than ${bytes} bytes, the value of ${setting}.`);
 
 /**
- * Hand over the body chunk by chunk; the next one is read when `take` is done with the last.
+ * Pass the body to `take` chunk by chunk; the next one is read when `take` has settled.
  *
  * When the last one was taken off the stream, `putBack` says what a parser further in is to find there. Nothing is put
  * back where somebody listens to the stream already, who would otherwise wait for its end.
@@ -79,7 +79,7 @@ export async function eachChunk(
 ): Promise<void> {
   const { req } = ctx;
   const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  // Inflating could make of 200 kB as many MB.
+  // 200 kB could inflate to 200 MB.
   if (encoding !== 'identity' && encoding !== '') ctx.throw(415, 'This server takes no compressed bodies.');
   if (req.readableEncoding !== null) {
     throw new ImproperlyConfigured('Something has called setEncoding() on the request, so that its bytes are lost.');
@@ -101,7 +101,7 @@ async function read(
 ): Promise<void> {
   const length = Number(req.headers['content-length'] ?? Number.NaN);
   const listened = req.listenerCount('data') + req.listenerCount('end') > 0;
-  // A 'readable' listener on an empty stream that is about to end would end it, and no parser could read it any more.
+  // A 'readable' listener would end an empty stream that is about to end, and later parsers could not read it.
   if (!listened && length === 0) return;
   if (!listened && !req.complete && req.readableLength === 0) await nextTurn();
   let received = 0;
@@ -119,7 +119,7 @@ async function read(
     cause ??= error;
     wake();
   };
-  /** Whether everything was taken off the stream. HTTP/2's `complete` is true only later. */
+  /** Whether all data was read from the stream. HTTP/2's `complete` becomes true only later. */
   const isLast = (): boolean => req.readableLength === 0 && (req.complete || received === length);
   req.on('readable', onReadable).on('end', onEnd).on('error', onGone).on('close', onGone);
   try {
@@ -128,7 +128,7 @@ async function read(
       received += chunk?.length ?? 0;
       if (received > limit.bytes) throw tooBig(limit);
       const last = !listened && !ended && !gone && isLast();
-      // At once: the stream tells its end in the next tick, unless there is something in it again.
+      // Synchronously: the stream emits 'end' in the next tick, unless it contains data again.
       if (last && received > 0) req.unshift(putBack(chunk ?? Buffer.alloc(0)));
       if (chunk !== null) await take(chunk);
       if (last || ended) break;
@@ -163,16 +163,16 @@ export async function readBody(ctx: Context, limit: Limit): Promise<Buffer> {
   return whole ?? Buffer.concat(chunks);
 }
 
-/** How much of a body that is refused is read and thrown away, and for how long, before the answer. */
+/** How much of a refused body is read and discarded, and for how long, before the answer. */
 const DISCARD_BYTES = 16 * 1024 * 1024;
 const DISCARD_MILLISECONDS = 2000;
 
 /**
- * The connection ends with this answer. Closing it while the client still sends makes the kernel reset it, and the
- * client might never see the answer: so the rest is read first, as far as that is no burden.
+ * The connection ends with this answer. If it is closed while the client still sends, the kernel resets it, and the
+ * client may not receive the answer. So the rest of the body is read first, up to a limit.
  */
 async function refuseRest(ctx: Context): Promise<void> {
-  // Not a header, which the error's answer would take away with the others.
+  // Not set as a header, because the error's answer removes all headers.
   ctx.res.shouldKeepAlive = false;
   await discard(ctx.req);
 }

@@ -1,4 +1,4 @@
-/** A body that is a stream, before Koa has begun to read it. */
+/** Handles a response body that is a stream, before Koa reads it. */
 import type { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import { headSent } from './head.js';
@@ -6,14 +6,14 @@ import { headSent } from './head.js';
 export const isStream = (body: unknown): body is Readable =>
   typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && typeof body.on === 'function';
 
-/** What failed, if something did. */
+/** The error of the stream; undefined without one. */
 export type Failure = { readonly error: unknown } | undefined;
 
 /**
- * Note whether a body fails from now on. Until Koa reads a stream nobody listens to its errors, and an error that nobody
- * hears ends the process.
+ * Listen for an error of the body. Until Koa reads a stream it has no 'error' listener, and an unhandled error ends the
+ * process.
  *
- * @returns ends the watch, and gives the failure that there was
+ * @returns a function that stops listening and returns the error, if any
  */
 export function watchBody(body: Readable): () => Failure {
   let failure: Failure;
@@ -28,9 +28,9 @@ export function watchBody(body: Readable): () => Failure {
 }
 
 /**
- * End an answer that has begun and cannot be finished, so that the client sees that it is not whole: Koa's error handler
- * does nothing then, and the client would wait for ever. Nothing is done where the head is not out yet, or the answer is
- * over.
+ * Destroy the connection of an answer that has begun and cannot be finished, so that the client notices that it is
+ * incomplete. Koa's error handler does nothing in this case, and the client would wait forever. Does nothing before the
+ * head is sent, or after the answer.
  */
 export function cutAnswer(ctx: Context): void {
   if (ctx.res === undefined || !headSent(ctx) || ctx.res.writableEnded) return;

@@ -1,4 +1,4 @@
-/** The boundary of a multipart form: what it may be, and what may follow it. */
+/** The boundary of a multipart form: its syntax, and the check of what follows it. */
 import { SuspiciousOperation } from '../errors.js';
 import { parse_header_parameters } from './header_parameters.js';
 
@@ -7,7 +7,7 @@ const BOUNDARY = /^[ -~]{0,200}[!-~]$/;
 
 /**
  * The boundary that a Content-Type names.
- * @throws SuspiciousOperation (400) where there is none, or none that can be one
+ * @throws SuspiciousOperation (400) if it is missing or invalid
  */
 export function boundaryOf(content_type: string): string {
   const boundary = parse_header_parameters(content_type).parameters.get('boundary') ?? '';
@@ -16,13 +16,13 @@ export function boundaryOf(content_type: string): string {
 }
 
 /**
- * Refuses a body in which a line begins with the boundary and goes on with something else than its end or `--`.
+ * Refuses a body with a line that begins with the boundary and does not continue with the line's end or `--`.
  *
- * RFC 2046 forbids such a line inside of a part. Dicer reads one in two ways, by how the network has cut the body.
+ * RFC 2046 forbids such lines inside a part. Dicer's result for them depends on how the body was split into chunks.
  */
 export class DelimiterCheck {
   readonly #delimiter: Buffer;
-  /** The last bytes, in which a delimiter may have begun. The first one needs no line before it. */
+  /** The last bytes, which may contain the start of a delimiter. The first delimiter needs no line before it. */
   #tail: Buffer = Buffer.from('\r\n');
   #ended = false;
 

@@ -1,25 +1,25 @@
-/** The connections of an HTTP server: which of them wait for an answer, and how they end when the server goes down. */
+/** Tracks the connections of an HTTP server, and closes them at shutdown. */
 import type { Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 
-/** Milliseconds that a new connection has for its first byte: the request may be on its way when we stop. */
+/** Milliseconds that a new connection has for its first byte at shutdown: its request may already be in flight. */
 const FIRST_BYTE = 500;
-/** Milliseconds between two looks for connections that have become idle. */
+/** Milliseconds between two checks for idle connections. */
 const LOOK = 50;
 
 export interface CloseOptions {
-  /** Seconds after which every connection is cut, also one that waits for its answer. */
+  /** Seconds after which every connection is closed, even one that waits for its answer. */
   readonly timeout: number;
   /**
-   * Leave idle keep-alive connections until their next request, which is answered with `Connection: close`, or until
-   * the server's own keep-alive timeout. Without it they are closed at once, which resets a request that is on its way.
+   * Keep idle connections open until their next request, which is answered with `Connection: close`, or until the
+   * keep-alive timeout. Otherwise they are closed at once, which resets a request in flight.
    */
   readonly patient?: boolean;
 }
 
 export class Connections {
   readonly #server: Server;
-  /** Every open connection, with the answers that it waits for. Pipelined requests make it more than one. */
+  /** Every open connection, with its pending answers; pipelining makes them several. */
   readonly #open = new Map<Socket, Set<ServerResponse>>();
   readonly #since = new WeakMap<Socket, number>();
   #last = false;
@@ -39,20 +39,20 @@ export class Connections {
     });
   }
 
-  /** Does it wait for the next part of an answer from us, rather than for its client to take one or to close? */
+  /** Whether the connection waits for our answer, not for its client to read one or to close. */
   isWaiting(socket: Socket): boolean {
     return socket.writable && socket.writableLength === 0 && (this.#open.get(socket)?.size ?? 0) > 0;
   }
 
-  /** From now on every answer says `Connection: close`, and its connection is closed after it. */
+  /** From now on every answer has `Connection: close`, and its connection is closed after it. */
   endAfterAnswer(): void {
     this.#last = true;
     for (const answers of this.#open.values()) for (const answer of answers) answer.shouldKeepAlive = false;
   }
 
   /**
-   * Accept no more connections, and close those that there are: at once where no request has ever come, after its answer
-   * where one is being answered. Resolves when all are closed.
+   * Stop listening and close all connections: at once if they never had a request, after the answer if they have one
+   * pending. Resolves when all are closed.
    */
   close({ timeout, patient = false }: CloseOptions): Promise<void> {
     this.endAfterAnswer();
@@ -63,11 +63,11 @@ export class Connections {
         if (!patient) this.#server.closeIdleConnections();
       };
       const looking = setInterval(look, LOOK);
-      // Not http's own close, which closes idle connections first.
+      // Not http.Server's close, which closes idle connections first.
       NetServer.prototype.close.call(this.#server, () => {
         clearTimeout(end);
         clearInterval(looking);
-        // Ends http's own timer, too.
+        // Also stops http.Server's timer.
         this.#server.close();
         resolve();
       });
@@ -75,7 +75,7 @@ export class Connections {
     });
   }
 
-  /** Browsers open connections before they need them. */
+  /** Browsers open connections in advance. */
   #closeUnused(): void {
     const before = performance.now() - FIRST_BYTE;
     for (const socket of this.#open.keys()) {

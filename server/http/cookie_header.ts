@@ -14,12 +14,12 @@ const PREFIXED = /^__(?:host|secure)-/i;
 
 /**
  * Read a `Cookie` header, as django.http.parse_cookie: names and values are stripped, values unquoted, a part without
- * `=` is the value of the empty name, and of one name the last value counts. Never throws.
+ * `=` is the value of the empty name, and the last of several values counts. Never throws.
  *
- * Names with the prefix `__Host-` or `__Secure-` promise who has set the cookie, so two things are stricter than in
- * Django. Of such a name only spaces and tabs are stripped, as browsers do it: U+2000 before it makes a name without
- * prefix to a browser, which a sibling host may set. And where one comes twice, neither counts: one of them was not set
- * by whom the prefix promises.
+ * The prefixes `__Host-` and `__Secure-` guarantee who has set the cookie, so two rules are stricter than in Django.
+ * Only spaces and tabs are stripped from such a name, as in browsers: for a browser, U+2000 and the name is a name
+ * without prefix, which a sibling host may set. If such a name occurs twice, both are ignored, because one of them
+ * violates the guarantee.
  *
  * ```ts
  * const cookies = parse_cookie('sessionid=a; sessionid=b');
@@ -47,7 +47,7 @@ export function parse_cookie(header: string): Cookies {
   return cookies;
 }
 
-/** RFC 6265bis section 5.6: WSP, which is the space and the tab. Not a RegExp: `[ \t]+$` takes quadratic time. */
+/** RFC 6265bis section 5.6: WSP is space and tab. Not a RegExp, because `[ \t]+$` takes quadratic time. */
 function stripBlanks(text: string): string {
   const isBlank = (at: number): boolean => text[at] === ' ' || text[at] === '\t';
   let start = 0;
@@ -57,7 +57,7 @@ function stripBlanks(text: string): string {
   return text.slice(start, end);
 }
 
-// http.cookies._unquote: \ooo is a character up to 255, a backslash before anything but a line feed falls away.
+// http.cookies._unquote: \ooo is a character up to 255, otherwise a backslash is removed, except before a line feed.
 const ESCAPE = /\\(?:([0-3][0-7][0-7])|([^\n]))/g;
 
 function unquote(value: string): string {

@@ -1,4 +1,6 @@
-/** The cookies that one response sets: Django's `response.cookies`, one morsel a name, printed into Set-Cookie at once. */
+/**
+ * The cookies set by one response: Django's `response.cookies`, one morsel per name, written to Set-Cookie immediately.
+ */
 import type { ServerResponse } from 'node:http';
 import { ValueError } from '../errors.js';
 import { nearestName } from '../spelling.js';
@@ -6,11 +8,11 @@ import { encodeHeader } from './header_bytes.js';
 import { http_date, type TimeDelta, total_seconds } from './http_date.js';
 import { type Morsel, printSetCookie } from './set_cookie_header.js';
 
-/** Attributes of a cookie, by the names of Django's `HttpResponse.set_cookie`. null or '' leaves one out. */
+/** Attributes of a cookie, with the names of Django's `HttpResponse.set_cookie`. null or '' omits one. */
 export interface CookieOptions {
   /** Seconds; a fraction is cut. Sets `expires` too. */
   readonly max_age?: number | TimeDelta | null;
-  /** A date, which sets Max-Age too and excludes `max_age`, or text that is sent as it is. */
+  /** A Date, which sets Max-Age too and excludes `max_age`, or text that is sent unchanged. */
   readonly expires?: Date | string | null;
   /** '/' unless given. */
   readonly path?: string | null;
@@ -23,11 +25,11 @@ export interface CookieOptions {
 
 interface Entry {
   readonly morsel: Morsel;
-  /** The header's text, by which the entry is found again among what others have set. */
+  /** The header's text, which identifies this cookie among the Set-Cookie headers of others. */
   readonly line: string;
 }
 
-/** Every cookie of a response. A name that is set again keeps its place and the attributes that are not given anew. */
+/** All cookies of a response. Setting a name again keeps its position and the attributes that are not given. */
 export class CookieJar {
   readonly #res: ServerResponse;
   readonly #entries: Map<string, Entry>;
@@ -38,7 +40,7 @@ export class CookieJar {
     this.#entries = new Map(entries);
   }
 
-  /** A copy that later changes of this jar leave alone. */
+  /** A copy, independent of later changes. */
   copy(): CookieJar {
     return new CookieJar(this.#res, this.#entries);
   }
@@ -62,7 +64,7 @@ export class CookieJar {
     if (/[\x80-\xff]/.test(line)) this.#sendBytes();
   }
 
-  /** Put back what somebody has overwritten since, unless a cookie of that name was set in its place. */
+  /** Restore cookies whose headers were overwritten, unless another cookie of that name was set. */
   resend(): void {
     const lines = setCookieLines(this.#res);
     const names = new Set(lines.map((line) => line.slice(0, Math.max(0, line.indexOf('=')))));
@@ -71,8 +73,8 @@ export class CookieJar {
   }
 
   /**
-   * Node joins the head and a body given as string into one text and sends it as UTF-8, which spoils Latin-1 headers
-   * (lib/_http_outgoing.js, _send). With a body of bytes it does not.
+   * Node concatenates the head with a string body and sends both as UTF-8, which corrupts Latin-1 headers
+   * (lib/_http_outgoing.js, _send). It does not with a Buffer.
    */
   #sendBytes(): void {
     if (this.#sendsBytes) return;
@@ -109,7 +111,9 @@ const NAMES: readonly (keyof CookieOptions)[] = [
   'samesite',
 ];
 
-/** `httpOnly`, as Koa's own cookies have it, would leave the cookie open to scripts. @throws ValueError */
+/**
+ * Without this check Koa's spelling `httpOnly` would be ignored, and scripts could read the cookie. @throws ValueError
+ */
 function refuseMisspelt(options: CookieOptions): void {
   for (const name of Object.keys(options)) {
     if (NAMES.includes(name as keyof CookieOptions)) continue;
@@ -131,19 +135,19 @@ function merge(before: Morsel | undefined, key: string, value: string, options: 
     ...lifetime(base, options, now),
     path: path ?? base.path,
     domain: domain ?? base.domain,
-    // As in Django, a flag that an earlier call has set stays.
+    // As in Django, a flag set by an earlier call remains.
     secure: secure === true || base.secure,
     httponly: httponly === true || base.httponly,
     samesite: samesite || base.samesite,
   };
 }
 
-/** Max-Age and expires, which Django sends together because old browsers know only the latter. */
+/** Max-Age and expires. Django sends both because old browsers support only expires. */
 function lifetime(base: Morsel, options: CookieOptions, now: number): Pick<Morsel, 'expires' | 'max_age'> {
   const { expires = null, max_age = null } = options;
   if (expires instanceof Date) {
     if (max_age !== null) throw new ValueError("'expires' and 'max_age' can't be used together.");
-    // Django adds a second, so that the date is not one too early for what was cut off.
+    // Django adds a second to compensate for the truncated fraction.
     const left = Math.floor(Math.round((expires.getTime() / 1000 - now) * 1e6) / 1e6 + 1);
     const seconds = Math.max(0, left);
     return { expires: http_date(now + seconds), max_age: seconds };

@@ -1,5 +1,5 @@
 /**
- * Django's cookie API on Koa: `ctx.request.COOKIES`, `ctx.response.set_cookie(…)` and their kin, each also on `ctx`.
+ * Django's cookie API on Koa: `ctx.request.COOKIES`, `ctx.response.set_cookie(…)` and so on, each also on `ctx`.
  */
 
 import type { Context, Request, Response } from 'koa';
@@ -16,15 +16,15 @@ import { type TimeDelta, total_seconds } from './http_date.js';
 import { OwnState } from './own_state.js';
 import { repr } from './python_text.js';
 
-/** What a cookie's value is made of: Python's `str(value)`, so that null is sent as `None` and true as `True`. */
+/** A cookie's value, converted as by Python's `str(value)`: null is sent as `None`, true as `True`. */
 export type CookieValue = string | number | bigint | boolean | null;
 
-/** How old a signed cookie may be, and what is given instead of an error. */
+/** The maximum age of a signed cookie, and a default instead of an error. */
 export interface GetSignedCookieOptions<Default> {
   /** Returned instead of throwing when the cookie is absent, forged or too old. */
   readonly default?: Default;
   readonly salt?: string;
-  /** Seconds since it was signed; older ones are refused. */
+  /** Maximum age in seconds; older cookies are refused. */
   readonly max_age?: number | TimeDelta | null;
 }
 
@@ -32,32 +32,32 @@ export interface SignedCookieOptions extends CookieOptions {
   readonly salt?: string;
 }
 
-/** The attributes that the cookie was set with; a browser keeps a cookie whose path or domain differs. */
+/** The attributes with which the cookie was set. A browser does not delete a cookie with another path or domain. */
 export type DeleteCookieOptions = Pick<CookieOptions, 'path' | 'domain' | 'samesite'>;
 
 interface CookieRequest {
-  /** The cookies of the request by name, as Django reads them; parsed when first asked for. */
+  /** The cookies of the request by name, as Django reads them; parsed on first access. */
   readonly COOKIES: Cookies;
   /**
    * The value of a signed cookie.
    *
-   * @throws KeyError when there is none, SignatureExpired when it is older than `max_age`, BadSignature when it is not
-   *   ours; never when `default` is given
+   * @throws KeyError when there is none, SignatureExpired when it is older than `max_age`, BadSignature when it is
+   *   forged; never when `default` is given
    */
   get_signed_cookie<Default = never>(key: string, options?: GetSignedCookieOptions<Default>): string | Default;
 }
 
 interface CookieResponse {
   /**
-   * Send a cookie. Set twice, a name keeps its place and the attributes that are not given anew, as in Django.
+   * Send a cookie. Setting a name again keeps its position and the attributes that are not given, as in Django.
    *
    * @throws CookieError for a name, value or attribute that cannot be sent, or a line over 4096 bytes; ValueError for
    *   another samesite, a misspelt option, or a Date as `expires` together with `max_age`. Nothing is sent then.
    */
   set_cookie(key: string, value?: CookieValue, options?: CookieOptions): void;
-  /** Send a cookie that carries time and signature. Its value can be read by anybody, but not changed. */
+  /** Send a cookie with time and signature. The visitor can read its value, but not change it. */
   set_signed_cookie(key: string, value: CookieValue, options?: SignedCookieOptions): void;
-  /** Tell the browser to forget a cookie; path and domain must be those it was set with. */
+  /** Delete a cookie in the browser; path and domain must be the same as when it was set. */
   delete_cookie(key: string, options?: DeleteCookieOptions): void;
 }
 
@@ -174,8 +174,9 @@ const installMembers = memberInstaller({
 });
 
 /**
- * Give an application Django's cookie API: `COOKIES`, `set_cookie` and their kin. Called again, it only takes the new
- * options. Where an application is mounted in another, call it for the outer one; `sessions` and `csrf` do so themselves.
+ * Add Django's cookie API to an application: `COOKIES`, `set_cookie` and so on. Calling it again only replaces the
+ * options. For an application mounted in another one, call it for the outer one; `sessions` and `csrf` call it
+ * themselves.
  *
  * ```ts
  * installCookies(app, { settings });
@@ -190,30 +191,30 @@ export function installCookies(app: Application, { settings, now = systemClock }
   installMembers(app);
 }
 
-/** What cookies are signed with at this point of a request; undefined where nobody has said. */
+/** The options for signing cookies at this point of a request; undefined without any. */
 export type CookieScope = Required<InstallCookiesOptions> | undefined;
 
 export function cookieScope(ctx: Context): CookieScope {
   return OPTIONS.of(ctx);
 }
 
-/** From here on this request's cookies are signed so. Its application gets the members if it has them not. */
+/** Use these options for the rest of this request. Adds the members to its application if they are missing. */
 export function enterCookieScope(ctx: Context, scope: CookieScope): void {
   installMembers(ctx.app);
   if (cookieScope(ctx) !== scope) OPTIONS.set(ctx, scope);
 }
 
-/** What a response is about to set, for restoreCookies; undefined while nothing was set. */
+/** The cookies that a response will set, for restoreCookies; undefined without any. */
 export function savedCookies(ctx: Context): CookieJar | undefined {
   return JAR.of(ctx.response)?.copy();
 }
 
-/** Go back to what savedCookies gave, for whoever has put the headers back too (exceptions). */
+/** Restore the result of savedCookies, after the headers were restored (exceptions). */
 export function restoreCookies(ctx: Context, jar: CookieJar | undefined): void {
   JAR.set(ctx.response, jar);
 }
 
-/** Set those cookies again that were overwritten since, for answers that are written past Koa (a proxy, a renderer). */
+/** Set overwritten cookies again, for answers that bypass Koa (a proxy, a renderer). */
 export function resendCookies(ctx: Context): void {
   JAR.of(ctx.response)?.resend();
 }

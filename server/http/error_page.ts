@@ -1,4 +1,4 @@
-/** The page of an error where the application has none of its own, or where its own fails. */
+/** The default error page, also used when the application's error page fails. */
 import { STATUS_CODES } from 'node:http';
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -10,7 +10,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Text for HTML, in an element or a quoted attribute, as django.utils.html.escape.
+ * Escapes text for an HTML element or a quoted attribute, as django.utils.html.escape.
  *
  * ```ts
  * escapeHtml('<b>"Tom" & Ann</b>'); // '&lt;b&gt;&quot;Tom&quot; &amp; Ann&lt;/b&gt;'
@@ -20,7 +20,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }
 
-/** A whole HTML document; `message` is text. */
+/** A complete HTML document; `message` is plain text. */
 export function errorPage(status: number, message: string): string {
   const title = `${status} ${STATUS_CODES[status] ?? 'Error'}`;
   return [

@@ -1,4 +1,4 @@
-/** Station 5 of a request: what is thrown below becomes a response here, inside the session, so that its cookie survives. */
+/** Step 5 of a request (README): turns errors into responses, inside the session, so that its cookie is still sent. */
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { PermissionDenied, SuspiciousOperation } from '../errors.js';
@@ -10,35 +10,35 @@ import { type Failure, failureOf, nameAndMessage, sentence } from './error_statu
 import { OwnState } from './own_state.js';
 import { MALFORMED, pathOf } from './target.js';
 
-/** Where failures are told; pino fits. The objects hold no header, cookie or body. */
+/** A logger for errors, such as pino. The objects contain no header, cookie or body. */
 export interface ExceptionLogger {
-  /** For errors of visitors, below 500. */
+  /** For errors below 500. */
   warn(details: object, message: string): void;
-  /** For errors of the server, from 500 on. */
+  /** For errors of 500 and above. */
   error(details: object, message: string): void;
 }
 
 /**
- * Makes the page of an error: returns HTML, or sets `ctx.body` itself. `message` is fit for visitors. When it throws, a
- * plain page is sent.
+ * Renders an error page: returns HTML, or sets `ctx.body`. `message` may be shown to visitors. If it throws, the
+ * default page is sent.
  */
 export type RenderError = (ctx: Context, status: number, message: string) => unknown;
 
-/** How errors become pages, and where they are logged. */
+/** Rendering and logging of errors. */
 export interface ExceptionOptions {
   readonly render?: RenderError;
-  /** Show name and message of unexpected errors. Never cookies, bodies or settings. */
+  /** Show name and message of unexpected errors, but no cookies, bodies or settings. */
   readonly debug?: boolean;
   readonly logger?: ExceptionLogger;
-  /** Seconds that a 503 asks clients to wait. */
+  /** Seconds for the Retry-After header of a 503. */
   readonly retry_after?: number;
 }
 
 const AFTER = new OwnState<(() => void)[]>('afterErrorPage');
 
 /**
- * Have something done to the response after an error's page was made, for middleware that Django would still ask for
- * its `process_response` then (the CSRF cookie survives a 500). Not called where no page is made.
+ * Run a callback after an error page was rendered, for middleware whose `process_response` Django still calls after an
+ * error (the CSRF cookie is sent with a 500). Not called without an error page.
  *
  * ```ts
  * afterErrorPage(ctx, () => ctx.set('X-Request-Id', id));
@@ -49,12 +49,12 @@ export function afterErrorPage(ctx: Context, run: () => void): void {
 }
 
 /**
- * Middleware that turns what is thrown below into a page, or into `{"error", "status"}` where the client prefers JSON.
- * What the failed handler had set (body, headers, cookies) is dropped, as in Django, where it makes a response anew.
- * A response of 400 or more without a body (no route, a method not allowed) gets a page too and keeps its headers.
+ * Middleware that turns errors into a page, or into `{"error", "status"}` if the client prefers JSON. Body, headers and
+ * cookies set by the failed handler are dropped, because Django creates a new response. A response of 400 or more
+ * without a body (no route, a method not allowed) also gets a page and keeps its headers.
  *
- * `status` and `expose` of an error decide as in Koa; every other error is a 500 that says nothing. May be mounted twice:
- * outermost as well, for what fails outside the session.
+ * `status` and `expose` of an error work as in Koa; every other error is a 500 without details. Can be mounted twice:
+ * also outermost, for errors outside the session.
  *
  * ```ts
  * app.use(sessions(app, { settings, store }));
@@ -63,7 +63,7 @@ export function afterErrorPage(ctx: Context, run: () => void): void {
  */
 export function exceptions(options: ExceptionOptions = {}): Middleware {
   return async function exceptions(ctx, next) {
-    // A WebSocket's context has no response (koa-websocket): what is thrown is its own handler's.
+    // A WebSocket's context has no response (koa-websocket): its own handler handles errors.
     if (ctx.res === undefined) return next();
     const headers = ctx.res.getHeaders();
     const cookies = savedCookies(ctx);
@@ -104,7 +104,7 @@ async function answer(ctx: Context, { status, message }: Failure, options: Excep
     await page(ctx, status, message, options);
     ctx.status = status;
   }
-  // No page of an error is kept, so that Vary: Accept is not needed.
+  // Error pages are not cached, so Vary: Accept is not needed.
   if (!ctx.res.hasHeader('Cache-Control')) ctx.set('Cache-Control', 'no-store');
 }
 
@@ -117,7 +117,7 @@ async function page(ctx: Context, status: number, message: string, options: Exce
     }
     if (typeof ctx.body === 'string' || Buffer.isBuffer(ctx.body)) return;
   } catch (error) {
-    // An error's page must not fail because the database is away that the layout asks for the user's name.
+    // An error page must not fail because the layout needs the user's name and the database is unavailable.
     report(error, 500, ctx, options);
   }
   ctx.type = 'html';

@@ -1,4 +1,4 @@
-/** The names of uploaded files, made harmless as Django does. */
+/** Sanitises the names of uploaded files as Django. */
 import { decodeHTML } from 'entities';
 
 // What Python's str.isprintable() refuses: the categories Other (control, format such as right-to-left overrides, half
@@ -6,8 +6,8 @@ import { decodeHTML } from 'entities';
 const NOT_PRINTABLE = /(?! )[\p{C}\p{Z}]/gu;
 
 /**
- * The last part of a path without what cannot be seen, or null where nothing is left that may name a file
- * (MultiPartParser.sanitize_file_name). The name is still the visitor's text: `C:x` and `.htaccess` pass.
+ * The last part of a path without unprintable characters, or null if no valid name remains
+ * (MultiPartParser.sanitize_file_name). The name still comes from the visitor: `C:x` and `.htaccess` are accepted.
  */
 export function sanitize_file_name(file_name: string): string | null {
   const text = decodeHTML(file_name);

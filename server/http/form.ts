@@ -1,4 +1,4 @@
-/** Bodies of requests: forms into `ctx.request.POST` and `FILES`, JSON on demand. Nothing that is sent here becomes a 5xx. */
+/** Parses request bodies: forms into `ctx.request.POST` and `FILES`, JSON on demand. No input causes a 5xx. */
 import { accessSync, constants, statSync } from 'node:fs';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../errors.js';
@@ -19,12 +19,15 @@ declare module 'koa' {
   interface Request {
     /** The fields of a posted form; empty for other methods and other bodies. Filled by formBody. */
     POST: QueryDict;
-    /** The files of a posted form, kept until it is answered; empty for other methods and other bodies. Filled by formBody. */
+    /**
+     * The files of a posted form, kept until its answer is sent; empty for other methods and other bodies. Filled by
+     * formBody.
+     */
     FILES: MultiValueDict<UploadedFile>;
   }
 }
 
-/** The settings that bound a body. */
+/** The limits of a body. */
 export type BodySettings = Pick<
   Settings,
   | 'DATA_UPLOAD_MAX_MEMORY_SIZE'
@@ -36,10 +39,10 @@ export type BodySettings = Pick<
   | 'FILE_UPLOAD_TEMP_DIR'
 >;
 
-/** How large forms may be, and whether uploads are read. */
+/** Limits of forms, and whether uploads are read. */
 export interface FormOptions {
   readonly settings: BodySettings;
-  /** false leaves multipart/form-data to another parser further in; POST and FILES are empty then. */
+  /** false leaves multipart/form-data to a later body parser; POST and FILES are then empty. */
   readonly multipart?: boolean;
 }
 
@@ -48,14 +51,13 @@ const NO_FORM: Multipart = { fields: NO_FIELDS, files: NO_FILES };
 
 /**
  * Middleware that reads a posted form into `ctx.request.POST` and its files into `ctx.request.FILES`. As in Django only
- * POST has one, and only UTF-8 is read: another charset gives U+FFFD. JSON and bodies without a type are left alone, and
- * so is everything where `ctx.disableBodyParser` is true.
+ * POST has one, and only UTF-8 is read: another charset gives U+FFFD. JSON and bodies without a type are not read, nor
+ * is any body if `ctx.disableBodyParser` is true.
  *
- * A body that another parser has read is not read again: POST is made of what it left. Parsers further in find a
- * URL-encoded body as it came.
+ * If another parser has read the body, POST is built from its result. Later parsers can still read a URL-encoded body.
  *
- * Answers 413 over DATA_UPLOAD_MAX_MEMORY_SIZE (Django: 400) and FILE_UPLOAD_MAX_BYTES, 400 for too many fields or files
- * and for a body that is malformed or ended early, 415 for compressed bodies, 503 where files cannot be kept.
+ * Answers 413 over DATA_UPLOAD_MAX_MEMORY_SIZE (Django: 400) and FILE_UPLOAD_MAX_BYTES, 400 for too many fields or
+ * files and for a malformed or incomplete body, 415 for compressed bodies, 503 if files cannot be stored.
  *
  * ```ts
  * app.use(formBody({ settings }));
@@ -65,7 +67,7 @@ const NO_FORM: Multipart = { fields: NO_FIELDS, files: NO_FILES };
  * });
  * ```
  *
- * @throws ImproperlyConfigured where FILE_UPLOAD_TEMP_DIR is no folder that can be written to
+ * @throws ImproperlyConfigured if FILE_UPLOAD_TEMP_DIR is not a writable folder
  */
 export function formBody({ settings, multipart = true }: FormOptions): Middleware {
   checkFolder(settings.FILE_UPLOAD_TEMP_DIR);
@@ -82,7 +84,7 @@ function checkFolder(folder: string | null): void {
     accessSync(folder, constants.W_OK);
     if (statSync(folder).isDirectory()) return;
   } catch {
-    // Not there, or not ours: the same sentence.
+    // The same message for a missing folder and for missing permissions.
   }
   throw new ImproperlyConfigured(
     `FILE_UPLOAD_TEMP_DIR: ${JSON.stringify(folder)} is no folder that can be written to. Make it, or give another.`,
@@ -91,12 +93,12 @@ function checkFolder(folder: string | null): void {
 
 const READING = new OwnState<Promise<void>>('form');
 
-/** Fill POST and FILES, once a request, whoever asks first. Its files are removed when keepUntilAnswered says so. */
+/** Fill POST and FILES at the first call of a request. keepUntilAnswered decides when the files are removed. */
 export function readForm(ctx: Context, settings: BodySettings): Promise<void> {
   return READING.orMade(ctx, () => readOnce(ctx, settings));
 }
 
-/** What is there already stays where `anew` is false: csrf may have read the form. */
+/** If `anew` is false, existing values remain: csrf may have read the form. */
 function fill(ctx: Context, { fields, files }: Multipart, anew = true): void {
   if (!anew && READING.of(ctx) !== undefined) return;
   ctx.request.POST = fields;
@@ -104,7 +106,7 @@ function fill(ctx: Context, { fields, files }: Multipart, anew = true): void {
 }
 
 async function readOnce(ctx: Context, settings: BodySettings): Promise<void> {
-  // Also where reading fails: the page of the error may look at them.
+  // Also if reading fails: the error page may use them.
   fill(ctx, NO_FORM);
   if (ctx.method !== 'POST' || (ctx as { disableBodyParser?: unknown }).disableBodyParser === true) return;
   const type = mediaType(ctx);
@@ -124,7 +126,7 @@ async function urlencoded(ctx: Context, settings: BodySettings): Promise<Multipa
   return { fields: parseForm(body, settings.DATA_UPLOAD_MAX_NUMBER_FIELDS), files: NO_FILES };
 }
 
-/** The files are where the other parser has put them. */
+/** The files are stored by the other parser. */
 const mirrored = ({ parsed }: Left): Multipart => ({ fields: mirroredFields(parsed), files: NO_FILES });
 
 async function multipartForm(ctx: Context, settings: BodySettings): Promise<Multipart> {
@@ -148,17 +150,17 @@ async function multipartForm(ctx: Context, settings: BodySettings): Promise<Mult
 }
 
 /**
- * A multipart body cannot be put back: it may be larger than memory. A reader further in that does not listen to errors
- * finds this, which is no form: it would wait for ever for the end of an ended stream.
+ * A multipart body cannot be put back, because it may be larger than memory. A later reader without an 'error' listener
+ * gets this empty body instead; it would wait forever for the end of an ended stream.
  */
 const nothingLeft = (): Buffer => Buffer.from('\r\n');
 
 /**
- * The value of a JSON body, read as Python's json.loads reads it: NaN is a number, large integers are bigint. Where
- * another parser has read the body and left no text, it is that parser's value.
+ * The value of a JSON body, read as Python's json.loads reads it: NaN is a number, large integers are bigint. If
+ * another parser has read the body and kept no text, this is that parser's value.
  *
- * Rejects with 400 for no JSON, 413 for too much, 415 for another type or a compressed body. ImproperlyConfigured where
- * somebody has read the body and left nothing.
+ * Rejects with 400 for invalid JSON, 413 over the limit, 415 for another type or a compressed body, and
+ * ImproperlyConfigured if a parser has read the body and kept nothing.
  *
  * ```ts
  * const order = await jsonBody(ctx, settings);

@@ -1,16 +1,16 @@
-/** Work on a response just before its head is written, whoever writes it: Koa, its error handler, or a handler by itself. */
+/** Callbacks just before the head of a response is written, by Koa, by its error handler, or by a handler itself. */
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 
 type WriteHead = (status: number, ...rest: unknown[]) => ServerResponse;
 
-/** What wants to be asked before a head is written. */
+/** A callback before the head is written. */
 export interface HeadWork {
   atHead(): void;
 }
 
 interface Head {
-  /** What stood in the place of our `writeHead`: node's, or a wrapper of somebody else. */
+  /** The original `writeHead`: Node's, or another wrapper. */
   readonly writeHead: WriteHead;
   readonly works: HeadWork[];
 }
@@ -25,11 +25,11 @@ export function headSent(ctx: Pick<Context, 'res'>): boolean {
 }
 
 /**
- * Have the work done when the head of this response is about to be written; headers that it sets go out with it. Work that
- * was given later is done first, as inner middleware comes before outer. Nothing happens when the head is out already.
+ * Register a callback for just before the head of this response is written; it can still set headers. Later callbacks
+ * run first, as inner middleware runs before outer. Does nothing if the head is already sent.
  *
- * Node calls `res.writeHead` itself at the first byte of a response that was not begun by hand, over HTTP/2 too, so this
- * is the one place that every response passes. Koa's error handler removes all headers before it.
+ * Node calls `res.writeHead` itself at the first byte of a response without an explicit head, also for HTTP/2, so every
+ * response passes through it. Koa's error handler removes all headers before it.
  */
 export function beforeHead(ctx: Pick<Context, 'res'>, work: HeadWork): void {
   if (headSent(ctx)) return;
@@ -42,7 +42,7 @@ export function beforeHead(ctx: Pick<Context, 'res'>, work: HeadWork): void {
   res.writeHead = writeHead;
 }
 
-/** One function for all responses: it stands on the response, which is its `this`. */
+/** One function for all responses; `this` is the response. */
 function writeHead(this: unknown, status: number, ...rest: unknown[]): ServerResponse {
   const res = this as ServerResponse & WithHead;
   const head = res[HEAD] as Head;
@@ -70,8 +70,8 @@ const linesOf = (value: OutgoingHttpHeader | undefined): readonly string[] =>
   value === undefined ? [] : Array.isArray(value) ? value : [String(value)];
 
 /**
- * Set the headers that `writeHead` was given as node would, but for cookies: a handler that passes on the head of another
- * server (a proxy, a renderer) does not know what this one is about to set. Those of other names stay.
+ * Set the headers given to `writeHead` as Node does, except Set-Cookie: a handler that forwards the head of another
+ * server (a proxy, a renderer) does not know our cookies. Cookies of other names are kept.
  */
 function takeHeaders(res: ServerResponse, headers: unknown): void {
   const before = linesOf(res.getHeader('Set-Cookie'));
@@ -94,7 +94,7 @@ function cookieName(line: string): string {
   return line.slice(0, Math.max(0, line.indexOf('='))).trim();
 }
 
-/** Keep these headers through whatever an error handler does: those that are missing when the head is written are put back. */
+/** Protect these headers from error handlers: set those that are missing when the head is written. */
 export function keepHeaders(
   ctx: Pick<Context, 'res'>,
   headers: readonly (readonly [name: string, value: string])[],

@@ -1,4 +1,4 @@
-/** `form-data; name="a"; filename*=utf-8''b` → its value and parameters, as django.utils.http.parse_header_parameters. */
+/** Parses `form-data; name="a"; filename*=utf-8''b` as django.utils.http.parse_header_parameters. */
 import { ValueError } from '../errors.js';
 import { appendlist } from './multi_value_dict.js';
 import { strip } from './python_text.js';
@@ -6,7 +6,7 @@ import { strip } from './python_text.js';
 export interface HeaderParameters {
   /** The part before the first `;`, in lower case. */
   readonly value: string;
-  /** By name in lower case; of one name the last counts, and one with a character set before one without. */
+  /** By name in lower case; the last of a name wins, and one with a character set over one without. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
@@ -19,7 +19,7 @@ interface Section {
   readonly encoded: boolean;
 }
 
-/** @throws ValueError where a parameter names a character set that is unknown */
+/** @throws ValueError for an unknown character set */
 export function parse_header_parameters(line: string): HeaderParameters {
   const [value = '', ...rest] = splitOutsideQuotes(line);
   const parameters = new Map<string, string>();
@@ -40,7 +40,7 @@ export function parse_header_parameters(line: string): HeaderParameters {
   return { value: strip(value).toLowerCase(), parameters };
 }
 
-/** At each `;` that is not inside of quotes. A quote that is not closed reaches to the end. */
+/** Splits at each `;` outside quotes. An unclosed quote extends to the end. */
 function splitOutsideQuotes(line: string): string[] {
   const pieces: string[] = [];
   let start = 0;
@@ -57,7 +57,7 @@ function splitOutsideQuotes(line: string): string[] {
   return pieces;
 }
 
-/** Only `\\` and `\"` are escapes, so that `C:\new` stays a path. */
+/** Only `\\` and `\"` are escapes, so that `C:\new` remains a path. */
 function unquote(text: string): string {
   if (text.length < 2 || !text.startsWith('"') || !text.endsWith('"')) return text;
   return text.slice(1, -1).replaceAll('\\\\', '\\').replaceAll('\\"', '"');
@@ -78,7 +78,7 @@ function joined(sections: readonly Section[]): string {
 }
 
 function percentDecoded(text: string): Buffer {
-  // Each escape becomes the character of its byte, so everything else has to be bytes already.
+  // Each escape becomes the character of its byte, so all other characters must be bytes already.
   const bytes = Buffer.from(text, 'utf8').toString('latin1');
   return Buffer.from(
     bytes.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),

@@ -14,16 +14,16 @@ export interface IncomingSettings {
   readonly FILE_UPLOAD_TEMP_DIR: string | null;
 }
 
-/** The files of one request: how many of their bytes are in memory, and what is to be removed at its end. */
+/** The files of one request: their size in memory, and the temporary files to remove at its end. */
 export class Uploads {
   readonly #settings: IncomingSettings;
   readonly #all: IncomingFile[] = [];
   inMemory: number;
 
-  /** @param expected the body's Content-Length, by which Django decides, or 0 where it is not known */
+  /** @param expected the body's Content-Length, on which Django's choice depends; 0 if unknown */
   constructor(settings: IncomingSettings, expected: number) {
     this.#settings = settings;
-    // A body that is too large for memory as a whole goes to disk from its first byte on.
+    // The files of a body larger than the limit go to disk from their first byte on.
     this.inMemory = expected > settings.FILE_UPLOAD_MAX_MEMORY_SIZE ? Number.POSITIVE_INFINITY : 0;
   }
 
@@ -33,7 +33,7 @@ export class Uploads {
     return file;
   }
 
-  /** Remove every file. Twice is once. */
+  /** Remove all files. May be called twice. */
   async remove(): Promise<void> {
     for (const file of this.#all.splice(0)) await file.remove();
   }
@@ -65,7 +65,7 @@ export class IncomingFile {
     await file.write(chunk);
   }
 
-  /** The temporary file, with what was in memory until now. */
+  /** The temporary file, with the content that was in memory. */
   async #onDisk(): Promise<TemporaryFile> {
     if (this.#file !== null) return this.#file;
     this.#file = await openTemporaryFile(this.#settings.FILE_UPLOAD_TEMP_DIR, splitext(this.#head.name)[1]);
@@ -76,9 +76,9 @@ export class IncomingFile {
     return this.#file;
   }
 
-  /** The file as handlers get it, when its last byte has arrived. */
+  /** The file for handlers, after its last byte has arrived. */
   async complete(): Promise<UploadedFile> {
-    // Django's handlers decide by the request, so that an empty file beside a large one is a temporary one, too.
+    // Django decides per request, so an empty file beside a large one is a temporary file too.
     if (this.#uploads.inMemory === Number.POSITIVE_INFINITY) await this.#onDisk();
     if (this.#file === null) return new InMemoryUploadedFile(this.#head, Buffer.concat(this.#chunks.splice(0)));
     await this.#file.close();

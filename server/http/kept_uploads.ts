@@ -1,19 +1,19 @@
-/** How long uploaded files are kept: until the answer is sent, or the client has gone away, and the handler is done. */
+/** Keeps uploaded files until the handler has returned, and the answer is sent or the client has disconnected. */
 import type { Context } from 'koa';
 import type { Uploads } from './incoming_file.js';
 import { OwnState } from './own_state.js';
 
 interface Kept {
   readonly uploads: Uploads;
-  /** Whether the connection has nothing more to do with this request. */
+  /** Whether the connection is done with this request. */
   answered: boolean;
-  /** Whether middleware runs that may still look at the files. */
+  /** Whether middleware that may use the files is still running. */
   running: boolean;
 }
 
 const KEPT = new OwnState<Kept>('uploads');
 
-/** Take charge of the files of a request. */
+/** Remove the files of a request at its end. */
 export function holdUploads(ctx: Context, uploads: Uploads): void {
   const { res, req } = ctx;
   const kept: Kept = { uploads, answered: false, running: false };
@@ -26,12 +26,12 @@ export function holdUploads(ctx: Context, uploads: Uploads): void {
     removeIfDone(kept);
   };
   res.on('close', onAnswered);
-  // A response that waits behind another one on its connection (pipelining) hears nothing when that is closed.
+  // A response queued behind another one on its connection (pipelining) gets no event when the connection is closed.
   if (res.socket === null) socket.on('close', onAnswered);
   if (res.closed || socket.destroyed) onAnswered();
 }
 
-/** Run what is further in. Files that were read by now are there until it is done, though the client may have gone. */
+/** Run `next`. Files read by then are kept until it has returned, even if the client has disconnected. */
 export async function keepUntilAnswered(ctx: Context, next: () => Promise<unknown>): Promise<void> {
   const kept = KEPT.of(ctx);
   // The outermost counts: it was there before the others, and is done after them.

@@ -1,4 +1,4 @@
-/** Node's http server with a bound on everything that a client can make it wait for or keep. */
+/** Node's http server, with a limit on everything that a client can make it wait for or store. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Connections } from './connections.js';
@@ -11,16 +11,16 @@ export interface ListenerLimits {
   readonly MAX_HEADERS: number;
   /** For the headers to arrive. */
   readonly HEADERS_TIMEOUT: number;
-  /** For the whole request to arrive, and for a client to take the next part of its answer. */
+  /** For the whole request to arrive, and for a client to read the next part of its answer. */
   readonly REQUEST_TIMEOUT: number;
   /** Between two requests of one connection. */
   readonly KEEP_ALIVE_TIMEOUT: number;
 }
 
-/** How often Node looks for connections whose time is up, in milliseconds. */
+/** How often Node checks for timeouts, in milliseconds. */
 const CHECK = 500;
 
-/** Headers of the answers that are made here, before there is a request that the application could see. */
+/** Headers of answers sent from here, before the application sees a request. */
 const HEADERS: readonly (readonly [string, string])[] = [
   ...SECURITY_HEADERS,
   ['Cache-Control', 'no-store'],
@@ -34,9 +34,9 @@ export interface Listener {
 }
 
 /**
- * A server for `handle`. A slow or endless request holds its own connection only, and not for long; an answer may take
- * its time. What Node refuses by itself (400, 408, 413, 417, 431) is refused here with the headers that every answer
- * carries, and so are requests with more than MAX_HEADERS headers, of which Node would drop what is over without a word.
+ * A server for `handle`. A slow or endless request occupies only its own connection, until a timeout; the time for an
+ * answer is not limited. Node's own refusals (400, 408, 413, 417, 431) get the headers of every answer. Requests with
+ * more than MAX_HEADERS headers are refused; Node would silently drop the excess headers.
  */
 export function createListener(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
@@ -49,12 +49,12 @@ export function createListener(
     requestTimeout: limits.REQUEST_TIMEOUT * 1000,
     keepAliveTimeout: limits.KEEP_ALIVE_TIMEOUT * 1000,
     connectionsCheckingInterval: CHECK,
-    // A request without Host gets its 400 from allowed_hosts, as one with a wrong Host.
+    // allowed_hosts answers 400 to a request without Host, as to one with a wrong Host.
     requireHostHeader: false,
   });
   server.maxHeadersCount = MAX_HEADERS;
   const connections = new Connections(server);
-  // For a client that does not take its answers; later than the 408 for one that does not finish its request.
+  // For a client that does not read its answers; later than the 408 for an incomplete request.
   const still = limits.REQUEST_TIMEOUT * 1000 + 3 * CHECK;
   server.setTimeout(still, (socket) => {
     // Cut off, a browser would send its request once more. The timer rests until something moves: it is set anew.
@@ -82,7 +82,7 @@ function refuse(response: ServerResponse, status: number): void {
   response.writeHead(status, Object.fromEntries(HEADERS)).end();
 }
 
-/** The statuses that Node chooses in its own answers. */
+/** The statuses that Node uses in its own answers. */
 function statusOf(code: string | undefined): number {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':

@@ -46,7 +46,7 @@ export class MultiValueDict<T> {
   }
 }
 
-/** Add a value to those of its name, while such a dictionary is made. */
+/** Append a value to a name, while a dictionary is built. */
 export function appendlist<T>(values: Map<string, T[]>, name: string, value: T): void {
   const list = values.get(name);
   if (list === undefined) values.set(name, [value]);

@@ -1,4 +1,7 @@
-/** `multipart/form-data` (RFC 7578) → fields and files, as django.http.multipartparser. The parts are cut by Dicer. */
+/**
+ * Parses `multipart/form-data` (RFC 7578) into fields and files, as django.http.multipartparser. Dicer splits the
+ * parts.
+ */
 import { Dicer } from '@fastify/busboy';
 import { RequestDataTooBig, SuspiciousOperation } from '../errors.js';
 import type { Settings } from '../settings.js';
@@ -20,7 +23,7 @@ export interface Multipart {
   readonly files: MultiValueDict<UploadedFile>;
 }
 
-/** The largest block of headers of one part. Django takes 1024 bytes, which a long name of a file may exceed. */
+/** The largest header block of a part. Django accepts 1024 bytes, which a long file name may exceed. */
 const MAX_HEADER_BYTES = 8192;
 
 const malformed = (cause?: Error): SuspiciousOperation =>
@@ -29,7 +32,7 @@ const malformed = (cause?: Error): SuspiciousOperation =>
     cause === undefined ? {} : { cause },
   );
 
-/** Takes the content of one part. */
+/** Receives the content of one part. */
 interface Receiver {
   write(chunk: Buffer): void | Promise<void>;
   end(): void | Promise<void>;
@@ -39,14 +42,14 @@ const NOTHING: Receiver = { write() {}, end() {} };
 
 interface OpenPart {
   readonly stream: Dicer.PartStream;
-  /** null until its headers were read, which may never happen. */
+  /** null until its headers were read. */
   receiver: Receiver | null;
 }
 
 /**
  * Reads one form, chunk by chunk. Files go to `uploads`, which the caller removes, also when this rejects: with 400 for
- * a malformed form and for too many fields or files, 413 for more than DATA_UPLOAD_MAX_MEMORY_SIZE of fields, 503 where
- * no file can be kept.
+ * a malformed form and for too many fields or files, 413 for more than DATA_UPLOAD_MAX_MEMORY_SIZE of fields, 503 if
+ * files cannot be stored.
  */
 export class MultipartReader {
   readonly #settings: MultipartSettings;
@@ -56,7 +59,7 @@ export class MultipartReader {
   readonly #finished: Promise<void>;
   readonly #fields = new Map<string, string[]>();
   readonly #files = new Map<string, UploadedFile[]>();
-  /** Parts that are not complete, in their order. All but the last have ended. */
+  /** Unprocessed parts, in order. All but the last have ended. */
   readonly #open: OpenPart[] = [];
   #failure: Error | null = null;
   #received = 0;
@@ -70,9 +73,9 @@ export class MultipartReader {
     this.#delimiters = new DelimiterCheck(boundary);
     const options = {
       boundary,
-      // What does not fit is cut off there; a block between both sizes is seen as too large.
+      // Dicer truncates at this size; a block between both sizes is refused as too large.
       maxHeaderSize: 2 * MAX_HEADER_BYTES,
-      // A part is emptied after each chunk, so that Dicer never has to wait for it.
+      // Each part is read completely after each chunk, so that Dicer never waits for it.
       partHwm: Number.MAX_SAFE_INTEGER,
     };
     this.#dicer = new Dicer(options);
@@ -101,7 +104,7 @@ export class MultipartReader {
     }
   }
 
-  /** The form, when its last chunk was written. A body without a byte is an empty form. */
+  /** The form, after its last chunk was written. An empty body is an empty form. */
   async end(): Promise<Multipart> {
     if (this.#received > 0) {
       this.#dicer.end();
@@ -112,7 +115,7 @@ export class MultipartReader {
     return { fields: new QueryDict(this.#fields), files: new MultiValueDict(this.#files) };
   }
 
-  /** Called while Dicer cuts a chunk, as is what follows for its headers: a failure waits until the chunk is through. */
+  /** Called while Dicer processes a chunk, like the header handler: errors are stored until the chunk is processed. */
   #begin(stream: Dicer.PartStream): void {
     stream.on('error', () => {});
     const part: OpenPart = { stream, receiver: null };
@@ -145,7 +148,7 @@ export class MultipartReader {
 
   #fieldReceiver({ name, base64 }: Extract<PartHead, { kind: 'field' }>): Receiver {
     const chunks: Buffer[] = [];
-    // Two more for what stands between the fields of a URL-encoded form, as in Django.
+    // As in Django, two more bytes: the separators in a URL-encoded form.
     this.#countFieldBytes(name.length + 2);
     return {
       write: (chunk) => {
@@ -203,7 +206,7 @@ export class MultipartReader {
   }
 }
 
-/** Hand over what has arrived of a part. */
+/** Process the data that has arrived for a part. */
 async function empty({ stream, receiver }: OpenPart): Promise<void> {
   for (;;) {
     const chunk = stream.read() as Buffer | null;

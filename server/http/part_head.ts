@@ -4,7 +4,7 @@ import { cutFileName, sanitize_file_name } from './file_name.js';
 import { type HeaderParameters, parse_header_parameters } from './header_parameters.js';
 import type { UploadedFileHead } from './uploaded_file.js';
 
-/** What a part is. Django reads nothing from one without a name, or from a file whose name is no name. */
+/** The kind of a part. Django ignores parts without a name, and files without a valid file name. */
 export type PartHead =
   | { readonly kind: 'field'; readonly name: string; readonly base64: boolean }
   | { readonly kind: 'file'; readonly head: UploadedFileHead | null; readonly base64: boolean }
@@ -40,7 +40,7 @@ export function readPartHead(headers: RawHeaders): PartHead {
   };
 }
 
-/** The last header of a name, as text. null where there is none that can be read. */
+/** The last header of a name, as text; null if there is no readable one. */
 function readHeader(headers: RawHeaders, name: string): HeaderParameters | null {
   const line = headers[name]?.at(-1);
   if (line === undefined) return null;
@@ -52,7 +52,7 @@ function readHeader(headers: RawHeaders, name: string): HeaderParameters | null 
   }
 }
 
-/** Python's bytes.strip(): spaces of ASCII alone. */
+/** Python's bytes.strip(): only ASCII whitespace. */
 function stripAscii(text: string): string {
   const isSpace = (index: number): boolean => ' \t\n\r\v\f'.includes(text.charAt(index));
   let [start, end] = [0, text.length];

@@ -1,4 +1,4 @@
-/** Which forwarded headers are believed: those that came from an address we were told to trust, and no others. */
+/** Reads forwarded headers only from trusted addresses. */
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type Koa from 'koa';
 import { ImproperlyConfigured } from '../errors.js';
@@ -6,20 +6,23 @@ import type { Application } from './application.js';
 import { OwnState } from './own_state.js';
 import { repr } from './python_text.js';
 
-/** Elements of X-Forwarded-For that are looked at, and the longest text that is an address with port, zone and quotes. */
+/**
+ * The number of elements of X-Forwarded-For that are read, and the longest text of an address with port, zone and
+ * quotes.
+ */
 const MOST_ELEMENTS = 50;
 const LONGEST = 100;
 
 const IP = new OwnState<string>('ip');
 
 /**
- * Make `ctx.ip`, `ctx.protocol` and with it `ctx.secure` right behind trusted proxies. Koa's own `app.proxy = true`
- * believes every client; here X-Forwarded-For and X-Forwarded-Proto alone change nothing. The address that counts is
- * the last one in the chain that is no trusted proxy: what stands to its left is the client's own word. Ports are taken
- * off (`203.0.113.9:51234`, `[2001:db8::1]:443`), and zones (`fe80::1%eth0`).
+ * Make `ctx.ip`, `ctx.protocol` and with it `ctx.secure` right behind trusted proxies. Koa's `app.proxy = true` trusts
+ * every client; here X-Forwarded-For and X-Forwarded-Proto are read only from trusted proxies. The client is the last
+ * address in the chain that is not a trusted proxy: addresses to its left are claims of the client. Ports are removed
+ * (`203.0.113.9:51234`, `[2001:db8::1]:443`), and zones (`fe80::1%eth0`).
  *
- * Where a trusted proxy names no address (`unknown`), its own counts, so its visitors count as one; the application's
- * `error` event tells of the first time. X-Forwarded-Host and Forwarded (RFC 7239) are not read.
+ * If a trusted proxy sends no address (`unknown`), the proxy's own address is used, so its visitors share it; the
+ * application's `error` event reports that once. X-Forwarded-Host and Forwarded (RFC 7239) are not read.
  *
  * ```ts
  * installProxies(app, ['127.0.0.1', '10.0.0.0/8']);
@@ -46,7 +49,7 @@ export function installProxies(app: Application, networks: readonly string[]): v
       const comma = chain.lastIndexOf(',', end - 1);
       const element = chain.slice(comma + 1, end).trim();
       end = comma;
-      // RFC 9110 section 5.6.1: empty elements of a list do not count.
+      // RFC 9110 section 5.6.1: empty list elements are ignored.
       if (element === '') continue;
       const next = forwardedAddress(element);
       if (next === null) {
@@ -94,7 +97,7 @@ export function installProxies(app: Application, networks: readonly string[]): v
 const BRACKETED = /^\[([^\]]*)\](?::\d{1,5})?$/;
 const IPV4_WITH_PORT = /^(?:::ffff:)?([\d.]+):\d{1,5}$/i;
 
-/** `203.0.113.9:51234` → `203.0.113.9`, `"[2001:db8::1%eth0]:443"` → `2001:db8::1`; null for what is no address. */
+/** `203.0.113.9:51234` → `203.0.113.9`, `"[2001:db8::1%eth0]:443"` → `2001:db8::1`; null for an invalid address. */
 function forwardedAddress(element: string): string | null {
   if (element.length > LONGEST) return null;
   const quoted = element.length > 1 && element.startsWith('"') && element.endsWith('"');
@@ -109,7 +112,7 @@ function forwardedAddress(element: string): string | null {
 /** A zone names an interface of the machine that wrote it. */
 const withoutZone = (address: string): string => address.split('%', 1)[0] ?? '';
 
-/** `::ffff:127.0.0.1` → `127.0.0.1`: what a socket that listens on IPv6 calls an IPv4 client. */
+/** `::ffff:127.0.0.1` → `127.0.0.1`: the name of an IPv4 client on an IPv6 socket. */
 function plain(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
 }

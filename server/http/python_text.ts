@@ -1,14 +1,14 @@
-/** What Python's `str` does and JavaScript's String does otherwise. */
+/** Methods of Python's `str` that differ from JavaScript's String. */
 
 // Python's str.isspace(): Unicode's White_Space plus U+001C to U+001F, and unlike JavaScript's trim() not U+FEFF.
 const SPACE = '\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const LEADING = new RegExp(`^[${SPACE}]+`);
 const IS_SPACE = new RegExp(`[${SPACE}]`);
 
-/** Whether a character is one of ASCII's that are seen: most texts begin and end with such. */
+/** Whether a character is visible ASCII; most texts begin and end with these. */
 const isPrintable = (code: number): boolean => code > 32 && code < 127;
 
-/** Python's `text.strip()`. Linear: a RegExp for trailing space would look at every run of spaces inside the text. */
+/** Python's `text.strip()`. Linear time: a RegExp for trailing space tries every run of spaces in the text. */
 export function strip(text: string): string {
   if (isPrintable(text.charCodeAt(0)) && isPrintable(text.charCodeAt(text.length - 1))) return text;
   let end = text.length;

@@ -1,4 +1,7 @@
-/** Python's `urllib.parse.urlsplit`: Django decides with it what is same-site, and WHATWG's URL reads other texts otherwise. */
+/**
+ * Python's `urllib.parse.urlsplit`: Django uses it to decide what is same-site; WHATWG's URL parses some texts
+ * differently.
+ */
 import { isIPv6 } from 'node:net';
 import { ValueError } from '../errors.js';
 
@@ -13,14 +16,14 @@ export interface SplitResult {
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/;
 
-/** Of a host with characters beyond ASCII, in UTF-16 code units; Python has no bound. */
+/** The limit for a non-ASCII host, in UTF-16 code units; Python has none. */
 const MAX_NETLOC = 2048;
 
 /**
  * Split a URL without decoding anything, as Python 3.12.
  *
- * @throws ValueError for brackets that hold no IPv6 address, for a host that NFKC would split (bpo-36216), and for one
- *   beyond ASCII with more than 2048 characters
+ * @throws ValueError for brackets without an IPv6 address, for a host that NFKC would split (bpo-36216), and for a
+ *   non-ASCII host of more than 2048 characters
  */
 export function urlsplit(url: string): SplitResult {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: WHATWG's "C0 control or space", as Python

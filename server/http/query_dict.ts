@@ -17,7 +17,7 @@ export class QueryDict extends MultiValueDict<string> {}
 export const NO_FIELDS = new QueryDict();
 
 /**
- * Read `application/x-www-form-urlencoded`. Bytes that are no UTF-8 become U+FFFD, a name without `=` has the value ''.
+ * Read `application/x-www-form-urlencoded`. Invalid UTF-8 becomes U+FFFD, a name without `=` has the value ''.
  *
  * @throws SuspiciousOperation (400) for more than `maxFields` fields, Django's TooManyFieldsSent
  */
@@ -27,7 +27,7 @@ export function parseForm(body: Buffer, maxFields: number): QueryDict {
   for (const byte of body) if (byte === 0x26) fields += 1;
   if (fields > maxFields) throw tooManyFields(maxFields);
   const values = new Map<string, string[]>();
-  // The leading & is an empty field, which does not count; without it URLSearchParams would drop a leading "?".
+  // The leading & adds an empty field, which is ignored; without it URLSearchParams would drop a leading "?".
   for (const [name, value] of new URLSearchParams(`&${body.toString('utf8')}`)) appendlist(values, name, value);
   return new QueryDict(values);
 }
@@ -40,8 +40,8 @@ export function tooManyFields(maxFields: number): SuspiciousOperation {
 }
 
 /**
- * The fields that another parser has made of a form: its own members that are texts, or lists of texts. Members that
- * are objects (`a[b]=1`, as qs reads it) are left out: under which name they were sent cannot be told any more.
+ * The fields of a form that another parser has read: members that are strings or lists of strings. Objects (`a[b]=1`,
+ * parsed by qs) are skipped, because their original names are lost.
  */
 export function mirroredFields(body: unknown): QueryDict {
   if (typeof body !== 'object' || body === null || Array.isArray(body) || ArrayBuffer.isView(body)) return NO_FIELDS;

@@ -1,4 +1,4 @@
-/** A body that was read and cannot be put back: whoever reads it further in fails at once, instead of waiting for it. */
+/** A body that was read and cannot be put back: later readers fail at once instead of waiting forever. */
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import { ImproperlyConfigured } from '../errors.js';
@@ -27,15 +27,15 @@ export function failReaders({ app, req }: Context): void {
     if (isRead || (event !== 'data' && event !== 'readable')) return;
     isRead = true;
     warn(app);
-    // Before the stream flows or ends, and after the reader has told what it listens to.
+    // Before the stream flows or ends, and after the reader has added its listeners.
     process.nextTick(() => {
       if (req.listenerCount('error') > 0) req.emit('error', new ImproperlyConfigured(WAS_READ));
     });
-    // What was put back, so that nothing follows the error.
+    // Discards data that was put back, so that nothing follows the error.
     req.read();
   };
   req.on('newListener', onListener);
-  // An error of the source would not reach the destination.
+  // `pipe` does not forward an error of the source to the destination.
   Object.defineProperty(req, 'pipe', { value: pipe, configurable: true, writable: true });
 
   function pipe<Destination extends NodeJS.WritableStream>(

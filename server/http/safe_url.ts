@@ -1,4 +1,4 @@
-/** Which addresses a redirect may go to, as django.utils.http decides it. */
+/** Decides whether a redirect target is safe, as django.utils.http. */
 import { len, strip } from './python_text.js';
 import { tryUrlsplit } from './python_url.js';
 
@@ -19,8 +19,8 @@ export function is_same_domain(host: string, pattern: string): boolean {
 }
 
 /**
- * Whether a URL stays on an allowed host and uses http or https, so that a visitor may be sent there. false for an
- * empty one. The URL may still be badly quoted.
+ * Whether a URL stays on an allowed host and uses http or https, so that a redirect to it is safe. false for an empty
+ * one. The URL may still be badly quoted.
  *
  * ```ts
  * const next = String(ctx.query['next'] ?? '');
@@ -37,18 +37,18 @@ export function url_has_allowed_host_and_scheme(
   const text = strip(url ?? '');
   if (text === '') return false;
   const hosts = new Set(typeof allowed_hosts === 'string' ? [allowed_hosts] : allowed_hosts);
-  // Browsers take \ for / in paths, but it may be part of user info: both readings have to be safe.
+  // Browsers treat \ as / in paths, but it may be part of user info: both interpretations must be safe.
   return isAllowed(text, hosts, require_https) && isAllowed(text.replaceAll('\\', '/'), hosts, require_https);
 }
 
 function isAllowed(url: string, hosts: ReadonlySet<string>, require_https: boolean): boolean {
-  // Browsers take more than two slashes for two.
+  // Browsers treat more than two slashes as two.
   if (url.startsWith('///') || len(url) > MAX_URL_LENGTH) return false;
   const parts = tryUrlsplit(url);
   if (parts === null) return false;
-  // http:///example.com: here a path, to a browser a host.
+  // http:///example.com: a path for this parser, a host for browsers.
   if (parts.netloc === '' && parts.scheme !== '') return false;
-  // Browsers skip some control and format characters at the start, and what follows might be a scheme or a host.
+  // Browsers skip some control and format characters at the start, and the rest may be a scheme or a host.
   if (/^\p{C}/u.test(url)) return false;
   const scheme = parts.scheme === '' && parts.netloc !== '' ? 'http' : parts.scheme;
   return (

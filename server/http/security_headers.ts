@@ -1,16 +1,16 @@
-/** Headers that every answer carries, errors included. */
+/** Security headers of every answer, including errors. */
 import type { Context, Middleware } from 'koa';
 import { keepHeaders } from './head.js';
 
-/** The two headers whose values sites differ in. */
+/** The two headers that differ between sites. */
 export interface SecurityHeaderOptions {
-  /** Seconds for which browsers use https only, sent over https; 0 sends nothing. A year unless given. */
+  /** Seconds for which browsers use only https (HSTS); sent over https. 0 sends no header. Default: a year. */
   readonly hsts_seconds?: number;
-  /** In place of the default policy. */
+  /** Replaces the default policy. */
   readonly content_security_policy?: string;
 }
 
-/** Own styles, own and inline pictures, forms to this site; no script, no frame. */
+/** Styles, images and forms of this site, and inline images; no scripts, no frames. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "style-src 'self'",
@@ -20,7 +20,7 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** What is the same for every answer. */
+/** The headers that are the same for every answer. */
 export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])[] = [
   ['X-Content-Type-Options', 'nosniff'],
   ['Referrer-Policy', 'same-origin'],
@@ -30,8 +30,8 @@ export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])
 ];
 
 /**
- * Middleware for the outermost place. A handler may replace a header for its own answer. Where nobody below turns an
- * error into a response, Koa's own error answer drops all headers: these are put back when its head is written.
+ * Mount it outermost. A handler may replace a header for its answer. Koa's own error handler removes all headers; these
+ * are set again when the head is written.
  *
  * ```ts
  * app.use(securityHeaders({ hsts_seconds: 3600 }));

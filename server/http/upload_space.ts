@@ -1,4 +1,4 @@
-/** Where uploaded files lie until their answer is sent: temporary files of this process, and what all of them take. */
+/** The temporary files of this process for uploads, and their total size. */
 import { randomBytes } from 'node:crypto';
 import { unlinkSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { StoreUnavailable } from '../errors.js';
 
-/** Paths that are there now. The process removes them when it ends; what a killed one leaves ends in `.upload`. */
+/** The existing files. The process removes them when it exits; files left by a killed process end in `.upload`. */
 const paths = new Set<string>();
 let taken = 0;
 let cleansAtExit = false;
 
 /**
- * Count bytes of files, on disk or in memory, before they are kept.
- * @throws StoreUnavailable (503) where the files of all requests would take more than `most`
+ * Reserve bytes for files, on disk or in memory, before they are stored.
+ * @throws StoreUnavailable (503) if the files of all requests would exceed `most`
  */
 export function takeSpace(bytes: number, most: number): void {
   if (taken + bytes > most) {
@@ -34,12 +34,12 @@ export const heldSpace = (): { readonly bytes: number; readonly files: number } 
   files: paths.size,
 });
 
-/** An extension that a file may have whose name we choose. Image libraries go by it. */
+/** The extensions allowed in our file names; image libraries depend on them. */
 const EXTENSION = /^\.[A-Za-z0-9]{1,16}$/;
 
 /**
- * A new file that only this user may read, named by chance.
- * Rejects with StoreUnavailable (503) where the folder takes none, as with a full disk.
+ * Create a file with a random name, readable only by this user. Rejects with StoreUnavailable (503) if that fails, as
+ * with a full disk.
  */
 export async function openTemporaryFile(folder: string | null, extension: string): Promise<TemporaryFile> {
   const ending = EXTENSION.test(extension) ? extension : '';
@@ -73,10 +73,10 @@ const notKept = (error: unknown): StoreUnavailable =>
     cause: error,
   });
 
-/** Bytes that are gathered before they are written: a body may come in very small pieces. */
+/** Bytes that are buffered before a write, because a body may arrive in very small chunks. */
 const WRITE_BYTES = 64 * 1024;
 
-/** A file being written, then closed, then removed. Only a closed one is whole. */
+/** A file that is written, closed, and removed, in this order. It is complete only after closing. */
 export class TemporaryFile {
   readonly path: string;
   #handle: FileHandle | null;
@@ -116,7 +116,7 @@ export class TemporaryFile {
     }
   }
 
-  /** Twice is once. Never rejects: the application may have moved the file. */
+  /** May be called twice. Never rejects: the application may have moved the file. */
   async remove(): Promise<void> {
     this.#waiting = [];
     this.#waitingBytes = 0;

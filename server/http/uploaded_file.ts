@@ -2,11 +2,11 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
-/** What the sender says about a file. All of it is the visitor's text, and none of it is checked against the content. */
+/** The sender's description of a file. It comes from the visitor and is not checked against the content. */
 export interface UploadedFileHead {
   /** The form's field. */
   readonly field_name: string;
-  /** Without folders, control characters and direction marks, at most 255 characters. Not safe as a path by itself. */
+  /** Without folders, control characters and direction marks, at most 255 characters. Not safe as a path on disk. */
   readonly name: string;
   /** As sent, in lower case, without parameters; '' where none was sent. */
   readonly content_type: string;
@@ -19,7 +19,7 @@ export interface UploadedFileHead {
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * A file of a form. It is kept until the answer is sent and the handler is done: copy what is to stay.
+ * A file of a form. It is deleted when the answer is sent and the handler has returned: copy it to keep it.
  *
  * ```ts
  * for (const photo of ctx.request.FILES.getlist('photo')) {
@@ -34,7 +34,7 @@ export abstract class UploadedFile implements UploadedFileHead {
   readonly content_type: string;
   readonly charset: string | null;
   readonly content_type_extra: ReadonlyMap<string, string>;
-  /** Bytes that were received. */
+  /** Size in bytes. */
   readonly size: number;
 
   constructor(head: UploadedFileHead, size: number) {
@@ -49,7 +49,7 @@ export abstract class UploadedFile implements UploadedFileHead {
   /** The whole content. */
   abstract read(): Promise<Buffer>;
 
-  /** The content piece by piece, from its start each time; `Readable.from(file.chunks())` is a stream of it. */
+  /** The content in chunks, from the start at each call; `Readable.from(file.chunks())` is a stream of it. */
   abstract chunks(chunk_size?: number): AsyncIterableIterator<Buffer>;
 
   /** Whether `chunks` gives more than one. */
@@ -57,7 +57,7 @@ export abstract class UploadedFile implements UploadedFileHead {
 }
 
 /**
- * A file in memory: those of a request that is not larger than FILE_UPLOAD_MAX_MEMORY_SIZE.
+ * A file in memory, for requests up to FILE_UPLOAD_MAX_MEMORY_SIZE.
  *
  * ```ts
  * const photo = ctx.request.FILES.get('photo');
@@ -86,7 +86,7 @@ export class InMemoryUploadedFile extends UploadedFile {
 }
 
 /**
- * A file on disk. `read` and `chunks` reject with ENOENT once it is gone.
+ * A file on disk. `read` and `chunks` reject with ENOENT after it was deleted.
  *
  * ```ts
  * import { copyFile } from 'node:fs/promises';
@@ -103,7 +103,7 @@ export class TemporaryUploadedFile extends UploadedFile {
     this.#path = path;
   }
 
-  /** Where it lies. It may be copied from there, or moved away within the same file system. */
+  /** The path of the file. You may copy it, or move it within the same file system. */
   temporary_file_path(): string {
     return this.#path;
   }

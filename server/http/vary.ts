@@ -1,11 +1,11 @@
 /** The `Vary` header, as django.utils.cache. */
 import type { Context } from 'koa';
 
-// Not split(/\s*,\s*/), which takes quadratic time over a run of blanks.
+// Not split(/\s*,\s*/), which takes quadratic time for runs of spaces.
 const namesOf = (vary: string): string[] => vary.split(',').map((name) => name.trim());
 
 /**
- * Add names to Vary unless they are there already in any case; order is kept, and `*` swallows the rest.
+ * Add names to Vary unless present (case-insensitively). The order is kept; `*` replaces all names.
  *
  * ```ts
  * patch_vary_headers(ctx, 'Accept-Language', 'Cookie');
@@ -17,7 +17,7 @@ export function patch_vary_headers(ctx: Pick<Context, 'res'>, ...names: readonly
     ctx.res.setHeader('Vary', names[0]);
     return;
   }
-  // The usual second call, after a save.
+  // The common case: the second call of a request, after a save.
   if (names.length === 1 && names[0] === present) return;
   const vary = present === undefined ? [] : namesOf(String(present));
   const lower = new Set(vary.map((name) => name.toLowerCase()));

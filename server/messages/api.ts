@@ -10,21 +10,21 @@ import type { BaseStorage } from './storage/base.js';
 export const STORAGE = new OwnState<BaseStorage>('messages');
 
 export interface AddMessageOptions {
-  /** Words for a class attribute, besides the level's own. */
+  /** CSS classes, besides the level's tag. */
   readonly extra_tags?: string | null;
-  /** Do nothing where the middleware is not mounted, instead of throwing. */
+  /** Do nothing if the middleware is not mounted, instead of throwing. */
   readonly fail_silently?: boolean;
 }
 
 /**
- * Leave a message for the next page that shows messages: this response's, or the one that it redirects to. One without
- * a text, or of a level below MESSAGE_LEVEL, is left out.
+ * Add a message for the next page that shows messages: this response's page, or the target of its redirect. An empty
+ * message, or one below MESSAGE_LEVEL, is ignored.
  *
  * ```ts
  * messages.add_message(ctx, 30, 'Your card expires soon.', { extra_tags: 'card' });
  * ```
  *
- * @throws MessageFailure where messages(app, …) is not mounted, unless `fail_silently`
+ * @throws MessageFailure if messages(app, …) is not mounted, unless `fail_silently`
  */
 export function add_message(
   ctx: Context,
@@ -39,11 +39,11 @@ export function add_message(
   }
 }
 
-/** Messages that wait: to go through them uses them up, `length` does not. Empty where the middleware is not mounted. */
+/** The waiting messages. Iterating removes them; `length` does not. Empty if the middleware is not mounted. */
 export type WaitingMessages = Iterable<Message> & { readonly length: number };
 
 /**
- * The messages that wait for this visitor.
+ * The waiting messages of this visitor.
  *
  * ```ts
  * const shown = [...messages.get_messages(ctx)].map(({ message }) => String(message)); // uses them up
@@ -54,7 +54,7 @@ export function get_messages(ctx: Context): WaitingMessages {
 }
 
 /**
- * The least level that this request keeps; MESSAGE_LEVEL unless set. INFO where the middleware is not mounted.
+ * The lowest level that this request stores; default MESSAGE_LEVEL. INFO if the middleware is not mounted.
  *
  * ```ts
  * if (messages.get_level(ctx) <= 10) messages.debug(ctx, 'Rendered.');
@@ -65,13 +65,13 @@ export function get_level(ctx: Context): number {
 }
 
 /**
- * Set the least level that this request keeps, null for MESSAGE_LEVEL.
+ * Set the lowest level that this request stores; null for MESSAGE_LEVEL.
  *
  * ```ts
  * messages.set_level(ctx, 10); // debug messages, too
  * ```
  *
- * @returns whether there was a place to keep it
+ * @returns false if the middleware is not mounted
  */
 export function set_level(ctx: Context, level: number | null): boolean {
   const storage = STORAGE.of(ctx);

@@ -1,4 +1,4 @@
-/** Levels of messages and what they are called (django.contrib.messages.constants). */
+/** Message levels and their names (django.contrib.messages.constants). */
 
 export const DEBUG = 10;
 /** The default MESSAGE_LEVEL. */
@@ -10,7 +10,7 @@ export const WARNING = 30;
 /** Something was not done. */
 export const ERROR = 40;
 
-/** Level → its tag, which templates use as a class name; MESSAGE_TAGS adds to it. */
+/** The tag of each level, for use as a CSS class; MESSAGE_TAGS adds to it. */
 export const DEFAULT_TAGS: Readonly<Record<number, string>> = {
   [DEBUG]: 'debug',
   [INFO]: 'info',
@@ -19,5 +19,5 @@ export const DEFAULT_TAGS: Readonly<Record<number, string>> = {
   [ERROR]: 'error',
 };
 
-/** Name → level, for templates that ask for one. */
+/** The level of each name, for templates. */
 export const DEFAULT_LEVELS = { DEBUG, INFO, SUCCESS, WARNING, ERROR } as const;

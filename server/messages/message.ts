@@ -1,4 +1,4 @@
-/** One message, and the JSON that Django makes of it: `["__json_message",0,25,"Saved",""]`. */
+/** One message, and its JSON in Django's format: `["__json_message",0,25,"Saved",""]`. */
 import { parseJson, printJson } from '../signing/python_json.js';
 import { DEFAULT_TAGS } from './constants.js';
 
@@ -23,7 +23,7 @@ export class SafeString {
 }
 
 /**
- * Say that a text is HTML of your own and needs no escaping. Never for what a visitor sent.
+ * Mark a text as HTML that needs no escaping. Never use it for a visitor's input.
  *
  * ```ts
  * messages.success(ctx, mark_safe('Saved. <a href="/undo/">Undo</a>'));
@@ -41,9 +41,9 @@ export const mark_safe = (html: string): SafeString => new SafeString(html);
 export class Message {
   readonly level: number;
   readonly message: string | SafeString;
-  /** Words for a class attribute, besides the level's own; null where Django has None. */
+  /** CSS classes, besides the level's tag; null if Django has None. */
   readonly extra_tags: string | null;
-  /** The level's tag, by MESSAGE_TAGS; '' where a level has none. */
+  /** The level's tag, by MESSAGE_TAGS; '' for a level without one. */
   readonly level_tag: string;
 
   constructor(
@@ -75,7 +75,7 @@ export class Message {
 }
 
 const MESSAGE_KEY = '__json_message';
-/** Stands last in a cookie that did not hold all messages. */
+/** The last element in a cookie that did not fit all messages. */
 export const NOT_FINISHED = '__messagesnotfinished__';
 
 /** A message as the list that Django's MessageEncoder makes of it. */
@@ -84,21 +84,20 @@ export function encodeMessage({ level, message, safe, extra_tags }: Message): un
   return extra_tags === null ? list : [...list, extra_tags];
 }
 
-/** Messages → the text of Python's `json.dumps` with its usual separators, as Django keeps it in the session. */
+/** Encodes messages like Python's `json.dumps` with its default separators, as Django stores them in the session. */
 export function printMessages(messages: readonly Message[]): string {
   const lists = messages.map((message) => `[${encodeMessage(message).map(printJson).join(', ')}]`);
   return `[${lists.join(', ')}]`;
 }
 
-/** What was stored, and whether it was all that had to be. */
+/** The stored messages, and whether they were complete. */
 export interface Decoded {
   readonly messages: Message[];
   readonly finished: boolean;
 }
 
 /**
- * A list that was read from JSON → its messages. What is no message is left out; Django would hand it to the template,
- * or fail.
+ * Decodes a list of messages. Invalid entries are skipped; Django would pass them to the template, or fail.
  */
 export function decodeMessages(list: unknown, level_tags: Readonly<Record<number, string>>): Decoded {
   const items: unknown[] = Array.isArray(list) ? list : [];
@@ -108,7 +107,7 @@ export function decodeMessages(list: unknown, level_tags: Readonly<Record<number
   };
 }
 
-/** JSON text → its messages, as `decodeMessages`; null when it is no JSON. */
+/** Parses JSON and decodes its messages, as `decodeMessages`; null for invalid JSON. */
 export function parseMessages(text: string, level_tags: Readonly<Record<number, string>>): Decoded | null {
   try {
     return decodeMessages(parseJson(text), level_tags);

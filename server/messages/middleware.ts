@@ -1,4 +1,4 @@
-/** Django's MessageMiddleware: messages from before are there for the handler, and those not shown are kept after it. */
+/** Django's MessageMiddleware: loads messages before the handler, and stores those that were not shown after it. */
 import type { Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
@@ -14,11 +14,11 @@ import { CookieStorage } from './storage/cookie.js';
 import { FallbackStorage } from './storage/fallback.js';
 import { SessionStorage } from './storage/session.js';
 
-/** Where messages are kept, and for which level. */
+/** The storage and the level of messages. */
 export interface MessagesOptions {
   readonly settings: MessageSettings;
   readonly now?: Clock;
-  /** Throw where not all messages could be kept, as Django does with DEBUG. */
+  /** Throw if not all messages could be stored, as Django does with DEBUG. */
   readonly debug?: boolean;
 }
 
@@ -30,7 +30,7 @@ const STORAGES = {
 
 /**
  * Give every request its messages (django.contrib.messages.middleware.MessageMiddleware). Mount it inside sessions,
- * unless MESSAGE_STORAGE is `cookie`, and inside exceptions, so that messages outlive an error's page as in Django.
+ * unless MESSAGE_STORAGE is `cookie`, and inside exceptions, so that messages survive an error page as in Django.
  */
 function middleware(app: Application, { settings, now = systemClock, debug = false }: MessagesOptions): Middleware {
   const cookies = { settings, now };
@@ -50,7 +50,7 @@ function middleware(app: Application, { settings, now = systemClock, debug = fal
       if (debug && leftOut.length > 0) throw new ValueError('Not all temporary messages could be stored.');
     };
     afterErrorPage(ctx, keep);
-    // For answers that begin before this middleware is back.
+    // For answers that begin before this middleware returns.
     beforeHead(ctx, { atHead: keep });
     await next();
     keep();
@@ -60,7 +60,7 @@ function middleware(app: Application, { settings, now = systemClock, debug = fal
 const { add_message, get_messages, get_level, set_level, debug, info, success, warning, error } = api;
 
 /**
- * The middleware, and what `from django.contrib import messages` gives: `messages.success(ctx, 'Saved.')`.
+ * The middleware, and the namespace of `from django.contrib import messages`: `messages.success(ctx, 'Saved.')`.
  *
  * ```ts
  * app.use(messages(app, { settings })); // inside sessions

@@ -1,4 +1,4 @@
-/** What the library's front door has of messages: the functions by level only as `messages.success(…)`. */
+/** The exports of messages in the package's main entry: functions by level only as `messages.success(…)`. */
 export { DEFAULT_LEVELS, DEFAULT_TAGS } from './constants.js';
 export { Message, mark_safe, SafeString } from './message.js';
 export { type MessagesOptions, messages } from './middleware.js';

@@ -1,4 +1,4 @@
-/** What the three storages of messages share (django.contrib.messages.storage.base.BaseStorage). */
+/** The base class of the three message storages (django.contrib.messages.storage.base.BaseStorage). */
 import type { Context } from 'koa';
 import type { Clock } from '../../clock.js';
 import type { CookieSettings } from '../../http/cookies.js';
@@ -18,7 +18,7 @@ export type MessageSettings = CookieSettings &
     | 'SESSION_COOKIE_SAMESITE'
   >;
 
-/** What a storage knows of the request that it serves. */
+/** The request's data for a storage. */
 export interface StorageOptions {
   readonly ctx: Context;
   readonly settings: MessageSettings;
@@ -27,19 +27,19 @@ export interface StorageOptions {
   readonly now: Clock;
 }
 
-/** What a storage has kept. `messages` is null where it was not used at all. */
+/** The stored messages. `messages` is null if the storage was not used. */
 export interface Retrieved {
   readonly messages: Message[] | null;
-  /** Whether that is all there was, so that no further storage has to be asked. */
+  /** Whether these are all, so that no other storage must be read. */
   readonly all: boolean;
 }
 
 /**
- * The messages of one request: those that wait from before, read when first asked for, and those added since. To go
- * through them uses them up; those added later wait for the next page.
+ * The messages of one request: stored ones, loaded on first access, and added ones. Iterating removes them; messages
+ * added afterwards are stored for the next page.
  */
 export abstract class BaseStorage implements Iterable<Message> {
-  /** Whether somebody went through the messages. */
+  /** Whether the messages were iterated. */
   used = false;
   added_new = false;
   protected readonly options: StorageOptions;
@@ -55,13 +55,13 @@ export abstract class BaseStorage implements Iterable<Message> {
   abstract retrieve(): Retrieved;
 
   /**
-   * Keep messages until the next request, in place of those kept before.
-   * @param remove_oldest which to leave out when there is no room for all: the oldest, or else the newest
-   * @returns those that were left out
+   * Store messages for the next request, replacing the stored ones.
+   * @param remove_oldest which to drop if not all fit: true the oldest, false the newest
+   * @returns the dropped messages
    */
   abstract store(messages: readonly Message[], remove_oldest?: boolean): readonly Message[];
 
-  /** How many wait, without using them up. */
+  /** The number of messages; does not remove them. */
   get length(): number {
     return this.#waiting().length + this.#queued.length;
   }
@@ -74,7 +74,7 @@ export abstract class BaseStorage implements Iterable<Message> {
     return loaded[Symbol.iterator]();
   }
 
-  /** Queue a message. One without a text, or below `level`, is left out. */
+  /** Queue a message. An empty one, or one below `level`, is ignored. */
   add(level: number, message: string | SafeString, extra_tags: string | null = ''): void {
     const text = message instanceof SafeString ? message : String(message);
     if (String(text) === '') return;
@@ -84,7 +84,7 @@ export abstract class BaseStorage implements Iterable<Message> {
     this.#queued.push(new Message(whole, text, extra_tags, this.options.level_tags));
   }
 
-  /** The least level that is kept; MESSAGE_LEVEL unless set. null sets it back. */
+  /** The lowest stored level; default MESSAGE_LEVEL. null resets it. */
   get level(): number {
     return this.#level ?? this.options.settings.MESSAGE_LEVEL;
   }
@@ -93,7 +93,7 @@ export abstract class BaseStorage implements Iterable<Message> {
     this.#level = value === null ? undefined : Math.trunc(value);
   }
 
-  /** Keep what was not read, when the response is made. @returns messages for which there was no room */
+  /** Store unread messages with the response. @returns messages that did not fit */
   update(): readonly Message[] {
     if (this.used) return this.store(this.#queued);
     return this.added_new ? this.store([...this.#waiting(), ...this.#queued]) : [];

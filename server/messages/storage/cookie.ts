@@ -6,7 +6,7 @@ import { BaseStorage, type Retrieved, type StorageOptions } from './base.js';
 
 const COOKIE_NAME = 'messages';
 const KEY_SALT = 'django.contrib.messages';
-/** Characters of the cookie's value. Half of what servers take for all headers together. */
+/** The limit on the cookie's value, in characters: half of the usual limit for all headers. */
 const MAX_COOKIE_SIZE = 2048;
 
 const cookieKey = (key: string): Buffer => Buffer.concat([Buffer.from('django.http.cookies'), Buffer.from(key)]);
@@ -33,7 +33,7 @@ export class CookieStorage extends BaseStorage {
       return { messages, all: finished };
     } catch (error) {
       if (!(error instanceof BadSignature) && !(error instanceof ValueError)) throw error;
-      // Used, so that the cookie is removed.
+      // Marks the cookie as used, so that it is deleted.
       this.used = true;
       return { messages: null, all: true };
     }
@@ -56,7 +56,7 @@ export class CookieStorage extends BaseStorage {
     return leftOut;
   }
 
-  /** The cookie's value, and the messages that do not fit into it. */
+  /** The cookie's value, and the messages that do not fit. */
   #fit(
     messages: readonly Message[],
     remove_oldest: boolean,
@@ -77,8 +77,9 @@ export class CookieStorage extends BaseStorage {
 }
 
 /**
- * The least index for which `holds`, or `length`; by halves, as bisect_keep_left and bisect_keep_right of Django: a
- * compressed text may be shorter with one message more, so that another search would find another end.
+ * The first index for which `holds` is true, or `length`. A binary search like Django's bisect_keep_left and
+ * bisect_keep_right: compression can make a text shorter with one more message, so another search could give another
+ * result.
  */
 function firstIndex(length: number, holds: (index: number) => boolean): number {
   let [low, high] = [0, length];

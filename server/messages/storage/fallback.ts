@@ -6,7 +6,7 @@ import { SessionStorage } from './session.js';
 
 export class FallbackStorage extends BaseStorage {
   readonly #storages: readonly BaseStorage[];
-  /** Those that held messages, which have to be emptied. */
+  /** The storages that had messages and must be emptied. */
   readonly #held = new Set<BaseStorage>();
 
   constructor(options: StorageOptions) {
@@ -26,7 +26,7 @@ export class FallbackStorage extends BaseStorage {
     return { messages, all: false };
   }
 
-  /** The cookie keeps the oldest, so that the order stays. */
+  /** The cookie holds the oldest messages, to preserve the order. */
   store(messages: readonly Message[]): readonly Message[] {
     let rest = messages;
     for (const storage of this.#storages) {

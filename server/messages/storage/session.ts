@@ -9,7 +9,7 @@ const SESSION_KEY = '_messages';
 export class SessionStorage extends BaseStorage {
   readonly #session: Session;
 
-  /** @throws ImproperlyConfigured where no session is mounted */
+  /** @throws ImproperlyConfigured without a session */
   constructor(options: StorageOptions) {
     super(options);
     const { session } = options.ctx.request as { readonly session?: Session };
