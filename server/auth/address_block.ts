@@ -1,9 +1,9 @@
-/** Which addresses count as one client. */
+/** Maps addresses to clients, for counting. */
 import { isIPv4, isIPv6 } from 'node:net';
 
 /**
- * An IPv4 address as it is, an IPv6 one as its /64: that is what one customer gets, who can use all 2^64 addresses in
- * it (RFC 6177). IPv4 inside IPv6 (`::ffff:192.0.2.1`) is the IPv4 address. Anything else is taken as it is.
+ * An IPv4 address unchanged, an IPv6 address as its /64: a customer gets at least a /64 and can use all 2^64 addresses
+ * in it (RFC 6177). IPv4 inside IPv6 (`::ffff:192.0.2.1`) is the IPv4 address. Anything else is returned unchanged.
  */
 export function addressBlock(address: string): string {
   if (isIPv4(address)) return address;
@@ -21,8 +21,7 @@ export function addressBlock(address: string): string {
 }
 
 /**
- * The network of an address, for lists that people read: 256 addresses of IPv4, a site's /48 of IPv6 (RFC 6177). Empty for
- * what is no address.
+ * The network of an address, for display: IPv4 /24, IPv6 /48, a site's prefix (RFC 6177). Empty for an invalid address.
  *
  * `203.0.113.7` → `203.0.113.0/24`, `2001:db8:1:2::3` → `2001:db8:1::/48`
  */
@@ -35,7 +34,7 @@ export function addressNetwork(address: string): string {
   return `${new URL(`http://[${site.map((group) => group.toString(16)).join(':')}::]/`).hostname.slice(1, -1)}/48`;
 }
 
-/** The eight numbers of a valid IPv6 address without a zone. WHATWG's URL brings it into one form (RFC 5952). */
+/** The eight numbers of a valid IPv6 address without a zone. WHATWG's URL normalises it (RFC 5952). */
 function groupsOf(address: string): number[] {
   const [left = '', right] = new URL(`http://[${address}]/`).hostname.slice(1, -1).split('::');
   const numbers = (text: string): number[] =>

@@ -1,4 +1,4 @@
-/** A limit for each client address, counted in the database, for what programs must not ask for without end. */
+/** A rate limit per client address, stored in the database, for expensive requests. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';
@@ -8,18 +8,18 @@ import { addressBlock } from './address_block.js';
 import { AttemptsTable } from './attempts_table.js';
 import type { ThrottleAnswer } from './throttle.js';
 
-/** A leaky bucket: each request adds one, time takes away; a full one makes the next request wait. */
+/** A leaky bucket: each request adds one, time removes them; while it is full, requests must wait. */
 export interface AddressLimit {
-  /** Requests that need no waiting. */
+  /** Requests allowed without waiting. */
   readonly free: number;
-  /** Seconds until one request is forgotten: in the long run one request in that time is allowed. */
+  /** Seconds until one request is removed from the bucket: the long-term rate is one request in that time. */
   readonly healsIn: number;
 }
 
 export interface AddressThrottleOptions {
   /** SECRET_KEY keys the hashes under which addresses are kept. */
   readonly settings: Pick<Settings, 'SECRET_KEY'>;
-  /** What is counted: small letters, digits and _. Each name has counts of its own. */
+  /** The name of the limit: small letters, digits and _. Each name is counted separately. */
   readonly name: string;
   readonly limit: AddressLimit;
   /** For tests; without it the database's own clock, which all servers share. */
@@ -29,8 +29,8 @@ export interface AddressThrottleOptions {
 }
 
 /**
- * Counts requests by client address (IPv6: by /64) in the table koa_login_attempts, which servers share and which
- * survives restarts. A request that is refused counts nothing.
+ * Counts requests by client address (IPv6: by /64) in the table koa_login_attempts, which all servers share and which
+ * survives restarts. Refused requests are not counted.
  *
  * ```ts
  * const pictures = new AddressThrottle(knex, { settings, name: 'captcha', limit: { free: 50, healsIn: 12 } });
@@ -38,7 +38,7 @@ export interface AddressThrottleOptions {
  * if (!answer.allowed) ctx.throw(429, { headers: { 'Retry-After': String(answer.retry_after) } });
  * ```
  *
- * The address is `ctx.ip`'s: behind a proxy that has to be set up right, or all visitors are one.
+ * It uses `ctx.ip`: behind a proxy call `installProxies`, or all visitors share one address.
  */
 export class AddressThrottle {
   readonly #table: AttemptsTable;
@@ -46,7 +46,7 @@ export class AddressThrottle {
   readonly #name: string;
   readonly #limit: AddressLimit;
 
-  /** @throws ImproperlyConfigured for a name or a limit that makes no sense */
+  /** @throws ImproperlyConfigured for an invalid name or limit */
   constructor(knex: Knex, { settings, name, limit, now, timeout }: AddressThrottleOptions) {
     const { free, healsIn } = limit;
     if (!/^[a-z0-9_]{1,40}$/.test(name)) {
@@ -66,7 +66,7 @@ export class AddressThrottle {
   }
 
   /**
-   * May this request go on? Counts it, in one statement, so that a hundred at once are a hundred.
+   * Whether this request is allowed. Counts it in the same statement, so that concurrent requests are all counted.
    * @throws StoreUnavailable when the database does not answer
    */
   async check(address: string): Promise<ThrottleAnswer> {
@@ -90,7 +90,7 @@ export class AddressThrottle {
   }
 
   /**
-   * Whole seconds until a request of this address is allowed; 0 for now. Counts nothing.
+   * Whole seconds until a request of this address is allowed; 0 for now. Does not count.
    * @throws StoreUnavailable when the database does not answer
    */
   async wait(address: string): Promise<number> {
@@ -104,14 +104,14 @@ export class AddressThrottle {
     return Math.max(0, Math.ceil(row?.wait ?? 0));
   }
 
-  /** No address is kept, only a keyed hash of it. */
+  /** The table stores no addresses, only keyed hashes. */
   #bucket(address: string): string {
     const hash = salted_hmac('koa_django_session.address_throttle', addressBlock(address), this.#key);
     return `${this.#name}:${hash.digest('hex')}`;
   }
 }
 
-/** SQL: what time has left of a count. */
+/** SQL: the count after the time that has passed. */
 function leftOf(count: string, since: string, healsIn: number): string {
   return `greatest(0, ${count} - greatest(0, extract(epoch FROM ${since})::float8) / ${healsIn})`;
 }

@@ -1,10 +1,10 @@
-/** The table koa_login_attempts, in which both throttles count: its clock, its statements, and the removal of old rows. */
+/** The table koa_login_attempts of both throttles: its clock, its statements, and the removal of old rows. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
 import { PoolShare } from '../db/pool_share.js';
 
-/** Old rows are removed at every so many checks, at most so many at once. */
+/** Old rows are removed once per so many checks, at most so many at a time. */
 const PRUNE_EVERY = 100;
 const PRUNE_AT_ONCE = 500;
 
@@ -24,13 +24,13 @@ export class AttemptsTable {
     this.#now = now;
   }
 
-  /** To be called at every check: prunes at some of them. */
+  /** Call it at every check: it prunes at some of them. */
   async pruneNowAndThen(): Promise<void> {
     this.#checks += 1;
     if (this.#checks % PRUNE_EVERY === 0) await this.prune();
   }
 
-  /** Remove some rows that say nothing any more, whichever throttle's: those of a flood must not stay. @returns how many */
+  /** Remove some outdated rows of either throttle, so that those of a flood do not stay. @returns how many */
   async prune(): Promise<number> {
     const rows = await this.rows(
       `WITH clock AS (${this.clock()}),
@@ -42,7 +42,7 @@ export class AttemptsTable {
     return rows.length;
   }
 
-  /** A statement that gives the time as `at`. The number comes from our own clock, never from a request. */
+  /** A statement that selects the time as `at`. The number comes from our clock, never from a request. */
   clock(): string {
     return this.#now === undefined ? 'SELECT clock_timestamp() AS at' : `SELECT to_timestamp(${this.#now()}) AS at`;
   }

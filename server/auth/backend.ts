@@ -1,4 +1,4 @@
-/** Who may log in: the contract of an authentication backend, and Django's ModelBackend. */
+/** The interface of an authentication backend, and Django's ModelBackend. */
 import type { Context } from 'koa';
 import type { Deadline } from '../db/deadline.js';
 import { DEADLINE } from '../session/store.js';
@@ -6,43 +6,43 @@ import { check_password, type HasherOptions, harden_runtime, spendRuntime } from
 import type { BaseUser, User } from './user.js';
 import type { UserTable } from './users.js';
 
-/** What a visitor claims to be known by; a backend of one's own names its own. */
+/** A visitor's credentials; a custom backend defines its own. */
 export interface Credentials {
   readonly username?: string | null | undefined;
   readonly password?: string | null | undefined;
   readonly [name: string]: unknown;
 }
 
-/** One of Django's AUTHENTICATION_BACKENDS. What its ids look like, it alone knows. */
+/** One of Django's AUTHENTICATION_BACKENDS. User ids are opaque to everyone else. */
 export interface AuthenticationBackend<U extends BaseUser = User> {
-  /** Django's dotted path, which sessions hold under `_auth_user_backend`. Both sides must use the same. */
+  /** Django's dotted path, stored in sessions as `_auth_user_backend`. Both sides must use the same. */
   readonly path: string;
   /**
-   * The user whom these credentials prove; null or undefined: ask the next backend. PermissionDenied: ask nobody else.
-   * @param ctx for credentials that are not in a form: a header, a client's certificate
+   * The user with these credentials; null or undefined: try the next backend. PermissionDenied: try no other.
+   * @param ctx for credentials outside of a form: a header, a client certificate
    */
   authenticate(credentials: Credentials, ctx: Context): Promise<U | null | undefined>;
   /**
-   * The user of a session; null when there is none any more, when they may not log in now, or when that is no id.
+   * The user of a session; null for a deleted user, one who may not log in, or an invalid id.
    * @param deadline of the request, for whoever asks the database
    */
   get_user(user_id: string, deadline?: Deadline): Promise<U | null | undefined>;
   /**
-   * Note the time of a login (Django does it on the signal user_logged_in).
-   * @param transaction that the session's row is written in, where the store of sessions has the same `database`
+   * Store the time of a login (in Django a receiver of user_logged_in does it).
+   * @param transaction in which the session's row is written, if the session store has the same `database`
    * @param deadline of the request, for whoever asks the database
-   * @returns the user as stored now; without one, the user who logged in is taken as is
+   * @returns the user as stored now; if undefined, the given user is used
    */
   update_last_login?(user: U, at: Date, transaction?: object, deadline?: Deadline): Promise<U | null | undefined>;
   /**
-   * What the users are kept in: UserTable's knex instance. Where sessions have the same, a login is one commit. A backend
-   * whose `update_last_login` does not write on the `transaction` that it is given leaves this undefined.
+   * The database of the users: UserTable's knex instance. If sessions have the same, a login is one commit. Leave it
+   * undefined if `update_last_login` does not use its `transaction`.
    */
   readonly database?: object | undefined;
 }
 
 /**
- * `django.contrib.auth.backends.ModelBackend`: name and password of the users' table.
+ * `django.contrib.auth.backends.ModelBackend`: checks name and password in the users' table.
  *
  * ```ts
  * const users = new UserTable(knex, { settings });
@@ -54,17 +54,17 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
   readonly #users: UserTable<U>;
   readonly #hashers: HasherOptions;
 
-  /** @param options.hashers which hashes verify; the first is the one whose time every failure takes */
+  /** @param options.hashers the accepted hashers; every failure takes the time of the first one */
   constructor(users: UserTable<U>, options: HasherOptions = {}) {
     this.#users = users;
     this.#hashers = options;
   }
 
   /**
-   * An unknown name, a wrong password, an inactive account, an unusable password and a weaker hash end alike and take
-   * the time of one check at the default strength.
+   * An unknown name, a wrong password, an inactive account, an unusable password and a weaker hash give the same result
+   * and take the time of one check of the first hasher.
    *
-   * @param credentials `password`, and `username` or what USERNAME_FIELD is called: `{ email, password }`
+   * @param credentials `password`, and `username` or the name of the USERNAME_FIELD: `{ email, password }`
    */
   async authenticate(credentials: Credentials, ctx?: Context): Promise<U | null> {
     const { username = credentials[this.#users.username_field], password } = credentials;
@@ -93,7 +93,7 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
     return this.#users.database;
   }
 
-  /** Override it to let inactive users in, as Django's AllowAllUsersModelBackend does. */
+  /** Override it to accept inactive users, like Django's AllowAllUsersModelBackend. */
   protected user_can_authenticate(user: U): boolean {
     return user.is_active;
   }

@@ -1,4 +1,4 @@
-/** What is known of the users' tables in the database's catalogue, until a migration of Django's changes them. */
+/** Caches what PostgreSQL's catalogue says of the users' tables, until a migration in Django changes them. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Statement } from '../db/prepared.js';
@@ -13,8 +13,8 @@ export interface Known {
 }
 
 /**
- * Seconds for which the catalogue's answer counts. A migration that adds a column makes no statement fail, and the column
- * may be `is_active`.
+ * Seconds until the cache expires. A migration that adds a column makes no statement fail, but the column may be
+ * `is_active`.
  */
 const LOOKED_UP_FOR = 10;
 
@@ -23,7 +23,7 @@ export class Catalogue {
   readonly #settings: UserModelSettings;
   readonly #now: Clock;
   #kept: Known | undefined;
-  /** The catalogue is being asked. */
+  /** The pending query of the catalogue. */
   #looking: Promise<Known> | undefined;
   #lookedUpAt = 0;
   #permissionStatement: Promise<Statement | null> | undefined;
@@ -34,7 +34,7 @@ export class Catalogue {
     this.#now = now;
   }
 
-  /** What is known, if it may still be used. Somewhat older, it is used while the catalogue is asked anew. */
+  /** The cached value, if still usable. A slightly older one is used while it is being refreshed. */
   known(): Known | undefined {
     const age = this.#now() - this.#lookedUpAt;
     if (age > 2 * LOOKED_UP_FOR) this.#kept = undefined;
@@ -42,7 +42,7 @@ export class Catalogue {
     return this.#kept;
   }
 
-  /** @throws SchemaMismatch with a sentence that says what to set */
+  /** @throws SchemaMismatch with a message that says what to set */
   look(): Promise<Known> {
     if (this.#looking === undefined) {
       const at = this.#now();
@@ -73,7 +73,7 @@ export class Catalogue {
     );
   }
 
-  /** @param known what did not hold; others who met the same may have looked it up anew by now */
+  /** @param known the value that turned out to be wrong; another request may have refreshed it already */
   forget(known = this.#kept): void {
     if (this.#kept !== known) return;
     this.#kept = undefined;
@@ -81,7 +81,7 @@ export class Catalogue {
     this.#permissionStatement = undefined;
   }
 
-  /** null where the model has no permissions. */
+  /** null if the model has no permissions. */
   permissionStatement(): Promise<Statement | null> {
     this.#permissionStatement ??= Promise.resolve(this.known() ?? this.look()).then((known) =>
       this.#findPermissionStatement(known),

@@ -17,12 +17,12 @@ export { type ScryptParameters, ScryptPasswordHasher } from './hashers/scrypt.js
 const UNUSABLE_PASSWORD_PREFIX = '!';
 const UNUSABLE_PASSWORD_SUFFIX_LENGTH = 40;
 
-/** Which hashers may verify; the first one makes new hashes (Django's PASSWORD_HASHERS). */
+/** The accepted hashers; the first one makes new hashes (Django's PASSWORD_HASHERS). */
 export type PasswordHashers = readonly [PasswordHasher, ...PasswordHasher[]];
 
 /**
- * Django 6.0's default PASSWORD_HASHERS, and plain bcrypt after them, so that a table made under either verifies.
- * argon2 and bcrypt load their native code at their first use.
+ * Django 6.0's default PASSWORD_HASHERS, and plain bcrypt after them, so that hashes of both defaults verify. argon2
+ * and bcrypt load their native code at first use.
  */
 export const PASSWORD_HASHERS: PasswordHashers = [
   new PBKDF2PasswordHasher(),
@@ -33,14 +33,14 @@ export const PASSWORD_HASHERS: PasswordHashers = [
   new BCryptPasswordHasher(),
 ];
 
-/** The hashers that are known: the first one makes new hashes, all of them verify. */
+/** The accepted hashers: the first one makes new hashes, all of them verify. */
 export interface HasherOptions {
   /** Default: `PASSWORD_HASHERS`. */
   readonly hashers?: PasswordHashers;
 }
 
 /**
- * The hasher of this name, or the one that makes new hashes.
+ * The hasher with this name; without a name, the first one.
  *
  * ```ts
  * get_hasher().algorithm; // 'pbkdf2_sha256'
@@ -63,11 +63,11 @@ export function get_hasher(algorithm = 'default', { hashers = PASSWORD_HASHERS }
  * identify_hasher('pbkdf2_sha256$1200000$salt$aGFzaA==').algorithm; // 'pbkdf2_sha256'
  * ```
  *
- * @throws ValueError when there is none: unusable, gibberish, or an algorithm that is not in `hashers`
+ * @throws ValueError for an unusable or malformed text, or an algorithm that is not in `hashers`
  */
 export function identify_hasher(encoded: string, { hashers = PASSWORD_HASHERS }: HasherOptions = {}): PasswordHasher {
   const found = hashers.find((hasher) => encoded.startsWith(`${hasher.algorithm}$`));
-  // The text may be anything, also a password that someone stored in the clear: it is not for a message.
+  // The message must not contain the text: it may be a password stored in plain.
   if (found === undefined) throw new ValueError('No password hasher knows this stored password.');
   return found;
 }
@@ -85,23 +85,23 @@ export function is_password_usable(encoded: string | null): boolean {
 
 /** How `make_password` hashes. */
 export interface MakePasswordOptions extends HasherOptions {
-  /** A hasher or the name of one in `hashers`; without it the first. */
+  /** A hasher, or the name of one in `hashers`; default: the first. */
   readonly hasher?: string | PasswordHasher;
-  /** Without it a random one, as it should be outside tests. */
+  /** Default: a random one. Set it only in tests. */
   readonly salt?: string;
   /** For the pbkdf2 hashers. */
   readonly iterations?: number;
 }
 
 /**
- * The text to store in auth_user.password; for null a text that no password matches.
+ * The text for auth_user.password; for null a text that no password matches.
  *
  * ```ts
  * const encoded = await make_password(password); // pbkdf2_sha256$1200000$…
  * await users.set_password(user.id, encoded);
  * ```
  *
- * @throws ValueError for an unknown hasher, a salt or password that it cannot take
+ * @throws ValueError for an unknown hasher, or an invalid salt or password
  */
 export async function make_password(password: string | null, options: MakePasswordOptions = {}): Promise<string> {
   if (password === null) return UNUSABLE_PASSWORD_PREFIX + get_random_string(UNUSABLE_PASSWORD_SUFFIX_LENGTH);
@@ -115,19 +115,19 @@ export async function make_password(password: string | null, options: MakePasswo
   return hasher.encode(password, salt, iterations);
 }
 
-/** What `check_password` does besides answering. */
+/** Options of `check_password`. */
 export interface CheckPasswordOptions extends HasherOptions {
   /**
-   * Called with the password when it is right but stored with other parameters than new ones get. There is none by
-   * default and on purpose: the session's hash covers the stored text, so a new one logs this user out everywhere.
+   * Called with a correct password whose hash has other parameters than a new one. There is no default on purpose: the
+   * session's hash covers the stored text, so a re-hash logs this user out everywhere.
    */
   readonly setter?: (password: string) => Promise<void>;
 }
 
 /**
- * Is this the password? Takes as long for a stored text that cannot be verified, and for a weaker hash, as for one that
- * a new password would get (django.contrib.auth.hashers.verify_password); a stronger hash takes its own time.
- * Never throws for what is stored or typed in: unusable, malformed, unknown, or beyond LIMITS is false.
+ * Whether this is the password. An unverifiable text and a weaker hash take the time of a new hash
+ * (django.contrib.auth.hashers.verify_password); a stronger hash takes its own time. Never throws because of the stored
+ * or typed text: unusable, malformed, unknown, or beyond LIMITS is false.
  *
  * ```ts
  * if (await check_password(password, user.password)) await login(ctx, user);
@@ -156,7 +156,7 @@ export async function check_password(
 }
 
 /**
- * The time of one check, spent for an account that does not exist (Django's ticket 20760).
+ * Takes the time of one check, for an account that does not exist (Django's ticket 20760).
  *
  * ```ts
  * const found = await users.get_by_natural_key(username);
@@ -168,8 +168,8 @@ export async function spendRuntime({ hashers = PASSWORD_HASHERS }: HasherOptions
 }
 
 /**
- * After a right password that is refused all the same (an inactive account): the work by which its hash is weaker than
- * a new one. Django leaves this out, and so tells an inactive account with an old hash from others by the time.
+ * For a correct password of an inactive account: does the work by which its hash is weaker than a new one. Django does
+ * not, so the time reveals an inactive account with an old hash.
  *
  * ```ts
  * if (await check_password(password, user.password)) await harden_runtime(password, user.password); // and refuse
@@ -181,7 +181,7 @@ export async function harden_runtime(password: string, encoded: string, options:
   if (hasher === hashers[0]) await hasher.harden_runtime(password, encoded);
 }
 
-/** Django bridges the gap only within one algorithm; we also fill up after a faster other one. */
+/** Django compensates only within one algorithm; this also compensates for a faster algorithm. */
 async function bridge(
   preferred: PasswordHasher,
   hasher: PasswordHasher,

@@ -1,8 +1,8 @@
 /**
- * Connections that stay open (WebSockets, event streams) and the sessions that they were opened with.
+ * Closes long-lived connections (WebSockets, event streams) when their session ends.
  *
- * A page asks for its session at each request, so it sees a logout at once; a connection that stays open would outlive
- * it. LiveSessions asks for all of a process's open connections together, once a second:
+ * A page reads its session at each request, so a logout takes effect at once; an open connection would outlive the
+ * session. LiveSessions polls once a second, for all open connections of a process together:
  *
  *     waiting    connections are watched, and the next look is a second away at most
  *     looking    the keys of all of them are on their way in one question; another for their users
@@ -20,19 +20,22 @@ import { verify_session_auth_hash } from './session_hash.js';
 import { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
 import type { BaseUser } from './user.js';
 
-/** What `LiveSessions` looks at, and how often. */
+/** What `LiveSessions` checks, and how often. */
 export interface LiveSessionsOptions {
   readonly settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS'>;
   readonly store: SessionStore;
-  /** Those of `authentication`: with them a connection also ends when its user's password is changed, or may not log in. */
+  /**
+   * The backends of `authentication`. With them a connection also ends if its user's password changes, or the user may
+   * no longer log in.
+   */
   readonly backends?: readonly AuthenticationBackend<BaseUser>[];
-  /** Seconds between two looks, more than 0 and less than a day; 1 when absent. */
+  /** Seconds between two polls, more than 0 and less than a day; 1 when absent. */
   readonly interval?: number;
-  /** Told, once, when the sessions could not be asked for; connections stay open then, and are asked for again. */
+  /** Called once when a poll fails. Connections stay open, and polling continues. */
   readonly logger?: Pick<Logger, 'warn'>;
 }
 
-/** Who had logged in when a connection was opened. */
+/** The login with which a connection was opened. */
 interface Login {
   readonly backend: AuthenticationBackend<BaseUser>;
   readonly user_id: string;
@@ -49,10 +52,10 @@ interface Connection {
 const DAY = 86_400;
 
 /**
- * Ends open connections whose session has ended: by a logout at either server, by `revoke`, by its expiry, by a new
- * key, by a changed password, by a row that was deleted. Each hears of it within `interval` and the time of one look.
- * One instance serves a process; a look costs one statement for the sessions and one for their users, however many
- * connections there are. While the database is away nobody is ended.
+ * Ends open connections whose session has ended: by a logout at either server, `revoke`, expiry, a new key, a changed
+ * password, or a deleted row. The delay is at most `interval` and the time of a poll. Use one instance per process; a
+ * poll costs one statement for the sessions and one for their users. While the database is unavailable, no connection
+ * is ended.
  *
  * ```ts
  * const live = new LiveSessions({ settings, store, backends });
@@ -72,7 +75,7 @@ export class LiveSessions {
   #isLooking = false;
   #hasWarned = false;
 
-  /** @throws ImproperlyConfigured for engine signed_cookies, which has no sessions that could end elsewhere */
+  /** @throws ImproperlyConfigured for engine signed_cookies, whose sessions cannot end elsewhere */
   constructor(options: LiveSessionsOptions) {
     checkStore('LiveSessions', options);
     if (options.store.textIsKey === true) {
@@ -91,10 +94,10 @@ export class LiveSessions {
   /**
    * Call `end` once, when the session has ended.
    * @param session as it was when the connection was opened
-   * @param end closes the connection; what it throws is the process's uncaught exception, as in a timer, and the others
-   *   are ended all the same
-   * @returns forget: call it when the connection has closed by itself
-   * @throws ValueError for a session without a row, which nothing can end, and for an `end` that is no function
+   * @param end closes the connection; an error is an uncaught exception of the process, as in a timer, and does not
+   *   affect other connections
+   * @returns a function to call when the connection has closed by itself
+   * @throws ValueError for a session without a row, because it cannot end, and for an `end` that is not a function
    */
   watch(session: Session, end: () => void): () => void {
     const { session_key } = session;
@@ -137,7 +140,7 @@ export class LiveSessions {
     try {
       await this.#endOutdated(failures);
     } catch (error) {
-      // A backend of the application's own, as all else, must not keep the next look from coming.
+      // No error, for example of a custom backend, may stop polling.
       failures.push(error);
     }
     this.#isLooking = false;
@@ -147,7 +150,7 @@ export class LiveSessions {
 
   async #endOutdated(failures: unknown[]): Promise<void> {
     const asked = [...this.#connections];
-    // What cannot be told now is asked again at the next look: an outage ends nobody.
+    // A failed poll is repeated at the next interval: an outage ends no connection.
     const failed = (error: unknown): undefined => {
       failures.push(error);
       return undefined;
@@ -159,7 +162,7 @@ export class LiveSessions {
     for (const connection of asked) {
       const { session_key, login } = connection;
       const hasEnded = (live !== undefined && !live.has(session_key)) || (login !== null && outdated.has(login));
-      // Not one that has closed meanwhile.
+      // Skip a connection that has closed meanwhile.
       if (hasEnded && this.#connections.delete(connection)) process.nextTick(connection.end);
     }
   }
@@ -168,13 +171,13 @@ export class LiveSessions {
     return liveOf(this.#options.store, [...new Set(asked.map(({ session_key }) => session_key))]);
   }
 
-  /** The logins that fit no more: no such user, one who may not log in, or another password. */
+  /** The invalid logins: deleted user, one who may not log in, or a changed password. */
   async #outdatedLogins(
     asked: readonly Connection[],
     failed: (error: unknown) => undefined,
   ): Promise<ReadonlySet<Login>> {
     const logins = asked.flatMap(({ login }) => login ?? []);
-    // All in one tick, and each user once: UserTable looks them up in one statement.
+    // All in one tick, and each user once, so that UserTable looks them up in one statement.
     const users = new Map<AuthenticationBackend<BaseUser>, Map<string, Promise<BaseUser | null | undefined>>>();
     for (const { backend, user_id } of logins) {
       const known = users.get(backend) ?? new Map<string, Promise<BaseUser | null>>();

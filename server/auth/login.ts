@@ -1,4 +1,4 @@
-/** Logging in and out, and whose session this is (django.contrib.auth). */
+/** Login, logout, and the user of a session (django.contrib.auth). */
 import type { Context } from 'koa';
 import { systemClock } from '../clock.js';
 import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/middleware.js';
@@ -25,8 +25,8 @@ import {
 export { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY };
 
 /**
- * The user whom the credentials prove, with `backend` set; null when no backend knows them. Logs nobody in.
- * The time it takes tells nothing about why it is null (ModelBackend).
+ * The user with these credentials, with `backend` set; null if every backend rejects them. Does not log in. Its
+ * duration does not reveal why it is null (ModelBackend).
  *
  * ```ts
  * const user = await authenticate(ctx, { username, password });
@@ -62,12 +62,12 @@ async function ask(
 }
 
 /**
- * Make this session the user's. An anonymous session keeps its data and takes a new key; a session of another user, or
- * one opened with another password, is forgotten whole. A new CSRF secret, and last_login, come with it.
+ * Log the user in to this session. An anonymous session keeps its data and takes a new key; the session of another
+ * user, or one opened with another password, is cleared. Also rotates the CSRF secret and stores last_login.
  *
- * The new row, the end of the old one and last_login are one commit where users and sessions are in one database (the
- * same knex instance, at engines db and cached_db); elsewhere last_login is noted first. When this resolves, the login
- * is whole; when it rejects, the session is what it was.
+ * The new row, the deletion of the old one and last_login are one commit if users and sessions are in one database (the
+ * same knex instance, with engines db and cached_db); otherwise last_login is stored first. If it rejects, the session
+ * is unchanged.
  *
  * Different from Django: a user who is logged in already takes a new key too, see `cycleKeyOnSameUserLogin`.
  *
@@ -76,9 +76,9 @@ async function ask(
  * if (user !== null) await login(ctx, user);
  * ```
  *
- * @param options.backend path of the backend that vouches; needed only if there are several and `authenticate` was not used
+ * @param options.backend path of the user's backend; needed only with several backends and without `authenticate`
  * @returns the user as stored now, which is `ctx.request.user` too
- * @throws ValueError when it cannot be told which backend vouches
+ * @throws ValueError if the backend is ambiguous
  * @throws SessionInterrupted (400) when the session ended while this request ran
  */
 export async function login<U extends BaseUser>(
@@ -114,7 +114,7 @@ export async function login<U extends BaseUser>(
   }
   rotate_token(ctx, csrf_secret ?? undefined);
 
-  // The user who was given is the caller's, who may log them in by another backend next time.
+  // A copy, because the given object is the caller's and may be used with another backend next time.
   const current = stored == null ? user : vouchFor(stored as U, path);
   keepPermissions(user, current);
   setUser(ctx, current);
@@ -133,7 +133,7 @@ function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): Authent
 }
 
 /**
- * Forget the session, with all that is in it; the request goes on as nobody's.
+ * Delete the session with its data; the request continues as anonymous.
  *
  * ```ts
  * await logout(ctx);
@@ -151,11 +151,11 @@ export async function logout(ctx: Context): Promise<void> {
 }
 
 /**
- * Whose session this is, asked anew; `ctx.request.auser()` remembers the answer.
+ * The user of the session, looked up again; `ctx.request.auser()` caches the result.
  *
- * Anonymous, with the session left alone: no id, an id that is none, an unknown backend, no such user, an inactive one.
- * Anonymous, with the session forgotten: a hash that is missing or does not belong to the user's password. A hash under
- * one of SECRET_KEY_FALLBACKS is written anew; unlike Django's, the session keeps its key.
+ * Anonymous without changing the session: no id, an invalid id, an unknown backend, an unknown or inactive user.
+ * Anonymous after clearing the session: a hash that is missing or does not match the user's password. A hash under one
+ * of SECRET_KEY_FALLBACKS is renewed; unlike in Django, the session keeps its key.
  *
  * ```ts
  * const user = await get_user(ctx);
@@ -170,12 +170,12 @@ export async function get_user<U extends BaseUser = RegisteredUser>(ctx: Context
 }
 
 /**
- * A page's own request leaves row and cookie to the next page: the user may be changing the own password at this moment,
- * which goes on with the row under a new key (update_session_auth_hash).
+ * A request that is no navigation leaves row and cookie to the next page: a concurrent request may be changing the
+ * user's own password, which moves the row to a new key (update_session_auth_hash).
  */
 const forget = (ctx: Context): Promise<void> => sessionOf(ctx).flush({ keepRow: !mayDeleteDeadCookie(ctx) });
 
-/** @returns also whether the session has to be forgotten */
+/** @returns also whether the session must be cleared */
 async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser<BaseUser>; readonly isStale?: boolean }> {
   const { settings, backends } = optionsOf(ctx);
   const session = sessionOf(ctx);
@@ -205,7 +205,7 @@ export async function currentUser(ctx: Context): Promise<CurrentUser<BaseUser>> 
   return user;
 }
 
-/** The same before anybody has asked: a session that has to be forgotten is left to `forgetStale`. */
+/** The same lookup in advance: a session that must be cleared is left to `forgetStale`. */
 export async function lookAhead(ctx: Context): Promise<CurrentUser<BaseUser>> {
   const state = stateOf(ctx);
   if (state.asked === undefined) {
@@ -218,7 +218,7 @@ export async function lookAhead(ctx: Context): Promise<CurrentUser<BaseUser>> {
   try {
     const { asked } = state;
     const user = await asked;
-    // A login or logout meanwhile has the last word.
+    // A concurrent login or logout takes precedence.
     if (state.asked === asked) state.user = user;
     return state.user ?? user;
   } catch (error) {
@@ -227,13 +227,13 @@ export async function lookAhead(ctx: Context): Promise<CurrentUser<BaseUser>> {
   }
 }
 
-/** Forget a session that was opened with another password, once: its data at once, its row when this resolves. */
+/** Clear a session that was opened with another password, once: its data immediately, its row when this resolves. */
 export async function forgetStale(ctx: Context): Promise<void> {
   const state = stateOf(ctx);
-  // Not what the request has put in place of it.
+  // Not the session that the request has replaced it with.
   if (state.isStale === true && sessionOf(ctx).has_key(SESSION_KEY)) {
     state.forgetting = forget(ctx);
-    // Whoever awaits it hears of it.
+    // The caller that awaits it handles the error.
     state.forgetting.catch(() => {});
   }
   state.isStale = false;
@@ -241,9 +241,9 @@ export async function forgetStale(ctx: Context): Promise<void> {
 }
 
 /**
- * After a change of the own password: keep this session, under a new key, while all others of the user end.
- * The user of the request must have been looked up before the password was changed (the middleware does): a session
- * that does not fit its password is forgotten, not renewed.
+ * After users change their own password: keep this session, under a new key, while all others of the user end. The user
+ * of the request must be looked up before the password is changed (the middleware does): a session that does not match
+ * the password is cleared, not renewed.
  *
  * ```ts
  * const changed = await users.set_password(user.id, await make_password(password));

@@ -4,10 +4,10 @@ import { urlsplit } from '../http/python_url.js';
 import { optionsOf } from './state.js';
 import type { CurrentUser } from './user.js';
 
-/** The query parameter that remembers where a visitor wanted to go. */
+/** The query parameter with the page to return to. */
 export const REDIRECT_FIELD_NAME = 'next';
 
-/** Where visitors are sent who may not pass. */
+/** The redirect for refused visitors. */
 export interface LoginRequiredOptions {
   /** Default: LOGIN_URL. */
   readonly login_url?: string;
@@ -16,7 +16,7 @@ export interface LoginRequiredOptions {
 }
 
 /**
- * Middleware that sends whoever is not logged in to the login page, and remembers where they wanted to go.
+ * Middleware that redirects anonymous visitors to the login page, with the requested page in the query.
  *
  * ```ts
  * app.use(login_required({ login_url: '/login/' })); // what is mounted after it is for users who are logged in
@@ -30,14 +30,14 @@ export function login_required(options: LoginRequiredOptions = {}): Middleware {
   };
 }
 
-/** @throws ImproperlyConfigured where the application has no authentication */
+/** @throws ImproperlyConfigured if authentication() was not called for the application */
 export function userOf(ctx: Context): Promise<CurrentUser> {
   const { auser } = ctx.request as { readonly auser?: unknown };
   if (auser === undefined) optionsOf(ctx);
   return ctx.request.auser();
 }
 
-/** Answer with a redirect to the login page that remembers this page (views.redirect_to_login). */
+/** Redirect to the login page, with this page in the query (views.redirect_to_login). */
 export function redirectToLogin(ctx: Context, options: LoginRequiredOptions): void {
   const { redirect_field_name = REDIRECT_FIELD_NAME, login_url = optionsOf(ctx).settings.LOGIN_URL } = options;
   ctx.redirect(loginAddress(fullPath(ctx, login_url), login_url, redirect_field_name));
@@ -46,7 +46,7 @@ export function redirectToLogin(ctx: Context, options: LoginRequiredOptions): vo
 /** The page's path and query; its whole address if the login page is on another host. */
 function fullPath(ctx: Context, login_url: string): string {
   const { scheme, netloc } = urlsplit(login_url);
-  // "//host/…" alone would be read as another host (as Django's escape_leading_slashes).
+  // "//host/…" alone would be parsed as another host (as Django's escape_leading_slashes).
   const path = (ctx.path.startsWith('//') ? `/%2F${ctx.path.slice(2)}` : ctx.path) + ctx.search;
   const same = (scheme === '' || scheme === ctx.protocol) && (netloc === '' || netloc === ctx.host);
   return same ? path : `${ctx.protocol}://${ctx.host}${path}`;
@@ -58,7 +58,7 @@ const quote = (text: string): string =>
     .replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%2F', '/');
 
-/** The login page's address with `next` in its query, beside what the query holds already (views.redirect_to_login). */
+/** The login page's URL with `next` added to its query (views.redirect_to_login). */
 function loginAddress(next: string, login_url: string, field: string): string {
   const [, base = '', , query = '', fragment = ''] = /^([^?#]*)(\?([^#]*))?(#.*)?$/s.exec(login_url) ?? [];
   const fields = new URLSearchParams(query);

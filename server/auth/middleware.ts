@@ -18,9 +18,9 @@ import { AnonymousUser, type BaseUser, type CurrentUser, type RegisteredUser } f
 
 declare module 'koa' {
   interface Request {
-    /** Whom the request is from; never null. */
+    /** The user of the request, AnonymousUser if none; never null. */
     readonly user: CurrentUser;
-    /** The same, looked up at the first call, where the authentication middleware is not mounted. */
+    /** The same, looked up at the first call, for routes without the authentication middleware. */
     auser(): Promise<CurrentUser>;
   }
   interface ExtendableContext {
@@ -30,11 +30,11 @@ declare module 'koa' {
 }
 
 /**
- * Give requests a user. Call it inside sessions; mount what it returns where `ctx.request.user` is to be there
- * before the handler. Everywhere else `await ctx.request.auser()` looks it up.
+ * Add the user to requests. Call it inside sessions, and mount the returned middleware for handlers that use
+ * `ctx.request.user`. Elsewhere use `await ctx.request.auser()`.
  *
- * As in Django, where `request.user` is lazy, a page varies on the cookie only if it looks at the user, and a store that
- * is away is an error (503) only for pages that do.
+ * As in Django, where `request.user` is lazy, a page gets `Vary: Cookie` only if it uses the user, and an unavailable
+ * store is an error (503) only for these pages.
  *
  * ```ts
  * app.use(sessions(app, { settings, store }));
@@ -44,7 +44,7 @@ declare module 'koa' {
  * });
  * ```
  *
- * @throws ImproperlyConfigured without a backend, or with two of one path
+ * @throws ImproperlyConfigured without a backend, or with two of the same path
  */
 export function authentication<U extends BaseUser = RegisteredUser>(
   app: Application,
@@ -67,7 +67,7 @@ export function authentication<U extends BaseUser = RegisteredUser>(
     try {
       await userBefore(ctx);
       await next();
-      // Begun by a look at `ctx.user`; most requests have nothing to wait for.
+      // Started by an access to `ctx.user`; most requests have nothing to wait for.
       const { forgetting } = stateOf(ctx);
       if (forgetting !== undefined) await forgetting;
     } finally {
@@ -76,11 +76,11 @@ export function authentication<U extends BaseUser = RegisteredUser>(
   };
 }
 
-/** Looking ahead is no access by the page, unless the session changed by it. */
+/** The lookup in advance is not an access by the page, unless it changed the session. */
 async function userBefore(ctx: Context): Promise<void> {
   const session = sessionOf(ctx);
-  // A cookie without a row is nobody's. The look at the session that finds this out, and deletes the cookie, is the
-  // page's, as in Django: a login may be taking a new key for this very cookie meanwhile.
+  // A cookie without a row is anonymous. Only an access by the page deletes the cookie, as in Django: a concurrent
+  // login may be replacing this cookie.
   if (session.isMissing()) {
     setUser(ctx, new AnonymousUser());
     return;
@@ -135,8 +135,8 @@ function userNow(ctx: Context): CurrentUser {
 }
 
 /**
- * Whoever asks for the user looks at the session: one whose row is gone loses its key by that, one that was opened with
- * another password is forgotten.
+ * Using the user is an access to the session: a session without a row loses its key, one opened with another password
+ * is cleared.
  */
 function lookAtSession(ctx: Context): void {
   sessionOf(ctx).has_key(SESSION_KEY);

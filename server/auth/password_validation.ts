@@ -1,4 +1,4 @@
-/** Whether a new password will do (django.contrib.auth.password_validation): Django's four validators, to the letter. */
+/** Django's four password validators (django.contrib.auth.password_validation), with identical results. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,14 +11,14 @@ import { len, strip } from '../http/python_text.js';
 /** Its code is `password_too_short`, `_too_similar`, `_too_common`, `password_entirely_numeric`, or a validator's own. */
 export type PasswordProblem = ValidationProblem;
 
-/** A rule for new passwords; an application may have its own. */
+/** A rule for new passwords; applications can add their own. */
 export interface PasswordValidator {
   /** What is wrong, or null. */
   validate(password: string, user?: object): PasswordProblem | null | Promise<PasswordProblem | null>;
 }
 
 /**
- * At least so many characters, 8 unless given (MinimumLengthValidator); code points are counted, as in Python.
+ * At least so many characters, 8 by default (MinimumLengthValidator); code points are counted, as in Python.
  *
  * ```ts
  * await validate_password(password, { validators: [new MinimumLengthValidator({ min_length: 15 })] });
@@ -40,7 +40,7 @@ export class MinimumLengthValidator implements PasswordValidator {
 }
 
 /**
- * Compared with each of these fields of the user, and with each word of it. Fields that a user does not have are left out.
+ * The fields of the user to compare with, whole and by word. Missing fields are skipped.
  *
  * ```ts
  * const similar = new UserAttributeSimilarityValidator({ user_attributes: ['username', 'email'], max_similarity: 0.6 });
@@ -79,14 +79,14 @@ export class UserAttributeSimilarityValidator implements PasswordValidator {
     );
   }
 
-  /** What is a tenth of the password cannot be similar to it (exceeds_maximum_length_ratio). */
+  /** A text of a tenth of the password's length cannot be similar to it (exceeds_maximum_length_ratio). */
   #isTooShort(password: string, part: string): boolean {
     const [whole, short] = [len(password), len(part)];
     return whole >= 10 * short && short < (this.#max_similarity / 2) * whole;
   }
 }
 
-/** Python's `difflib.SequenceMatcher(a=a, b=b).quick_ratio()`: the characters that both have, in whatever order. */
+/** Python's `difflib.SequenceMatcher(a=a, b=b).quick_ratio()`: the share of common characters, in any order. */
 function quickRatio(a: string, b: string): number {
   const left = new Map<string, number>();
   for (const character of b) left.set(character, (left.get(character) ?? 0) + 1);
@@ -101,7 +101,7 @@ function quickRatio(a: string, b: string): number {
 }
 
 /**
- * Known to be common: in the list of 20,000 that Django has, made by Royce Williams. Read at the first use.
+ * Refuses common passwords: Django's list of 20,000, by Royce Williams. Read at first use.
  *
  * ```ts
  * await validate_password(password, { validators: [new CommonPasswordValidator()] });
@@ -127,7 +127,7 @@ async function readCommonPasswords(): Promise<ReadonlySet<string>> {
   return new Set(text.toString('utf8').trimEnd().split('\n'));
 }
 
-/** The file in server/django/, in the source and in the package; the build in dist/ finds it upwards. */
+/** The file in server/django/, in the source and in the package; from dist/ it is further up. */
 function findList(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (;;) {
@@ -139,12 +139,12 @@ function findList(): string {
   }
 }
 
-// Python's str.isdigit(): decimal digits of every script, and superscripts, circled digits and their like.
+// Python's str.isdigit(): decimal digits of every script, superscripts, circled digits and so on.
 const DIGITS =
   /^[\p{Nd}²³¹፩-፱᧚⁰⁴-⁹₀-₉①-⑨⑴-⑼⒈-⒐⓪⓵-⓽⓿❶-❾➀-➈➊-➒\u{10A40}-\u{10A43}\u{10E60}-\u{10E68}\u{11052}-\u{1105A}\u{1F100}-\u{1F10A}]+$/u;
 
 /**
- * Not of digits alone, of any script (NumericPasswordValidator).
+ * Refuses passwords of digits only, of any script (NumericPasswordValidator).
  *
  * ```ts
  * await validate_password(password, { validators: [new NumericPasswordValidator()] });
@@ -157,7 +157,7 @@ export class NumericPasswordValidator implements PasswordValidator {
   }
 }
 
-/** Those of Django's project template, with its options. */
+/** The validators of Django's project template, with its options. */
 export const AUTH_PASSWORD_VALIDATORS: readonly PasswordValidator[] = [
   new UserAttributeSimilarityValidator(),
   new MinimumLengthValidator(),
@@ -165,9 +165,9 @@ export const AUTH_PASSWORD_VALIDATORS: readonly PasswordValidator[] = [
   new NumericPasswordValidator(),
 ];
 
-/** Whose password it is, and by which rules it is judged. */
+/** The user of the password, and the validators. */
 export interface ValidatePasswordOptions {
-  /** Whose password it will be. */
+  /** The user of the new password. */
   readonly user?: object;
   /** Default: `AUTH_PASSWORD_VALIDATORS`. */
   readonly validators?: readonly PasswordValidator[];
@@ -180,8 +180,8 @@ export interface ValidatePasswordOptions {
  * await validate_password(password, { user: ctx.user }); // throws a ValidationError
  * ```
  *
- * @param password of bounded length: each validator goes through it
- * @throws ValidationError with everything that is wrong, in `problems`
+ * @param password limit its length: each validator reads all of it
+ * @throws ValidationError with all problems, in `problems`
  */
 export async function validate_password(
   password: string,

@@ -7,7 +7,7 @@ import { runPrepared, type Statement } from '../db/prepared.js';
 import type { PermissionTables } from './permission_tables.js';
 import type { KeyType } from './user_key.js';
 
-/** A user's key as `parseUserKey` gives it, and whether the row says `is_superuser`. */
+/** A user's key from `parseUserKey`, and `is_superuser` of the row. */
 export interface Holder {
   readonly key: string;
   readonly is_superuser: boolean;
@@ -18,17 +18,17 @@ export interface Group {
   readonly permissions: ReadonlySet<string>;
 }
 
-/** One user's; users who were looked up together share the sets of their groups. */
+/** The permissions of one user; users of one lookup share the sets of their groups. */
 export interface Found {
-  /** The user's own; all that there are for a superuser. */
+  /** The user's own; for a superuser all existing ones. */
   readonly own: ReadonlySet<string>;
   /** By their ids. */
   readonly groups: readonly Group[];
 }
 
 /**
- * `$1`: the keys of users; `$2`: whether the names of all permissions are wanted, for a superuser among them. A group's
- * permissions come once, however many of the users are in it.
+ * `$1`: the keys of users; `$2`: whether to return all permissions, for a superuser among them. A group's permissions
+ * are returned once, for all of its users.
  */
 export function permissionStatement(tables: PermissionTables, keyType: KeyType): Statement {
   const { groups, permissions, user, auth_group, auth_group_permissions, auth_permission, django_content_type } =
@@ -63,7 +63,7 @@ export class PermissionLookup {
   readonly #batcher = new Batcher<Holder, Found>((calls) => this.#findMany(calls), { shared: true });
 
   /**
-   * @param statement of the tables as they are now; null where the model has no permissions
+   * @param statement for the current tables; null if the model has no permissions
    * @param prepared false to send the text each time, for a pgbouncer that keeps no prepared statements
    */
   constructor(knex: Knex, statement: () => Promise<Statement | null>, prepared: boolean) {
@@ -98,7 +98,7 @@ export class PermissionLookup {
   }
 }
 
-/** What is kept for a key, made at the first look. */
+/** The value for a key, created at first access. */
 function byKey<Value>(make: () => Value): (key: string | null | undefined) => Value {
   const values = new Map<string, Value>();
   return (key) => {

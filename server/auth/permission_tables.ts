@@ -1,15 +1,15 @@
-/** Where the tables of permissions are: beside the users' table, wherever that is. */
+/** Finds the tables of permissions, beside the users' table. */
 import type { Knex } from 'knex';
 import { SchemaMismatch } from '../errors.js';
 import { truncateName } from './table_names.js';
 import type { UserModel } from './user_model.js';
 
-/** Tables and a column as a statement has them. */
+/** Tables and a column, quoted for a statement. */
 export interface PermissionTables {
   /** Between users and groups, `auth_user_groups`, and between users and permissions. */
   readonly groups: string;
   readonly permissions: string;
-  /** By which column both name the user: `user_id` for a model called User. */
+  /** The column of both for the user: `user_id` for a model called User. */
   readonly user: string;
   readonly auth_group: string;
   readonly auth_group_permissions: string;
@@ -17,7 +17,7 @@ export interface PermissionTables {
   readonly django_content_type: string;
 }
 
-// Pieces of the statement below: each is an oid, or NULL where there is no such table.
+// Parts of the statement below: each is an oid, or NULL if there is no such table.
 const referredBy = (table: string, column: string): string =>
   `(SELECT k.confrelid FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND k.conkey = ARRAY[a.attnum]
      WHERE k.contype = 'f' AND k.conrelid = ${table} AND a.attname = '${column}' LIMIT 1)`;
@@ -28,7 +28,7 @@ const onPath = (name: string): string => `to_regclass(quote_ident(${name}))::oid
 const nameOf = (oid: string): string =>
   `(SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid})`;
 
-/** The first of the model's tables that has both tables of PermissionsMixin, and where these lead to by their foreign keys. */
+/** The first of the model's tables that has both tables of PermissionsMixin, and the targets of their foreign keys. */
 const FIND = `
   WITH own AS (
     SELECT u.oid AS users, u.place,
@@ -55,8 +55,8 @@ type Found = { readonly [Name in keyof PermissionTables]: string | null };
 /**
  * Look them up in the database's catalogue: by their foreign keys, in the schema of the users' table, on the search_path.
  *
- * @returns null where the model has no PermissionsMixin, so that its users may nothing
- * @throws SchemaMismatch with a sentence that says what to do, where it has one and a table is missing
+ * @returns null if the model has no PermissionsMixin; its users then have no permissions
+ * @throws SchemaMismatch with a message that says what to do, if it has one and a table is missing
  */
 export async function findPermissionTables(
   knex: Knex,

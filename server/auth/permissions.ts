@@ -1,15 +1,15 @@
-/** What users may do, from Django's own tables (django.contrib.auth.backends.ModelBackend and PermissionsMixin). */
+/** Users' permissions, from Django's tables (django.contrib.auth.backends.ModelBackend and PermissionsMixin). */
 import type { Found, Group, Holder } from './permission_lookup.js';
 
-/** Whose permissions are asked for. */
+/** The user whose permissions are looked up. */
 export interface PermissionHolder {
   readonly pk: number | bigint | string;
   readonly is_superuser: boolean;
 }
 
 /**
- * One user's permissions in one request: asked for once, together with those of others who ask in the same tick, when
- * somebody first wants to know. Whoever asks anew at the next request sees what has changed, as in Django.
+ * One user's permissions in one request: looked up once, at the first check, together with other users of the same
+ * tick. The next request sees changes, as in Django.
  */
 export class Permissions {
   readonly #find: (holder: Holder) => Promise<Found>;
@@ -18,7 +18,7 @@ export class Permissions {
   #all: ReadonlySet<string> | undefined;
 
   /**
-   * @param find what asks the database; StoreUnavailable when it does not answer
+   * @param find queries the database; StoreUnavailable when it does not respond
    * @param source of the users, by identity: two tables may have the same key
    */
   constructor(find: (holder: Holder) => Promise<Found>, source: object) {
@@ -26,7 +26,9 @@ export class Permissions {
     this.#source = source;
   }
 
-  /** The one to go on with where both are of one user as stored at two moments: `other`, unless only this one was asked. */
+  /**
+   * Which of two objects of one user, read at two times, to use further: `other`, unless only this one was looked up.
+   */
   joined(other: Permissions): Permissions {
     const isOther = other.#source === this.#source && (other.#found !== undefined || this.#found === undefined);
     return isOther ? other : this;
@@ -38,7 +40,7 @@ export class Permissions {
 
   async ofGroups(user: PermissionHolder): Promise<ReadonlySet<string>> {
     const { own, groups } = await this.#ask(user);
-    // A superuser has every permission there is by his groups, too (ModelBackend._get_permissions).
+    // For a superuser, the group permissions are all permissions, too (ModelBackend._get_permissions).
     return user.is_superuser ? new Set(own) : union(groups);
   }
 
@@ -52,7 +54,7 @@ export class Permissions {
     return (await this.#ask(user)).groups.map(({ name }) => name);
   }
 
-  /** After a failure the next call asks again. */
+  /** After a failure the next call tries again. */
   async #ask({ pk, is_superuser }: PermissionHolder): Promise<Found> {
     this.#found ??= this.#find({ key: String(pk), is_superuser });
     try {
@@ -64,7 +66,7 @@ export class Permissions {
   }
 }
 
-/** A set of its own: those of groups are shared by all who are in them. */
+/** A copy, because the sets of groups are shared by their users. */
 function union(parts: readonly Pick<Group, 'permissions'>[]): ReadonlySet<string> {
   const all = new Set<string>();
   for (const { permissions } of parts) for (const name of permissions) all.add(name);

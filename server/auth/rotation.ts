@@ -1,18 +1,17 @@
-/** What becomes of `_auth_user_hash` when SECRET_KEY is changed, while the old key is among SECRET_KEY_FALLBACKS. */
+/** Renews `_auth_user_hash` after a rotation of SECRET_KEY, while the old key is among SECRET_KEY_FALLBACKS. */
 import { StoreUnavailable, UpdateError } from '../errors.js';
 import type { Session } from '../session/session.js';
 import { HASH_SESSION_KEY } from './session_keys.js';
 
 /**
- * Write the hash under the new SECRET_KEY into the session's row, under the key that it has, so that it still fits when
- * the fallback is removed.
+ * Write the hash under the new SECRET_KEY into the session's row, without changing its key, so that it is still valid
+ * when the fallback is removed.
  *
- * Django takes a new session key here. A page's other requests, which are on their way with the old one, then find no
- * row: they are answered as nobody's, and may delete the new cookie. The session key does not depend on SECRET_KEY, so
- * nothing asks for a new one.
+ * Django takes a new session key here. Concurrent requests of the page with the old key then find no row: they are
+ * anonymous, and may delete the new cookie. The session key does not depend on SECRET_KEY, so no new one is needed.
  *
- * Nobody is refused for it: a row that was logged out meanwhile stays gone, one whose login is another by now stays as it
- * is, and a store that cannot write now is asked again by the next request.
+ * It never fails a request: a row that was logged out stays deleted, one with another login is not changed, and if the
+ * store cannot write, the next request tries again.
  *
  * @param old the hash that was verified
  */
@@ -25,6 +24,6 @@ export async function rewriteHash(session: Session, old: string, hash: string): 
   } catch (error) {
     if (!(error instanceof UpdateError) && !(error instanceof StoreUnavailable)) throw error;
   }
-  // Engine signed_cookies: what was written has to be sent.
+  // Engine signed_cookies: the new cookie must be sent.
   if (session.session_key !== session_key) session.modified = true;
 }

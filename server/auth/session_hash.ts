@@ -5,7 +5,7 @@ import { constant_time_compare, saltedKey } from '../signing/crypto.js';
 
 const KEY_SALT = 'django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash';
 
-/** SECRET_KEY and its fallbacks, derived once: every request of a user who is logged in needs one. */
+/** Keys derived from SECRET_KEY and its fallbacks, cached: every request of a logged-in user needs one. */
 const derived = new Map<string, KeyObject>();
 const MOST_DERIVED = 32;
 
@@ -21,7 +21,7 @@ function keyOf(secret: string): KeyObject {
 
 /**
  * Hex HMAC-SHA256 over the stored password (base_user.AbstractBaseUser.get_session_auth_hash). It changes with the
- * password, and so ends every session opened before. Django before 3.1 used SHA-1: its sessions are not accepted.
+ * password, which ends every earlier session. Django before 3.1 used SHA-1; these sessions are not accepted.
  *
  * ```ts
  * const hash = get_session_auth_hash(user.password, settings.SECRET_KEY); // what _auth_user_hash holds
@@ -48,8 +48,8 @@ export function* get_session_auth_fallback_hash(
 }
 
 /**
- * Does the session's hash belong to this password? 'fallback': yes, but under an older key, so write it anew.
- * Anything that is no text, or an empty one, is null.
+ * Whether the session's hash matches this password. 'fallback': yes, under an older key, so renew it. null for an empty
+ * text or another type.
  *
  * ```ts
  * verify_session_auth_hash(session.get('_auth_user_hash'), user.password, settings); // current, fallback or null

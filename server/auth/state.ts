@@ -1,4 +1,4 @@
-/** What the functions of this folder know of an application and of one request. */
+/** The state of authentication, per application and per request. */
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';
@@ -8,36 +8,36 @@ import type { Settings } from '../settings.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
 import { type BaseUser, type CurrentUser, keepPermissions, type RegisteredUser } from './user.js';
 
-/** Who vouches for users, and who is told of logins. */
+/** The authentication backends, and callbacks for logins. */
 export interface AuthenticationOptions<U extends BaseUser = RegisteredUser> {
   readonly settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS' | 'LOGIN_URL'>;
-  /** Asked in this order (Django's AUTHENTICATION_BACKENDS). */
+  /** Tried in this order (Django's AUTHENTICATION_BACKENDS). */
   readonly backends: readonly AuthenticationBackend<U>[];
   readonly now?: Clock;
   /**
-   * Whether a login by the user who is logged in already takes a new session key too. Default true: OWASP ASVS 5.0,
-   * 7.2.4 asks for a new one at every login. Django keeps the key.
+   * Whether a login of the user who is already logged in also takes a new session key. Default true: OWASP ASVS 5.0,
+   * 7.2.4 requires a new one at every login. Django keeps the key.
    */
   readonly cycleKeyOnSameUserLogin?: boolean;
-  /** Django's signals, for whoever writes a log. They must not throw. */
+  /** Django's signals, for example for a log. They must not throw. */
   readonly user_logged_in?: (ctx: Context, user: U) => void;
-  /** Before the session goes; null for a logout by nobody. */
+  /** Called before the session is deleted; null for an anonymous logout. */
   readonly user_logged_out?: (ctx: Context, user: U | null) => void;
-  /** Gets the name that was tried, never the password. */
+  /** Gets the user name, never the password. */
   readonly user_login_failed?: (ctx: Context, credentials: Pick<Credentials, 'username'>) => void;
 }
 
-/** The options of an application, whatever the class of its users is. */
+/** The options of an application with any class of users. */
 export type AnyOptions = AuthenticationOptions<BaseUser>;
 
-/** One request's user: absent until somebody asked. */
+/** The user of one request; absent until looked up. */
 interface UserState {
   readonly session: Session | undefined;
   asked?: Promise<CurrentUser<BaseUser>>;
   user?: CurrentUser<BaseUser>;
-  /** Why it could not be told, for whoever reads `user`. */
+  /** The error of the lookup, thrown on access to `user`. */
   error?: unknown;
-  /** Whether the session was opened with another password, and is to be forgotten when somebody asks for the user. */
+  /** Whether the session was opened with another password, and must be cleared on access to the user. */
   isStale?: boolean;
   /** Its row is being deleted. */
   forgetting?: Promise<void>;
@@ -46,12 +46,12 @@ interface UserState {
 const OPTIONS = new OwnState<AnyOptions>('authentication');
 const STATES = new OwnState<UserState[]>('user');
 
-/** The same options: users that an application is told of were made by its own backends. */
+/** The same options: an application's callbacks get users of its own backends. */
 export function forAnyUser<U extends BaseUser>(options: AuthenticationOptions<U>): AnyOptions {
   return options as unknown as AnyOptions;
 }
 
-/** For all requests of an application (its `context`), or from here on for one. */
+/** Sets the options for all requests of an application (its `context`), or for the rest of one request. */
 export function setOptions(context: object, options: AnyOptions): void {
   OPTIONS.set(context, options);
 }
@@ -70,7 +70,7 @@ export function givenOptions(ctx: Context): AnyOptions | undefined {
   return OPTIONS.of(ctx);
 }
 
-/** The user belongs to the session that is in force here; nearly always there is one. */
+/** The user belongs to the current session; nearly always there is only one. */
 export function stateOf(ctx: Context): UserState {
   const { session } = ctx.request as { readonly session?: Session };
   const states = STATES.orMade(ctx, () => []);
@@ -80,7 +80,7 @@ export function stateOf(ctx: Context): UserState {
   return state;
 }
 
-/** From here on the request is this user's. */
+/** Set the user for the rest of the request. */
 export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
   const state = stateOf(ctx);
   keepPermissions(state.user, user);
@@ -90,7 +90,7 @@ export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
   delete state.isStale;
 }
 
-/** @throws ImproperlyConfigured when sessions() is not mounted outside */
+/** @throws ImproperlyConfigured if sessions() is not mounted outside */
 export function sessionOf(ctx: Context): Session {
   const { session } = ctx.request as { readonly session?: Session };
   if (session === undefined) {

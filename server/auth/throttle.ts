@@ -1,4 +1,4 @@
-/** Login throttling: attempts are counted in the database, before the password is looked at, and heal with time. */
+/** Login throttling: attempts are counted in the database, before the password is checked, and expire with time. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
@@ -26,30 +26,30 @@ export interface LoginThrottleOptions {
   readonly now?: Clock;
   /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/wait_bounds.ts). 1 when absent. */
   readonly timeout?: number;
-  /** Hears of every attempt that is refused, for log and counters. */
+  /** Called for every refused attempt, for logs and metrics. */
   readonly throttled?: (attempt: LoginAttempt) => void;
 }
 
-/** Who tries to log in, and from where. */
+/** The name and the address of a login attempt. */
 export interface LoginAttempt {
-  /** As typed in; it need not exist. */
+  /** As typed; it need not exist. */
   readonly username: string;
   /**
-   * The client's address, from `ctx.ip`. Behind a proxy use `installProxies`: without it all visitors are one address.
-   * Never Koa's `app.proxy = true` alone, with which `ctx.ip` is whatever the visitor writes into X-Forwarded-For.
+   * The client's address, from `ctx.ip`. Behind a proxy use `installProxies`; without it all visitors share one
+   * address. Do not use Koa's `app.proxy = true` alone: the visitor can then choose `ctx.ip` by X-Forwarded-For.
    */
   readonly address: string;
 }
 
-/** Whether an attempt may be made now, and otherwise when. */
+/** Whether an attempt is allowed now, otherwise when. */
 export type ThrottleAnswer =
   | { readonly allowed: true }
   /** For a 429 with `Retry-After`; whole seconds, 1 or more. */
   | { readonly allowed: false; readonly retry_after: number };
 
 /**
- * Slows down guessing without locking anybody out for good. The count is in the table koa_login_attempts: servers share
- * it and it survives restarts. Names that do not exist are counted like others.
+ * Slows down guessing without locking accounts permanently. Counts in the table koa_login_attempts, which all servers
+ * share and which survives restarts. Unknown names are counted too.
  *
  * ```ts
  * const answer = await throttle.check({ username, address: ctx.ip });
@@ -58,15 +58,14 @@ export type ThrottleAnswer =
  * if (user !== null) await throttle.succeeded({ username, address: ctx.ip });
  * ```
  *
- * `succeeded` wants the name that `check` was given. Attempts are counted under the folded name, so that no other
- * spelling gives further ones, whatever the table's collation. But `alice` and `Alice` may both exist: so a login gives
- * back the attempts that were made under exactly its own spelling, and its address is known for that spelling alone.
- * Otherwise the owner of one could clear what they guessed at the other.
+ * Pass `succeeded` the same name as `check`. Attempts are counted under the normalised name, so that other spellings
+ * give no further attempts, with any collation. But `alice` and `Alice` may both exist: so a login restores only the
+ * attempts of its exact spelling, and its address is known only for that spelling. Otherwise the owner of one account
+ * could reset the count of their guesses at the other.
  *
- * An attempt that is refused counts nothing and makes no wait longer, so whoever waits as told gets an attempt. From an
- * address where the account has logged in lately, attempts are counted apart: strangers who keep the account waiting do
- * not keep its owner waiting there. From a new address the owner competes with them for one attempt in
- * `account.longestWait`.
+ * A refused attempt is not counted and does not extend the wait, so waiting as told always gives an attempt. Attempts
+ * from a known address are counted separately: attackers on the account do not make its owner wait there. From a new
+ * address the owner competes with them for one attempt per `account.longestWait`.
  */
 export class LoginThrottle {
   readonly #table: AttemptsTable;
@@ -74,7 +73,7 @@ export class LoginThrottle {
   readonly #limits: ThrottleLimits;
   readonly #throttled: LoginThrottleOptions['throttled'];
 
-  /** @throws ImproperlyConfigured for limits that make no sense */
+  /** @throws ImproperlyConfigured for invalid limits */
   constructor(knex: Knex, { settings, limits = {}, now, timeout, throttled }: LoginThrottleOptions) {
     this.#table = new AttemptsTable(knex, { now, timeout });
     this.#key = settings.SECRET_KEY;
@@ -84,8 +83,8 @@ export class LoginThrottle {
   }
 
   /**
-   * May this attempt go on? Counts it, in one statement, so that a hundred at once are a hundred; a failure needs no
-   * further call.
+   * Whether this attempt is allowed. Counts it in the same statement, so that concurrent attempts are all counted; a
+   * failed login needs no further call.
    * @throws StoreUnavailable when the database does not answer: then nobody logs in
    */
   async check(attempt: LoginAttempt): Promise<ThrottleAnswer> {
@@ -97,7 +96,7 @@ export class LoginThrottle {
 
   async #answer(attempt: LoginAttempt): Promise<ThrottleAnswer> {
     const { address, account, exact, known } = this.#buckets(attempt);
-    // The address first: one that may not try must not use up other people's attempts.
+    // The address first: a refused address must not use up an account's attempts.
     const deadline = this.#table.deadline();
     const byAddress = await this.#count(address, this.#limits.address, deadline);
     if (!byAddress.allowed) return byAddress;
@@ -108,8 +107,8 @@ export class LoginThrottle {
   }
 
   /**
-   * Give the attempt back after a login, with all that were counted where it was counted: of an account's, those under
-   * exactly this spelling of its name. Without a `check` before, the account gets nothing back.
+   * After a login, remove the attempt and those counted with it; for an account only those with exactly this spelling.
+   * Without a preceding `check`, the account's count does not change.
    */
   async succeeded(attempt: LoginAttempt): Promise<void> {
     const { address, account, exact, known } = this.#buckets(attempt);
@@ -125,7 +124,7 @@ export class LoginThrottle {
       [known, known],
       deadline,
     );
-    // Where the address was known, the account's own count is strangers' work: they get no new attempts by our login.
+    // From a known address, the account's own count is due to others: this login must not give them new attempts.
     if (row?.known !== true) await this.#giveBack(account, exact, deadline);
     await this.#table.rows(
       `UPDATE koa_login_attempts
@@ -138,8 +137,8 @@ export class LoginThrottle {
   }
 
   /**
-   * How many failed attempts still count against this address, or against this account if a name is given: for a form
-   * that asks for more after some. Counts nothing.
+   * The number of failed attempts of this address, or of this account if a name is given, for a form that requires more
+   * after some. Does not count.
    */
   async failures({ username, address }: { readonly username?: string; readonly address: string }): Promise<number> {
     const buckets = this.#buckets({ username: username ?? '', address });
@@ -155,12 +154,12 @@ export class LoginThrottle {
     return Math.max(0, row?.failures ?? 0);
   }
 
-  /** Remove some rows that say nothing any more; done by `check` now and then. @returns how many */
+  /** Remove some outdated rows; `check` calls it now and then. @returns how many */
   prune(): Promise<number> {
     return this.#table.prune();
   }
 
-  /** Count one attempt unless the bucket makes it wait. */
+  /** Count one attempt unless the bucket is full. */
   async #count(bucket: string, limit: ThrottleLimit, deadline: Deadline): Promise<ThrottleAnswer> {
     const { healsIn, longestWait } = limit;
     const attempts = `least(${mostOf(limit)}, ${healed('t', 'excluded.counted_at', healsIn)} + 1)`;
@@ -186,13 +185,13 @@ export class LoginThrottle {
       [bucket],
       deadline,
     );
-    // Between the two statements the wait may have ended, or a login may have removed the row.
+    // The wait may have ended, or a login may have removed the row, between the two statements.
     return { allowed: false, retry_after: Math.max(1, Math.ceil(row?.wait ?? 1)) };
   }
 
   /**
-   * Count one attempt for one spelling, which `account` has counted already. Both heal at the same pace, so the others'
-   * share of `account` is what is left without this.
+   * Count one attempt for one spelling, already counted in `account`. Both expire at the same rate, so the difference
+   * is the count of other spellings.
    */
   async #countBeside(exact: string, deadline: Deadline): Promise<void> {
     const { healsIn, longestWait } = this.#limits.account;
@@ -212,7 +211,7 @@ export class LoginThrottle {
     );
   }
 
-  /** Take one spelling's attempts out of the account's; the wait is then that of what is left. */
+  /** Subtract one spelling's attempts from the account's, and recompute its wait. */
   async #giveBack(account: string, exact: string, deadline: Deadline): Promise<void> {
     const limit = this.#limits.account;
     const left = `greatest(0, t.attempts - ${healed('own', 't.counted_at', limit.healsIn)})`;

@@ -1,20 +1,20 @@
-/** Who `ctx.request.user` is: somebody with an account, or nobody (django.contrib.auth.models). */
+/** The classes of `ctx.request.user`: User and AnonymousUser (django.contrib.auth.models). */
 import { ValueError } from '../errors.js';
 import type { Permissions } from './permissions.js';
 
-/** What every user has, whatever the class (AbstractBaseUser). A backend of one's own may give users of its own. */
+/** The members of every class of users (AbstractBaseUser). A custom backend may return another class. */
 export interface BaseUser {
   readonly is_authenticated: true;
-  /** `String(id)` is what sessions hold, and what the backend is asked for. */
+  /** Sessions store `String(id)`, and pass it to the backend. */
   readonly id: string | number | bigint;
-  /** As stored; every session of the user ends when it changes. Never shown. */
+  /** As stored; a change ends every session of the user. Never displayed. */
   readonly password: string;
-  /** What the user logs in with: the value of USERNAME_FIELD. */
+  /** The value of USERNAME_FIELD, with which the user logs in. */
   get_username(): string;
 }
 
 /**
- * The class of an application's users, for `ctx.user` everywhere:
+ * Declare the class of your users for `ctx.user` here:
  *
  * ```ts
  * declare module 'koa-django-session' {
@@ -25,13 +25,13 @@ export interface BaseUser {
 // biome-ignore lint/suspicious/noEmptyInterface: applications merge into it
 export interface Register {}
 
-/** The registered class; `User` where none is. */
+/** The registered class; by default `User`. */
 export type RegisteredUser = Register extends { readonly user: infer U extends BaseUser } ? U : User;
 
-/** Whom a request is from. `is_authenticated` tells which. */
+/** The user of a request. `is_authenticated` distinguishes them. */
 export type CurrentUser<U extends BaseUser = RegisteredUser> = U | AnonymousUser;
 
-/** A row of the users' table. A field that the model does not have is given as Django's default. */
+/** A row of the users' table. Fields that the model does not have are Django's defaults. */
 export interface UserRow {
   readonly id: number | string;
   /** The same as Django's `user.pk`; `id` when absent. */
@@ -47,15 +47,15 @@ export interface UserRow {
 }
 
 /**
- * What was asked of a user's permissions is not asked again when a login or a new password puts the user as stored now in
- * the place of this one; Django changes its one object. Nothing is kept of another user, or of one who became a superuser.
+ * Reuse the cached permissions when a login or a new password replaces this object by the user as stored now; Django
+ * changes its single object. Nothing is reused for another user, or for one who became a superuser.
  */
 export let keepPermissions: (former: object | undefined, user: object) => void;
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /**
- * Somebody who has an account. A user model of one's own extends it:
+ * A user with an account. Extend it for a custom user model:
  *
  * ```ts
  * class Member extends User {
@@ -67,7 +67,7 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 export class User implements BaseUser {
   readonly is_authenticated = true;
   readonly is_anonymous = false;
-  /** A number where JavaScript holds it exactly, otherwise text. */
+  /** A number if JavaScript can represent it exactly, otherwise a string. */
   readonly id: number | string;
   readonly username: string;
   readonly first_name: string;
@@ -78,7 +78,7 @@ export class User implements BaseUser {
   readonly is_superuser: boolean;
   readonly last_login: Date | null;
   readonly date_joined: Date | null;
-  // Private, so that a user written to a log or as JSON does not show them.
+  // Private, so that logs and JSON of a user do not contain them.
   readonly #row: UserRow;
   #permissions: Permissions | undefined;
 
@@ -98,7 +98,7 @@ export class User implements BaseUser {
     this.first_name = textOf(fields['first_name']);
     this.last_name = textOf(fields['last_name']);
     this.email = textOf(fields['email']);
-    // AbstractBaseUser.is_active is True where a model has no such field.
+    // AbstractBaseUser.is_active is True for models without such a field.
     this.is_active = fields['is_active'] !== false;
     this.is_staff = fields['is_staff'] === true;
     this.is_superuser = fields['is_superuser'] === true;
@@ -108,7 +108,7 @@ export class User implements BaseUser {
     this.#permissions = row.permissions;
   }
 
-  /** Django's `user.pk`: `id`, but a bigint where that is text because JavaScript's numbers do not hold it. */
+  /** Django's `user.pk`: equal to `id`, but a bigint for integers that JavaScript numbers cannot represent. */
   get pk(): number | bigint | string {
     return this.#row.pk ?? this.id;
   }
@@ -118,7 +118,7 @@ export class User implements BaseUser {
     return this.#row.password;
   }
 
-  /** The path of the backend that vouched for this user; null for one whom neither `authenticate` nor `login` gave. */
+  /** The path of the user's backend; null if the user is not from `authenticate` or `login`. */
   get backend(): string | null {
     return backendOf(this);
   }
@@ -128,35 +128,38 @@ export class User implements BaseUser {
     return this.#row.natural_key;
   }
 
-  /** First and last name with a space between, without spaces around; empty where there are none. */
+  /** First and last name, separated by a space and trimmed; may be empty. */
   get_full_name(): string {
     return `${this.first_name} ${this.last_name}`.trim();
   }
 
-  /** The first name; empty where there is none. */
+  /** The first name; may be empty. */
   get_short_name(): string {
     return this.first_name;
   }
 
-  /** A column of the users' table by its field's name, as pg gives it; undefined where there is none. */
+  /** A column of the users' table by its field's name, as returned by pg; undefined if there is none. */
   protected field(name: string): unknown {
     const { fields } = this.#row;
     return Object.hasOwn(fields, name) ? fields[name] : undefined;
   }
 
-  /** Whether the user may do this: `'shop.change_good'`. Inactive users may nothing, superusers everything. */
+  /** Whether the user has this permission, such as `'shop.change_good'`. Inactive users have none, superusers all. */
   async has_perm(perm: string): Promise<boolean> {
     return this.is_active && (this.is_superuser || (await this.get_all_permissions()).has(perm));
   }
 
-  /** Whether the user may do all of this. @throws ValueError for a text, which would be taken for its letters */
+  /**
+   * Whether the user has all of these permissions. @throws ValueError for a string, which would be iterated by
+   * characters
+   */
   async has_perms(perms: Iterable<string>): Promise<boolean> {
     if (typeof perms === 'string') throw new ValueError('perm_list must be an iterable of permissions.');
     for (const perm of perms) if (!(await this.has_perm(perm))) return false;
     return true;
   }
 
-  /** Whether the user may do anything in this app. */
+  /** Whether the user has any permission in this app. */
   async has_module_perms(app_label: string): Promise<boolean> {
     if (!this.is_active) return false;
     if (this.is_superuser) return true;
@@ -174,7 +177,7 @@ export class User implements BaseUser {
     return this.is_active ? this.#known().ofGroups(this) : new Set();
   }
 
-  /** What the user may do by groups and by permissions of their own, as `app_label.codename`; all of it for a superuser. */
+  /** The permissions of the user and of their groups, as `app_label.codename`; all of them for a superuser. */
   async get_all_permissions(): Promise<ReadonlySet<string>> {
     return this.is_active ? this.#known().all(this) : new Set();
   }
@@ -195,7 +198,7 @@ export class User implements BaseUser {
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * Nobody: what `ctx.request.user` is until a login.
+ * The anonymous user: `ctx.request.user` before a login.
  *
  * ```ts
  * if (!ctx.user.is_authenticated) ctx.body = 'Hello, stranger.'; // ctx.user is an AnonymousUser
@@ -220,7 +223,7 @@ export class AnonymousUser {
     return false;
   }
 
-  /** Whether none was asked for, as in Django. */
+  /** True for an empty list, as in Django. */
   async has_perms(perms: Iterable<string>): Promise<boolean> {
     return [...perms].length === 0;
   }
@@ -253,12 +256,12 @@ export class AnonymousUser {
 
 const vouched = new WeakMap<object, string>();
 
-/** The path of the backend that vouched for a user, of whatever class; null where nobody asked one. */
+/** The path of the backend of a user of any class; null if not authenticated by one. */
 export function backendOf(user: object): string | null {
   return vouched.get(user) ?? null;
 }
 
-/** Note who vouched, beside the user: the object is the backend's own, and may be frozen. */
+/** Store the backend of a user outside the object, which belongs to the backend and may be frozen. */
 export function vouchFor<U extends object>(user: U, path: string): U {
   vouched.set(user, path);
   return user;

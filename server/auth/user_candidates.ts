@@ -1,38 +1,40 @@
-/** Tables that may be those of a user model, with what tells which model is theirs: Django's content types and its admin's log. */
+/**
+ * Finds tables that may belong to a user model, and the model of each, by Django's content types and the admin's log.
+ */
 import type { Knex } from 'knex';
 import { rowsOf } from '../db/rows.js';
 import { tableNameText } from '../db/table_name.js';
 import type { UserModelSettings } from '../settings.js';
 import { truncateName, userTableName } from './table_names.js';
 
-/** A column as the catalogue has it. */
+/** A column in the catalogue. */
 export interface CandidateColumn {
   readonly name: string;
   /** As `format_type` prints it. */
   readonly type: string;
   readonly nullable: boolean;
-  /** By an index over this column alone and over all rows; the primary key's does not count. */
+  /** Unique by an index on this column alone and on all rows; the primary key's index is ignored. */
   readonly unique: boolean;
   readonly key: boolean;
 }
 
-/** A table with the columns of AbstractBaseUser, or one whose model inherits from such a one's (multi-table inheritance). */
+/** A table with the columns of AbstractBaseUser, or of a model that inherits from one (multi-table inheritance). */
 export interface UserCandidate {
   readonly oid: string;
-  /** As AUTH_USER_TABLE names it. */
+  /** The value for AUTH_USER_TABLE. */
   readonly table: string;
-  /** The model's name, `accounts.user`; the names between which the database does not decide, or none. */
+  /** The model's name, `accounts.user`; several names if the database does not decide, or none. */
   readonly models: readonly string[];
   /** The columns of `password` and `last_login`. */
   readonly password: string;
   readonly last_login: string;
-  /** The table's own, and those of its parents after them. */
+  /** The columns of the table, then those of its parents. */
   readonly columns: readonly CandidateColumn[];
-  /** The tables of the models from which this one inherits, the nearest first. */
+  /** The tables of the parent models, nearest first. */
   readonly parents: readonly string[];
-  /** Whether Django's content types know its model; true where there are none. */
+  /** Whether Django's content types contain its model; true without content types. */
   readonly isKnown: boolean;
-  /** Whether the admin's log is about its users. */
+  /** Whether the admin's log refers to its users. */
   readonly isAdmins: boolean;
   /** Whether it has the tables of PermissionsMixin. */
   readonly hasPermissions: boolean;
@@ -46,13 +48,13 @@ interface FoundTable {
   readonly parent: string | null;
   readonly columns: readonly CandidateColumn[];
   readonly is_admins: boolean;
-  /** The model's name, by which the table between users and groups names the user; null where there is none. */
+  /** The model's name, from the user's column in the table between users and groups; null if there is none. */
   readonly holder: string | null;
 }
 
 /**
- * Tables that this database user may read, with a column for a hash and one for a time that may be missing; and the tables
- * of models that inherit from theirs. Those of another Django, in a schema with a history of its own, are not looked at.
+ * Tables that this database user may read, with a column for a hash and a nullable one for a time; and the tables of
+ * their child models. Tables of another Django, in a schema with its own django_migrations, are skipped.
  */
 const TABLES = `
   WITH RECURSIVE readable AS (
@@ -92,13 +94,13 @@ const TABLES = `
              AND NOT a.attisdropped AND a.attname NOT IN ('id', 'group_id') LIMIT 1) AS holder
     FROM family JOIN readable USING (oid) JOIN listed ON listed.attrelid = oid ORDER BY visible DESC, nspname, relname`;
 
-/** A model as Django's content types name it. */
+/** A model in Django's content types. */
 interface ContentType {
   readonly app_label: string;
   readonly model: string;
-  /** Whether a table is called after it; one is not where it has a db_table, and where it is a proxy. */
+  /** Whether a table has the model's default name; not if it has a db_table, or is a proxy. */
   readonly has_table: boolean;
-  /** Whether Django has migrated its app; content types of removed apps stay. */
+  /** Whether Django has migrated its app; content types of removed apps remain. */
   readonly migrated: boolean;
 }
 
@@ -120,7 +122,10 @@ async function contentTypes(knex: Knex): Promise<readonly ContentType[]> {
 const DJANGOS_APPS = new Set(['admin', 'auth', 'contenttypes', 'sessions', 'sites', 'messages']);
 const labelOf = ({ app_label, model }: ContentType): string => `${app_label}.${model}`;
 
-/** The models whose table it may be: those that are called so, or those that have no table called after them. */
+/**
+ * The models that the table may belong to: those with this default name, or those without a table of their default
+ * name.
+ */
 function modelsOf(
   { name, visible, holder }: FoundTable,
   types: readonly ContentType[],
@@ -135,14 +140,14 @@ function modelsOf(
   return { models: others.map(labelOf), isKnown: holder === null && others.length > 0 };
 }
 
-/** A table as the settings name it: bare on the search_path, otherwise with its schema. */
+/** A table's name for the settings: without schema if on the search_path. */
 const settingOf = ({ schema, name, visible }: FoundTable): string =>
   tableNameText(visible ? { table: name } : { schema, table: name });
 
 const isNamed = ({ password, last_login }: Pick<UserCandidate, 'password' | 'last_login'>): boolean =>
   password === 'password' && last_login === 'last_login';
 
-/** By its name, or else by the shape that the field has in AbstractBaseUser. */
+/** Finds the column by its name, or by the type of the field in AbstractBaseUser. */
 function columnOf(columns: readonly CandidateColumn[], name: string, hint: RegExp, shape: string): string | undefined {
   const fitting = columns.filter(
     ({ type, nullable }) => type === shape && nullable === (shape === 'timestamp with time zone'),
@@ -156,7 +161,7 @@ function columnOf(columns: readonly CandidateColumn[], name: string, hint: RegEx
 export async function userCandidates(knex: Knex): Promise<readonly UserCandidate[]> {
   const tables = await rowsOf<FoundTable>(knex, TABLES);
   const types = tables.length === 0 ? [] : await contentTypes(knex);
-  // Once Django has migrated, it knows its groups.
+  // After Django's migrations, its groups are known.
   const isComplete = types.some((type) => labelOf(type) === 'auth.group');
   const candidates = tables.map((table): UserCandidate | null => {
     const parents: FoundTable[] = [];
@@ -173,7 +178,7 @@ export async function userCandidates(knex: Knex): Promise<readonly UserCandidate
     if (password === undefined || last_login === undefined) return null;
     const hasPermissions = family.some(({ holder }) => holder !== null);
     const isAdmins = family.some(({ is_admins }) => is_admins);
-    // Renamed columns alone are no sign: many tables have a short text and a time.
+    // Renamed columns alone prove nothing: many tables have a short text and a time.
     if (!isNamed({ password, last_login }) && !hasPermissions && !isAdmins && !isComplete) return null;
     const { models, isKnown } = modelsOf(table, types);
     return {
@@ -196,8 +201,8 @@ export async function userCandidates(knex: Knex): Promise<readonly UserCandidate
 }
 
 /**
- * Without tables of other things, where some are surely of users; and without models that inherit from Django's own user:
- * it is swapped out with another AUTH_USER_MODEL, and no model may inherit from it then (fields.E301).
+ * Drops tables that are not of users if others surely are; and models that inherit from auth.User: with another
+ * AUTH_USER_MODEL it is swapped out, and no model may inherit from it (fields.E301).
  */
 function withoutChance(candidates: readonly UserCandidate[], isComplete: boolean): readonly UserCandidate[] {
   const sure = candidates.filter((each) => isNamed(each) || each.hasPermissions || each.isAdmins);
@@ -205,7 +210,7 @@ function withoutChance(candidates: readonly UserCandidate[], isComplete: boolean
   return (sure.length > 0 ? sure : candidates).filter(({ parents }) => own === undefined || !parents.includes(own.oid));
 }
 
-/** The settings that name the table, by their names; without AUTH_USER_MODEL where the database does not tell it. */
+/** The settings for the table, by name; without AUTH_USER_MODEL if the database does not determine it. */
 export function tableSettings(
   { table, models }: Pick<UserCandidate, 'table' | 'models'>,
   configured: UserModelSettings,

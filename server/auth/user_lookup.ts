@@ -6,7 +6,7 @@ import { type Parser, type Row, runPrepared } from '../db/prepared.js';
 import { isUnavailable, unavailable } from '../db/unavailable.js';
 import { rowValues, type UserStatements } from './user_statements.js';
 
-/** A row as it came, which several requests may get, and what makes values of it. */
+/** A row, which several requests may share, and the function that converts it to values. */
 interface FoundRow {
   readonly row: Row;
   readonly fields: readonly string[];
@@ -20,7 +20,7 @@ export class UserLookup {
   readonly #batcher = new Batcher<undefined, FoundRow | null>((calls) => this.#findMany(calls), { shared: true });
 
   /**
-   * @param statements of the table as it is now
+   * @param statements for the current table
    * @param prepared false to send the text each time, for a pgbouncer that keeps no prepared statements
    */
   constructor(knex: Knex, statements: () => Promise<Pick<UserStatements, 'get_by_ids' | 'fields'>>, prepared: boolean) {
@@ -30,14 +30,14 @@ export class UserLookup {
   }
 
   /**
-   * The values by their fields, and the key's text as `pk`; null when there is none.
+   * The values by field, and the key's text as `pk`; null if there is no such user.
    * @param key as `parseUserKey` gives it
    * @throws what PostgreSQL says of this key or of the table; StoreUnavailable
    */
   async find(key: string, deadline: Deadline): Promise<Record<string, unknown> | null> {
     const found = await this.#batcher.call({ key, input: undefined }, deadline);
     if (found === null) return null;
-    // Each request's own values: what it is given, it may change.
+    // Separate values for each request, because it may change them.
     return rowValues(found.row, found.fields, found.parsers);
   }
 
@@ -51,7 +51,7 @@ export class UserLookup {
     } catch (error) {
       if (isUnavailable(error)) throw unavailable(error);
       if (calls.length === 1) throw error;
-      // One key that PostgreSQL refuses does not take the others with it.
+      // A key that PostgreSQL refuses must not fail the others.
       return calls.map(async (call) => (await this.#findMany([call]))[0] ?? null);
     }
   }

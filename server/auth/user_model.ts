@@ -1,4 +1,4 @@
-/** Django's AUTH_USER_MODEL: which table and which columns of this database hold the users. */
+/** Django's AUTH_USER_MODEL: finds the users' table and columns in this database. */
 import type { Knex } from 'knex';
 import { quoteIdentifier } from '../db/literals.js';
 import { rowsOf } from '../db/rows.js';
@@ -22,20 +22,20 @@ export const DEFAULT_USER_MODEL: UserModelSettings = {
   EMAIL_FIELD: SETTINGS.EMAIL_FIELD.default,
 };
 
-/** A column of the model. `sql` is its name as a statement has it, with the alias of its table: `u0."email"`. */
+/** A column of the model. `sql` is its quoted name with the alias of its table: `u0."email"`. */
 export interface UserColumn {
   readonly name: string;
   readonly table: UserTablePart;
   readonly sql: string;
   readonly nullable: boolean;
-  /** Whether the database fills it in: a default, an identity, a generated column. */
+  /** Whether the database provides its value: a default, an identity, a generated column. */
   readonly filled: boolean;
 }
 
-/** One of the model's tables: a model that inherits from another has that one's too (multi-table inheritance). */
+/** One of the model's tables: with multi-table inheritance a model has several. */
 export interface UserTablePart {
   readonly oid: string;
-  /** As a statement has it: `"public"."accounts_user"`. */
+  /** Quoted for a statement: `"public"."accounts_user"`. */
   readonly sql: string;
   /** The table's bare name. */
   readonly name: string;
@@ -43,12 +43,12 @@ export interface UserTablePart {
   readonly key: string;
 }
 
-/** A user model as it was found in the database: its tables, its columns and its key. */
+/** A user model as found in the database: tables, columns and primary key. */
 export interface UserModel {
   readonly label: string;
   readonly tables: readonly [UserTablePart, ...UserTablePart[]];
   readonly keyType: KeyType;
-  /** By the field's name, which is the column's unless AUTH_USER_COLUMNS says otherwise. */
+  /** By field name, which is the column's name unless AUTH_USER_COLUMNS maps it. */
   readonly columns: ReadonlyMap<string, UserColumn>;
   readonly settings: UserModelSettings;
 }
@@ -59,7 +59,7 @@ interface FoundTable {
   readonly name: string;
 }
 
-/** By the search_path, also where the name has a dot, or in the schema that stands before it. */
+/** By the search_path, also if the name contains a dot, or in the schema given before it. */
 async function findTable(knex: Knex, name: string): Promise<FoundTable | undefined> {
   const { schema = '', table = '' } = splitTableName(name);
   const [found] = await rowsOf<FoundTable>(
@@ -78,7 +78,7 @@ interface FoundColumn {
   readonly nullable: boolean;
   readonly filled: boolean;
   readonly key: boolean;
-  /** For the key's column: the table that it refers to. */
+  /** For the key's column: the table that it references. */
   readonly parent: string | null;
 }
 
@@ -106,7 +106,7 @@ async function tableOf(knex: Knex, oid: string): Promise<FoundTable> {
   return found ?? { oid, schema: '', name: oid };
 }
 
-/** A chain of models that inherit from one another is never so long. */
+/** No chain of inheritance is this long. */
 const MOST_TABLES = 8;
 
 /**
@@ -116,8 +116,8 @@ const MOST_TABLES = 8;
  * A key that refers to another table's leads to a parent's table where it is called as Django calls it, `user_ptr_id`, or
  * where a required field is missing: another key that refers somewhere is a OneToOneField.
  *
- * @param required the fields that must be there
- * @throws SchemaMismatch with a sentence that says what to set
+ * @param required the fields that must exist
+ * @throws SchemaMismatch with a message that says what to set
  */
 export async function findUserModel(
   knex: Knex,
@@ -206,7 +206,7 @@ async function missingTable(knex: Knex, settings: UserModelSettings): Promise<Sc
 /** undefined_column, undefined_table, and a plan that a migration has overtaken. */
 const CHANGED_TABLE = ['42703', '42P01', '0A000'];
 
-/** Does an error of PostgreSQL's say that a table is not any more what the catalogue said of it? */
+/** Whether an error of PostgreSQL means that a table no longer matches the cached catalogue. */
 export function isChangedTable(error: unknown): boolean {
   return hasCode(error, ...CHANGED_TABLE);
 }

@@ -4,21 +4,24 @@ import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
 import { type LoginRequiredOptions, redirectToLogin, userOf } from './login_required.js';
 import type { AnonymousUser, BaseUser, CurrentUser, User } from './user.js';
 
-/** What becomes of visitors without the permission. */
+/** The response for visitors without the permission. */
 export interface PermissionRequiredOptions extends LoginRequiredOptions {
-  /** Answer 403 to whoever is logged in and may not, instead of the login page. Default false, as in Django. */
+  /**
+   * Answer 403 to logged-in users without the permission instead of redirecting to the login page. Default false, as in
+   * Django.
+   */
   readonly raise_exception?: boolean;
 }
 
 /**
- * Middleware that lets a request through whose user passes; others are sent to the login page, which remembers where they
- * wanted to go.
+ * Middleware for users who pass the test; others are redirected to the login page, with the requested page in the
+ * query.
  *
  * ```ts
  * app.use(user_passes_test((user) => user.is_authenticated && user.email.endsWith('@example.com')));
  * ```
  *
- * @param test may look at the request's context as well
+ * @param test also gets the request's context
  */
 export function user_passes_test(
   test: (user: CurrentUser, ctx: Context) => boolean | Promise<boolean>,
@@ -33,7 +36,7 @@ export function user_passes_test(
 /**
  * Middleware for users with this permission, or with all of these: `permission_required('shop.change_good')`.
  *
- * Who has it not is sent to the login page, whether logged in or not, as in Django; with `raise_exception` it is 403.
+ * Others are redirected to the login page, even if logged in, as in Django; with `raise_exception` they get 403.
  *
  * ```ts
  * app.use(permission_required(['shop.change_good', 'shop.delete_good'], { raise_exception: true }));
@@ -56,7 +59,7 @@ export function permission_required(
 }
 
 /**
- * Middleware for active users who are staff (`is_staff`), as those who may enter Django's admin.
+ * Middleware for active users who are staff (`is_staff`), who may use Django's admin.
  *
  * ```ts
  * app.use(staff_member_required({ login_url: '/admin/login/' }));

@@ -1,4 +1,4 @@
-/** Where a user is logged in, and the end of those sessions: a table of ours beside Django's. */
+/** Lists and ends the sessions of a user, by our own table beside Django's. */
 import type { Knex } from 'knex';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../clock.js';
@@ -25,51 +25,51 @@ import {
 } from './user_sessions/table.js';
 import { LONGEST_USER_AGENT } from './user_sessions/user_agent.js';
 
-/** One of a user's sessions, for a list that the user sees. */
+/** A session of a user, for display. */
 export interface UserSession {
-  /** Names the session for `revoke`, and opens nothing: a hash of its key. */
+  /** Identifies the session for `revoke`: a hash of its key, which gives no access. */
   readonly id: string;
-  /** The login here, or the first request that came here with a session that Django began. */
+  /** The time of the login here, or of the first request here for a session that began in Django. */
   readonly begun: Date;
-  /** May lie up to five minutes behind. Requests to Django do not count. */
+  /** May be up to five minutes old. Requests to Django are not counted. */
   readonly last_seen: Date;
   readonly expire_date: Date;
-  /** As the browser sent it, at most 512 characters; `readUserAgent` makes names of it. */
+  /** As sent, at most 512 characters; `readUserAgent` parses it. */
   readonly user_agent: string;
   /** The network: `203.0.113.0/24`, `2001:db8:1::/48`. */
   readonly address: string;
-  /** Whether it is the session that was given as the current one. */
+  /** Whether it is the session given as the current one. */
   readonly isCurrent: boolean;
 }
 
-/** Where `UserSessions` ends sessions, and whom it tells what went wrong. */
+/** Options of `UserSessions`. */
 export interface UserSessionsOptions {
   readonly settings: UserSessionsSettings;
-  /** The store of `sessions`, by which sessions are ended: of engine `db` or `cached_db`, on the same knex instance. */
+  /** The store of `sessions`, of engine `db` or `cached_db`, on the same knex instance. */
   readonly store: SessionStore;
   /** For tests; without it the database's own clock. */
   readonly now?: Clock;
   /** Seconds, DATABASE_TIMEOUT. 1 when absent. */
   readonly timeout?: number;
-  /** Hears that sessions could not be noted; never gets a key. */
+  /** Logs failed writes; never gets a key. */
   readonly logger?: Pick<Logger, 'warn'>;
 }
 
-/** Seconds that what was seen waits for others to be written with. */
+/** Seconds for which entries are collected before a write. */
 const WRITE_AFTER = 0.25;
-/** Sessions that wait at most, for a database that is away, and keys remembered at most. */
+/** The maximum number of waiting entries, for an unavailable database, and of remembered keys. */
 const MOST_WAITING = 10_000;
 const MOST_REMEMBERED = 50_000;
-/** Seconds between warnings, and for which a missing table is not asked for again. */
+/** Seconds between warnings, and between checks for a missing table. */
 const WARN_EVERY = 60;
-/** Expired rows are removed at every so many writes. */
+/** Expired rows are removed once per so many writes. */
 const PRUNE_EVERY = 200;
 
 type UserId = Pick<BaseUser, 'id'>;
 type CurrentSession = Pick<Session, 'session_key'>;
 
 /**
- * The sessions of users, noted as they come by. Needs the migration `0005_user_sessions`.
+ * Records users' sessions at their requests. Needs the migration `0005_user_sessions`.
  *
  * ```ts
  * const userSessions = new UserSessions(knex, { settings, store });
@@ -82,9 +82,9 @@ type CurrentSession = Pick<Session, 'session_key'>;
  * await userSessions.revokeOthers(ctx.user, ctx.session);
  * ```
  *
- * A session that Django began is known from its first request here on, one that never came here is not. Ending one
- * deletes its row in Django's table, so that it is ended at Django too. `update_session_auth_hash` after a new password
- * ends every other session, known or not.
+ * A session that began in Django is recorded at its first request here. Ending a session deletes its row in Django's
+ * table, so it also ends in Django. `update_session_auth_hash` after a new password ends every other session, recorded
+ * or not.
  */
 export class UserSessions {
   readonly #store: SessionStore;
@@ -92,10 +92,10 @@ export class UserSessions {
   readonly #queue: Queue;
   readonly #seconds: number;
   readonly #logger: UserSessionsOptions['logger'];
-  /** What is to be written next, by session key. */
+  /** The entries for the next write, by session key. */
   readonly #waiting = new Map<string, Sighting>();
   readonly #ended = new Set<string>();
-  /** Who was seen under which key since `#since`: those are not written again before SEEN_EVERY is over. */
+  /** The user of each key recorded since `#since`; these are not written again within SEEN_EVERY. */
   #seen = new Map<string, string>();
   #since = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -104,7 +104,7 @@ export class UserSessions {
   #warnedAt = Number.NEGATIVE_INFINITY;
   #restUntil = Number.NEGATIVE_INFINITY;
 
-  /** @throws ImproperlyConfigured for a store that keeps no rows on this knex instance */
+  /** @throws ImproperlyConfigured for a store without rows on this knex instance */
   constructor(knex: Knex, { settings, store, now, timeout, logger }: UserSessionsOptions) {
     if (store.database !== knex)
       throw new ImproperlyConfigured(store.database === undefined ? NO_ROWS : OTHER_DATABASE);
@@ -117,8 +117,8 @@ export class UserSessions {
   }
 
   /**
-   * Notes whose session a request has, after it: mount it inside `authentication`. No request waits for it, and none
-   * fails by it.
+   * Records the user of each session after the request. Mount it inside `authentication`. Requests neither wait for it
+   * nor fail because of it.
    */
   readonly middleware: Middleware = async (ctx, next) => {
     const before = loginOf(ctx);
@@ -131,7 +131,7 @@ export class UserSessions {
   };
 
   /**
-   * Where this user is logged in, the last seen first.
+   * The sessions of this user, the last seen first.
    *
    * @param current the session of the request, which is marked
    * @throws StoreUnavailable when the database does not answer; SchemaMismatch without the migration
@@ -142,11 +142,11 @@ export class UserSessions {
   }
 
   /**
-   * End one session of this user, here and at Django. A request that it has under way is answered with 400 when it saves.
+   * End one session of this user, here and in Django. A concurrent request of the session gets 400 when it saves.
    *
    * @param id of a UserSession
-   * @returns false when this user has no such session (any more)
-   * @throws StoreUnavailable, and the session may still be there
+   * @returns false if this user has no such session
+   * @throws StoreUnavailable; the session may still exist
    */
   async revoke(user: UserId, id: string): Promise<boolean> {
     const ended = (await this.#entries(user)).filter((entry) => entry.id === id);
@@ -155,10 +155,11 @@ export class UserSessions {
   }
 
   /**
-   * End the sessions of this user but the current one; without one, all. Sessions that never came here are not known.
+   * End all sessions of this user except the current one; without `current`, all. Sessions without a request here are
+   * not known.
    *
-   * @returns how many were ended
-   * @throws StoreUnavailable, and some may still be there
+   * @returns the number of ended sessions
+   * @throws StoreUnavailable; some may still exist
    */
   async revokeOthers(user: UserId, current?: CurrentSession): Promise<number> {
     const others = (await this.#entries(user)).filter(({ session_key }) => session_key !== current?.session_key);
@@ -166,7 +167,7 @@ export class UserSessions {
     return others.length;
   }
 
-  /** Write what waits now. Never rejects. */
+  /** Write waiting entries now. Never rejects. */
   async flush(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     clearTimeout(this.#timer);
@@ -178,20 +179,20 @@ export class UserSessions {
     await this.#writing;
   }
 
-  /** Write what waits, before the database is closed. */
+  /** Write waiting entries, before the database is closed. */
   close(): Promise<void> {
     return this.flush();
   }
 
   async #entries({ id }: UserId): Promise<readonly Entry[]> {
     const deadline = new Deadline(this.#seconds);
-    // What this process has just seen is in the list, too.
+    // Include the entries that this process has not written yet.
     await inTime(this.flush(), deadline);
     const found = this.#queue.run(null, deadline, () => this.#table.entries(String(id)));
     return inTime(found, deadline);
   }
 
-  /** One after another: each may wait for its row, and all of them are not to take the pool. */
+  /** Sequentially: each may wait for a row's lock, and together they must not occupy the pool. */
   async #end(entries: readonly Entry[]): Promise<void> {
     for (const { id, session_key } of entries) {
       await this.#store.delete(session_key);
@@ -200,7 +201,7 @@ export class UserSessions {
     }
   }
 
-  /** What became of the request's login: the same, another key, none. */
+  /** The login after the request: unchanged, under another key, or none. */
   #compare(ctx: Context, before: Login | null): void {
     const session = sessionOf(ctx);
     if (before !== null && !session.modified && session.session_key === before.session_key) return;
@@ -208,7 +209,7 @@ export class UserSessions {
     if (before !== null && before.session_key !== after?.session_key) {
       const isSameUser = before.user_id === after?.user_id;
       if (after !== null && isSameUser) this.#waiting.delete(before.session_key);
-      // A row that this request has left to others is not ended.
+      // Do not end a row that this request has left to others.
       else if (!session.isMissing()) this.#forget(before.session_key);
       if (after !== null) this.#see(ctx, after, isSameUser ? before.session_key : null);
     } else if (after !== null) this.#see(ctx, after);
@@ -217,7 +218,7 @@ export class UserSessions {
   #see(ctx: Context, { session_key, user_id }: Login, formerKey: string | null = null): void {
     const now = performance.now() / 1000;
     if (now - this.#since > SEEN_EVERY || this.#seen.size >= MOST_REMEMBERED) {
-      // A new one, not an emptied one, whose tables would stay as large as they were.
+      // A new Map, because a cleared one keeps its large hash tables.
       this.#seen = new Map();
       this.#since = now;
     }
@@ -251,7 +252,7 @@ export class UserSessions {
       this.#writes += 1;
       if (this.#writes % PRUNE_EVERY === 0) await this.#table.prune();
     } catch (error) {
-      // Their next request notes them.
+      // Their next request records them again.
       for (const { session_key } of sightings) this.#seen.delete(session_key);
       this.#warn(error);
     }
@@ -272,29 +273,29 @@ const NO_ROWS =
   'UserSessions finds sessions by a table beside theirs, and ends them by deleting their rows: it needs SESSION_ENGINE db or cached_db. Sessions of cache, file, memory and signed_cookies cannot be listed.';
 const OTHER_DATABASE = 'UserSessions and the store of sessions need the same knex instance.';
 
-/** A user's session, as a request has it. */
+/** A user's session in a request. */
 interface Login {
   readonly session_key: string;
   readonly user_id: string;
 }
 
-/** null for a request of nobody, and where nobody has looked up the user. Asking is no access to the session. */
+/** null for an anonymous request, and if the user was not looked up. Does not count as an access to the session. */
 function loginOf(ctx: Context): Login | null {
   const { session_key } = sessionOf(ctx);
   const { user } = stateOf(ctx);
   if (session_key === null || user === undefined || !user.is_authenticated) return null;
   const user_id = String(user.id);
-  // What PostgreSQL does not store would take the others of its batch with it.
+  // A value that PostgreSQL cannot store would fail its whole batch.
   return user_id.includes('\0') || !isWellFormed(user_id) ? null : { session_key, user_id };
 }
 
-/** Whether the session still says whose it is: `clear()` leaves key and row. Asking is no access to it. */
+/** Whether the session still has a login: `clear()` keeps key and row. Does not count as an access. */
 function holdsUser(session: Session): boolean {
   const { accessed } = session;
   try {
     return session.has_key(SESSION_KEY);
   } catch {
-    // The store was away, and the page did not need it.
+    // The store was unavailable, and the page did not need it.
     return false;
   } finally {
     session.accessed = accessed;

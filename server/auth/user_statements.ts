@@ -1,4 +1,4 @@
-/** The statements of a user model: its columns by their fields' names, wherever in its tables they are. */
+/** The statements of a user model: columns by field name, from all of its tables. */
 import { createHash } from 'node:crypto';
 import { quoteIdentifier } from '../db/literals.js';
 import type { Parser, Row, Statement } from '../db/prepared.js';
@@ -6,7 +6,7 @@ import { ValueError } from '../errors.js';
 import type { UserColumn, UserModel, UserTablePart } from './user_model.js';
 
 /**
- * Each gives users: the key's text, and then `fields`. The key is the last parameter, where there is one.
+ * Each returns users: the key's text, then `fields`. The key is the last parameter, if any.
  */
 export interface UserStatements {
   readonly fields: readonly string[];
@@ -16,13 +16,13 @@ export interface UserStatements {
   readonly set_password: Statement;
   readonly update_last_login: Statement;
   /**
-   * @param fields whose values are given, in this order
-   * @throws ValueError for a model of several tables, which Django fills in an order of its own
+   * @param fields with values, in this order
+   * @throws ValueError for multi-table inheritance, where only Django can insert
    */
   create(fields: readonly string[]): Statement;
 }
 
-/** A row's values by the names of their fields, and the key's text as `pk`. */
+/** A row's values by field, and the key's text as `pk`. */
 export function rowValues(
   row: Row,
   fields: readonly string[],
@@ -36,7 +36,7 @@ export function rowValues(
   return values;
 }
 
-/** The model's tables in a FROM, with the aliases that its columns have. */
+/** The model's tables for FROM, with the aliases of its columns. */
 export const usersFrom = ({ tables }: UserModel): string =>
   joined(
     tables.map(({ sql }) => sql),
@@ -56,7 +56,7 @@ export function userStatements(model: UserModel): UserStatements {
     return found;
   };
   const from = usersFrom(model);
-  // One name has one text: a migration that changes the columns gives another.
+  // Each text has its own statement name: a migration that changes the columns gives another.
   const statement = (what: string, text: string): Statement => ({
     name: `users_${what}_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`,
     text,
@@ -64,7 +64,7 @@ export function userStatements(model: UserModel): UserStatements {
   });
   const update = (field: string): string => {
     const { table, name } = column(field);
-    // The other parts of a statement see what was before it, so the changed row is taken from what it returns.
+    // Other parts of the statement see the row before the UPDATE, so the changed row comes from RETURNING.
     const sources = tables.map((part) => (part === table ? 'changed' : part.sql));
     return `WITH changed AS (UPDATE ${table.sql} SET ${quoteIdentifier(name)} = $1 WHERE ${table.key} = $2 RETURNING *)
             SELECT ${columns} FROM ${joined(sources, tables)}`;

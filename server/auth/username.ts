@@ -1,8 +1,8 @@
-/** User names in one form, as AbstractBaseUser.normalize_username, and no work for a name that no account has. */
+/** Normalises user names as AbstractBaseUser.normalize_username, with a length limit. */
 
 /**
- * In UTF-16 code units: any spelling of a name of 254 characters fits, also with all its letters decomposed. Django's
- * column holds 150.
+ * In UTF-16 code units: enough for a name of 254 characters, even with all letters decomposed. Django's column holds
+ * 150.
  */
 export const MAX_NAME_LENGTH = 1024;
 
@@ -19,8 +19,8 @@ export function normalize_username(username: string): string {
 }
 
 /**
- * What all spellings of a name have in common, to count by: whatever its case, its look-alikes and the blanks around
- * it. Of a longer name only the first MAX_NAME_LENGTH code units count.
+ * A form shared by all spellings of a name, for counting: without case, look-alikes and surrounding blanks. Only the
+ * first MAX_NAME_LENGTH code units are used.
  */
 export function foldUsername(username: string): string {
   return username.trim().slice(0, MAX_NAME_LENGTH).normalize('NFKC').trim().toLowerCase();

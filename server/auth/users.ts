@@ -1,4 +1,4 @@
-/** The table of users through knex, whatever Django's AUTH_USER_MODEL made of it. */
+/** The users' table of any AUTH_USER_MODEL, through knex. */
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
@@ -22,7 +22,7 @@ import { rowValues } from './user_statements.js';
 import { MAX_NAME_LENGTH, normalize_username } from './username.js';
 
 /**
- * The domain in lower case; the part before the last @ may tell case (BaseUserManager.normalize_email).
+ * The domain in lower case; the part before the last @ may be case-sensitive (BaseUserManager.normalize_email).
  *
  * ```ts
  * normalize_email('Ann@EXAMPLE.com'); // 'Ann@example.com'
@@ -37,11 +37,11 @@ export function normalize_email(email: string): string {
 /** PostgreSQL's text holds neither NUL nor half a surrogate pair, so no row has such a name. */
 const isStorable = (text: string): boolean => !text.includes('\0') && isWellFormed(text);
 
-/** What `UserTable.create_user` makes an account of. */
+/** The data of `UserTable.create_user`. */
 export interface NewUser {
   /** The value of USERNAME_FIELD. */
   readonly username: string;
-  /** From `make_password`; without one the account cannot log in with a password. */
+  /** From `make_password`; without it the account cannot log in with a password. */
   readonly password?: string | null;
   readonly email?: string;
   readonly first_name?: string;
@@ -49,20 +49,22 @@ export interface NewUser {
   readonly is_active?: boolean;
   readonly is_staff?: boolean;
   readonly is_superuser?: boolean;
-  /** Further fields of the model, by their names; those that Django fills with a default have to be given here. */
+  /** Further fields of the model, by name; required for fields whose default is only in Django. */
   readonly fields?: Readonly<Record<string, string | number | boolean | Date | null>>;
 }
 
-/** Which user model a `UserTable` reads, and how long it waits for the database. */
+/** Options of `UserTable`. */
 export interface UserTableOptions<U extends User> {
-  /** Where Django's users are; `auth_user` unless given. `defineSettings` gives them. */
+  /** The user model's settings, from `defineSettings`; default `auth_user`. */
   readonly settings?: UserModelSettings;
   readonly now?: Clock;
   /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/wait_bounds.ts). 1 when absent. */
   readonly timeout?: number;
-  /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
+  /**
+   * False behind a pgbouncer in transaction mode without support for prepared statements (max_prepared_statements = 0).
+   */
   readonly prepared?: boolean;
-  /** A class of one's own for users, with further members. */
+  /** A custom class for users. */
   readonly userClass?: new (
     row: UserRow,
   ) => U;
@@ -77,15 +79,15 @@ const NO_SUCH_VALUE = ['22P02', '22003', '22007', '22008'];
 type Binding = string | number | boolean | Date | null;
 
 /**
- * Django's users. The table and its columns are looked up in the database's catalogue at the first use.
+ * Django's users. The table and its columns are looked up in PostgreSQL's catalogue at first use.
  *
  * ```ts
  * const users = new UserTable(knex, { settings });
  * const ann = await users.get_by_natural_key('ann'); // or null
  * ```
  *
- * @throws StoreUnavailable from every method when the database does not answer, or when its table is not the model's any
- *   more; its cause says which
+ * @throws StoreUnavailable from every method if the database does not respond, or its table no longer matches the
+ *   model; see `cause`
  */
 export class UserTable<U extends User = User> {
   readonly #knex: Knex;
@@ -112,7 +114,9 @@ export class UserTable<U extends User = User> {
     this.#userClass = (row) => new UserClass(row) as U;
   }
 
-  /** Where the table is, by identity: a store of sessions with the same one can write both in one commit. */
+  /**
+   * The database of the table, compared by identity: a session store with the same object can write both in one commit.
+   */
   get database(): object {
     return this.#knex;
   }
@@ -123,20 +127,20 @@ export class UserTable<U extends User = User> {
   }
 
   /**
-   * The model as this database has it.
+   * The model as found in this database.
    * @throws SchemaMismatch with a sentence that says what to set
    */
   async model(): Promise<UserModel> {
     return (this.#catalogue.known() ?? (await this.#catalogue.look())).model;
   }
 
-  /** @throws StoreUnavailable at the deadline, and where the table is not the model's */
+  /** @throws StoreUnavailable at the deadline, and if the table does not match the model */
   async #know(deadline = this.#share.deadline()): Promise<Known> {
     return this.#catalogue.known() ?? this.#asked(() => inTime(this.#catalogue.look(), deadline));
   }
 
   /**
-   * null when there is none, also for what is no key of this table. Those of one tick share a statement.
+   * null if there is none, also for an invalid key. Calls of one tick share a statement.
    * @param deadline of the request that asks; one of its own when absent
    */
   async get_by_id(id: string | number, deadline?: Deadline): Promise<U | null> {
@@ -151,7 +155,7 @@ export class UserTable<U extends User = User> {
   }
 
   /**
-   * By the exact value of USERNAME_FIELD, as stored; null when there is none, also for one that no row can have.
+   * By the exact value of USERNAME_FIELD, as stored; null if there is none.
    * @param deadline of the request that asks; one of its own when absent
    */
   async get_by_natural_key(username: string, deadline?: Deadline): Promise<U | null> {
@@ -162,18 +166,18 @@ export class UserTable<U extends User = User> {
   }
 
   /**
-   * Store a password from `make_password`. Every session of the user ends with it, but for one that is given the
-   * returned user by `update_session_auth_hash`.
-   * @returns the user with the new password, null when there is no such user
+   * Store a password from `make_password`. It ends every session of the user; pass the returned user to
+   * `update_session_auth_hash` to keep one.
+   * @returns the user with the new password, null if there is no such user
    */
   async set_password(id: string | number, encoded: string): Promise<U | null> {
     return this.#find((known) => this.#byKey(known, id, 'set_password', [encoded]));
   }
 
   /**
-   * Notes that the user has logged in. Null when there is no such user any more.
+   * Stores the time of a login. Null if the user was deleted.
    *
-   * @param transaction of `database`, to be part of; one of its own when absent
+   * @param transaction of `database` to use; a new one when absent
    * @param deadline of the request; one of its own when absent
    */
   async update_last_login(id: string | number, at: Date, transaction?: object, deadline?: Deadline): Promise<U | null> {
@@ -185,7 +189,7 @@ export class UserTable<U extends User = User> {
 
   /**
    * Add a user, with name and email normalised as Django does.
-   * @throws ValueError when the name is empty, taken, or does not fit, or when the model has fields that are not given
+   * @throws ValueError if the name is empty, taken or too long, or a required field of the model is missing
    */
   async create_user(user: NewUser): Promise<U> {
     const known = await this.#know();
@@ -232,7 +236,7 @@ export class UserTable<U extends User = User> {
         values.delete(field);
       }
     }
-    // Django makes UUIDs itself; the column has no default.
+    // Django generates UUIDs itself; the column has no default.
     const [{ key }] = model.tables;
     for (const [field, column] of model.columns) {
       if (quoteIdentifier(column.name) === key && !column.filled && !values.has(field) && model.keyType === 'uuid') {
@@ -252,7 +256,7 @@ export class UserTable<U extends User = User> {
     return Promise.resolve(key === null ? null : { statement: statements[statement], values: [...values, key] });
   }
 
-  /** Ask for one user; once more when the table has changed since it was looked up. */
+  /** Query one user; again if the table has changed since the catalogue was read. */
   async #find(asking: (known: Known) => Promise<Asking | null>, request: Request = {}): Promise<U | null> {
     return this.#withKnown(async (known) => {
       const asked = await asking(known);
@@ -261,7 +265,7 @@ export class UserTable<U extends User = User> {
   }
 
   async #withKnown<T>(ask: (known: Known) => Promise<T | null>, { transaction, deadline }: Request): Promise<T | null> {
-    // An error has ended the transaction.
+    // After an error the transaction cannot continue.
     for (let last = transaction !== undefined; ; last = true) {
       const known = this.#catalogue.known() ?? (await this.#know(deadline));
       try {
@@ -269,7 +273,7 @@ export class UserTable<U extends User = User> {
       } catch (error) {
         if (hasCode(error, ...NO_SUCH_VALUE)) return null;
         if (!isChangedTable(error)) throw error;
-        // Others who met the same have looked it up anew by now.
+        // Another request may have read the catalogue again already.
         this.#catalogue.forget(known);
         if (last) throw unavailable(error);
       }
@@ -282,7 +286,7 @@ export class UserTable<U extends User = User> {
     { transaction, deadline }: Request = {},
   ): Promise<U | null> {
     const ask = (knex: Knex): Promise<Answer> => runPrepared(knex, statement, values, this.#prepared);
-    // A transaction has its connection already.
+    // A transaction already has a connection.
     const { rows, parsers } = await this.#asked(() =>
       transaction === undefined ? this.#share.run(() => ask(this.#knex), deadline) : ask(transaction),
     );
@@ -325,7 +329,7 @@ export class UserTable<U extends User = User> {
   }
 }
 
-/** What a statement is part of. */
+/** The transaction and the deadline of a statement. */
 interface Request {
   readonly transaction?: Knex.Transaction | undefined;
   readonly deadline?: Deadline | undefined;

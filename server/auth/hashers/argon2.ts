@@ -23,7 +23,7 @@ const DEFAULTS: Argon2Parameters = { time_cost: 2, memory_cost: 102_400, paralle
 const HASH_LENGTH = 32;
 const ARGON2 = { what: 'Passwords hashed by Argon2', packages: ['@node-rs/argon2'] };
 
-// The package's enums are `const enum`s, which verbatimModuleSyntax does not let us name.
+// The package's enums are `const enum`s, which verbatimModuleSyntax does not allow.
 const VARIETIES = { argon2d: 0, argon2i: 1, argon2id: 2 } as const;
 const VERSIONS = { '16': 0, '19': 1 } as const;
 
@@ -40,7 +40,7 @@ const FORM =
 
 const unpadded = (bytes: Buffer): string => bytes.toString('base64').replace(/={1,2}$/, '');
 
-/** Base64 without padding and without stray bits, as libargon2 reads it. */
+/** Base64 without padding and with zero trailing bits, as libargon2 requires. */
 function bytesOf(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64');
   return unpadded(bytes) === text ? bytes : null;
@@ -81,7 +81,7 @@ export class Argon2PasswordHasher implements PasswordHasher {
     return `argon2$argon2id$v=19$m=${memory_cost},t=${time_cost},p=${parallelism}$${unpadded(bytes)}$${unpadded(hash)}`;
   }
 
-  /** hashRaw instead of verify: the package's own parser (PHC) is narrower than libargon2's. */
+  /** hashRaw instead of verify: the package's parser (PHC) is stricter than libargon2's. */
   async #hash(password: string, decoded: Decoded): Promise<Buffer> {
     const { hashRaw } = await optionalPackage(ARGON2, () => import('@node-rs/argon2'));
     return inPool(() =>
@@ -126,7 +126,7 @@ export class Argon2PasswordHasher implements PasswordHasher {
     return this.#decode(encoded) !== null;
   }
 
-  /** Whether it is this password; false, too, for a stored text that is malformed or beyond LIMITS. */
+  /** Whether it is this password; also false for a stored text that is malformed or beyond LIMITS. */
   async verify(password: string, encoded: string): Promise<boolean> {
     const decoded = this.#decode(encoded);
     if (decoded === null) return false;

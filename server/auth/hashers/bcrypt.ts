@@ -10,7 +10,7 @@ export const BCRYPT_ROUNDS = 12;
 
 const BCRYPT = { what: 'Passwords hashed by bcrypt', packages: ['@node-rs/bcrypt'] };
 
-/** bcrypt reads no more than this of a password. */
+/** The length after which bcrypt ignores a password's bytes. */
 const MOST_BYTES = 72;
 
 // algorithm "$" "$2" variant "$" rounds "$" salt and hash in bcrypt's own base64. 22 characters hold 132 bits, the salt
@@ -21,7 +21,7 @@ const BCRYPT64 = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /**
- * Django's BCryptSHA256PasswordHasher: bcrypt over the hex of SHA-256, so that no password is too long.
+ * Django's BCryptSHA256PasswordHasher: bcrypt over the hex of SHA-256, so that it has no length limit.
  *
  * ```ts
  * const encoded = await make_password('secret', { hasher: new BCryptSHA256PasswordHasher() }); // bcrypt_sha256$$2b$12$…
@@ -55,12 +55,12 @@ export class BCryptSHA256PasswordHasher implements PasswordHasher {
     return this.#hash(bytes, salt);
   }
 
-  /** The bytes that bcrypt gets. */
+  /** The input of bcrypt, in bytes. */
   protected prepare(password: string): Buffer {
     return Buffer.from(createHash('sha256').update(password).digest('hex'));
   }
 
-  /** The package writes a variant of its own; 2a, 2b, 2x and 2y are names of the same result here. */
+  /** The package writes its own variant; 2a, 2b, 2x and 2y give the same result. */
   async #hash(bytes: Buffer, salt: string): Promise<string> {
     const { hash } = await optionalPackage(BCRYPT, () => import('@node-rs/bcrypt'));
     const prefix = salt.slice(0, 4);
@@ -81,8 +81,8 @@ export class BCryptSHA256PasswordHasher implements PasswordHasher {
   }
 
   /**
-   * A password longer than 72 bytes is cut for a stored plain `bcrypt`, as all bcrypts did when the hash was made;
-   * Python's bcrypt 5 raises, and Django then answers 500.
+   * Passwords longer than 72 bytes are truncated for a stored plain `bcrypt`, as by every bcrypt when the hash was
+   * made. Python's bcrypt 5 raises an error, and Django answers 500.
    */
   async verify(password: string, encoded: string): Promise<boolean> {
     const decoded = this.#decode(encoded);
@@ -101,7 +101,7 @@ export class BCryptSHA256PasswordHasher implements PasswordHasher {
     const decoded = this.#decode(encoded);
     if (decoded === null) return;
     const bytes = this.prepare(password).subarray(0, MOST_BYTES);
-    // From 2^10 to 2^12 rounds 2^10 and 2^11 are missing. Django runs three times 2^10, which is the same work.
+    // Hardening from 2^10 to 2^12 rounds needs 2^10 + 2^11. Django runs 2^10 three times, which is the same work.
     for (let rounds = decoded.rounds; rounds < this.rounds; rounds += 1) {
       await this.#hash(bytes, `$2b$${String(rounds).padStart(2, '0')}$${decoded.salt.slice(7)}`);
     }
@@ -109,7 +109,7 @@ export class BCryptSHA256PasswordHasher implements PasswordHasher {
 }
 
 /**
- * Django's BCryptPasswordHasher: bcrypt as it is, which reads 72 bytes of a password and no more.
+ * Django's BCryptPasswordHasher: plain bcrypt, which uses only the first 72 bytes of a password.
  *
  * ```ts
  * const encoded = await make_password('secret', { hasher: new BCryptPasswordHasher() }); // bcrypt$$2b$12$…
@@ -123,7 +123,7 @@ export class BCryptPasswordHasher extends BCryptSHA256PasswordHasher {
   }
 }
 
-/** 22 characters of bcrypt's base64 → the 16 bytes they stand for. */
+/** Decodes 22 characters of bcrypt's base64 to 16 bytes. */
 function saltBytes(text: string): Buffer {
   return Buffer.from([...text].map((letter) => BASE64.charAt(BCRYPT64.indexOf(letter))).join(''), 'base64');
 }

@@ -1,12 +1,12 @@
-/** What every password hasher promises, the limits on the work that a stored hash may ask for, and small shared parts. */
+/** The interface of a password hasher, the limits on the cost of a stored hash, and shared helpers. */
 import { availableParallelism } from 'node:os';
 import { ValueError } from '../../errors.js';
 import { get_random_string, isWellFormed } from '../../signing/crypto.js';
 
 /**
- * One algorithm in Django's encoded format (django.contrib.auth.hashers.BasePasswordHasher).
- * Whatever text is given, `verify`, `must_update` and `harden_runtime` never throw: a text that this algorithm did not
- * write, or that asks for more work than the limits allow, does not verify. (Django answers some of these with a 500.)
+ * One algorithm in Django's encoded format (django.contrib.auth.hashers.BasePasswordHasher). `verify`, `must_update`
+ * and `harden_runtime` never throw because of the text: a text of another algorithm, or one beyond the limits, does not
+ * verify. (Django answers some of these with a 500.)
  */
 export interface PasswordHasher {
   /** The first part of the encoded text. */
@@ -15,24 +15,24 @@ export interface PasswordHasher {
   salt(): string;
   /**
    * The text for the password column.
-   * @throws ValueError for a password or salt that the algorithm cannot take
+   * @throws ValueError for an invalid password or salt
    */
   encode(password: string, salt: string): Promise<string>;
-  /** Can this text be verified at all: well-formed and within the limits? Costs nothing. */
+  /** Whether this text is well-formed and within the limits. Cheap. */
   understands(encoded: string): boolean;
-  /** Whether it is this password; false, too, for a stored text that is malformed or beyond LIMITS. */
+  /** Whether it is this password; also false for a stored text that is malformed or beyond LIMITS. */
   verify(password: string, encoded: string): Promise<boolean>;
-  /** Was this text made with other parameters than a new one would be? */
+  /** Whether this text has other parameters than a new one. */
   must_update(encoded: string): boolean;
   /** Do the work by which `encoded` is weaker than a new hash, so that a failed login takes the same time. */
   harden_runtime(password: string, encoded: string): Promise<void>;
-  /** Do the work of one new hash, less what `seconds` already spent elsewhere stand for. Absent: cannot be split. */
+  /** Do the work of one new hash, minus `seconds` that were already spent. Absent if the work cannot be split. */
   fillRuntime?(seconds: number): Promise<void>;
 }
 
 /**
- * The most work that a stored hash may ask for. A row is data: one with a trillion iterations must not hold a thread for
- * a week, nor one with 4 GiB of memory kill the process. Each is several times Django's default of today (in brackets).
+ * The maximum cost of a stored hash. A row is untrusted: a trillion iterations must not block a thread for a week, nor
+ * 4 GiB of memory kill the process. Each limit is several times Django's current default (in brackets).
  */
 export const LIMITS = {
   /** [1,200,000; Django's main branch 1,800,000] */
@@ -50,10 +50,10 @@ export const LIMITS = {
 } as const;
 
 /**
- * Hashes run in libuv's pool, which has four threads unless told otherwise. One stays free for files, zlib and name
- * lookups, and one core for the event loop: hashes on all cores make everyone else's pages wait for a turn of the
- * scheduler. Two processes on two busy cores, eight people who log in: the median page took 9 ms with one hash a process,
- * 64 ms with three.
+ * The number of concurrent hashes. They run in libuv's pool, which has four threads by default. One thread stays free
+ * for files, zlib and DNS, and one core for the event loop: hashes on all cores would delay all other pages. With two
+ * processes on two busy cores and eight users logging in, the median page took 9 ms with one hash per process, 64 ms
+ * with three.
  */
 const AT_ONCE = Math.min(3, Math.max(1, availableParallelism() - 1));
 let running = 0;
@@ -66,7 +66,7 @@ export async function inPool<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } finally {
-    // The slot goes to the next one in line without being given back in between.
+    // The slot is passed directly to the next waiting task.
     const next = waiting.shift();
     if (next === undefined) running -= 1;
     else next();
@@ -80,7 +80,7 @@ export const newSalt = (): string => get_random_string(SALT_LENGTH);
 /** Django's must_update_salt: less than 128 bits, counted by length. */
 export const saltIsShort = (salt: string): boolean => [...salt].length < SALT_LENGTH;
 
-/** @throws ValueError as BasePasswordHasher._check_encode_args does, and for what UTF-8 cannot hold */
+/** @throws ValueError as BasePasswordHasher._check_encode_args does, and for text that is not valid Unicode */
 export function checkArguments(password: string, salt: string): void {
   if (salt === '' || salt.includes('$')) throw new ValueError('A salt must not be empty or contain "$".');
   if (!isWellFormed(password) || !isWellFormed(salt)) {
@@ -89,8 +89,8 @@ export function checkArguments(password: string, salt: string): void {
 }
 
 /**
- * A whole number above 0 exactly as "%d" prints it. Django reads with int(), which takes "+1", " 1" and "1_0" too, but
- * then compares with what it would print, so that those never verify there either.
+ * A positive whole number exactly as "%d" prints it. Django parses with int(), which accepts "+1", " 1" and "1_0" too,
+ * but compares the printed result, so that those never verify in Django either.
  */
 export function positiveInteger(text: string | undefined): number | null {
   if (text === undefined || !/^[1-9][0-9]{0,14}$/.test(text)) return null;

@@ -1,4 +1,4 @@
-/** md5: `md5$salt$hex`, for tests and old tables. Not secure; nothing uses it unless asked to. */
+/** md5: `md5$salt$hex`, for tests and old tables. Not secure, and not used by default. */
 import { createHash } from 'node:crypto';
 import { constant_time_compare } from '../../signing/crypto.js';
 import { checkArguments, newSalt, type PasswordHasher, saltIsShort } from './hasher.js';
@@ -31,7 +31,7 @@ export class MD5PasswordHasher implements PasswordHasher {
     return this.#salt(encoded) !== null;
   }
 
-  /** Whether it is this password; false, too, for a stored text that is malformed. */
+  /** Whether it is this password; also false for a malformed stored text. */
   async verify(password: string, encoded: string): Promise<boolean> {
     const salt = this.#salt(encoded);
     return salt !== null && constant_time_compare(encoded, await this.encode(password, salt));

@@ -28,7 +28,7 @@ interface Decoded {
 }
 
 /**
- * Django's PBKDF2PasswordHasher. `iterations` is what new hashes get; stored ones say their own.
+ * Django's PBKDF2PasswordHasher. `iterations` is for new hashes; stored hashes contain their own.
  *
  * ```ts
  * const encoded = await make_password('secret', { hasher: new PBKDF2PasswordHasher({ iterations: 1_800_000 }) });
@@ -37,7 +37,7 @@ interface Decoded {
 export class PBKDF2PasswordHasher implements PasswordHasher {
   readonly algorithm: keyof typeof ALGORITHMS = 'pbkdf2_sha256';
   readonly iterations: number;
-  /** Seconds that one iteration takes here, as last seen. */
+  /** Seconds per iteration, as last measured. */
   #pace: number | null = null;
 
   constructor({ iterations = PBKDF2_ITERATIONS }: { readonly iterations?: number } = {}) {
@@ -54,7 +54,7 @@ export class PBKDF2PasswordHasher implements PasswordHasher {
     const hash = await inPool(async () => {
       const start = performance.now();
       const result = await pbkdf2(password, salt, iterations, length, digest);
-      // A short run says more about the thread pool than about the hash.
+      // Short runs measure the thread pool more than the hash.
       if (iterations >= 10_000) this.#pace = (performance.now() - start) / 1000 / iterations;
       return result;
     });
@@ -73,7 +73,7 @@ export class PBKDF2PasswordHasher implements PasswordHasher {
     return this.#decode(encoded) !== null;
   }
 
-  /** Whether it is this password; false, too, for a stored text that is malformed or beyond LIMITS. */
+  /** Whether it is this password; also false for a stored text that is malformed or beyond LIMITS. */
   async verify(password: string, encoded: string): Promise<boolean> {
     const decoded = this.#decode(encoded);
     if (decoded === null) return false;
@@ -105,7 +105,7 @@ export class PBKDF2PasswordHasher implements PasswordHasher {
 }
 
 /**
- * Django's PBKDF2SHA1PasswordHasher, for hashes from elsewhere.
+ * Django's PBKDF2SHA1PasswordHasher, for hashes of other programs.
  *
  * ```ts
  * const encoded = await make_password('secret', { hasher: new PBKDF2SHA1PasswordHasher() }); // pbkdf2_sha1$1200000$…

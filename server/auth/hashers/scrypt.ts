@@ -54,7 +54,7 @@ export class ScryptPasswordHasher implements PasswordHasher {
     // RFC 7914 section 6: N is a power of two above 1. OpenSSL refuses others with an error.
     if (work_factor < 2 || !Number.isInteger(Math.log2(work_factor))) return null;
     if (128 * work_factor * block_size > LIMITS.scryptMemory) return null;
-    // p·r alone also takes memory: 128·r·p bytes; the work limit bounds it, as N is at least 2.
+    // p·r alone also takes memory: 128·r·p bytes; the limit on work covers it, because N is at least 2.
     if (work_factor * block_size * parallelism > LIMITS.scryptWork) return null;
     if (128 * block_size * parallelism > LIMITS.scryptMemory / 8) return null;
     return { work_factor, block_size, parallelism, salt };
@@ -64,7 +64,7 @@ export class ScryptPasswordHasher implements PasswordHasher {
     return this.#decode(encoded) !== null;
   }
 
-  /** Whether it is this password; false, too, for a stored text that is malformed or beyond LIMITS. */
+  /** Whether it is this password; also false for a stored text that is malformed or beyond LIMITS. */
   async verify(password: string, encoded: string): Promise<boolean> {
     const decoded = this.#decode(encoded);
     if (decoded === null) return false;

@@ -1,8 +1,9 @@
 /**
- * Session keys in the table koa_user_sessions: found by a hash, readable with SECRET_KEY only.
+ * Session keys in the table koa_user_sessions: found by a hash, and encrypted under SECRET_KEY.
  *
- * A session key is a login. django_session has keys in plain, but who dumps, replicates or lends out tables knows what
- * that one is. This one has names of users beside each key, so that a copy of it would be the better one to steal.
+ * A session key gives access to a login. django_session has plain keys, but people who dump, replicate or share tables
+ * know that. This table has a user beside each key, so a copy with plain keys would be even more valuable to an
+ * attacker.
  */
 import { createCipheriv, createDecipheriv, createHash, type KeyObject, randomBytes } from 'node:crypto';
 import type { Settings } from '../../settings.js';
@@ -12,17 +13,23 @@ const SALT = 'koa_django_session.user_sessions';
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** Hexadecimal digits of an id: 128 bits. */
+/** The length of an id in hexadecimal digits: 128 bits. */
 const ID_LENGTH = 32;
 
 export type SealSettings = Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS'>;
 
-/** A name for a session that opens nothing. Needs no key: nobody can guess the 165 random bits of a session key. */
+/**
+ * An id for a session that gives no access. An unkeyed hash is enough, because the 165 random bits of a session key
+ * cannot be guessed.
+ */
 export function idOf(session_key: string): string {
   return createHash('sha256').update(`${SALT}:${session_key}`).digest('hex').slice(0, ID_LENGTH);
 }
 
-/** Writes and reads `sealed_key`: base64 of nonce, ciphertext and tag. The id is sealed along: no row fits another's. */
+/**
+ * Writes and reads `sealed_key`: base64 of nonce, ciphertext and tag. The id is authenticated too, so that values
+ * cannot be swapped between rows.
+ */
 export class KeySeal {
   readonly #keys: readonly [KeyObject, ...KeyObject[]];
 
@@ -38,7 +45,7 @@ export class KeySeal {
     return Buffer.concat(sealed).toString('base64');
   }
 
-  /** null for what no key of the settings has sealed. */
+  /** null if no key of the settings has encrypted it. */
   open(sealed: string, id: string): string | null {
     const bytes = Buffer.from(sealed, 'base64');
     if (bytes.length < NONCE_BYTES + TAG_BYTES) return null;
@@ -49,7 +56,7 @@ export class KeySeal {
         const text = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES));
         return Buffer.concat([text, decipher.final()]).toString('utf8');
       } catch {
-        // Sealed under another key.
+        // Encrypted under another key.
       }
     }
     return null;

@@ -10,13 +10,13 @@ import { idOf, KeySeal, type SealSettings } from './sealed_key.js';
 
 export type UserSessionsSettings = SealSettings & Pick<Settings, 'SESSION_TABLE' | 'AUTH_USER_MODEL'>;
 
-/** A session in use, as a request shows it. */
+/** A session as seen in a request. */
 export interface Sighting {
   readonly session_key: string;
   readonly user_id: string;
   readonly user_agent: string;
   readonly address: string;
-  /** The key that this session had before; null when it is new here or has kept its key. */
+  /** The former key of this session; null if it is new here or has kept its key. */
   readonly formerKey: string | null;
 }
 
@@ -34,11 +34,11 @@ interface Row extends Omit<Entry, 'session_key' | 'expire_date'> {
   readonly sealed_key: string;
 }
 
-/** Seconds for which `last_seen` may lie behind: a session is written at most once in as many. */
+/** The maximum age of `last_seen` in seconds: a session is written at most once in this time. */
 export const SEEN_EVERY = 300;
 
 const UNDEFINED_TABLE = '42P01';
-/** Expired rows removed at once. */
+/** The number of expired rows removed at once. */
 const PRUNE_AT_ONCE = 500;
 
 export class UserSessionsTable {
@@ -46,7 +46,7 @@ export class UserSessionsTable {
   readonly #now: Clock | undefined;
   readonly #seal: KeySeal;
   readonly #sessions: string;
-  /** Whose user it is: ids of several models, and sessions in several tables, may be alike. */
+  /** Distinguishes user models and session tables, whose ids may be equal. */
   readonly #scope: readonly [session_table: string, user_model: string];
 
   /** @param now for tests; without it the database's own clock, which all servers share */
@@ -59,8 +59,8 @@ export class UserSessionsTable {
   }
 
   /**
-   * Note sessions in use, those whose row is there. A new key takes the place of the former one, and keeps when it began.
-   * In the order of the ids, so that two servers which write the same rows do not wait for each other in a ring.
+   * Record sessions whose row exists. A new key replaces the former one and keeps its start time. Written in the order
+   * of the ids, so that two servers cannot deadlock.
    */
   async note(sightings: readonly Sighting[]): Promise<void> {
     if (sightings.length === 0) return;
@@ -93,7 +93,7 @@ export class UserSessionsTable {
     );
   }
 
-  /** Those of a user whose session lives, the last seen first. What is found to be dead is removed. */
+  /** The live sessions of a user, the last seen first. Entries without a session are removed. */
   async entries(user_id: string): Promise<readonly Entry[]> {
     const rows = await this.#rows<Row>(
       `SELECT id, sealed_key, begun, last_seen, user_agent, address FROM koa_user_sessions
@@ -136,7 +136,7 @@ export class UserSessionsTable {
     ]);
   }
 
-  /** Remove some rows that have expired, whoever's: where nobody runs clearsessions here, but Django's own. */
+  /** Remove some expired rows of any user, for installations that run only Django's clearsessions. */
   async prune(): Promise<void> {
     await this.#rows(
       `WITH clock AS (${this.#clock()}),
@@ -147,12 +147,12 @@ export class UserSessionsTable {
     );
   }
 
-  /** A statement that gives the time as `at`. The number comes from our own clock, never from a request. */
+  /** A statement that selects the time as `at`. The number comes from our clock, never from a request. */
   #clock(): string {
     return this.#now === undefined ? 'SELECT clock_timestamp() AS at' : `SELECT to_timestamp(${this.#now()}) AS at`;
   }
 
-  /** @throws StoreUnavailable when the database does not answer; SchemaMismatch where the table is missing */
+  /** @throws StoreUnavailable when the database does not answer; SchemaMismatch if the table is missing */
   async #rows<Found>(sql: string, bindings: readonly string[]): Promise<readonly Found[]> {
     try {
       const result: { rows: readonly Found[] } = await this.#knex.raw(sql, [...bindings]);

@@ -1,14 +1,14 @@
-/** What a User-Agent header says of a browser, for people. */
+/** Parses a User-Agent header for display. */
 import { optionalPackage } from '../../optional_package.js';
 
-/** Longer headers are cut: no browser sends one, and a stranger may send anything. */
+/** Longer headers are truncated: browsers do not send them, attackers may. */
 export const LONGEST_USER_AGENT = 512;
 
-/** What a User-Agent says of itself, for people to read. */
+/** Browser and system of a User-Agent, for display. */
 export interface BrowserName {
-  /** Name and major version, such as `Firefox 128`; a program's own name, such as `curl`; null when unknown. */
+  /** Name and major version, such as `Firefox 128`; or the name of a program, such as `curl`; null if unknown. */
   readonly browser: string | null;
-  /** The system's name without a version, because browsers tell an old one on purpose; null when unknown. */
+  /** The system's name without its version, which browsers freeze on purpose; null if unknown. */
   readonly system: string | null;
 }
 
@@ -16,7 +16,7 @@ export interface BrowserName {
 const PRODUCT = /^([A-Za-z][\w.-]{0,39})(?:\/|$)/;
 
 /**
- * The browser and the system that a User-Agent names. Anybody may write anything there.
+ * The browser and the system of a User-Agent. The header can be forged.
  *
  * ```ts
  * const { browser, system } = await readUserAgent(ctx.get('User-Agent'));
