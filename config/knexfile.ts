@@ -8,7 +8,10 @@ import { runningEmbeddedUrl } from '../server/embedded_database/index.js';
 import { ImproperlyConfigured } from '../server/errors.js';
 import { ownSettings, userModelSettings } from './settings.js';
 
-/** Knex changes into this file's folder; the data folder is beside it in the sources, one further up in the build. */
+/**
+ * Knex changes into this file's folder; the data folder is in its parent in the sources, one level further up in the
+ * build.
+ */
 function projectFolder(): string {
   const parent = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
   return path.basename(parent) === 'dist' ? path.dirname(parent) : parent;

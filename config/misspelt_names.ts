@@ -1,14 +1,16 @@
-/** Environment variables that are nearly one of our settings: `SESION_COOKIE_AGE` would leave the default in force. */
+/**
+ * Refuses environment variables that are misspelt settings: with `SESION_COOKIE_AGE` the default would silently apply.
+ */
 import { ImproperlyConfigured } from '../server/errors.js';
 import { isOneOff } from '../server/spelling.js';
 
 /**
- * Shorter names have neighbours that are other programs': TIMEZONE, LOGLEVEL, DATABASE_URI. At 13 characters Django's
- * compound names begin: SESSION_TABLE.
+ * Shorter names are similar to variables of other programs: TIMEZONE, LOGLEVEL, DATABASE_URI. Django's compound names
+ * have at least 13 characters: SESSION_TABLE.
  */
 const SHORTEST = 13;
 
-/** Longer names that other programs have nearly so: ALLOWED_HOST, KEEPALIVE_TIMEOUT, REQUESTS_TIMEOUT. */
+/** Longer names that are similar to variables of other programs: ALLOWED_HOST, KEEPALIVE_TIMEOUT, REQUESTS_TIMEOUT. */
 const EVERYBODYS: ReadonlySet<string> = new Set([
   'ALLOWED_HOSTS',
   'CACHE_VERSION',
@@ -21,8 +23,8 @@ const EVERYBODYS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Refuse a variable whose name is one character off a setting's, in whatever case. When that setting is given as well,
- * by its name or as a file, the variable is another program's.
+ * Refuse a variable whose name differs by one character from a setting's, in any case. If that setting is given too, by
+ * its name or as a file, the variable belongs to another program.
  *
  * @throws ImproperlyConfigured with both names
  */

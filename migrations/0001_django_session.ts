@@ -2,9 +2,9 @@
 import type { Knex } from 'knex';
 import { createDjangoTables, type DjangoTables, dropDjangoTables, madeHere, type Table } from '../server/schema.js';
 
-/** How to make the table where it is not there. */
+/** How to create the table. */
 export interface SessionTableForm {
-  /** Into how many partitions, by hash of session_key; a table without partitions, as Django's, when absent. */
+  /** The number of partitions, by hash of session_key; without it a plain table, as Django's. */
   readonly partitions?: number | undefined;
 }
 
@@ -25,7 +25,7 @@ const TABLE: Table = {
   ],
 };
 
-/** Statements that make the table; each partition has the indexes that are made on the whole. */
+/** Statements that create the table; PostgreSQL creates its indexes on each partition. */
 function createIn(partitions: number): readonly string[] {
   const digits = String(partitions - 1).length;
   const parts = Array.from({ length: partitions }, (_, remainder) => {

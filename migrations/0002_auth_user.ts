@@ -1,9 +1,9 @@
 /**
- * `auth_user` and what Django makes with it (contenttypes.0001 to 0002, auth.0001 to 0012), as they stand after the last
- * of these migrations: history without `auth_permission` would make Django's `migrate` fail when it fills in permissions.
+ * `auth_user` and what Django makes with it (contenttypes.0001 to 0002, auth.0001 to 0012), in their state after the
+ * last of these migrations. Without `auth_permission`, Django's `migrate` would fail when it inserts permissions.
  *
- * The ids of the tables between two others are bigint, as a project of `startproject` has them (DEFAULT_AUTO_FIELD is
- * BigAutoField there since 3.2, and Django's own default since 6.0).
+ * The ids of the many-to-many tables are bigint, as in a project of `startproject` (DEFAULT_AUTO_FIELD is BigAutoField
+ * there since 3.2, and Django's own default since 6.0).
  */
 import type { Knex } from 'knex';
 import { SchemaMismatch } from '../server/errors.js';
@@ -20,7 +20,7 @@ import {
 import { djangoSchemas, searchPathAdvice } from '../server/search_path.js';
 import { isDefaultUserModel } from '../server/settings.js';
 
-/** What this migration has to know of Django's settings. */
+/** Django's settings that this migration needs. */
 export interface UsersOfDjango {
   readonly AUTH_USER_MODEL?: string | undefined;
 }
@@ -32,13 +32,13 @@ const id: Column = { name: 'id', types: ['integer', 'bigint'] };
 const bigId: Column = { name: 'id', types: ['bigint', 'integer'] };
 const integer = (name: string): Column => ({ name, types: ['integer', 'bigint'] });
 const boolean = (name: string): Column => ({ name, types: ['boolean'] });
-/** The first length is today's, the others what older Djangos made and a database may still have. */
+/** The first length is the current one, the others are of older releases of Django. */
 const varchar = (name: string, length: number, ...older: readonly number[]): Column => ({
   name,
   types: [`character varying(${length})`, ...older.map((less) => `character varying(${less})`)],
 });
 
-/** A table that only connects two others. */
+/** A many-to-many table. */
 function between(name: string, left: string, right: string): Table {
   return {
     name,
@@ -51,7 +51,10 @@ function between(name: string, left: string, right: string): Table {
 const unique = (table: string, name: string, columns: string): string =>
   `ALTER TABLE "${table}" ADD CONSTRAINT "${name}" UNIQUE (${columns})`;
 
-/** Django names a foreign key and its index alike; long names it cuts in the middle, so they are spelled out. */
+/**
+ * Django gives a foreign key and its index the same name, and shortens long names in the middle, so they are written
+ * out here.
+ */
 const foreignKey = (table: string, column: string, hash: string, other: string, name: string): string[] => [
   `ALTER TABLE "${table}" ADD CONSTRAINT "${name}" FOREIGN KEY ("${column}") REFERENCES "${other}" ("id") DEFERRABLE INITIALLY DEFERRED`,
   `CREATE INDEX "${table}_${column}_${hash}" ON "${table}" ("${column}")`,
@@ -203,12 +206,12 @@ const AUTH: DjangoTables = {
 };
 
 /**
- * Beside a Django with a user model of its own there is nothing to make: its migrations made its users, and auth's
- * tables beside them.
+ * With a custom user model in Django nothing is created: its migrations have created the users' table and auth's
+ * tables.
  *
- * @param users whose users Django has, `auth.User` when absent; what the database shows goes before that
- * @throws SchemaMismatch when these are users of Django's own making, and Django has not migrated yet: ours would be
- *   others, and Django's `migrate` could not undo that
+ * @param users Django's AUTH_USER_MODEL, default `auth.User`; what the database shows takes precedence
+ * @throws SchemaMismatch for a custom user model before Django's migrations: our tables would differ, and Django's
+ *   `migrate` could not fix that
  */
 export async function up(knex: Knex, { AUTH_USER_MODEL = 'auth.User' }: UsersOfDjango = {}): Promise<void> {
   const django_migrated = await recorded(knex, 'auth', '0001_initial');
@@ -227,13 +230,13 @@ export async function up(knex: Knex, { AUTH_USER_MODEL = 'auth.User' }: UsersOfD
   await createDjangoTables(knex, AUTH);
 }
 
-/** A project that swapped its model in later may go on using the table auth_user, as the setting alone can tell. */
+/** A project that introduced its model later may still use the table auth_user; only the setting tells. */
 async function hasUsersOfItsOwn(knex: Knex, AUTH_USER_MODEL: string): Promise<boolean> {
   if (!isDefaultUserModel({ AUTH_USER_MODEL })) return true;
   const names = AUTH.tables.map(({ name }) => name);
   const users = names.filter((name) => name.startsWith('auth_user'));
   const there = await existing(knex, names);
-  // Of a swapped-out model Django makes no table, and all the others.
+  // Django creates all tables except that of a swapped-out model.
   return !users.some((name) => there.includes(name)) && there.length === names.length - users.length;
 }
 

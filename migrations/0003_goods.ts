@@ -1,4 +1,7 @@
-/** `koa_goods`: the dozen goods of the shop pages, with names in two languages and pictures drawn as SVG. Ours alone. */
+/**
+ * `koa_goods`: the dozen goods of the shop pages, with names in two languages and pictures drawn as SVG. Not a table of
+ * Django.
+ */
 import type { Knex } from 'knex';
 import { existing, madeBefore } from '../server/schema.js';
 
@@ -8,7 +11,7 @@ interface Good {
   readonly description_en: string;
   readonly description_zh: string;
   readonly price_cents: number;
-  /** Shapes on a field of 200 by 200. Presentation attributes only: a Content-Security-Policy blocks `style`. */
+  /** Shapes in a viewBox of 200 by 200. Presentation attributes only: a Content-Security-Policy blocks `style`. */
   readonly drawing: string;
 }
 

@@ -1,4 +1,4 @@
-/** `koa_login_attempts`: how many logins were tried, by account and by address. Ours alone; Django does not know it. */
+/** `koa_login_attempts`: counts login attempts by account and by address. Not a table of Django. */
 import type { Knex } from 'knex';
 import { existing, madeBefore } from '../server/schema.js';
 

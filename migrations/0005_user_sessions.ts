@@ -1,4 +1,4 @@
-/** `koa_user_sessions`: where a user is logged in, beside the sessions' own table. Ours alone; Django does not know it. */
+/** `koa_user_sessions`: the sessions of each user. Not a table of Django. */
 import type { Knex } from 'knex';
 import { existing, madeBefore } from '../server/schema.js';
 
@@ -7,8 +7,8 @@ const COLUMNS = ['id', 'sealed_key', 'session_table', 'user_model', 'user_id', '
 const TIMES = ['begun', 'last_seen', 'expire_date'];
 
 /**
- * Without a foreign key to the sessions' table, which is Django's: `manage.py flush` could not truncate it any more, and
- * each logout would have to look here.
+ * Without a foreign key to Django's session table: `manage.py flush` could not truncate that table, and each logout
+ * would query this one.
  */
 export async function up(knex: Knex): Promise<void> {
   if (await madeBefore(knex, TABLE, [...COLUMNS, ...TIMES])) return;

@@ -33,9 +33,9 @@ export interface AppOptions {
   readonly settings: ServerSettings;
   readonly knex: Knex;
   readonly store: SessionStore;
-  /** Those of the settings' AUTH_USER_MODEL unless given. */
+  /** Default: the users of the settings' AUTH_USER_MODEL. */
   readonly users?: UserTable;
-  /** null, or absent, where the engine keeps no rows: then nobody's sessions are listed. */
+  /** null or absent for an engine without rows: sessions are not listed then. */
   readonly userSessions?: UserSessions | null;
   readonly log: Logger;
   readonly phase?: () => Phase;
@@ -95,7 +95,7 @@ export function createApp(options: AppOptions): Koa {
     else log.error({ err: error }, 'an error outside of every answer');
   });
 
-  // 1. What every answer carries, and what needs neither session nor database.
+  // 1. The headers of every answer, and what needs neither session nor database.
   if (metrics !== undefined) app.use(metrics.middleware);
   app.use(requestLog({ log, sessionHash }));
   app.use(securityHeaders());
@@ -107,7 +107,7 @@ export function createApp(options: AppOptions): Koa {
   // 2. Static files.
   app.use(site.staticFiles);
   app.use(untilReady(phase));
-  // 3, 4. Cookies and the session; what is thrown further in becomes a response inside it, so that its cookie survives.
+  // 3, 4. Cookies and the session; errors of later steps become responses inside it, so that its cookie is still sent.
   app.use(
     sessions(app, {
       settings: django,
@@ -119,9 +119,10 @@ export function createApp(options: AppOptions): Koa {
       ...(metrics && { observe: metrics.session }),
     }),
   );
-  // 5. The inner of the two places where errors become pages.
+  // 5. The inner of the two error handlers.
   app.use(onError);
-  // 6. CSRF, which refuses another site's form before it is read; forms; the user, and where they are logged in; messages.
+  // 6. CSRF, which refuses another site's form before it is read; forms; the user, and the record of their sessions;
+  // messages.
   app.use(csrf(app, { settings: django, now }));
   app.use(formBody({ settings: django }));
   app.use(
@@ -140,14 +141,14 @@ export function createApp(options: AppOptions): Koa {
   for (const middleware of site.routes) app.use(middleware);
   return app;
 
-  /** Whom a line about authentication is about, in words that open nothing. */
+  /** The user in a log line about authentication, without secrets. */
   function who(ctx: Koa.Context): object {
     const { session_key } = ctx.session;
     return { address: ctx.ip, session: session_key === null ? null : sessionHash(session_key) };
   }
 }
 
-/** Until the database is migrated, pages answer 503 instead of failing on tables that are not there yet. */
+/** Until the database is migrated, pages answer 503 instead of failing on missing tables. */
 function untilReady(phase: () => Phase): Koa.Middleware {
   return async function untilReady(_ctx, next) {
     if (phase() === 'starting') throw new StoreUnavailable('The server is starting.');

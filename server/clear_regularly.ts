@@ -1,4 +1,4 @@
-/** CLEARSESSIONS_INTERVAL: expired sessions are removed once in every interval, however many processes ask for it. */
+/** CLEARSESSIONS_INTERVAL: removes expired sessions once per interval, with any number of processes. */
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Knex } from 'knex';
@@ -16,13 +16,13 @@ export interface ClearingOptions {
   readonly signal: AbortSignal;
 }
 
-/** Processes that woke up for the same turn ask one after the other: up to this part of the interval later. */
+/** Processes add a random delay of up to this part of the interval, to avoid asking at the same time. */
 const JITTER = 0.05;
 const LONGEST_JITTER = 10;
 
-/** Until `signal` ends it. Begin when the database is migrated. */
+/** Runs until `signal`. Call it after the migrations. */
 export async function clearRegularly({ knex, store, settings, interval, log, signal }: ClearingOptions): Promise<void> {
-  // Files are each machine's own; rows and Redis are shared by all.
+  // Files belong to one machine; rows and Redis are shared.
   const bucket = engineName(settings) === 'file' ? `clearsessions:${hostname()}` : 'clearsessions';
   while (!signal.aborted) {
     let left = interval;
@@ -42,8 +42,8 @@ export async function clearRegularly({ knex, store, settings, interval, log, sig
 }
 
 /**
- * Is it this process's turn? One process of all gets 0 in an interval, by the database's clock; it is remembered in a row
- * of koa_login_attempts, where attempts of other kinds are counted, too.
+ * Whether this process clears now. One process gets 0 per interval, by the database's clock; the time is stored in a
+ * row of koa_login_attempts, which also counts other kinds of attempts.
  *
  * @returns 0, or the seconds until the next turn
  */

@@ -1,4 +1,4 @@
-/** The clock: passed in wherever time matters, so that tests can stop it. */
+/** The clock: a parameter wherever time matters, so that tests can control it. */
 
 /** Unix time in seconds, with a fraction, as Python's time.time(). */
 export type Clock = () => number;

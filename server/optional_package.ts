@@ -12,9 +12,9 @@ export interface OptionalPackages {
 }
 
 /**
- * What `load` imports. A fault inside of a package that is installed is thrown as it is.
+ * The result of `load`. An error inside an installed package is thrown unchanged.
  *
- * @throws ImproperlyConfigured, with the command that installs them, when one of `packages` is not installed
+ * @throws ImproperlyConfigured, with the command that installs them, if one of `packages` is not installed
  */
 export async function optionalPackage<T>({ what, packages }: OptionalPackages, load: () => Promise<T>): Promise<T> {
   try {
@@ -26,7 +26,7 @@ export async function optionalPackage<T>({ what, packages }: OptionalPackages, l
   }
 }
 
-/** A package may itself lack one of its own: that is another fault. */
+/** An installed package may lack one of its dependencies: that is another error. */
 function isMissing(error: unknown, packages: readonly string[]): boolean {
   if (!(error instanceof Error) || !hasCode(error, ...NOT_FOUND)) return false;
   return packages.some((name) => error.message.includes(`'${name}'`));

@@ -1,9 +1,8 @@
 /**
- * Tables that Django may have made, or will find: made in Django's own form, or taken as they are after a look.
+ * Creates tables in Django's form, or checks and accepts those that Django has created.
  *
- * The migrations say what Django's tables look like; this file decides what to do where. It keeps in a small table of
- * its own what it made (a comment on Django's tables would show in a schema dump), so that a rollback removes exactly
- * that.
+ * The migrations define Django's tables; this file decides what to do in each case. It records in a small table what it
+ * created, so that a rollback removes exactly that. A comment on Django's tables would appear in schema dumps.
  */
 import type { Knex } from 'knex';
 import { SchemaMismatch } from './errors.js';
@@ -11,7 +10,7 @@ import { SchemaMismatch } from './errors.js';
 /** A column in Django's form. */
 export interface Column {
   readonly name: string;
-  /** As `format_type` prints it, what this Django makes first; older Djangos' forms after it. */
+  /** The types as printed by `format_type`: the current Django's first, then those of older releases. */
   readonly types: readonly [string, ...string[]];
   readonly nullable?: boolean;
 }
@@ -20,18 +19,18 @@ export interface Column {
 export interface Table {
   readonly name: string;
   readonly columns: readonly Column[];
-  /** The columns without which our statements are wrong when they repeat, each list with a unique index. */
+  /** The column lists that must be unique for our statements to be correct; each needs a unique index. */
   readonly unique: readonly (readonly string[])[];
-  /** Statements that make the table and its indexes, as `sqlmigrate` prints them. */
+  /** Statements that create the table and its indexes, as printed by `sqlmigrate`. */
   readonly create: readonly string[];
 }
 
-/** The tables of some Django migrations, made together or found together. */
+/** The tables of some migrations of Django, created or found together. */
 export interface DjangoTables {
   readonly tables: readonly Table[];
-  /** Statements to run when all tables are there, for those that refer to one another; only when all are ours. */
+  /** Statements to run when all tables exist, for foreign keys between them; only if all are ours. */
   readonly constraints?: readonly string[];
-  /** What Django would write into `django_migrations`: app and name, in Django's order. */
+  /** The rows of `django_migrations`: app and name, in Django's order. */
   readonly history: readonly (readonly [app: string, name: string])[];
 }
 
@@ -77,7 +76,7 @@ const ADVICE =
 const mismatch = (text: string): SchemaMismatch => new SchemaMismatch(`${text} ${ADVICE}`);
 
 /**
- * See that a table which is there already will do. Further columns are welcome as long as an INSERT may leave them out.
+ * Check an existing table. Further columns are accepted if an INSERT may omit them.
  *
  * @throws SchemaMismatch naming table and column
  */
@@ -140,7 +139,7 @@ async function remember(knex: Knex, what: string): Promise<void> {
   await knex.raw(`INSERT INTO ${CREATED} (what) VALUES (?)`, [what]);
 }
 
-/** Whether we made it; from now on it is forgotten. */
+/** Whether we created it; also deletes the record of that. */
 async function forget(knex: Knex, what: string): Promise<boolean> {
   if (!(await exists(knex, CREATED))) return false;
   const made = await rows(knex, `DELETE FROM ${CREATED} WHERE what = ? RETURNING what`, [what]);
@@ -148,9 +147,9 @@ async function forget(knex: Knex, what: string): Promise<boolean> {
 }
 
 /**
- * Is a table of ours there already, for example because its row in the history was deleted by hand?
+ * Whether a table of ours exists already, for example because its row in the history was deleted by hand.
  *
- * @throws SchemaMismatch when there is another one of this name
+ * @throws SchemaMismatch if another table has this name
  */
 export async function madeBefore(knex: Knex, table: string, columns: readonly string[]): Promise<boolean> {
   if (!(await exists(knex, table))) return false;
@@ -167,7 +166,7 @@ export async function madeBefore(knex: Knex, table: string, columns: readonly st
   );
 }
 
-/** Those of the tables that are there. */
+/** The existing ones of the tables. */
 export async function existing(knex: Knex, tables: readonly string[]): Promise<readonly string[]> {
   const there: string[] = [];
   for (const table of tables) if (await exists(knex, table)) there.push(table);
@@ -185,7 +184,7 @@ export async function madeHere(knex: Knex, django: DjangoTables): Promise<readon
   );
 }
 
-/** Make the table unless it is there. */
+/** Create the table unless it exists. */
 async function make(knex: Knex, table: Table): Promise<boolean> {
   if (await exists(knex, table.name)) {
     await check(knex, table);
@@ -196,18 +195,18 @@ async function make(knex: Knex, table: Table): Promise<boolean> {
   return true;
 }
 
-/** Whether Django's history has this migration, whoever wrote it. */
+/** Whether django_migrations has this migration, written by Django or by us. */
 export async function recorded(knex: Knex, app: string, name: string): Promise<boolean> {
   if (!(await exists(knex, HISTORY))) return false;
   return (await rows(knex, `SELECT 1 FROM ${HISTORY} WHERE app = ? AND name = ?`, [app, name])).length > 0;
 }
 
 /**
- * Bring Django's tables about: what is missing is made, what is there is checked and kept. When all of them are ours,
- * Django's history is written too, so that Django's plain `migrate` goes on from here.
+ * Create missing tables of Django, and check existing ones. If all of them are ours, also write django_migrations, so
+ * that Django's `migrate` continues from here.
  *
- * @throws SchemaMismatch when a table has another shape, when only some are there, or when Django has run these
- *   migrations and yet a table is missing
+ * @throws SchemaMismatch if a table has other columns, only some tables exist, or Django has run these migrations but a
+ *   table is missing
  */
 export async function createDjangoTables(knex: Knex, django: DjangoTables): Promise<void> {
   const missing: Table[] = [];
@@ -239,10 +238,10 @@ export async function createDjangoTables(knex: Knex, django: DjangoTables): Prom
 }
 
 /**
- * Undo `createDjangoTables`: drop the tables and delete the history that it wrote, and nothing else. Tables that Django
- * made stay.
+ * Revert `createDjangoTables`: drop the tables and delete the history that it wrote, and nothing else. Tables created
+ * by Django are kept.
  *
- * @throws SchemaMismatch when another table refers to one of them
+ * @throws SchemaMismatch if another table references one of them
  */
 export async function dropDjangoTables(knex: Knex, django: DjangoTables): Promise<void> {
   const ours: string[] = [];
@@ -271,7 +270,7 @@ export async function dropDjangoTables(knex: Knex, django: DjangoTables): Promis
   await tidy(knex);
 }
 
-/** The history table goes with its last row if it is ours, our own notes go with their last row. */
+/** Drop the history table with its last row if it is ours, and our record with its last row. */
 async function tidy(knex: Knex): Promise<void> {
   if (!(await exists(knex, CREATED))) return;
   const empty = async (table: string): Promise<boolean> =>

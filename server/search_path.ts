@@ -1,10 +1,10 @@
-/** Schemas in which a Django has migrated that is not on this connection's search_path. */
+/** Finds schemas with a Django that are not on this connection's search_path. */
 import type { Knex } from 'knex';
 
-/** A database of many tenants has many; the first are looked at. */
+/** A multi-tenant database has many; only the first ones are checked. */
 const MOST_SCHEMAS = 20;
 
-/** By their names; those that this database user may read. */
+/** Ordered by name; only those that this database user may read. */
 export async function djangoSchemas(knex: Knex): Promise<readonly string[]> {
   const { rows }: { rows: readonly { name: string }[] } = await knex.raw(
     `SELECT n.nspname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -15,14 +15,14 @@ export async function djangoSchemas(knex: Knex): Promise<readonly string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** A schema as a search_path has it: bare, or in quotes. */
+/** A schema's name for a search_path, quoted if necessary. */
 export const pathName = (schema: string): string =>
   /^[a-z_][a-z0-9_]*$/.test(schema) ? schema : `"${schema.replaceAll('"', '""')}"`;
 
-/** The startup option, in which a space is escaped: what PGOPTIONS holds, and `options` of a URL. */
+/** The startup option, with spaces escaped: the value for PGOPTIONS, and for `options` of a URL. */
 export const searchPathOption = (schema: string): string =>
   `-csearch_path=${pathName(schema).replace(/[\\ ]/g, '\\$&')}`;
 
-/** What to do, as the end of a sentence. */
+/** The instruction, as the end of a sentence. */
 export const searchPathAdvice = (schema: string): string =>
   `with ?options=${encodeURIComponent(searchPathOption(schema))} at the end of DATABASE_URL (&options=… where it has a ? already).`;

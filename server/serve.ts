@@ -1,4 +1,4 @@
-/** A running server: database, migrations, application, listening socket; and the way down in reverse order. */
+/** A running server: database, migrations, application, listening socket; and the shutdown in reverse order. */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -30,43 +30,43 @@ export interface RunningServer {
   /** Whether it was told to stop. */
   readonly stopping: boolean;
   readonly metrics: Metrics | undefined;
-  /** Where it listens, for example `http://127.0.0.1:8000/`. */
+  /** Its URL, for example `http://127.0.0.1:8000/`. */
   readonly url: string;
   readonly metricsUrl: string | null;
-  /** Resolves when the database is migrated and requests are served; rejects when that cannot be. */
+  /** Resolves when the database is migrated and requests are served; rejects if that fails. */
   readonly ready: Promise<void>;
-  /** Resolves to a sentence when the embedded PostgreSQL ends by itself. */
+  /** Resolves to a message if the embedded PostgreSQL ends by itself. */
   readonly crashed: Promise<string>;
   /**
-   * Stop: readiness off, SHUTDOWN_GRACE, no new connections, requests in flight finish within SHUTDOWN_TIMEOUT, then the
-   * database. Twice is once.
+   * Shut down: readiness off, SHUTDOWN_GRACE, no new connections, requests in flight finish within SHUTDOWN_TIMEOUT,
+   * then the database. May be called twice.
    */
   stop(options?: StopOptions): Promise<void>;
 }
 
 export interface StopOptions {
   /**
-   * Another process serves at this address: readiness stays, and idle connections have the time until their next request,
-   * so that none is reset.
+   * Another process serves this address: readiness stays on, and idle connections are kept until their next request, so
+   * that none is reset.
    */
   readonly replaced?: boolean;
 }
 
 export interface ServeOptions {
   readonly log: Logger;
-  /** Takes lines for the person who started the server. */
+  /** Prints lines to the terminal. */
   readonly print?: (line: string) => void;
-  /** The embedded PostgreSQL that another process runs, where there is no DATABASE_URL. */
+  /** The embedded PostgreSQL of another process, without DATABASE_URL. */
   readonly embeddedUrl?: string;
   /** Another process serves METRICS_PORT. */
   readonly metricsElsewhere?: boolean;
-  /** Listen when the database is migrated and no earlier: other processes serve at the same port meanwhile. */
+  /** Listen only when the database is migrated, because other processes serve the same port until then. */
   readonly listenWhenReady?: boolean;
 }
 
 /**
- * Start everything. Listens before the database answers, so that `/livez` and `/readyz` can be asked meanwhile, unless
- * `listenWhenReady` says otherwise.
+ * Start everything. Unless `listenWhenReady` is set, listens before the database is available, so that `/livez` and
+ * `/readyz` already answer.
  */
 export async function serve(settings: ServerSettings, options: ServeOptions): Promise<RunningServer> {
   const { log, print = () => {}, embeddedUrl, metricsElsewhere = false, listenWhenReady = false } = options;
@@ -125,7 +125,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
     await embedded?.stop();
     throw error;
   }
-  // Whoever asks `ready` hears of a failure; a process that nobody asks must not die of it.
+  // Callers that await `ready` get the error; without one it must not end the process.
   ready.catch(() => {});
   const interval = settings.CLEARSESSIONS_INTERVAL;
   const clearing = ready.then(
@@ -143,7 +143,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
     connections.endAfterAnswer();
     if (!replaced) {
       phase = 'stopping';
-      // A balancer never saw one that was not ready.
+      // The load balancer never used a server that was not ready.
       if (served) await pause(settings.SHUTDOWN_GRACE * 1000);
     }
     const end = performance.now() + settings.SHUTDOWN_TIMEOUT * 1000;
@@ -154,7 +154,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
       .then(() => userSessions?.close())
       .then(() => store.close?.())
       .then(() => knex.destroy());
-    // What hangs in a database that does not answer is left behind: PostgreSQL rolls it back.
+    // Work that waits for an unavailable database is abandoned: PostgreSQL rolls it back.
     await Promise.race([quiet, pause(Math.max(LEAST_REST, end - performance.now()), undefined, { ref: false })]);
     await embedded?.stop();
   };
@@ -174,7 +174,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   };
 }
 
-/** Sessions may need more than the database: a wrong CACHE_URL is seen at the start, not at the first login. */
+/** Sessions may need more than the database: report a wrong CACHE_URL at start, not at the first login. */
 async function warnOfStore(store: SessionStore, log: Logger): Promise<void> {
   try {
     const lack = await store.check?.();
@@ -184,7 +184,7 @@ async function warnOfStore(store: SessionStore, log: Logger): Promise<void> {
   }
 }
 
-/** @throws SchemaMismatch when the tables of users or sessions are not what the settings say */
+/** @throws SchemaMismatch if the tables of users or sessions do not match the settings */
 async function prepareTables(settings: Settings, knex: Knex, users: UserTable): Promise<void> {
   await checkWritable(knex);
   await migrate(knex, { AUTH_USER_MODEL: settings.AUTH_USER_MODEL });
@@ -197,13 +197,15 @@ function addressOf(server: Server): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`;
 }
 
-/** Milliseconds that connections to the database have to close, however late it is. */
+/** The minimum time to close connections to the database, in milliseconds. */
 const LEAST_REST = 500;
 
 const FIRST_PAUSE = 0.25;
 const LONGEST_PAUSE = 5;
 
-/** Try until the database answers and takes writes, with growing pauses; another error, or the signal to stop, ends it. */
+/**
+ * Retry with growing pauses until the database is available and writable. Other errors, or the signal to stop, end it.
+ */
 async function whenAnswering(
   work: () => Promise<unknown>,
   log: Logger,

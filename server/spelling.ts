@@ -1,6 +1,6 @@
-/** Which known name was meant by a name that nobody knows. */
+/** Finds the known name nearest to an unknown one. */
 
-/** Whether one character wrong, missing, too many, or swapped with the next makes the one of the other. */
+/** Whether two names differ by one wrong, missing, extra or transposed character. */
 export function isOneOff(wrong: string, right: string): boolean {
   if (Math.abs(wrong.length - right.length) > 1) return false;
   let at = 0;
@@ -17,7 +17,9 @@ export function isOneOff(wrong: string, right: string): boolean {
 
 const letters = (name: string): string => name.replaceAll('_', '').toUpperCase();
 
-/** The known name that differs from `name` in one character, or in capitals and underscores alone: `sessionCookieAge`. */
+/**
+ * The known name that differs from `name` by one character, or only by capitals and underscores: `sessionCookieAge`.
+ */
 export function nearestName<Name extends string>(name: string, known: readonly Name[]): Name | undefined {
   return known.find((right) => letters(name) === letters(right)) ?? known.find((right) => isOneOff(name, right));
 }

@@ -110,11 +110,11 @@ async function tableOf(knex: Knex, oid: string): Promise<FoundTable> {
 const MOST_TABLES = 8;
 
 /**
- * Look the model up in the database's catalogue.
+ * Find the model in PostgreSQL's catalogue.
  *
- * Columns that AbstractBaseUser alone promises suffice (`password`, `last_login`, USERNAME_FIELD, a key of one column).
- * A key that refers to another table's leads to a parent's table where it is called as Django calls it, `user_ptr_id`, or
- * where a required field is missing: another key that refers somewhere is a OneToOneField.
+ * The columns of AbstractBaseUser are sufficient (`password`, `last_login`, USERNAME_FIELD, a key of one column). A key
+ * that references another table belongs to multi-table inheritance if it has Django's name, `user_ptr_id`, or if a
+ * required field is missing; otherwise it is a OneToOneField.
  *
  * @param required the fields that must exist
  * @throws SchemaMismatch with a message that says what to set

@@ -1,17 +1,17 @@
-/** Draws a captcha's text: outlines by svg-captcha, bent and crossed by thin lines, served as pixels only. */
+/** Draws a captcha's text: outlines from svg-captcha, bent and crossed by thin lines, as pixels. */
 import { renderAsync } from '@resvg/resvg-js';
 import { type Outline, type Point, solid } from './glyph.js';
 import { letterOutlines } from './layout.js';
 import { PICTURE_HEIGHT, PICTURE_WIDTH } from './picture_size.js';
 import { between, chance } from './random.js';
 
-/** Dark inks on light grounds: each pair has a contrast over 7 to 1, so that people with weak sight can try. */
+/** Dark inks on light grounds: each pair has a contrast over 7 to 1, for people with low vision. */
 const INKS = ['#16324f', '#3d1f47', '#14402f', '#4a2311', '#202a44', '#43122b'] as const;
 const GROUNDS = ['#f4f1ea', '#eef3f7', '#f3eef5', '#edf4ee', '#f6f0ee'] as const;
 
 /**
- * The picture of `text` as PNG bytes. Rendered in libuv's thread pool, so that other requests go on meanwhile.
- * No vector data leaves the server: svg-captcha's own SVG can be read by comparing its path commands.
+ * The picture of `text` as PNG bytes. Rendered in libuv's thread pool, so that other requests are not blocked. Vector
+ * data is never sent: svg-captcha's SVG can be read by comparing its path commands.
  */
 export async function draw(text: string): Promise<Buffer> {
   const image = await renderAsync(captchaSvg(text), {
@@ -41,7 +41,7 @@ function captchaSvg(text: string): string {
   ].join('');
 }
 
-/** Some letters hollow, some solid, some between: one outline for all would be a template's friend. */
+/** Some letters hollow, some solid, some between: a single style would be easy for template matching. */
 function letterShape(letter: Outline, ink: string): string {
   const edge = `<path fill="${ink}" stroke="${ink}" stroke-width="${fixed(between(0.5, 1.1))}" d="${pathData(letter)}"/>`;
   const filling = `<path fill="${ink}" fill-rule="evenodd" fill-opacity="${between(0.25, 0.9).toFixed(2)}" d="${pathData(solid(letter))}"/>`;
@@ -71,10 +71,10 @@ function downPath(part: number): string {
   return `M${fixed(top)} ${fixed(between(0, 8))}C${x()} ${fixed(PICTURE_HEIGHT / 3)} ${x()} ${fixed((PICTURE_HEIGHT / 3) * 2)} ${x()} ${fixed(PICTURE_HEIGHT - between(0, 8))}`;
 }
 
-/** How many curves go down. Each has a part of the width, so that no letter lies below many of them. */
+/** The number of vertical curves. Each has its part of the width, so that no letter is crossed by many. */
 const DOWN = 5;
 
-/** Curves in the letters' ink and in the ground's, all much thinner than a stroke of a letter: people look past them. */
+/** Curves in the letters' ink and in the ground's, all much thinner than a letter's stroke: people ignore them. */
 function crossings(ink: string, ground: string): string {
   const curve = (colour: string, path: string, width: number): string =>
     `<path fill="none" stroke="${colour}" stroke-width="${fixed(width)}" stroke-linecap="round" d="${path}"/>`;
@@ -86,7 +86,7 @@ function crossings(ink: string, ground: string): string {
   ].join('');
 }
 
-/** Faint large blobs, so that one threshold does not clean the ground. */
+/** Faint large blobs, so that a single threshold does not clean the background. */
 function blots(ink: string): string {
   return Array.from(
     { length: 7 },
@@ -95,7 +95,7 @@ function blots(ink: string): string {
   ).join('');
 }
 
-/** Small dots and dashes in both colours, on letters and ground alike. */
+/** Small dots and dashes in both colours, on letters and background. */
 function specks(ink: string, ground: string): string {
   const speck = (colour: string): string => {
     const [x, y] = [chance() * PICTURE_WIDTH, chance() * PICTURE_HEIGHT];

@@ -1,4 +1,4 @@
-/** The outline of one character: svg-captcha's path, read back and flattened to polygons that can be bent. */
+/** The outline of one character: svg-captcha's path, parsed and flattened to polygons that can be bent. */
 import svgCaptcha from 'svg-captcha';
 
 export interface Point {
@@ -8,22 +8,22 @@ export interface Point {
 /** Closed lines; a hole is a line of its own (fill-rule evenodd). */
 export type Outline = readonly (readonly Point[])[];
 
-// The package's main export is a function that draws a given text (its README, "svgCaptcha(text, options)"); its
-// types only know the functions beside it, which choose the text by Math.random and are no use here.
+// The package's main export is a function that draws a given text (its README, "svgCaptcha(text, options)"); its types
+// declare only the other functions, which choose the text by Math.random and are not usable here.
 const drawText = svgCaptcha as unknown as (text: string, options: { noise: number; fontSize: number }) => string;
 
-/** The size in which outlines are asked for; callers scale. */
+/** The font size of the outlines; callers scale them. */
 export const FONT_SIZE = 100;
-/** The longest straight piece, in units of FONT_SIZE: short enough that a bent stroke shows no corners. */
+/** The longest straight segment, in units of FONT_SIZE: short enough that bent strokes show no corners. */
 const PIECE = 8;
 
-// path data as opentype.js prints it: a command letter and numbers, which a sign or a blank separates.
+// path data as printed by opentype.js: a command letter and numbers, separated by a sign or a blank.
 const COMMAND = /([MLQCZ])([^MLQCZ]*)/g;
 const NUMBER = /-?\d*\.?\d+(?:e-?\d+)?/g;
 
 const drawn = new Map<string, Outline>();
 
-/** The outline of a character, centred on (0, 0). Drawn by svg-captcha once; what differs each time is how it is bent. */
+/** The outline of a character, centred on (0, 0). Cached; only the bending differs each time. */
 export function glyphOutline(character: string): Outline {
   const known = drawn.get(character) ?? readOutline(character);
   drawn.set(character, known);
@@ -49,8 +49,8 @@ function readOutline(character: string): Outline {
 }
 
 /**
- * The letter without its hollow: svg-captcha's font draws each stroke as a ring with a shadow, that is four nested
- * kinds of lines (edge, hollow, edge of a counter, counter); the edge and the counters alone are the plain letter.
+ * The letter without its hollow. svg-captcha's font draws each stroke as a ring with a shadow, with four nested kinds
+ * of lines (edge, hollow, edge of a counter, counter); edge and counters alone are the plain letter.
  */
 export function solid(outline: Outline): Outline {
   return outline.filter((line) => {
@@ -77,7 +77,7 @@ function pairs(numbers: readonly number[]): Point[] {
   return points;
 }
 
-/** Appends a Bézier curve of any degree (a straight line too), cut into straight pieces. */
+/** Appends a Bézier curve of any degree (also a straight line), split into straight segments. */
 function curve(line: Point[], points: readonly Point[]): void {
   const start = line.at(-1);
   const end = points.at(-1);

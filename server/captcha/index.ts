@@ -1,4 +1,7 @@
-/** The captcha: a text by chance, its picture, its answer in the session, and a task instead for who cannot see it. */
+/**
+ * The captcha: a random text, its picture, its solution in the session, and a proof of work for visitors who cannot see
+ * it.
+ */
 export {
   acceptCaptcha,
   CAPTCHA_AGE,

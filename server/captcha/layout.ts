@@ -1,15 +1,18 @@
-/** Where the letters of a captcha stand: each bent by itself, beside the one before without touching it, all bent together. */
+/**
+ * Places the letters of a captcha: each bent separately, next to the previous one without touching it, then all bent
+ * together.
+ */
 import { bounds, FONT_SIZE, glyphOutline, type Outline, type Point } from './glyph.js';
 import { PICTURE_HEIGHT, PICTURE_WIDTH } from './picture_size.js';
 import { between, chance, either } from './random.js';
 
-/** Pixels that stay free at the sides, and above and below. */
+/** Margins in pixels: at the sides, above and below. */
 const MARGIN = { x: 14, y: 8 } as const;
-/** Two letters are held against each other in bands of so many pixels. */
+/** The height in pixels of the bands in which two letters are compared. */
 const BAND = 6;
-/** How far the boxes of two neighbours may overlap, where their outlines leave room (an L before a T). */
+/** The maximum overlap of two neighbours' boxes, if their outlines leave room (an L before a T). */
 const NESTED = 12;
-/** How far apart the middles of two neighbours are at least. */
+/** The minimum distance between the centres of two neighbours. */
 const APART = 30;
 
 type Bend = (point: Point) => Point;
@@ -39,7 +42,7 @@ export function letterOutlines(text: string): Outline[] {
   );
 }
 
-/** How far `letter` has to be moved to the right so that nothing of it touches `before`. */
+/** The shift of `letter` to the right at which it does not touch `before`. */
 function rightOf(before: Outline, letter: Outline): number {
   const ends = edges(before, Math.max);
   let least = Number.NEGATIVE_INFINITY;
@@ -77,7 +80,7 @@ function letterBend(): Bend {
   };
 }
 
-/** A random smooth field: three plane waves a direction. `strength` is pixels, the lengths are wave lengths. */
+/** A random smooth field: three plane waves per direction. `strength` is in pixels, the lengths are wavelengths. */
 function smoothBend(strength: number, shortest: number, longest: number): Bend {
   const waves = Array.from({ length: 6 }, () => {
     const angle = chance() * 2 * Math.PI;

@@ -1,4 +1,4 @@
-/** The captcha's picture, for callers: drawn by modules that are loaded at the first picture. */
+/** The captcha's picture. Loads the drawing modules at the first call. */
 import { optionalPackage } from '../optional_package.js';
 
 const DRAWING = { what: "The captcha's pictures", packages: ['@resvg/resvg-js', 'svg-captcha'] };
@@ -11,7 +11,7 @@ const DRAWING = { what: "The captcha's pictures", packages: ['@resvg/resvg-js', 
  * ctx.body = await drawCaptcha(newCaptchaText());
  * ```
  *
- * @throws ImproperlyConfigured when @resvg/resvg-js or svg-captcha is not installed
+ * @throws ImproperlyConfigured if @resvg/resvg-js or svg-captcha is not installed
  */
 export async function drawCaptcha(text: string): Promise<Buffer> {
   const { draw } = await optionalPackage(DRAWING, () => import('./draw.js'));

@@ -1,24 +1,24 @@
-/** What the supervisor and the processes that serve say to each other, over the channel of node:cluster. */
+/** The messages between the supervisor and the workers, over node:cluster. */
 import type { MetricsSnapshot } from '../ops/summed_metrics.js';
 
 export type ToWorker =
   | {
       readonly type: 'start';
-      /** It speaks to the person who started the command; the others only log. */
+      /** Whether it prints to the terminal; the other processes only log. */
       readonly first: boolean;
       /** The embedded PostgreSQL that the supervisor runs. */
       readonly embeddedUrl?: string;
     }
   | {
       readonly type: 'stop';
-      /** Another process is there in its place, so the service goes on. */
+      /** Whether another process replaces it. */
       readonly replaced: boolean;
     }
   | { readonly type: 'metrics' };
 
 export type FromWorker =
-  /** First of all: what is sent to a process before it listens is lost. */
+  /** Sent first, because messages to a process that does not listen yet are lost. */
   | { readonly type: 'hello' }
   | { readonly type: 'ready' }
-  /** When it is asked, and once before it ends. */
+  /** Sent on request, and once before it ends. */
   | { readonly type: 'metrics'; readonly metrics: MetricsSnapshot };

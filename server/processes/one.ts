@@ -1,4 +1,4 @@
-/** The server in this process alone, until a signal says stop. */
+/** Runs the server in this process until a signal stops it. */
 import type { ServerSettings } from '../../config/settings.js';
 import { createLog } from '../ops/log.js';
 import { serve } from '../serve.js';
@@ -19,7 +19,7 @@ export async function runOne(settings: ServerSettings): Promise<void> {
   stop = async () => (await running).stop();
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  // A terminal that closes, or a reload, which would need a second process: end as ordered, not in the middle of requests.
+  // SIGHUP of a closing terminal, or a reload, which needs a second process: shut down gracefully.
   process.on('SIGHUP', onSignal);
 
   const server = await running;

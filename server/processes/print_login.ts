@@ -1,10 +1,10 @@
-/** How to log in, for the person who started the server. Apart from print.ts, because it loads the whole site. */
+/** Prints how to log in. Separate from print.ts, because it loads the whole site. */
 import type { ServerSettings } from '../../config/settings.js';
 import { isDefaultUserModel } from '../settings.js';
 import { DEMO_USERS } from '../site/demo_users.js';
 import { print } from './print.js';
 
-/** When the server is ready. */
+/** Called when the server is ready. */
 export function printLogin(settings: ServerSettings, url: string): void {
   if (settings.production) return;
   if (settings.DATABASE_URL === null && isDefaultUserModel(settings.django)) {

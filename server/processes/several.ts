@@ -1,4 +1,4 @@
-/** WEB_CONCURRENCY processes and what they share, until a signal says stop; SIGHUP replaces them. */
+/** Runs WEB_CONCURRENCY processes and what they share, until a signal stops them; SIGHUP replaces them. */
 import type { Server } from 'node:http';
 import type { ServerSettings } from '../../config/settings.js';
 import { startEmbeddedPostgres } from '../embedded_database/index.js';
@@ -7,7 +7,7 @@ import { listenForMetrics } from '../ops/metrics.js';
 import { fail, print } from './print.js';
 import { Supervisor } from './supervisor.js';
 
-/** Seconds beyond its own bounds that a process has to end. */
+/** Seconds that a process has to end after its own timeouts. */
 const REST = 3;
 
 export async function runSeveral(settings: ServerSettings): Promise<void> {
@@ -63,7 +63,7 @@ export async function runSeveral(settings: ServerSettings): Promise<void> {
   if (stopped !== undefined) return;
   if (failed !== undefined) {
     await stop();
-    // One that ended by itself has said why.
+    // A process that ended by itself has printed the reason.
     if (failed.signal !== null) fail(new Error(`The first process was ended by ${failed.signal} before it served.`));
     process.exit(failed.code ?? 1);
   }

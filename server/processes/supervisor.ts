@@ -2,10 +2,10 @@
  * Several processes behind one port (node:cluster): started, restarted when they end by themselves, replaced one by one,
  * and stopped. The supervisor accepts connections and serves none.
  *
- * A process is first *starting*, then *ready*, then *leaving* when it was told to stop. One that ends without having been
- * told is restarted after a pause, which doubles while processes do not live long. The first process starts alone: what
- * cannot be started (a wrong setting, a port in use) ends the command as it ends a server of one process. While it starts,
- * being replaced means that it ends and another one starts, with the settings' files as they are then.
+ * A process is first *starting*, then *ready*, and *leaving* after it was told to stop. A process that ends
+ * unexpectedly is restarted after a pause, which doubles while processes are short-lived. The first process starts
+ * alone: if it cannot start (a wrong setting, a port in use), the command ends, as with a single process. A replacement
+ * during its start ends it and starts another one, which reads the settings' files again.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,9 +16,9 @@ import type { FromWorker, ToWorker } from './messages.js';
 export interface SupervisorOptions {
   readonly processes: number;
   readonly log: Logger;
-  /** The embedded PostgreSQL that all share. */
+  /** The embedded PostgreSQL, shared by all processes. */
   readonly embeddedUrl?: string | undefined;
-  /** Seconds that a process has to end when it was told to; then it is killed. */
+  /** Seconds until a leaving process is killed. */
   readonly patience: number;
 }
 
@@ -30,20 +30,20 @@ export interface Exit {
 /** Seconds before a process is started again. */
 const FIRST_PAUSE = 0.25;
 const LONGEST_PAUSE = 30;
-/** Seconds after which a process has lived long enough for the next pause to be short again. */
+/** Seconds of life after which the next pause is short again. */
 const LONG_LIFE = 60;
-/** Seconds that the processes have to tell their metrics; of one that is late, the last ones count. */
+/** Seconds that the processes have to report metrics; for a late one, its previous metrics are used. */
 const METRICS_TIMEOUT = 1;
 
 interface Member {
   readonly worker: Worker;
   readonly ended: Promise<Exit>;
-  /** Resolves to true when it serves, to false when it ended before. */
+  /** Resolves to true when it is ready, to false if it ended before. */
   readonly ready: Promise<boolean>;
   /** When it became ready, in milliseconds of this process. */
   since?: number;
   leaving?: boolean;
-  /** What is started to replace it; it need not be restarted if it ends meanwhile. */
+  /** Its replacement, if started; it is then not restarted if it ends. */
   successor?: Member;
 }
 
@@ -65,7 +65,7 @@ export class Supervisor {
     });
   }
 
-  /** @returns undefined when all are started; how the first process ended if it never was ready */
+  /** @returns undefined when all are started, otherwise the exit of the first process */
   async start(): Promise<Exit | undefined> {
     let first = this.#fork(true);
     while (!(await first.ready)) {
@@ -81,8 +81,9 @@ export class Supervisor {
   }
 
   /**
-   * Replace the processes one by one: the old one leaves when the new one is ready. Twice at once is one after the other.
-   * @returns whether all are replaced; not when a new one did not start, or all were told to stop
+   * Replace the processes one by one: each leaves when its replacement is ready. Concurrent calls run one after the
+   * other.
+   * @returns whether all were replaced; false if a new one did not start, or all were told to stop
    */
   replace(): Promise<boolean> {
     this.#replacing = this.#replacing.then(() => this.#replaceAll());
@@ -150,7 +151,7 @@ export class Supervisor {
     const ready = new Promise<boolean>((resolve) => {
       worker.on('message', (message: FromWorker) => {
         if (message.type === 'hello') {
-          // It may have been told to stop before it could hear.
+          // It may have been told to stop before it listened for messages.
           if (member.leaving) say(worker, { type: 'stop', replaced: false });
           else
             say(worker, {
@@ -167,7 +168,7 @@ export class Supervisor {
     });
     const member: Member = { worker, ended, ready };
     this.#members.add(member);
-    // A message to one that is gone: its end is heard of as its exit.
+    // Ignore errors of messages to an ended process: its exit is handled elsewhere.
     worker.on('error', () => {});
     void ended.then(() => {
       this.#members.delete(member);

@@ -7,7 +7,8 @@ import { fail, print } from './print.js';
 import { printLogin } from './print_login.js';
 
 export function runWorker(settings: ServerSettings): void {
-  // A terminal sends them to the whole group, and a service manager may: the supervisor says when to stop.
+  // Ignored, because a terminal, and maybe a service manager, sends them to the whole process group: the supervisor
+  // decides when to stop.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
   let server: RunningServer | undefined;
   process.on('message', (message: ToWorker) => {
@@ -44,13 +45,13 @@ async function start(
       if (first) printLogin(settings, server.url);
       void tell({ type: 'ready' });
     },
-    // A stop ends the wait for the database, too, and the process after it.
+    // Stopping also ends the wait for the database, and then the process.
     (error: unknown) => server.stopping || fail(error),
   );
   return server;
 }
 
-/** One that serves nothing yet ends at once; PostgreSQL rolls back what it had begun. */
+/** A process that is not ready ends at once; PostgreSQL rolls back its transactions. */
 async function stop(server: RunningServer | undefined, replaced: boolean): Promise<void> {
   await server?.stop({ replaced });
   await tellMetrics(server);
@@ -61,7 +62,7 @@ async function tellMetrics(server: RunningServer | undefined): Promise<void> {
   await tell({ type: 'metrics', metrics });
 }
 
-/** Resolves when it is sent, or cannot be: the supervisor is gone, and this process goes as well. */
+/** Resolves when the message is sent, or cannot be sent because the supervisor is gone; this process then ends too. */
 function tell(message: FromWorker): Promise<void> {
   return new Promise((resolve) => {
     if (process.connected) process.send?.(message, undefined, undefined, () => resolve());

@@ -1,12 +1,13 @@
 /**
- * CACHE_URL: one Redis, one that sentinels watch, or a cluster. What cannot work is refused before anything is opened.
+ * Parses CACHE_URL: a single Redis, Redis with Sentinel, or a cluster. Errors are reported before a connection is
+ * opened.
  *
  * - `redis://user:password@host:port/database`
  * - `redis+sentinel://user:password@host:port,host:port/master/database`, the hosts being the sentinels. Redis-Sentinel-Url,
  *   Prefect and limits write it so; django-redis-sentinel's LOCATION, `master/host:port,host:port/database`, is read, too.
- * - `redis+cluster://user:password@host:port,host:port`, any of the cluster's nodes; the others are asked for
+ * - `redis+cluster://user:password@host:port,host:port`, any of the cluster's nodes; the others are discovered
  *
- * `rediss` in place of `redis` is TLS, to the sentinels as well. Parameters bear redis-py's names.
+ * `rediss` instead of `redis` is TLS, also to the sentinels. Parameters have redis-py's names.
  */
 import { readFileSync } from 'node:fs';
 import { codeOf } from '../error_code.js';
@@ -30,24 +31,24 @@ export interface RedisTls {
   readonly cert?: string;
   readonly key?: string;
   readonly rejectUnauthorized: boolean;
-  /** Whether the certificate has to be for the host that was asked for. */
+  /** Whether the certificate must match the host name. */
   readonly checkHostname: boolean;
 }
 
 export interface CacheUrl {
   readonly kind: 'single' | 'sentinel' | 'cluster';
-  /** The Redis itself, the sentinels, or nodes of the cluster; at least one. */
+  /** The Redis server, the sentinels, or nodes of the cluster; at least one. */
   readonly servers: readonly [RedisAddress, ...RedisAddress[]];
-  /** The name under which the sentinels watch it; '' without sentinels. */
+  /** The name of the master for the sentinels; '' without sentinels. */
   readonly master: string;
   readonly database: number;
   readonly account: RedisAccount;
-  /** Of the sentinels, which have accounts of their own. */
+  /** The account for the sentinels. */
   readonly sentinelAccount: RedisAccount;
   readonly tls: RedisTls | null;
 }
 
-/** What CACHE_URL may be, for sentences that refuse another. */
+/** The allowed forms of CACHE_URL, for error messages. */
 export const CACHE_URL_FORMS =
   'redis://user:password@host:port/database, redis+sentinel://user:password@host:port,host:port/master-name/database or redis+cluster://user:password@host:port,host:port; rediss for TLS';
 
@@ -70,8 +71,7 @@ const PARAMETERS = [
 
 /**
  * @param name the setting, for the message
- * @throws ImproperlyConfigured in a sentence that says what is wrong and what to do, without any part of the URL but
- *   paths of certificates
+ * @throws ImproperlyConfigured with a message that contains no part of the URL except paths of certificates
  */
 export function readCacheUrl(url: string, name = 'CACHE_URL'): CacheUrl {
   const text = LOCATION.test(url) ? fromLocation(url) : url;
@@ -98,7 +98,7 @@ function fromLocation(location: string): string {
   return `redis+sentinel://${hosts}/${master}/${database}`;
 }
 
-/** The URL's parts for each of its hosts, as if it were the only one. */
+/** The URL's parts for each of its hosts. */
 function splitHosts(name: string, text: string, kind: CacheUrl['kind']): [UrlParts, ...UrlParts[]] {
   const start = text.indexOf('://') + 3;
   const end = start + text.slice(start).search(/[/?]|$/);
@@ -107,7 +107,7 @@ function splitHosts(name: string, text: string, kind: CacheUrl['kind']): [UrlPar
   const partsOf = (host: string): UrlParts => splitUrl(name, text.slice(0, hosts) + host + text.slice(end));
   const [first = '', ...others] = text.slice(hosts, end).split(',');
   const all: [UrlParts, ...UrlParts[]] = [partsOf(first), ...others.map(partsOf)];
-  // Django's own RedisCache separates servers by semicolons, too.
+  // Django's RedisCache also accepts semicolons between servers.
   if (kind === 'single' && /[,;]/.test(text.slice(hosts, end))) {
     refuseUrl(
       name,
@@ -124,14 +124,14 @@ function serverOf(name: string, kind: CacheUrl['kind'], { host, port }: UrlParts
   return { host: host === '' ? 'localhost' : host, port: port ?? PORTS[kind] };
 }
 
-/** The name of the master, '' where there is none, and the number of the database. */
+/** The name of the master, '' without one, and the number of the database. */
 function placeOf(name: string, kind: CacheUrl['kind'], path: string, db: string | null): [string, number] {
   const [, first = '', second = '', ...rest] = path.split('/');
   const [master, number] = kind === 'sentinel' ? [first, second] : ['', first];
   if (rest.length > 0 || (kind !== 'sentinel' && second !== '')) {
     refuseUrl(name, 'More follows its hosts than it has a place for.', USE);
   }
-  // A number alone is that of the database.
+  // A number alone is the database.
   if (kind === 'sentinel' && (!/^[\w.-]+$/.test(master) || (/^[0-9]+$/.test(master) && number === ''))) {
     refuseUrl(name, 'After the sentinels it lacks the name of the master that they watch.', USE);
   }

@@ -1,9 +1,9 @@
-/** The certificates that the URL of a service names, looked at before the first connection. */
+/** Checks the certificates in the URL of a service before the first connection. */
 import { createSecureContext } from 'node:tls';
 import { codeOf } from '../error_code.js';
 import { refuseUrl } from './url_text.js';
 
-/** What the files hold, in PEM form. */
+/** The content of the files, as PEM. */
 export interface Certificates {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
@@ -12,15 +12,15 @@ export interface Certificates {
 
 /**
  * @param name the setting, for the message
- * @param parameters what the URL calls the files
- * @throws ImproperlyConfigured when they hold what TLS cannot use
+ * @param parameters the URL's parameters for the files
+ * @throws ImproperlyConfigured if TLS cannot use them
  */
 export function checkCertificates(
   name: string,
   { ca, cert, key }: Certificates,
   parameters: Readonly<Record<keyof Certificates, string>>,
 ): void {
-  // Node passes over what is no certificate, and then trusts nobody.
+  // Node ignores anything that is not a certificate, and then trusts no server.
   if (ca !== undefined && !/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca)) {
     refuseUrl(name, `What ${parameters.ca} names holds no certificate.`, 'Give a file in PEM form.');
   }

@@ -1,30 +1,30 @@
 /**
- * Splits the URL of a service, such as DATABASE_URL, by its text. URL parsers accept what has another meaning than its
- * writer's: in `postgresql://ann:12/3@host/db` they see a host `ann`, a port 12 and a database `3@host/db`. So a text that
- * can be read in two ways is refused, and no part of it is repeated: any part may be one of the password.
+ * Splits the URL of a service, such as DATABASE_URL, by its text. URL parsers can misinterpret a URL: in
+ * `postgresql://ann:12/3@host/db` they see a host `ann`, a port 12 and a database `3@host/db`. So an ambiguous URL is
+ * refused, and no part of it is in the message, because it may be a part of the password.
  */
 import { ImproperlyConfigured } from '../errors.js';
 
-/** The parts as they stand, percent-encoding included. */
+/** The parts, still percent-encoded. */
 export interface UrlParts {
   /** In small letters, without the colon. */
   readonly scheme: string;
-  /** Of user and password, all that stands before the last `@`; null when there is none. */
+  /** User and password: everything before the last `@`; null without one. */
   readonly userinfo: string | null;
-  /** An IPv6 address without its brackets; '' when there is none. */
+  /** An IPv6 address is without brackets; '' if there is none. */
   readonly host: string;
   /** null when there is none. */
   readonly port: number | null;
-  /** With its first slash; '' when there is none. */
+  /** With its first slash; '' if there is none. */
   readonly path: string;
-  /** After the question mark; '' when there is none. */
+  /** The text after the question mark; '' if there is none. */
   readonly query: string;
 }
 
 const ENCODE =
   'In user and password write # as %23, / as %2F, ? as %3F, @ as %40, : as %3A, % as %25, [ as %5B, ] as %5D and a space as %20.';
 
-/** The refusal of a URL: the setting's name, what is wrong, what to do. */
+/** The error for a URL: the setting's name, the problem, the solution. */
 export function refuseUrl(name: string, wrong: string, advice: string = ENCODE): never {
   throw new ImproperlyConfigured(`${name}: ${wrong} ${advice}`.trimEnd());
 }
@@ -38,8 +38,8 @@ const HOST_AND_PORT = /^(?:\[([0-9A-Fa-f:.]+(?:%25[\w.~-]+)?)\]|([^[\]:]*))(?::(
  * `scheme://user:password@host:port/path?query`, or `scheme:/path?query`.
  *
  * @param name the setting, for the message
- * @throws ImproperlyConfigured when a character that separates the parts stands where it cannot, when a `%` begins no
- *   percent-encoding, when there are several hosts, or no number for a port
+ * @throws ImproperlyConfigured if a separator is misplaced, a `%` is not followed by a percent-encoding, there are
+ *   several hosts, or the port is not a number
  */
 export function splitUrl(name: string, text: string): UrlParts {
   if (SPACE.test(text)) refuseUrl(name, 'There is a space or a line end in it.');
@@ -87,7 +87,7 @@ function hostAndPort(name: string, text: string): Pick<UrlParts, 'host' | 'port'
   return { host: address ?? plain, port: port === '' ? null : portNumber(name, port) };
 }
 
-/** @throws ImproperlyConfigured when it is none from 1 to 65535 */
+/** @throws ImproperlyConfigured unless it is from 1 to 65535 */
 export function portNumber(name: string, text: string): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65_535) refuseUrl(name, 'Its port is not a number from 1 to 65535.', '');

@@ -1,4 +1,4 @@
-/** `GET /api/me/`: who this is, for machines. */
+/** `GET /api/me/`: the user of the session, as JSON. */
 import { printJson } from '../index.js';
 import { shorten } from './format.js';
 import type { Handler } from './site.js';

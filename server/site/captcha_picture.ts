@@ -1,4 +1,4 @@
-/** `/captcha/`: a new picture at every request, its answer in the session. `/captcha/task/`: a task instead. */
+/** `/captcha/`: a new picture at every request, its solution in the session. `/captcha/task/`: a proof-of-work task. */
 import type { Context } from 'koa';
 import { drawCaptcha, keepCaptcha, newCaptchaText, newProofOfWork } from '../index.js';
 import { checkCaptcha } from './captcha_limits.js';
@@ -6,13 +6,13 @@ import { shortenNewSession } from './form_session.js';
 import { messages } from './i18n.js';
 import type { Handler, Site } from './site.js';
 
-/** Pictures drawn at one time; more are refused, as each costs a thread of the pool that also checks passwords. */
+/** The maximum number of concurrent drawings: each needs a thread of the pool that also hashes passwords. */
 const MAX_DRAWING = 16;
 
 export function captchaPicture(site: Site): Handler {
   let drawing = 0;
   return async function captchaPicture(ctx) {
-    // The picture takes the place of the one before: another site must not be able to ask for it in a visitor's name.
+    // A new picture replaces the previous one, so another site must not be able to request it for a visitor.
     if (ctx.get('Sec-Fetch-Site') === 'cross-site') ctx.throw(403, 'The picture is for this site only.');
     ctx.set('Cache-Control', 'no-store');
     ctx.set('Cross-Origin-Resource-Policy', 'same-origin');
@@ -22,7 +22,7 @@ export function captchaPicture(site: Site): Handler {
       return;
     }
     if (drawing >= MAX_DRAWING) ctx.throw(503, 'Too many pictures at once.');
-    // Before a place is taken: those who are refused must not keep others from theirs.
+    // Before the limit on concurrent drawings, so that refused requests do not count for it.
     const problem = await mustWait(site, ctx);
     if (problem !== null) {
       ctx.type = 'text';
@@ -55,7 +55,7 @@ export function captchaTask(site: Site): Handler {
   };
 }
 
-/** Answers 429 when this address has had its share; then a sentence for the visitor, else null. */
+/** Sets 429 and returns a message for the visitor if this address is over its limit, else returns null. */
 async function mustWait(site: Site, ctx: Context): Promise<string | null> {
   const answer = await checkCaptcha(site, ctx);
   if (answer.allowed) return null;

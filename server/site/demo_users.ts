@@ -1,4 +1,4 @@
-/** Two users to try the server with. They are made in the embedded database only, never in one that was given. */
+/** Two demo users. They are created only in the embedded database, never in that of DATABASE_URL. */
 import { make_password, type UserTable } from '../index.js';
 
 export const DEMO_USERS = [
@@ -6,7 +6,7 @@ export const DEMO_USERS = [
   { username: 'bob', password: 'yes-we-can-42' },
 ] as const;
 
-/** Add those that are missing; a password that was changed stays as it is. */
+/** Add missing demo users; does not reset a changed password. */
 export async function ensureDemoUsers(users: UserTable): Promise<void> {
   for (const { username, password } of DEMO_USERS) {
     if ((await users.get_by_natural_key(username)) === null) {

@@ -1,15 +1,15 @@
-/** What an error's page says in development beside its general sentence: the program's own words, in the visitor's language. */
+/** The details on an error page in development: the error's message, in the visitor's language if translated. */
 import { type Language, languageTag } from './i18n.js';
 
 export interface ErrorDetail {
   readonly text: string;
   /** The language of `text`, for `lang`. */
   readonly tag: string;
-  /** Whether the text is the program's English on a page in another language. */
+  /** Whether the text is English on a page in another language. */
   readonly isOriginal: boolean;
 }
 
-/** The library's sentences for visitors, and what they are in Chinese; `$1` is a value that the sentence names. */
+/** Chinese translations of the library's messages for visitors; `$1` is a value in the message. */
 const CHINESE: readonly (readonly [sentence: RegExp, chinese: string])[] = [
   [/^CSRF cookie not set\.$/, '请求没有带 CSRF Cookie。'],
   [/^CSRF token missing\.$/, '表单里没有 CSRF 令牌。'],
@@ -44,7 +44,7 @@ const CHINESE: readonly (readonly [sentence: RegExp, chinese: string])[] = [
 
 const CSRF = 'CSRF verification failed. Request aborted. ';
 
-/** An unexpected error's own words have no translation: they stay as they are, and are marked as such. */
+/** Messages of unexpected errors have no translation: they stay in English, and are marked with `lang`. */
 export function errorDetail(message: string, language: Language): ErrorDetail {
   const own = { text: message, tag: languageTag('en'), isOriginal: language !== 'en' };
   if (language === 'en') return own;

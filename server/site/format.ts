@@ -1,13 +1,13 @@
-/** How values look on pages: moments, prices, shortened secrets. */
+/** Formats values for pages: times, prices, shortened secrets. */
 import { type Language, languageTag } from './i18n.js';
 
-/** A moment for people and for `<time datetime>`. */
+/** A time, formatted for people and for `<time datetime>`. */
 export interface Moment {
   readonly iso: string;
   readonly text: string;
 }
 
-/** A moment in the visitor's language and in UTC, as the server does not know where the visitor is. */
+/** A time in the visitor's language, in UTC because the server does not know the visitor's time zone. */
 export function moment(date: Date, language: Language): Moment {
   return { iso: date.toISOString(), text: dateFormats[language].format(date) };
 }
@@ -31,7 +31,7 @@ const dateFormat = (language: Language): Intl.DateTimeFormat =>
 const priceFormat = (language: Language): Intl.NumberFormat =>
   new Intl.NumberFormat(languageTag(language), { style: 'currency', currency: 'EUR' });
 
-// Made once: a format costs a thousand times what it costs to use it.
+// Cached: creating a format is a thousand times as expensive as using it.
 const dateFormats: Readonly<Record<Language, Intl.DateTimeFormat>> = {
   en: dateFormat('en'),
   'zh-hans': dateFormat('zh-hans'),

@@ -1,4 +1,4 @@
-/** `/goods/` and `/goods/<id>/`: a list, a page each, and the last viewed ones. */
+/** `/goods/` and `/goods/<id>/`: the list of goods, a page for each, and the last viewed ones. */
 import { price, shorten } from './format.js';
 import { type Language, messages } from './i18n.js';
 import { isPlainSvg } from './safe_svg.js';
@@ -13,13 +13,13 @@ interface Good {
   readonly name: string;
   readonly description: string;
   readonly price: string;
-  /** Markup that has been checked. */
+  /** Checked SVG markup. */
   readonly picture: unknown;
 }
 
-/** How much of a number that no product has is repeated to the visitor. */
+/** How many characters of an unknown product number are shown to the visitor. */
 const LONGEST_ID = 20;
-/** A control character or a mark of direction: NUL may not stand in HTML, and U+202E turns the sentence round. */
+/** Control characters and direction marks: NUL is not allowed in HTML, and U+202E reverses the text. */
 const UNSEEN = /\p{C}/u;
 
 export function goodsList(site: Site): Handler {
@@ -46,7 +46,7 @@ export function goodPage(site: Site): Handler {
   };
 }
 
-/** PostgreSQL's integer begins at 1 here and has at most ten digits; `01` would be a second address of one page. */
+/** Ids begin at 1 and have at most ten digits; `01` would be a second URL of the same page. */
 function idIn(text: string): number | null {
   const id = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
   return id !== null && id <= 0x7fff_ffff ? id : null;

@@ -1,4 +1,4 @@
-/** `/index1/` and `/index2/`: two home pages that know the visitor by one session. */
+/** `/index1/` and `/index2/`: two home pages that show the user of the session. */
 import { moment } from './format.js';
 import type { Handler, Site } from './site.js';
 

@@ -1,4 +1,4 @@
-/** Which language a visitor reads: the cookie `django_language`, else Accept-Language, else English. */
+/** Chooses the visitor's language: the cookie `django_language`, else Accept-Language, else English. */
 import type { Context } from 'koa';
 import { EN, type Messages } from './messages/en.js';
 import { ZH_HANS } from './messages/zh_hans.js';
@@ -15,8 +15,8 @@ const FALLBACK: Language = 'en';
 // Django's LANGUAGE_CODE_MAX_LENGTH (utils/translation/trans_real.py), after CVE-2024-39614.
 const CODE_MAX_LENGTH = 500;
 const HEADER_MAX_LENGTH = 4096;
-// RFC 9110 section 12.5.4: a language range, then an optional weight of up to three digits. Blanks around it are cut off
-// before: with `\s*` at both ends this would take quadratic time.
+// RFC 9110 section 12.5.4: a language range, then an optional weight of up to three digits. Surrounding blanks are
+// trimmed before: with `\s*` at both ends the pattern would take quadratic time.
 const RANGE = /^([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?$/i;
 
 export function messages(language: Language): Messages {
@@ -27,7 +27,7 @@ export function languageTag(language: Language): string {
   return TAGS[language];
 }
 
-/** As a checked code, or undefined: for addresses and cookies. */
+/** The language with this code, or undefined, for URLs and cookies. */
 export function knownLanguage(code: string | undefined): Language | undefined {
   return LANGUAGES.find((language) => language === code);
 }
@@ -57,8 +57,8 @@ export function acceptedLanguage(header: string): Language {
 }
 
 /**
- * A language tag → one of ours: itself, a shorter form of itself (`zh-hans-cn`, `en-gb`), or any form of the same
- * language (`zh`, `zh-cn`, and `zh-tw` too, where Simplified Chinese is nearer than English).
+ * The supported language for a tag: equal, with further subtags (`zh-hans-cn`, `en-gb`), or another form of the
+ * language (`zh`, `zh-cn`, and also `zh-tw`, because Simplified Chinese is closer than English).
  */
 function supported(tag: string): Language | undefined {
   const code = tag.slice(0, CODE_MAX_LENGTH).toLowerCase();

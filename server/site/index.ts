@@ -1,4 +1,4 @@
-/** The reference site: pages, their addresses, their static files. It uses the library as any application would. */
+/** The reference site: pages, routes, static files. It uses the library like any other application. */
 import type { Middleware } from 'koa';
 import type { RenderError, SessionStore, Settings, UserSessions, UserTable } from '../index.js';
 import { type Clock, systemClock } from '../index.js';
@@ -18,21 +18,23 @@ export interface SiteOptions {
   readonly timeout?: number;
   readonly knex: Database;
   readonly users: UserTable;
-  /** Lists and ends users' sessions; null, or absent, where the engine keeps no rows. Its middleware is the application's. */
+  /**
+   * Lists and ends users' sessions; null or absent for an engine without rows. The application mounts its middleware.
+   */
   readonly userSessions?: UserSessions | null;
-  /** Counts failed logins; null leaves them uncounted. */
+  /** Limits failed logins; null for no limit. */
   readonly throttle: SiteThrottle | null;
-  /** Counts pictures by address; null, or absent, leaves them uncounted. */
+  /** Limits pictures by address; null or absent for no limit. */
   readonly captchas?: CaptchaThrottles | null;
-  /** Whether `/lab/` and `/second-login/` are there. Not in production. */
+  /** Whether `/lab/` and `/second-login/` are served. Not in production. */
   readonly lab: boolean;
-  /** That of `sessions`, for the lab, which shows rows. */
+  /** The store of `sessions`, for the lab, which shows rows. */
   readonly store: SessionStore;
   readonly now?: Clock;
 }
 
 /**
- * The site in the pieces that an application mounts in the order in which a request meets them:
+ * The parts of the site, which an application mounts in this order:
  *
  * ```ts
  * const site = createSite({ settings, knex, store, users, userSessions, throttle, lab });

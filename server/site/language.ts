@@ -1,12 +1,12 @@
-/** `/language/<code>/?next=…`: a link that chooses the language, with the cookie of Django's set_language. */
+/** `/language/<code>/?next=…`: a link that sets the language, with the cookie of Django's set_language. */
 import { patch_vary_headers } from '../index.js';
 import { knownLanguage } from './i18n.js';
 import { queryField, safeNext } from './next.js';
 import type { Handler, Site } from './site.js';
 
 /**
- * Sends `django_language` as django.views.i18n.set_language does with Django's default settings. Django asks for a POST;
- * a link is enough for a cookie that only says in which language to answer.
+ * Sets `django_language` as django.views.i18n.set_language does with Django's default settings. Django requires a POST;
+ * for a cookie that only selects a language, a link is enough.
  */
 export function setLanguage(site: Site): Handler {
   return function setLanguage(ctx, params) {

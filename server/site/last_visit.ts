@@ -1,4 +1,4 @@
-/** `/last-visit/`: when this browser was here last, by a plain cookie and by a signed one. */
+/** `/last-visit/`: the last visit of this browser, by a plain cookie and by a signed one. */
 import type { Context } from 'koa';
 import { type Moment, moment } from './format.js';
 import { type Language, messages } from './i18n.js';
@@ -9,16 +9,16 @@ const PLAIN = 'last_visit';
 const SIGNED = 'last_visit_signed';
 const SALT = 'last-visit';
 const YEAR = 365 * 24 * 60 * 60;
-/** What we write: 2026-01-31T12:00:00Z. Anything else is no date. */
+/** The format that we write: 2026-01-31T12:00:00Z. Anything else is invalid. */
 const WRITTEN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
-/** How much of a cookie's text is shown. */
+/** How many characters of a cookie are shown. */
 const SHOWN = 120;
 
 /** A row of the page's table. */
 interface Row {
   readonly title: string;
   readonly name: string;
-  /** As the browser sent it; null when it sent none. */
+  /** The cookie's value as sent; null without one. */
   readonly sent: string | null;
   readonly date: Moment | null;
   readonly state: 'unchecked' | 'verified' | 'forged' | 'absent';
@@ -44,7 +44,7 @@ export function lastVisit(site: Site): Handler {
     } as const;
     ctx.response.set_cookie(PLAIN, now, cookie);
     ctx.response.set_signed_cookie(SIGNED, now, { ...cookie, salt: SALT });
-    // The signed time is believed before the plain one.
+    // The signed time takes precedence over the plain one.
     await site.pages.render(ctx, 'last_visit', { visit: signed.date ?? plain.date, rows: [plain, signed], differ });
   };
 }

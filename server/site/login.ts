@@ -1,4 +1,4 @@
-/** `/login/`: user name, password, and a captcha: what a picture shows, or a task that a script does. */
+/** `/login/`: user name, password, and a captcha: the text of a picture, or a proof of work computed by a script. */
 import type { Context } from 'koa';
 import {
   acceptCaptcha,
@@ -22,15 +22,15 @@ import { loginWithReport, SECOND_LOGIN_PATH } from './second_login.js';
 import type { Handler, Site } from './site.js';
 import { staticAddress } from './static_files.js';
 
-/** The session key that says that a login failed here, for LOGIN_CAPTCHA=after_failures. */
+/** The session key of a failed login, for LOGIN_CAPTCHA=after_failures. */
 const FAILED_SESSION_KEY = 'login_failed';
-// Django's own bounds: AuthenticationForm's fields. An email that users log in with may have 254 characters.
+// Django's limits, of AuthenticationForm's fields. An email as USERNAME_FIELD may have 254 characters.
 const USERNAME_LENGTH = 254;
 export const PASSWORD_LENGTH = 4096;
-/** How many failures of one account or address there may be before a browser without any has to read a picture. */
+/** The number of failures of an account or address after which a browser without failures also needs a captcha. */
 const FAILURES_WITHOUT_CAPTCHA = 3;
 
-/** What the form shows again. Never the password. */
+/** The values that the form shows again, never the password. */
 interface Shown {
   readonly problem?: string;
   readonly username?: string;
@@ -48,10 +48,10 @@ export function loginAction(site: Site): Handler {
     const { POST } = ctx.request;
     const m = messages(site.pages.language(ctx));
     const username = POST.get('username') ?? '';
-    // The button beside the picture: no attempt, so nothing is checked and nothing counted.
+    // The button for a new picture is not an attempt: nothing is checked or counted.
     if (POST.has('refresh')) return showForm(site, ctx, { username });
 
-    // Before the password, so that a program has to read a picture for each guess.
+    // Checked before the password, so that a program needs a solution for each guess.
     if ((await needsCaptcha(site, ctx, username)) && !(await passesCaptcha(site, ctx))) {
       return showForm(site, ctx, { username, problem: captchaProblem(site, ctx, m) });
     }
@@ -78,7 +78,7 @@ export function loginAction(site: Site): Handler {
   };
 }
 
-/** null for what cannot be right as well, without asking the database. */
+/** null also for impossible input, without a query. */
 async function checkPassword(ctx: Context, username: string, password: string): Promise<User | null> {
   const possible =
     username !== '' &&
@@ -90,19 +90,19 @@ async function checkPassword(ctx: Context, username: string, password: string): 
   return possible ? authenticate(ctx, { username, password }) : null;
 }
 
-/** In this browser's session, which lives as short as one that was made for a picture. */
+/** Stored in this browser's session, with the short expiry of a session for a picture. */
 function rememberFailure(ctx: Context): void {
   shortenNewSession(ctx);
   ctx.session.set(FAILED_SESSION_KEY, true);
 }
 
-/** What only served the form is not carried into the user's session. */
+/** Data of the form is not kept in the user's session. */
 function forgetFormState(ctx: Context): void {
   for (const key of [FAILED_SESSION_KEY, CAPTCHA_SESSION_KEY, PROOF_OF_WORK_SESSION_KEY]) ctx.session.pop(key, null);
   restoreExpiry(ctx);
 }
 
-/** After failures: those of this browser, and several of the account or the address, for whoever throws cookies away. */
+/** After failures of this browser, or several of the account or the address, for visitors who delete their cookies. */
 async function needsCaptcha({ settings, throttle }: Site, ctx: Context, username: string): Promise<boolean> {
   switch (settings.LOGIN_CAPTCHA) {
     case 'always':
@@ -117,7 +117,7 @@ async function needsCaptcha({ settings, throttle }: Site, ctx: Context, username
   }
 }
 
-/** The solution of the task; empty where the form was sent with a picture. */
+/** The solution of the task; empty if the form was sent with a picture. */
 function solutionIn(ctx: Context): string {
   return ctx.request.POST.get('proof_of_work') ?? '';
 }
@@ -128,17 +128,17 @@ function passesCaptcha({ settings, now }: Site, ctx: Context): Promise<boolean> 
   return acceptCaptcha(ctx.session, ctx.request.POST.get('captcha') ?? '', { settings, now: now() });
 }
 
-/** A browser that sends no session cookie can never be right: say so, instead of blaming its user's eyes. */
+/** Without a session cookie no solution can be right: say that, instead of reporting a wrong solution. */
 function captchaProblem({ settings }: Site, ctx: Context, m: Messages): string {
   const { POST, COOKIES } = ctx.request;
   const isTask = solutionIn(ctx) !== '';
-  // The form that was sent had no picture yet.
+  // The submitted form had no picture yet.
   if (settings.LOGIN_CAPTCHA !== 'always' && !isTask && !POST.has('captcha')) return m.login_captcha_needed;
   if (!COOKIES.has(settings.SESSION_COOKIE_NAME)) return m.login_captcha_missing;
   return isTask ? m.login_task_wrong : m.login_captcha_wrong;
 }
 
-/** As Django's LoginView: the form's field, then the address's; only within this site. */
+/** As Django's LoginView: the form's field, then the query's; only within this site. */
 function nextOf({ settings }: Site, ctx: Context): string {
   return safeNext(ctx, ctx.request.POST.get('next') ?? queryField(ctx, 'next'), settings.LOGIN_REDIRECT_URL);
 }
@@ -158,13 +158,13 @@ async function showForm(site: Site, ctx: Context, { problem, username = '', stat
 
 async function captchaLocals(site: Site, ctx: Context): Promise<object> {
   return {
-    // Seconds until this network may have a picture.
+    // Seconds until this address may get a picture.
     wait: await captchaWait(site, ctx),
-    // Another address each time: browsers show a picture that they have just shown without asking.
+    // A different URL each time: browsers reuse a picture that they have just shown without a request.
     picture: `/captcha/?${site.now().toString(36)}`,
     width: PICTURE_WIDTH,
     height: PICTURE_HEIGHT,
-    // Who sent a task goes on with one, unless a new picture was asked for.
+    // After a task, show a task again, unless a new picture was requested.
     start: solutionIn(ctx) !== '' && !ctx.request.POST.has('refresh'),
     script: SCRIPT,
     worker: WORKER,

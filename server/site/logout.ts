@@ -1,4 +1,4 @@
-/** `/logout/`: by POST only, so that no link and no picture on another site can do it. */
+/** `/logout/`: only by POST, so that a link or an image on another site cannot log out. */
 import { logout } from '../index.js';
 import { messages } from './i18n.js';
 import { safeNext } from './next.js';

@@ -1,4 +1,4 @@
-/** Where to go on after a login, a logout, a choice of language. */
+/** The redirect after a login, a logout or a choice of language. */
 import type { Context } from 'koa';
 import { url_has_allowed_host_and_scheme } from '../index.js';
 
@@ -7,17 +7,17 @@ export function safeNext(ctx: Context, next: string | undefined, fallback: strin
   return next !== undefined && url_has_allowed_host_and_scheme(next, ctx.host, ctx.secure) ? next : fallback;
 }
 
-/** Longer ones are refused by url_has_allowed_host_and_scheme, and so are not repeated in a form. */
+/** Longer URLs are refused by url_has_allowed_host_and_scheme, so a form does not contain them. */
 const LONGEST = 2048;
 
-/** What a form or an address asked for, as the form repeats it; '' for nothing, and for what is longer than any address. */
+/** The requested `next` of a form or query, for the form to repeat; '' if missing or too long. */
 export function shownNext(next: string | undefined): string {
   return next === undefined || next.length > LONGEST ? '' : next;
 }
 
 /**
- * A field of the address's query: the last one of that name, as in Django. Not by Koa's `ctx.query`, which looks through
- * the whole query again for each name in it: 14 kB of `a&` took half a second.
+ * The last value of a name in the query, as in Django. Koa's `ctx.query` is not used because it searches the whole
+ * query for each name: 14 kB of `a&` took half a second.
  */
 export function queryField(ctx: Context, name: string): string | undefined {
   return new URLSearchParams(ctx.querystring).getAll(name).at(-1);

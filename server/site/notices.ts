@@ -1,21 +1,21 @@
-/** What a page says once at its top: Django's messages, ours and those that a Django left. */
+/** The messages at the top of a page, ours and Django's, each shown once. */
 import type { Context } from 'koa';
 import { messages } from '../index.js';
 
 export interface Notice {
   readonly text: string;
-  /** HTML that whoever left it vouches for, under a signature. */
+  /** HTML that was marked as safe, protected by the signature. */
   readonly safe: boolean;
   /** A warning or an error. */
   readonly bad: boolean;
 }
 
-/** Say that something is done, on the next page that this visitor sees. */
+/** Add a success message to the visitor's next page. */
 export function notice(ctx: Context, text: string): void {
   messages.success(ctx, text);
 }
 
-/** The notices that wait, which uses them up. Asked first how many there are: to go through none would send a cookie. */
+/** Returns and removes the waiting messages. Checks their number first: iterating an empty list would send a cookie. */
 export function takeNotices(ctx: Context): readonly Notice[] {
   const waiting = messages.get_messages(ctx);
   if (waiting.length === 0) return [];

@@ -1,7 +1,10 @@
-/** Pages that work without a script and have one all the same. */
+/** Allows scripts on a page. */
 import type { Context } from 'koa';
 
-/** For this answer only: scripts from our own static files, and what they fetch. Nothing inline, nothing from elsewhere. */
+/**
+ * Sets a policy for this answer that allows our static scripts and their requests to this site. No inline scripts, no
+ * other sites.
+ */
 export function allowOwnScripts(ctx: Context): void {
   if (!ctx.res.hasHeader('Content-Security-Policy')) return;
   const policy = ctx.response.get('Content-Security-Policy');

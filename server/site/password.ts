@@ -1,4 +1,4 @@
-/** `/password/`: a new password, by Django's rules. The user's other sessions end with the old one. */
+/** `/password/`: changes the password, by Django's rules. The user's other sessions end. */
 import type { Context } from 'koa';
 import {
   check_password,
@@ -21,7 +21,7 @@ import { userOrLogin } from './user_or_login.js';
 
 export const PASSWORD_PATH = '/password/';
 
-/** What is wrong, by field (Django's PasswordChangeForm). */
+/** The errors, by field (Django's PasswordChangeForm). */
 interface Problems {
   readonly old_password?: readonly string[];
   readonly new_password1?: readonly string[];
@@ -39,7 +39,8 @@ export function passwordAction(site: Site): Handler {
     const user = userOrLogin(ctx);
     if (user === null) return;
     const m = messages(site.pages.language(ctx));
-    // The old password is guessed here as well as at the login, by whoever sits down at somebody's browser.
+    // The old password can be guessed here too, by somebody at another person's browser, so attempts are limited as at
+    // the login.
     const attempt = { username: user.get_username(), address: ctx.ip };
     const answer = (await site.throttle?.check(attempt)) ?? { allowed: true };
     if (!answer.allowed) {
@@ -96,25 +97,26 @@ function sentenceOf({ code, message, params }: ValidationProblem, m: Messages): 
 
 async function change(site: Site, ctx: Context, user: User, password: string): Promise<void> {
   const changed = await site.users.set_password(user.id, await make_password(password, hashedAs(user)));
-  // Deleted meanwhile: the next page shows it.
+  // The user was deleted meanwhile: the next page shows that.
   if (changed === null) return;
   await update_session_auth_hash(ctx, changed);
   try {
     await site.userSessions?.revokeOthers(changed, ctx.session);
   } catch (error) {
-    // The others have ended already: their hash does not fit. Only their rows are left, until they expire.
+    // The other sessions have already ended, because their hash does not match. Only their rows remain until they
+    // expire.
     if (!(error instanceof StoreUnavailable)) throw error;
   }
 }
 
-/** The least that OWASP's Password Storage Cheat Sheet advises for PBKDF2 with SHA-256. */
+/** The minimum of OWASP's Password Storage Cheat Sheet for PBKDF2 with SHA-256. */
 const LEAST_ITERATIONS = 600_000;
 const PBKDF2_SHA256 = /^pbkdf2_sha256\$(\d{1,9})\$/;
 
 /**
- * As the old password was hashed, which is how Django's PASSWORD_HASHERS hash: what is hashed otherwise, or with other
- * iterations, Django hashes anew at the next login there, and all sessions end by that. Weak hashes get no such successor,
- * and plain bcrypt, which reads 72 bytes, neither.
+ * Uses the hasher and the parameters of the old password, which are those of Django's PASSWORD_HASHERS: otherwise
+ * Django re-hashes the password at the next login there, which ends all sessions. Not for weak hashes, nor for plain
+ * bcrypt, which uses only 72 bytes.
  */
 function hashedAs({ password }: User): MakePasswordOptions {
   const iterations = Number(PBKDF2_SHA256.exec(password)?.[1] ?? 0);

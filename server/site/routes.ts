@@ -1,4 +1,4 @@
-/** All addresses of the site. */
+/** All routes of the site. */
 import Router, { type RouterContext } from '@koa/router';
 import type { Middleware } from 'koa';
 import { apiMe } from './api_me.js';
@@ -15,7 +15,7 @@ import { SECOND_LOGIN_PATH, secondLogin } from './second_login.js';
 import { SESSIONS_PATH, sessionsAction, sessionsPage } from './sessions.js';
 import type { Handler, Site } from './site.js';
 
-/** As Django's URLconf: an address is what it says, to the letter and to the slash. */
+/** As in Django's URLconf, paths are case-sensitive, and the trailing slash matters. */
 export function routes(site: Site, lab: Lab | null): Middleware[] {
   const router = new Router({ strict: true, sensitive: true });
   const get = (path: string, handler: Handler): unknown => router.get(path, answer(handler));
@@ -57,7 +57,7 @@ function answer(handler: Handler): (ctx: RouterContext) => Promise<void> {
   };
 }
 
-/** Django's APPEND_SLASH: `/login` is sent on to `/login/`, where that is an address and `/login` is none. */
+/** Django's APPEND_SLASH: redirects `/login` to `/login/` if only the latter is a route. */
 function appendSlash(router: Router): Middleware {
   return async function appendSlash(ctx, next) {
     const isRead = ctx.method === 'GET' || ctx.method === 'HEAD';

@@ -1,4 +1,4 @@
-/** Pictures from the database, checked before they go into a page unescaped. */
+/** Checks pictures from the database, which pages contain unescaped. */
 
 const ELEMENTS = new Set(
   'svg g title path rect circle ellipse line polyline polygon defs linearGradient radialGradient stop'.split(' '),
@@ -12,12 +12,12 @@ const ATTRIBUTES = new Set(
 );
 const MAX_LENGTH = 20_000;
 
-// tag = "<" ["/"] name *( blank name '="' value '"' ) ["/"] ">", read where the last one ended
+// tag = "<" ["/"] name *( blank name '="' value '"' ) ["/"] ">", starting at the end of the previous one
 const TAG = /<\/?([A-Za-z]+)((?:\s+[A-Za-z0-9-]+="[^"<>&]*")*)\s*\/?>/y;
 const ATTRIBUTE = /\s+([A-Za-z0-9-]+)="([^"]*)"/gy;
 const XMLNS = 'http://www.w3.org/2000/svg';
 
-/** Whether `svg` is a drawing and nothing else: no script, no style, no handler, no link, nothing from elsewhere. */
+/** Whether `svg` is only a drawing: no script, style, event handler, link or external resource. */
 export function isPlainSvg(svg: string): boolean {
   const text = svg.trim();
   if (text.length > MAX_LENGTH || !text.startsWith('<svg') || !text.endsWith('</svg>')) return false;
@@ -29,7 +29,7 @@ export function isPlainSvg(svg: string): boolean {
     for (const [, name = '', value = ''] of (tag[2] ?? '').matchAll(ATTRIBUTE)) {
       if (!ATTRIBUTES.has(name) || !isPlainValue(name, value)) return false;
     }
-    // Text between tags has no markup and no entity of its own.
+    // Text between tags must not contain markup or entities.
     const next = text.indexOf('<', TAG.lastIndex);
     const end = next === -1 ? text.length : next;
     if (/[>&]/.test(text.slice(TAG.lastIndex, end))) return false;
@@ -38,7 +38,7 @@ export function isPlainSvg(svg: string): boolean {
   return true;
 }
 
-/** Numbers, colours, paths, and references to a part of the same picture. */
+/** Numbers, colours, paths, and references within the same picture. */
 function isPlainValue(name: string, value: string): boolean {
   if (name === 'xmlns') return value === XMLNS;
   return /^[\w\s#.,()%+/-]*$/.test(value) && !/url\(\s*(?!#)/i.test(value);

@@ -1,4 +1,4 @@
-/** `/second-login/`: what happens to the session table when a second person logs in, answered by doing it. */
+/** `/second-login/`: shows the effect on the session table when a second person logs in. */
 import type { Context } from 'koa';
 import { HASH_SESSION_KEY, login, type User } from '../index.js';
 import { moment, shorten } from './format.js';
@@ -6,7 +6,7 @@ import { messages } from './i18n.js';
 import type { Handler, Site } from './site.js';
 
 export const SECOND_LOGIN_PATH = '/second-login/';
-/** The session key of the report about the last login that went back to this page. */
+/** The session key of the report about the last login from this page. */
 const REPORT_SESSION_KEY = 'second_login';
 
 /** A row of django_session as the page shows it: never a whole key, never a value. */
@@ -14,30 +14,32 @@ interface RowSummary {
   /** The start of the key; null when there was no row. */
   readonly key: string | null;
   readonly user: string | null;
-  /** Names of what lies in the row, without those by which Django knows the user. */
+  /** The keys in the row, except those of Django's login. */
   readonly members: readonly string[];
 }
 
-/** What a report keeps of the row before: what was in it stays with the person whose row it was. */
+/** The part of the old row that the report contains: the data of the former user is not shown to the next. */
 interface FormerRow {
   readonly key: string | null;
-  /** null where nobody was logged in, and where it was somebody else. */
+  /** null for an anonymous row, and for another user's. */
   readonly user: string | null;
   readonly count: number;
 }
 
-/** Names of members that the page shows at most. */
+/** The maximum number of keys on the page. */
 const SHOWN = 12;
 
 const KINDS = ['anonymous', 'same', 'other'] as const;
 interface Report {
   readonly kind: (typeof KINDS)[number];
   readonly before: FormerRow;
-  /** Asked of the table after the login. */
+  /** Read from the table after the login. */
   readonly oldRowExists: boolean;
 }
 
-/** Log in, and keep in the new session what became of the old row: no names of what lay in it, no other person's name. */
+/**
+ * Log in, and store a report about the old row in the new session, without its keys and without another user's name.
+ */
 export async function loginWithReport(ctx: Context, user: User): Promise<void> {
   const { key, user: username, members } = summary(ctx);
   const oldKey = ctx.session.session_key;
@@ -88,7 +90,7 @@ function summary(ctx: Context): RowSummary {
   };
 }
 
-/** A row may have been written by others: what is no report of ours is none. */
+/** Rows are untrusted: an invalid report is ignored. */
 function isReport(value: unknown): value is Report {
   if (typeof value !== 'object' || value === null) return false;
   const { kind, before, oldRowExists } = value as Partial<Record<keyof Report, unknown>>;

@@ -1,4 +1,4 @@
-/** `/sessions/`: where this user is logged in, with a button that ends one of these sessions, and one that ends all others. */
+/** `/sessions/`: the list of the user's sessions, with a button to end one, and one to end all others. */
 import type { Context } from 'koa';
 import { logout, readUserAgent, type User, type UserSession, type UserSessions } from '../index.js';
 import { type Moment, moment } from './format.js';
@@ -9,7 +9,7 @@ import type { Handler, Site } from './site.js';
 import { userOrLogin } from './user_or_login.js';
 
 export const SESSIONS_PATH = '/sessions/';
-/** More are not shown; the button that ends all others ends those, too. */
+/** The maximum number shown; the button for all others also ends the rest. */
 const SHOWN = 100;
 
 interface ShownSession {
@@ -27,7 +27,7 @@ export function sessionsPage(site: Site, userSessions: UserSessions): Handler {
     if (user === null) return;
     const language = site.pages.language(ctx);
     const all = await userSessions.sessionsOf(user, ctx.session);
-    // This one first: it is what a reader looks for, and what the others are compared with.
+    // The current session first, for comparison with the others.
     const sorted = [...all.filter(({ isCurrent }) => isCurrent), ...all.filter(({ isCurrent }) => !isCurrent)];
     await site.pages.render(ctx, 'sessions', {
       sessions: await Promise.all(sorted.slice(0, SHOWN).map((session) => shown(session, language))),
@@ -50,7 +50,7 @@ export function sessionsAction(site: Site, userSessions: UserSessions): Handler 
   };
 }
 
-/** Ending this session is a logout. One that is gone meanwhile has ended, too. */
+/** Ending the current session is a logout. A session that is already gone counts as ended. */
 async function endOne(
   ctx: Context,
   userSessions: UserSessions,

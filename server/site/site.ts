@@ -1,10 +1,10 @@
-/** What every page of the site is given. */
+/** The context of every page of the site. */
 import type { Context } from 'koa';
 import type { AddressThrottle, Clock, LoginThrottle, Settings, UserSessions, UserTable } from '../index.js';
 import type { SiteTables } from './tables.js';
 import type { Pages } from './views.js';
 
-/** What the login page asks of the throttle. */
+/** The methods of the throttle that the login page uses. */
 export type SiteThrottle = Pick<LoginThrottle, 'check' | 'succeeded' | 'failures'>;
 
 /** What the pages that make captchas ask of the throttles of CAPTCHA_LIMITS. */
@@ -15,15 +15,15 @@ export interface Site {
   readonly pages: Pages;
   readonly tables: SiteTables;
   readonly users: UserTable;
-  /** null: the engine keeps no rows, so that nobody's sessions can be listed. */
+  /** null: the engine has no rows, so sessions cannot be listed. */
   readonly userSessions: UserSessions | null;
-  /** null: attempts are not counted. */
+  /** null: no limit on attempts. */
   readonly throttle: SiteThrottle | null;
-  /** null: pictures are not counted. */
+  /** null: no limit on pictures. */
   readonly captchas: CaptchaThrottles | null;
   readonly lab: boolean;
   readonly now: Clock;
 }
 
-/** Answers a request; `params` are the named parts of its path. Without a body set, the answer is 404. */
+/** Handles a request; `params` are the named parts of its path. Without a body the answer is 404. */
 export type Handler = (ctx: Context, params: Readonly<Record<string, string>>) => Promise<void> | void;

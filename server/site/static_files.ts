@@ -9,17 +9,17 @@ import { VIEWS } from './views_folder.js';
 
 const FOLDER = join(VIEWS, 'static');
 const PREFIX = '/static';
-/** Outside of FOLDER, so that a server without the lab has no address that leads to them. */
+/** Outside of FOLDER, so that a server without the lab does not serve them. */
 const LAB_FOLDER = join(VIEWS, 'lab', 'static');
 const LAB_PREFIX = `${PREFIX}/lab/`;
 const LONGEST_PATH = 255;
-/** SHA-256 for the login page's task, as its package brings it: ES modules that browsers take as they are. */
+/** SHA-256 for the login page's task: the package's ES modules, served unchanged. */
 const HASHES = dirname(fileURLToPath(import.meta.resolve('@noble/hashes/sha2.js')));
 const HASHES_PREFIX = `${PREFIX}/noble/`;
 const HASH_FILES: ReadonlySet<string> = new Set(['/sha2.js', '/_md.js', '/_u64.js', '/utils.js']);
 const YEAR = 365 * 24 * 60 * 60;
 
-/** Address of a file in views/static/ that changes when its bytes do, so that browsers may keep it. */
+/** The URL of a file in views/static/. It changes with the content, so that browsers can cache it. */
 export const staticAddress = (name: string): string => address(FOLDER, `${PREFIX}/`, name);
 
 /** As `staticAddress`, of a file in views/lab/static/. */
@@ -31,8 +31,8 @@ function address(folder: string, prefix: string, name: string): string {
 }
 
 /**
- * Serves GET and HEAD below `/static/`; kept for a year where the address names a version, otherwise asked anew.
- * The lab's files are there with `lab` only.
+ * Serves GET and HEAD below `/static/`; cached for a year if the URL has a version, otherwise revalidated. The lab's
+ * files are served only with `lab`.
  */
 export function staticFiles({ lab }: { readonly lab: boolean }): Middleware {
   const files = serve(FOLDER, { index: false });
@@ -41,9 +41,9 @@ export function staticFiles({ lab }: { readonly lab: boolean }): Middleware {
   return async function staticFiles(ctx, next) {
     if (!ctx.path.startsWith(`${PREFIX}/`)) return next();
     const { path } = ctx;
-    // No file has such a name, and path.normalize takes quadratic time over `../../…`.
+    // No file has such a long name, and path.normalize takes quadratic time for `../../…`.
     if (path.length > LONGEST_PATH) return;
-    // koa-static knows no prefix; with the folder above as its root it would serve the templates too.
+    // koa-static has no prefix option; with the parent folder as its root it would serve the templates too.
     ctx.path = path.slice(PREFIX.length);
     try {
       if (path.startsWith(HASHES_PREFIX)) {
@@ -59,7 +59,7 @@ export function staticFiles({ lab }: { readonly lab: boolean }): Middleware {
       ctx.path = path;
     }
     if (ctx.status !== 200) return;
-    // A worker obeys the policy that it came with: this one imports a script.
+    // A worker has the policy of its own response: this one imports a script.
     if (path.endsWith('.js')) ctx.set('Content-Security-Policy', "default-src 'none'; script-src 'self'");
     ctx.set('Cache-Control', ctx.querystring.startsWith('v=') ? `public, max-age=${YEAR}, immutable` : 'no-cache');
     if (ctx.fresh) ctx.status = 304;

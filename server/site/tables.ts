@@ -1,4 +1,4 @@
-/** The tables that pages read by themselves: the goods. The site's only SQL. */
+/** The goods' table: the site's only SQL. */
 import type { Knex } from 'knex';
 import { PoolShare } from '../db/pool_share.js';
 
@@ -15,7 +15,7 @@ export interface GoodRow {
   readonly svg: string;
 }
 
-/** @throws StoreUnavailable from every method when the database does not answer */
+/** @throws StoreUnavailable from every method if the database does not respond */
 export class SiteTables {
   readonly #knex: Knex;
   readonly #share: PoolShare;
@@ -30,7 +30,7 @@ export class SiteTables {
     return this.#share.run(() => this.#knex<GoodRow>('koa_goods').select('*').orderBy('id'));
   }
 
-  /** Those that exist of `ids`, in that order. */
+  /** The existing goods of `ids`, in that order. */
   async goodsById(ids: readonly number[]): Promise<readonly GoodRow[]> {
     if (ids.length === 0) return [];
     const rows = await this.#share.run(() =>

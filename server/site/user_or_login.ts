@@ -2,7 +2,7 @@
 import type { Context } from 'koa';
 import type { User } from '../index.js';
 
-/** The user; null for nobody, who is sent to the login page and comes back to this one. */
+/** The user; null for an anonymous visitor, who is redirected to the login page and then back to this page. */
 export function userOrLogin(ctx: Context): User | null {
   const { user } = ctx;
   if (user.is_authenticated) return user;

@@ -1,4 +1,4 @@
-/** The goods that a visitor looked at last: in the session, or in a signed cookie while there is no session. */
+/** The goods that a visitor viewed last: in the session, or without one in a signed cookie. */
 import type { Context } from 'koa';
 import type { Settings } from '../index.js';
 
@@ -8,15 +8,15 @@ export const VIEWED_LENGTH = 5;
 const COOKIE = 'viewed_goods';
 const SALT = 'viewed-goods';
 
-/** The ids, newest first. A session or cookie of any content gives a list of at most five different numbers. */
+/** The ids, newest first. Any content of a session or cookie gives a list of at most five different numbers. */
 export function viewedGoods(ctx: Context): number[] {
   const kept = ctx.session.get(VIEWED_SESSION_KEY);
   return idsOf(kept ?? fromCookie(ctx));
 }
 
 /**
- * Put an id in front. A visitor without a session row gets a signed cookie instead: otherwise every robot that follows
- * the links would leave a row behind. With a row (from the login page's picture on) the list moves into it.
+ * Put an id first. A visitor without a session row gets a signed cookie, because otherwise every crawler would leave a
+ * row. With a row (from the login page's picture on) the list moves into the session.
  */
 export function addViewedGood(ctx: Context, id: number, settings: Pick<Settings, 'SESSION_COOKIE_SECURE'>): number[] {
   const before = viewedGoods(ctx);
@@ -26,7 +26,7 @@ export function addViewedGood(ctx: Context, id: number, settings: Pick<Settings,
     ctx.response.set_signed_cookie(COOKIE, ids.join('.'), { salt: SALT, httponly: true, samesite: 'Lax', secure });
     return ids;
   }
-  // Looking at the same one again changes nothing, and costs no write.
+  // Viewing the same one again changes nothing and causes no write.
   if (ids.join() !== before.join() || !ctx.session.has_key(VIEWED_SESSION_KEY))
     ctx.session.set(VIEWED_SESSION_KEY, ids);
   if (ctx.request.COOKIES.has(COOKIE)) ctx.response.delete_cookie(COOKIE, { samesite: 'Lax' });

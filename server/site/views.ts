@@ -1,4 +1,4 @@
-/** Pages from templates: koa-views in front, one Nunjucks environment behind it, and what every page is given. */
+/** Renders pages: koa-views with one Nunjucks environment, and the values that every page gets. */
 import { relative } from 'node:path';
 import type { Context, Middleware } from 'koa';
 import koaViews from 'koa-views';
@@ -21,29 +21,28 @@ declare module 'koa' {
 export interface PageOptions {
   readonly LANGUAGE_COOKIE_NAME: string;
   readonly SESSION_COOKIE_NAME: string;
-  /** Whether lab and second login are there to be linked to, and errors may say more. */
+  /** Whether lab and second login are linked, and error pages show details. */
   readonly lab: boolean;
-  /** Whether there is a page of the user's sessions. */
+  /** Whether the page /sessions/ exists. */
   readonly sessions: boolean;
 }
 
 /**
- * The environment of the templates. Everything is escaped; a name that a template uses and a page does not give is an
- * error, not a blank.
+ * The environment of the templates. Everything is escaped; an undefined name in a template is an error.
  */
 function createEnvironment(): nunjucks.Environment {
   const loader = new nunjucks.FileSystemLoader(VIEWS, { noCache: false, watch: false });
   return new nunjucks.Environment(loader, { autoescape: true, throwOnUndefined: true });
 }
 
-/** HTML that a template is to print as it is. Only for what was checked. */
+/** HTML that a template prints unescaped. Only for checked HTML. */
 export function markup(html: string): object {
   return new nunjucks.runtime.SafeString(html);
 }
 
 const printable = ({ text, safe, bad }: Notice): object => ({ text: safe ? markup(text) : text, bad });
 
-/** What is said of a user on a page. */
+/** The data of a user on a page. */
 interface Visitor {
   readonly id: number | string;
   readonly username: string;
@@ -52,12 +51,12 @@ interface Visitor {
 const visitorOf = ({ user }: Context): Visitor | null =>
   user.is_authenticated ? { id: user.id, username: user.get_username() } : null;
 
-/** The renderer of pages, with what the layout needs in every language. */
+/** Renders pages, with the layout's values in every language. */
 export class Pages {
   /**
-   * Middleware that gives every request `ctx.render`. koa-views is told to use our environment: with its own engine it
-   * would compile a template at every render, could not find what a template extends, and would take locals with the
-   * names `settings`, `loader` or `nunjucksEnv` for its own.
+   * Middleware that gives every request `ctx.render`. koa-views uses our environment: its own engine would compile a
+   * template at every render, would not find extended templates, and would use locals named `settings`, `loader` or
+   * `nunjucksEnv` as its options.
    */
   readonly middleware: Middleware;
   readonly #environment = createEnvironment();
@@ -74,31 +73,31 @@ export class Pages {
     return languageOf(ctx, this.#options.LANGUAGE_COOKIE_NAME);
   }
 
-  /** Render `views/<name>.html` for this visitor. The status stays as it is set. */
+  /** Render `views/<name>.html` for this visitor. Does not change the status. */
   async render(ctx: Context, name: string, locals: object = {}): Promise<void> {
     await this.#fill(ctx, name, visitorOf(ctx), locals);
   }
 
-  /** A page to be rendered when the middleware is through: headers are set now, and the answer is HTML text. */
+  /** Prepare a page that is rendered after the middleware: sets the headers now. */
   later(ctx: Context, name: string): (locals: object) => Promise<string> {
     const common = this.#prepare(ctx, visitorOf(ctx));
     return (locals) => this.#print(`${name}.html`, { ...common, ...locals });
   }
 
-  /** What the page of 404 says of this address in place of its general sentence. The handler then leaves the body unset. */
+  /** Sets the text of the 404 page for this URL. The handler must then leave the body unset. */
   missing(ctx: Context, text: string): void {
     this.#missing.set(ctx, text);
   }
 
   /**
-   * The page of an error, for `exceptions({ render })`. It asks for no user and no session: it has to be there when the
-   * database is not.
+   * The page of an error, for `exceptions({ render })`. It uses neither user nor session, because it must work without
+   * the database.
    */
   readonly error = async (ctx: Context, status: number, message: string): Promise<string> => {
     const language = this.language(ctx);
     const texts: Readonly<Record<string, unknown>> = messages(language);
     const title = texts[`error_${status}`];
-    // Whether a cookie leads to a user is not known here. Who sent none was not logged in.
+    // It is unknown here whether a cookie belongs to a user. A visitor without a cookie was not logged in.
     const text =
       (status === 404 ? this.#missing.get(ctx) : undefined) ??
       (ctx.request.COOKIES.has(this.#options.SESSION_COOKIE_NAME)
@@ -110,7 +109,7 @@ export class Pages {
       status,
       title: known ? title : texts[status < 500 ? 'error_400' : 'error_500'],
       text: known ? text : null,
-      // In development the reason too, where there is more to say than the text above it.
+      // In development also the reason, if it adds to the text.
       detail: known && (!this.#options.lab || status === 404 || status === 405) ? null : errorDetail(message, language),
     });
   };
@@ -119,10 +118,10 @@ export class Pages {
     return ctx.render(name, { ...this.#prepare(ctx, visitor), ...locals });
   }
 
-  /** Sets the headers that every page has, and returns what every page is given. */
+  /** Sets the headers of every page, and returns the values of every page. */
   #prepare(ctx: Context, visitor: Visitor | null | undefined): object {
     const language = this.language(ctx);
-    // Pages say who is logged in, so that no cache may keep them; and they differ by cookie and by language.
+    // Pages show the user, so they must not be cached; they differ by cookie and by language.
     ctx.set('Cache-Control', 'no-store');
     ctx.set('Content-Language', languageTag(language));
     patch_vary_headers(ctx, 'Cookie', 'Accept-Language');
@@ -135,12 +134,12 @@ export class Pages {
       icon: ICON,
       lab: this.#options.lab,
       sessions: this.#options.sessions,
-      // The page of an error leaves them to the next page: it may be shown outside of the session.
+      // An error page leaves messages to the next page, because it may be rendered outside of the session.
       notices: visitor === undefined ? [] : takeNotices(ctx).map(printable),
-      // null: nobody. undefined: not asked, because the page must not need to know.
+      // null: anonymous. undefined: not looked up, because the page must work without it.
       visitor: visitor ?? null,
       asked: visitor !== undefined,
-      // Made when a template prints it and not before: a page without a form sends no CSRF cookie.
+      // Created only when a template prints it: a page without a form sends no CSRF cookie.
       csrf_token: { toString: () => ctx.csrf_token },
     };
   }
@@ -154,7 +153,7 @@ export class Pages {
     });
   }
 
-  /** Links to this page in the other languages; where this page answers a form, to what a GET of it shows. */
+  /** Links to this page in the other languages; after a POST, to the page of a GET. */
   #languageLinks(ctx: Context, current: Language): readonly object[] {
     const path = pathOf(ctx);
     const next = encodeURIComponent(path === null ? '/' : ctx.method === 'GET' ? ctx.url : path);
@@ -169,5 +168,5 @@ export class Pages {
 const STYLESHEET = staticAddress('style.css');
 const ICON = staticAddress('icon.svg');
 
-/** Each language in its own words. */
+/** The name of each language in that language. */
 const LANGUAGE_NAMES: Readonly<Record<Language, string>> = { en: 'English', 'zh-hans': '简体中文' };

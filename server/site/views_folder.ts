@@ -1,4 +1,4 @@
-/** Where the folder `views/` of the package is: next to server/ in the source, one floor further up from the build. */
+/** The path of the folder `views/`: beside server/ in the source, one level further up from the build. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** What a test posts → the body of a request. */
+/** Encodes a test's data as the body of a request. */
 import { ValueError } from '../errors.js';
 
 export interface EncodedBody {
@@ -11,10 +11,10 @@ const URL_ENCODED = /^application\/x-www-form-urlencoded\b/i;
 const MULTIPART = /^multipart\/form-data\b/i;
 
 /**
- * Texts and bytes go as they are. With a JSON `content_type` any other value goes as JSON; otherwise FormData as a multipart
- * form, and an object's members as the fields of a URL-encoded one, a list as a field several times.
+ * Strings and bytes are sent unchanged. With a JSON `content_type` any other value is sent as JSON; otherwise FormData
+ * as a multipart form, and an object as a URL-encoded form, where a list is a repeated field.
  *
- * @throws ValueError for what would be sent as something else than it is, or as nothing: a test would pass by it
+ * @throws ValueError for values that would be sent wrongly or not at all, which would make a test meaningless
  */
 export async function encodeBody(data: object | string | undefined, content_type?: string): Promise<EncodedBody> {
   if (data === undefined) return { body: Buffer.alloc(0), content_type: null };
@@ -31,7 +31,7 @@ export async function encodeBody(data: object | string | undefined, content_type
       `An object is sent as a URL-encoded form or as JSON, a FormData as a multipart form. Make the ${content_type} yourself, and give it as a text or a Uint8Array.`,
     );
   }
-  // fetch's own encoder draws a boundary and writes it down.
+  // fetch's encoder chooses the boundary and sets it in the header.
   const form = new Response(isMultipart || data instanceof URLSearchParams ? data : fieldsOf(data));
   const written = form.headers.get('content-type');
   return {
@@ -59,7 +59,7 @@ function isPlain(value: unknown): boolean {
   return prototype === null || prototype === Object.prototype;
 }
 
-/** A form's field is text; Django's Client refuses None, too (django/test/client.py, encode_multipart). */
+/** A form's field is text; Django's Client also refuses None (django/test/client.py, encode_multipart). */
 function fieldText(name: string, value: unknown): string {
   if (value === null || value === undefined) {
     throw new ValueError(

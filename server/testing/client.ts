@@ -22,10 +22,10 @@ import { ClientSession } from './session.js';
 
 /** The settings, store and clock of the application under test. */
 export interface ClientOptions extends HttpClientOptions {
-  /** Those of `sessions(app, …)`. Needed for all that reads or writes the session. */
+  /** The options of `sessions(app, …)`. Required for methods that use the session. */
   readonly settings?: Settings;
   readonly store?: SessionStore;
-  /** Those of `authentication(app, …)`. Needed where it was called for another application, which is mounted in this one. */
+  /** The backends of `authentication(app, …)`. Required if it was called for an application mounted in this one. */
   readonly backends?: readonly AuthenticationBackend<BaseUser>[];
 }
 
@@ -53,7 +53,7 @@ export class Client extends HttpClient {
   }
 
   /**
-   * The session as it lies in the store now; empty without a cookie. `save()` writes it, and the client's cookie follows:
+   * The session as stored now; empty without a cookie. `save()` writes it and updates the client's cookie:
    *
    * ```ts
    * const session = await client.session();
@@ -84,10 +84,10 @@ export class Client extends HttpClient {
   }
 
   /**
-   * Log a user in without asking for a password, as `login` does: an anonymous session keeps its data under a new key, another
-   * user's is forgotten. `last_login` stays.
+   * Log a user in without a password, like `login`: an anonymous session keeps its data under a new key, another user's
+   * is cleared. Does not change `last_login`.
    *
-   * @param backend path of the backend that vouches; the one that gave the user, or the application's first, unless given
+   * @param backend path of the user's backend; default: the one that authenticated the user, or the application's first
    */
   async force_login(user: BaseUser, backend?: string): Promise<void> {
     const path = backend ?? backendOf(user) ?? this.#authentication()?.backends[0]?.path;
@@ -105,7 +105,7 @@ export class Client extends HttpClient {
     await session.cycle_key({ values, forget });
   }
 
-  /** Log in whom the application's backends know by these credentials. @returns whether they do */
+  /** Log in with credentials, checked by the application's backends. @returns false if all backends reject them */
   async login(credentials: Credentials): Promise<boolean> {
     const options = this.#authentication();
     if (options === undefined) {
@@ -116,14 +116,14 @@ export class Client extends HttpClient {
     return user !== null;
   }
 
-  /** Delete the session, and forget all cookies. */
+  /** Delete the session and all cookies. */
   async logout(): Promise<void> {
     const session = await this.session();
     await session.flush();
     this.cookies.clear();
   }
 
-  /** Put a captcha's answer into the session, as drawing its picture does. @returns the answer, to be typed into a form */
+  /** Store a captcha's solution in the session, as for a picture. @returns the solution, for a form */
   async plantCaptcha(answer: string = newCaptchaText()): Promise<string> {
     const { settings } = this.#sessions();
     const session = await this.session();
@@ -146,7 +146,7 @@ export class Client extends HttpClient {
     return givenOptions(this.app.context as Context);
   }
 
-  /** The context of a request that is never answered, for backends that look at one. */
+  /** A context for backends, of a request that is never sent. */
   #context(options: AnyOptions): Context {
     const [, socket] = MemorySocket.pair({ remoteAddress: '127.0.0.1', encrypted: false });
     const req = new IncomingMessage(socket as unknown as Socket);

@@ -1,16 +1,16 @@
-/** A clock that stands until a test moves it. */
+/** A clock that a test advances. */
 import { type Clock, systemClock } from '../clock.js';
 
-/** Give it as `now` to stores, middleware and Client; move it by `now` or `advance`. */
+/** Pass it as `now` to stores, middleware and Client; advance it by `now` or `advance`. */
 export interface TestClock extends Clock {
-  /** What it shows, Unix seconds. */
+  /** The current time, Unix seconds. */
   now: number;
   /** Let seconds go by. */
   advance(seconds: number): void;
 }
 
 /**
- * A clock that stands still until it is told to go on.
+ * A clock that stands still until `advance` is called.
  *
  * ```ts
  * const now = testClock(1767225600);

@@ -11,9 +11,9 @@ interface Kept {
 }
 
 /**
- * A Map from names to values, as a browser would keep them: a cookie goes to its Path and what is below, one with Secure
- * over https alone, and none after its end. Of several with one name, `get` gives the one that was set last. Domain is
- * not looked at. Values are kept as they were sent, a character for each byte.
+ * A cookie jar like a browser's, as a Map from names to values: a cookie is sent to its Path and below, with Secure
+ * only over https, and not after its expiry. Of several cookies with one name, `get` returns the one that was set last.
+ * Domain is ignored. Values are stored as sent, one character per byte.
  *
  * ```ts
  * const first = new Client(app, { settings, store });
@@ -30,34 +30,34 @@ export class ClientCookies implements Iterable<readonly [string, string]> {
     this.#now = now;
   }
 
-  /** How many there are that have not ended. */
+  /** The number of cookies that have not expired. */
   get size(): number {
     return this.#alive().length;
   }
 
   /**
-   * The value; of several cookies with one name that which was set last; undefined when there is none.
-   * @param path the cookie's own path, where several have one name
+   * The value, of several cookies with one name the last one set; undefined if there is none.
+   * @param path the cookie's path, if several have this name
    */
   get(name: string, path?: string): string | undefined {
     return this.#alive().findLast((cookie) => isCalled(cookie, name, path))?.value;
   }
 
-  /** Whether there is one with this name that has not ended. */
+  /** Whether a cookie with this name exists and has not expired. */
   has(name: string): boolean {
     return this.get(name) !== undefined;
   }
 
   /**
-   * Keep a cookie that ends with the browser.
-   * @param path where it is sent; the whole site unless given
+   * Set a cookie without expiry.
+   * @param path where it is sent; default: the whole site
    */
   set(name: string, value: string, path = '/'): this {
     this.#keep({ name, value, path, secure: false, ends: Number.POSITIVE_INFINITY });
     return this;
   }
 
-  /** Forget it; at every path unless one is given. @returns whether there was one */
+  /** Delete a cookie; at every path unless one is given. @returns whether it existed */
   delete(name: string, path?: string): boolean {
     const found = [...this.#kept].filter(([, cookie]) => isCalled(cookie, name, path));
     for (const [id] of found) this.#kept.delete(id);
@@ -90,7 +90,7 @@ export class ClientCookies implements Iterable<readonly [string, string]> {
       .join('; ');
   }
 
-  /** Take over one line of Set-Cookie (section 5.2) from the answer to a request for `path`; without a `=` it is none. */
+  /** Process one Set-Cookie header (section 5.2) of a response for `path`; ignored without a `=`. */
   take(line: string, path: string): void {
     const [pair = '', ...rest] = line.split(';');
     const named = /^([^=]*)=(.*)$/s.exec(pair);
@@ -117,7 +117,7 @@ export class ClientCookies implements Iterable<readonly [string, string]> {
 
   #keep(cookie: Kept): void {
     const id = `${cookie.name};${cookie.path}`;
-    // Removed first, so that the last one set is the last.
+    // Delete first, so that the cookie set last is last in the order.
     this.#kept.delete(id);
     if (cookie.ends > this.#now()) this.#kept.set(id, cookie);
   }

@@ -1,6 +1,6 @@
 /**
- * One request and its answer without a port: Node's own HTTP client and server, joined by a connection in memory. What a
- * server does with HEAD, 304, chunks, several Set-Cookie lines or an answer that is cut off, it does here.
+ * A request and its response without a port: Node's HTTP client and server on a connection in memory. HEAD, 304,
+ * chunks, several Set-Cookie headers and aborted responses therefore work as in a real server.
  */
 import {
   createServer,
@@ -24,17 +24,17 @@ export interface Question {
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** The lines of Set-Cookie, in order, a character for each byte. */
+  /** The Set-Cookie headers, in order, one character per byte. */
   readonly set_cookie: readonly string[];
   readonly content: Buffer;
 }
 
-/** Rejects when the answer is cut off, or does not come. */
+/** Rejects if the response is aborted or missing. */
 export type Exchange = (question: Question) => Promise<Answer>;
 
-/** What sends requests to `listener`: what Koa's `app.callback()` returns. */
+/** Sends requests to `listener`, the result of Koa's `app.callback()`. */
 export function exchangeWith(listener: RequestListener): Exchange {
-  // Never listens: connections are handed to it, which Node's documentation of 'connection' allows.
+  // Does not listen: connections are passed to it, which Node documents for the event 'connection'.
   const server = createServer(listener);
   return ({ method, path, headers, body, peer, signal }) =>
     new Promise<Answer>((resolve, reject) => {
@@ -55,15 +55,15 @@ export function exchangeWith(listener: RequestListener): Exchange {
         );
       });
       asked.on('error', reject);
-      // As bytes: with text Node would send the headers as UTF-8, and a cookie holds a character for each byte.
+      // As bytes: with a string Node would send the headers as UTF-8, but a cookie has one character per byte.
       asked.end(body.length === 0 ? undefined : body);
     }).finally(heldOpenUntil(signal));
 }
 
 /**
- * A connection in memory does not keep the process running, nor does the timer of AbortSignal.timeout: where nothing else is
- * open, a program would end before the signal comes.
- * @returns lets the process end
+ * Keeps the process running: neither a connection in memory nor the timer of AbortSignal.timeout does, so a program
+ * could exit before the signal.
+ * @returns a function that lets the process exit
  */
 function heldOpenUntil(signal: AbortSignal | undefined): () => void {
   if (signal === undefined) return () => {};
@@ -71,5 +71,5 @@ function heldOpenUntil(signal: AbortSignal | undefined): () => void {
   return () => clearInterval(timer);
 }
 
-/** Milliseconds; setTimeout takes no more. */
+/** The maximum of setTimeout, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;

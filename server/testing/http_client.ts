@@ -1,4 +1,4 @@
-/** A browser without pages: requests to an application, without a port, and the cookies that it sends. */
+/** A client that sends requests to an application without a port, and stores cookies. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Clock, systemClock } from '../clock.js';
 import { UNENFORCED } from '../csrf/unenforced.js';
@@ -8,7 +8,7 @@ import { ClientCookies } from './cookies.js';
 import { type Exchange, exchangeWith } from './exchange.js';
 import { ClientResponse } from './response.js';
 
-/** A Koa application, whatever its own types of state and context are. */
+/** A Koa application with any types of state and context. */
 export interface TestedApplication {
   readonly context: object;
   /** Koa's own. */
@@ -20,33 +20,33 @@ export interface TestedApplication {
 /** Headers by name. */
 export type ClientHeaders = Readonly<Record<string, string>>;
 
-/** What a client sends with each request. */
+/** Defaults for each request of a client. */
 export interface HttpClientOptions {
   readonly now?: Clock;
   /** Sent with each request. */
   readonly headers?: ClientHeaders;
   /** Ask over https. */
   readonly secure?: boolean;
-  /** Whether forms need a CSRF token, as a browser's do; not, unless set. */
+  /** Whether forms need a CSRF token, as in a browser; default false. */
   readonly enforce_csrf_checks?: boolean;
-  /** Another client's, for two sessions in one browser. */
+  /** The cookie jar of another client, to share it. */
   readonly cookies?: ClientCookies;
 }
 
 /** How a request is sent. */
 export interface ClientRequest {
   readonly headers?: ClientHeaders;
-  /** Ask over https, or not, whatever the client does. */
+  /** Send over https or not; overrides the client's setting. */
   readonly secure?: boolean;
-  /** Go where redirects lead, as long as they stay on this host. */
+  /** Follow redirects on this host. */
   readonly follow?: boolean;
-  /** Ends the wait for an answer that does not end, such as an event stream: the request is closed, and rejects. */
+  /** Aborts the request, which rejects; for endless responses such as an event stream. */
   readonly signal?: AbortSignal;
 }
 
-/** How a request with a body is sent. */
+/** Options of a request with a body. */
 export interface ClientBodyRequest extends ClientRequest {
-  /** What `data` is sent as, where that is no form: application/json. */
+  /** The type of `data` if it is not a form: application/json. */
   readonly content_type?: string;
 }
 
@@ -55,7 +55,8 @@ const METHOD_KEPT: ReadonlySet<number> = new Set([307, 308]);
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, ...METHOD_KEPT]);
 
 /**
- * A client that sends requests to an application and keeps its cookies, and knows nothing of sessions. Nothing has to be closed.
+ * A client that sends requests to an application and stores its cookies, without methods for sessions. It needs no
+ * closing.
  *
  * ```ts
  * const http = new HttpClient(app);
@@ -81,7 +82,7 @@ export class HttpClient {
     return this.request('GET', path, undefined, request);
   }
 
-  /** Send HEAD: the answer has headers and no content. */
+  /** Send HEAD: the response has headers and no content. */
   head(path: string, request: ClientRequest = {}): Promise<ClientResponse> {
     return this.request('HEAD', path, undefined, request);
   }
@@ -91,7 +92,7 @@ export class HttpClient {
     return this.request('OPTIONS', path, undefined, request);
   }
 
-  /** Send POST with a form, or as `content_type` says. */
+  /** Send POST with a form, or with `content_type`. */
   post(path: string, data?: object | string, request: ClientBodyRequest = {}): Promise<ClientResponse> {
     return this.request('POST', path, data, request);
   }
@@ -112,12 +113,12 @@ export class HttpClient {
   }
 
   /**
-   * Any request. Rejects when the answer is cut off, as a browser's would fail.
+   * Send any request. Rejects if the response is aborted.
    *
    * @param path from the root, with its query, percent-encoded
-   * @param data a text or bytes as they are, FormData as a multipart form, an object's members as a form's fields, or as
-   *   JSON where `content_type` or a header says so
-   * @throws ValueError for a path or data that cannot be sent as they are
+   * @param data a string or bytes, sent unchanged; FormData, sent as a multipart form; an object, sent as a URL-encoded
+   *   form, or as JSON by `content_type` or a header
+   * @throws ValueError for a path or data that cannot be sent unchanged
    */
   async request(
     method: string,
@@ -187,7 +188,7 @@ export class HttpClient {
   }
 }
 
-/** @throws ValueError for what Node would answer with 400, which the application never sees */
+/** @throws ValueError for requests that Node answers with 400 before the application sees them */
 function checkPath(path: string): void {
   const shown = JSON.stringify(path);
   if (!/^(?:\/|\*$|https?:\/\/)/i.test(path))

@@ -1,4 +1,4 @@
-/** `koa-django-session/testing`: what an application's tests need, for mocha and any other runner. */
+/** `koa-django-session/testing`: tools for an application's tests, for any test runner. */
 export { MemoryStore } from '../session/stores/memory.js';
 export { Client, type ClientOptions } from './client.js';
 export { type TestClock, testClock } from './clock.js';

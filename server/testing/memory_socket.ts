@@ -1,9 +1,9 @@
-/** A connection inside this process: two streams, each of which reads what the other writes. */
+/** A connection in memory: two streams, each of which reads what the other writes. */
 import { Duplex } from 'node:stream';
 
 type Done = (error?: Error | null) => void;
 
-/** What Node's HTTP server and Koa ask of a connection besides its bytes. */
+/** The properties of a socket that Node's HTTP server and Koa use. */
 export interface Peer {
   readonly remoteAddress: string;
   /** Whether it counts as https. */
@@ -11,14 +11,14 @@ export interface Peer {
 }
 
 /**
- * One end. Bytes arrive in a later turn of the event loop, as they do from a socket, and a writer waits until what it
- * wrote was read. Destroying an end closes the connection: what is on its way arrives, the other end's next write fails.
+ * One end. Bytes arrive in a later turn of the event loop, as from a socket, and a write completes when its data was
+ * read. Destroying an end closes the connection: data in transit still arrives, and the other end's next write fails.
  */
 export class MemorySocket extends Duplex implements Peer {
   readonly remoteAddress: string;
   readonly encrypted: boolean;
   #other: MemorySocket | undefined;
-  /** Told when this end has read what the other wrote. */
+  /** Called when this end has read what the other wrote. */
   #written: Done | undefined;
   #hasEnded = false;
 
@@ -28,7 +28,7 @@ export class MemorySocket extends Duplex implements Peer {
     this.encrypted = encrypted;
   }
 
-  /** Both ends: the one that asks and the one that answers. */
+  /** Both ends: client and server. */
   static pair(peer: Peer): readonly [MemorySocket, MemorySocket] {
     const [asking, answering] = [new MemorySocket(peer), new MemorySocket(peer)];
     asking.#other = answering;

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Answer } from './exchange.js';
 
 /**
- * The answer to a request of a client, read to its end.
+ * The complete response to a request of a client.
  *
  * ```ts
  * const response = await client.get('/api/cart');
@@ -17,10 +17,10 @@ export class ClientResponse {
   readonly status: number;
   /** Names in small letters. */
   readonly headers: IncomingHttpHeaders;
-  /** The lines of Set-Cookie, in order, a character for each byte. */
+  /** The Set-Cookie headers, in order, one character per byte. */
   readonly set_cookie: readonly string[];
   readonly content: Buffer;
-  /** Where `follow` went, in order: address and status of each redirect. */
+  /** The redirects of `follow`, in order: URL and status. */
   readonly redirect_chain: readonly (readonly [url: string, status: number])[];
 
   constructor(answer: Answer, redirect_chain: ClientResponse['redirect_chain'] = []) {
@@ -36,7 +36,7 @@ export class ClientResponse {
     return this.content.toString('utf8');
   }
 
-  /** The body as JSON. @throws SyntaxError when it is none */
+  /** The body as JSON. @throws SyntaxError for invalid JSON */
   json(): unknown {
     return JSON.parse(this.text) as unknown;
   }

@@ -1,4 +1,4 @@
-/** A session that a test reads and changes from outside, and whose key its client's cookie follows. */
+/** A session for a test to read and change; its client's cookie follows its key. */
 import type { SavedExpiry } from '../session/change.js';
 import type { SessionDictionary } from '../session/dictionary.js';
 import type { NewKeyOptions } from '../session/new_key.js';
@@ -9,7 +9,7 @@ import type { DeclaredData } from '../session/session_data.js';
 export class ClientSession extends Session {
   readonly #follow: (session_key: string | null) => void;
 
-  /** @param follow told the key after each call that may have changed it; null for none */
+  /** @param follow called with the key after each method that may change it; null for none */
   constructor(options: SessionOptions, follow: (session_key: string | null) => void) {
     super(options);
     this.#follow = follow;
