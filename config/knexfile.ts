@@ -22,7 +22,9 @@ export default function config(): Knex.Config {
   const { AUTH_USER_MODEL } = userModelSettings();
   const url = DATABASE_URL ?? runningEmbeddedUrl(path.resolve(projectFolder(), DATA_FOLDER));
   if (url === undefined) {
-    throw new ImproperlyConfigured('No database: set DATABASE_URL, or start the server, which brings one of its own.');
+    throw new ImproperlyConfigured(
+      'No database: set DATABASE_URL, or start the server, which runs an embedded PostgreSQL.',
+    );
   }
   return {
     client: 'pg',

@@ -48,5 +48,5 @@ export function refuseMisspeltNames(
 
 const misspelt = (name: string, meant: string, setting: string): ImproperlyConfigured =>
   new ImproperlyConfigured(
-    `The environment variable ${name} is no setting, and nearly ${meant}. Rename it; if another program needs it, set ${setting} as well.`,
+    `The environment variable ${name} is not a setting, but similar to ${meant}. Rename it; if another program needs it, set ${setting} as well.`,
   );

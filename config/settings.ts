@@ -343,7 +343,7 @@ function checkProduction(own: OwnSettings, django: Settings): void {
     }
   }
   if (own.LAB === true)
-    throw new ImproperlyConfigured('LAB shows what lies in sessions and is not for production. Unset it.');
+    throw new ImproperlyConfigured('LAB shows the content of sessions and is not for production. Unset it.');
   if (own.DATABASE_URL === null) {
     throw new ImproperlyConfigured(
       'DATABASE_URL is not set. The embedded PostgreSQL is for development: give your own.',
@@ -354,9 +354,7 @@ function checkProduction(own: OwnSettings, django: Settings): void {
   }
   for (const name of ['SESSION_COOKIE_SECURE', 'CSRF_COOKIE_SECURE'] as const) {
     if (!django[name] && !own.INSECURE_COOKIES) {
-      throw new ImproperlyConfigured(
-        `${name} is false. Set it to true, or INSECURE_COOKIES=true to say that http is meant.`,
-      );
+      throw new ImproperlyConfigured(`${name} is false. Set it to true, or INSECURE_COOKIES=true to allow http.`);
     }
   }
 }

@@ -95,7 +95,7 @@ async function check(knex: Knex, table: Table): Promise<void> {
   for (const column of table.columns) {
     const there = found.get(column.name);
     if (there === undefined) {
-      throw mismatch(`Table ${table.name} is there, but has no column ${column.name}: it is not Django's.`);
+      throw mismatch(`Table ${table.name} exists, but has no column ${column.name}: it is not Django's.`);
     }
     if (!column.types.includes(there.type)) {
       throw mismatch(`Column ${table.name}.${column.name} is ${there.type}; Django's is ${column.types[0]}.`);
@@ -162,7 +162,7 @@ export async function madeBefore(knex: Knex, table: string, columns: readonly st
   const missing = columns.find((column) => !found.some(({ name }) => name === column));
   if (missing === undefined) return true;
   throw new SchemaMismatch(
-    `Table ${table} is there, but has no column ${missing}: it is not this package's. Rename it, or use another database.`,
+    `Table ${table} exists, but has no column ${missing}: it does not belong to this package. Rename it, or use another database.`,
   );
 }
 
@@ -225,7 +225,7 @@ export async function createDjangoTables(knex: Knex, django: DjangoTables): Prom
   }
   if (missing.length < django.tables.length) {
     const found = django.tables.find((table) => !missing.includes(table));
-    throw mismatch(`Table ${found?.name ?? ''} is there, but ${first.name} is not: Django makes them together.`);
+    throw mismatch(`Table ${found?.name ?? ''} exists, but ${first.name} does not: Django creates them together.`);
   }
   for (const table of django.tables) await make(knex, table);
   for (const statement of django.constraints ?? []) await knex.raw(statement);

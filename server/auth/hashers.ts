@@ -68,7 +68,7 @@ export function get_hasher(algorithm = 'default', { hashers = PASSWORD_HASHERS }
 export function identify_hasher(encoded: string, { hashers = PASSWORD_HASHERS }: HasherOptions = {}): PasswordHasher {
   const found = hashers.find((hasher) => encoded.startsWith(`${hasher.algorithm}$`));
   // The message must not contain the text: it may be a password stored in plain.
-  if (found === undefined) throw new ValueError('No password hasher knows this stored password.');
+  if (found === undefined) throw new ValueError('No password hasher can read this stored password.');
   return found;
 }
 

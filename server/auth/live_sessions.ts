@@ -84,7 +84,7 @@ export class LiveSessions {
     const { interval = 1 } = options;
     if (!(interval > 0 && interval < DAY)) {
       throw new ImproperlyConfigured(
-        `LiveSessions: interval ${interval} is not allowed. Give seconds between two looks, more than 0 and less than ${DAY}.`,
+        `LiveSessions: interval ${interval} is not allowed. Give seconds between two polls, more than 0 and less than ${DAY}.`,
       );
     }
     this.#options = options;
@@ -102,7 +102,9 @@ export class LiveSessions {
   watch(session: Session, end: () => void): () => void {
     const { session_key } = session;
     if (session_key === null) {
-      throw new ValueError('This session has no row that could end. Ask who is logged in before you watch it.');
+      throw new ValueError(
+        'This session has no row, so it cannot end. Check that a user is logged in before you watch it.',
+      );
     }
     if (typeof end !== 'function') throw new ValueError('Give watch() a function that closes the connection.');
     const connection: Connection = { session_key, login: this.#loginOf(session), end };
@@ -206,7 +208,7 @@ export class LiveSessions {
       const [error] = failures;
       this.#options.logger?.warn(
         { logger: 'koa-django-session', reason: error instanceof Error ? error.name : 'unknown' },
-        'The sessions of open connections could not be asked for. The connections stay open, and are asked for again.',
+        'The sessions of open connections could not be checked. The connections stay open, and the check is repeated.',
       );
     }
     this.#hasWarned = failures.length > 0;

@@ -126,7 +126,7 @@ function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): Authent
   const [first, second] = backends;
   if (first === undefined || second !== undefined) {
     throw new ValueError(
-      'There is not exactly one authentication backend: give login() the `backend` that vouches, or a user from authenticate().',
+      'There is not exactly one authentication backend: pass login() the `backend`, or a user from authenticate().',
     );
   }
   return first;

@@ -55,7 +55,7 @@ export function authentication<U extends BaseUser = RegisteredUser>(
   if (paths.length === 0)
     throw new ImproperlyConfigured('authentication() needs one backend or more, such as ModelBackend.');
   if (new Set(paths).size < paths.length) {
-    throw new ImproperlyConfigured(`Two authentication backends have one path: ${paths.join(', ')}.`);
+    throw new ImproperlyConfigured(`Two authentication backends have the same path: ${paths.join(', ')}.`);
   }
   setOptions(app.context, options);
   installUser(app);

@@ -189,7 +189,7 @@ export class User implements BaseUser {
 
   #known(): Permissions {
     if (this.#permissions === undefined) {
-      throw new TypeError('This user was not read from a UserTable, so nothing is known of permissions.');
+      throw new TypeError('This user was not read from a UserTable, so its permissions are unknown.');
     }
     return this.#permissions;
   }

@@ -80,7 +80,7 @@ export function userStatements(model: UserModel): UserStatements {
     update_last_login: statement('update_last_login', update('last_login')),
     create(given) {
       if (tables.length > 1) {
-        throw new ValueError(`${model.label} has ${tables.length} tables: make its users at Django.`);
+        throw new ValueError(`${model.label} has ${tables.length} tables: create its users in Django.`);
       }
       const names = given.map((field) => quoteIdentifier(column(field).name));
       const places = given.map((_, index) => `$${index + 1}`);

@@ -357,7 +357,7 @@ function asValueError(error: unknown, { label, settings }: UserModel): unknown {
   }
   if (hasCode(error, NOT_NULL)) {
     return new ValueError(
-      `${label} wants a value for ${String(column)}: give it in \`fields\`, or make this user at Django.`,
+      `${label} requires a value for ${String(column)}: give it in \`fields\`, or create this user in Django.`,
       { cause: error },
     );
   }

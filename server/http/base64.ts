@@ -26,5 +26,5 @@ export class Base64Decoder {
 }
 
 function fail(): never {
-  throw new SuspiciousOperation('A file of the form says that it is base64, and is not.');
+  throw new SuspiciousOperation('A file of the form is not valid base64.');
 }

@@ -11,7 +11,7 @@ const BOUNDARY = /^[ -~]{0,200}[!-~]$/;
  */
 export function boundaryOf(content_type: string): string {
   const boundary = parse_header_parameters(content_type).parameters.get('boundary') ?? '';
-  if (!BOUNDARY.test(boundary)) throw new SuspiciousOperation('The form names no boundary, or none that can be one.');
+  if (!BOUNDARY.test(boundary)) throw new SuspiciousOperation('The form has no valid boundary.');
   return boundary;
 }
 
@@ -45,7 +45,7 @@ export class DelimiterCheck {
         this.#ended = true;
         return;
       }
-      if (next !== '\r\n') throw new SuspiciousOperation('The form holds its own boundary.');
+      if (next !== '\r\n') throw new SuspiciousOperation('A part of the form contains the boundary.');
     }
     this.#tail = bytes.subarray(Math.max(at, bytes.length - length - 1));
   }

@@ -87,7 +87,7 @@ function checkFolder(folder: string | null): void {
     // The same message for a missing folder and for missing permissions.
   }
   throw new ImproperlyConfigured(
-    `FILE_UPLOAD_TEMP_DIR: ${JSON.stringify(folder)} is no folder that can be written to. Make it, or give another.`,
+    `FILE_UPLOAD_TEMP_DIR: ${JSON.stringify(folder)} is not a writable folder. Create it, or set another.`,
   );
 }
 
@@ -172,7 +172,9 @@ export async function jsonBody(ctx: Context, settings: BodySettings): Promise<un
   if (left !== null && left.raw === null) {
     if (left.parsed !== undefined) return left.parsed;
     if (ctx.req.headers['content-length'] !== '0') {
-      throw new ImproperlyConfigured('The body was read before jsonBody, and neither body nor rawBody was left.');
+      throw new ImproperlyConfigured(
+        'Another parser has read the body before jsonBody, and kept neither body nor rawBody.',
+      );
     }
   }
   const body = left === null ? await readBody(ctx, memoryLimit(settings)) : (left.raw ?? Buffer.alloc(0));

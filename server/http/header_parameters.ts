@@ -73,7 +73,7 @@ function joined(sections: readonly Section[]): string {
   try {
     return new TextDecoder(charset === '' ? 'utf-8' : charset).decode(percentDecoded(encoded));
   } catch (error) {
-    throw new ValueError('A parameter names a character set that is unknown.', { cause: error });
+    throw new ValueError('A parameter has an unknown character set.', { cause: error });
   }
 }
 

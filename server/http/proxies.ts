@@ -66,7 +66,7 @@ export function installProxies(app: Application, networks: readonly string[]): v
     told = true;
     const shown = repr(element.length > LONGEST ? `${element.slice(0, LONGEST)}…` : element);
     const error = new ImproperlyConfigured(
-      `The trusted proxy ${proxy} sent X-Forwarded-For with ${shown}, which is no address: all such visitors count as one. Set the proxy up to send addresses, with or without a port. This is told once.`,
+      `The trusted proxy ${proxy} sent X-Forwarded-For with ${shown}, which is not an address: such visitors share the address of the proxy. Configure the proxy to send addresses, with or without a port. This is reported once.`,
     );
     ctx.app.emit('error', error, ctx);
   }

@@ -76,7 +76,7 @@ const PARAMETERS = [
 export function readCacheUrl(url: string, name = 'CACHE_URL'): CacheUrl {
   const text = LOCATION.test(url) ? fromLocation(url) : url;
   const form = FORM.exec(text);
-  if (form === null) refuseUrl(name, 'It begins with none of the schemes known.', USE);
+  if (form === null) refuseUrl(name, 'It begins with an unknown scheme.', USE);
   const kind = (form[2]?.toLowerCase() ?? 'single') as CacheUrl['kind'];
   const all = splitHosts(name, text, kind);
   const [{ userinfo, path, query: given }] = all;
@@ -120,7 +120,7 @@ function splitHosts(name: string, text: string, kind: CacheUrl['kind']): [UrlPar
 
 function serverOf(name: string, kind: CacheUrl['kind'], { host, port }: UrlParts): RedisAddress {
   if (host === '' && kind !== 'single') refuseUrl(name, 'It lacks a host.', USE);
-  if (!HOST.test(host)) refuseUrl(name, 'What stands where a host belongs is no host name and no address.');
+  if (!HOST.test(host)) refuseUrl(name, 'Its host is neither a host name nor an address.');
   return { host: host === '' ? 'localhost' : host, port: port ?? PORTS[kind] };
 }
 
@@ -129,16 +129,16 @@ function placeOf(name: string, kind: CacheUrl['kind'], path: string, db: string 
   const [, first = '', second = '', ...rest] = path.split('/');
   const [master, number] = kind === 'sentinel' ? [first, second] : ['', first];
   if (rest.length > 0 || (kind !== 'sentinel' && second !== '')) {
-    refuseUrl(name, 'More follows its hosts than it has a place for.', USE);
+    refuseUrl(name, 'It has too many parts after its hosts.', USE);
   }
   // A number alone is the database.
   if (kind === 'sentinel' && (!/^[\w.-]+$/.test(master) || (/^[0-9]+$/.test(master) && number === ''))) {
-    refuseUrl(name, 'After the sentinels it lacks the name of the master that they watch.', USE);
+    refuseUrl(name, 'It lacks the name of the master after the sentinels.', USE);
   }
   const text = db ?? (number === '' ? '0' : number);
   if (!/^[0-9]{1,5}$/.test(text)) refuseUrl(name, 'Its database is not a number.', 'Such as /0.');
   if (kind === 'cluster' && Number(text) !== 0) {
-    refuseUrl(name, 'A cluster has database 0 alone.', 'Leave the number out.');
+    refuseUrl(name, 'A cluster has only database 0.', 'Leave the number out.');
   }
   return [master, Number(text)];
 }
@@ -166,7 +166,7 @@ function parametersOf(name: string, text: string, kind: CacheUrl['kind'], secure
   const known = PARAMETERS.filter((parameter) => kind === 'sentinel' || !parameter.startsWith('sentinel_'));
   for (const parameter of query.keys()) {
     if (!known.includes(parameter)) {
-      refuseUrl(name, 'It has a parameter that is not known.', `Known are ${known.join(', ')}.`);
+      refuseUrl(name, 'It has an unknown parameter.', `Known are ${known.join(', ')}.`);
     }
     if (!secure && parameter.startsWith('ssl_')) {
       refuseUrl(name, `Its ${parameter} is for rediss, which is TLS.`, 'Write rediss, or leave the parameter out.');

@@ -22,7 +22,7 @@ export function checkCertificates(
 ): void {
   // Node ignores anything that is not a certificate, and then trusts no server.
   if (ca !== undefined && !/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca)) {
-    refuseUrl(name, `What ${parameters.ca} names holds no certificate.`, 'Give a file in PEM form.');
+    refuseUrl(name, `The file of ${parameters.ca} contains no certificate.`, 'Give a file in PEM form.');
   }
   try {
     createSecureContext({
@@ -33,6 +33,6 @@ export function checkCertificates(
   } catch (error) {
     const code = codeOf(error) === undefined ? '' : ` (${String(codeOf(error))})`;
     const names = [parameters.ca, parameters.cert, parameters.key].join(', ');
-    refuseUrl(name, `What ${names} hold cannot be used${code}.`, 'Give files in PEM form that belong together.');
+    refuseUrl(name, `The files of ${names} cannot be used${code}.`, 'Give files in PEM form that belong together.');
   }
 }

@@ -42,10 +42,10 @@ const HOST_AND_PORT = /^(?:\[([0-9A-Fa-f:.]+(?:%25[\w.~-]+)?)\]|([^[\]:]*))(?::(
  *   several hosts, or the port is not a number
  */
 export function splitUrl(name: string, text: string): UrlParts {
-  if (SPACE.test(text)) refuseUrl(name, 'There is a space or a line end in it.');
-  if (text.includes('#')) refuseUrl(name, 'There is a # in it, which no such URL has.');
-  if (/%(?![0-9A-Fa-f]{2})/.test(text)) refuseUrl(name, 'There is a % in it that begins no percent-encoding.');
-  if (!isDecodable(text)) refuseUrl(name, 'What is percent-encoded in it is not UTF-8, or is a NUL.');
+  if (SPACE.test(text)) refuseUrl(name, 'It contains a space or a line end.');
+  if (text.includes('#')) refuseUrl(name, 'It contains a #, which such a URL cannot have.');
+  if (/%(?![0-9A-Fa-f]{2})/.test(text)) refuseUrl(name, 'It contains a % that is not part of a percent-encoding.');
+  if (!isDecodable(text)) refuseUrl(name, 'Its percent-encoded text is not UTF-8, or contains NUL.');
   const [, scheme = '', slashes, rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):(\/\/)?(.*)$/.exec(text) ?? [];
   // `user:password@host` has the form of a scheme and a path, too.
   const hasScheme = scheme !== '' && (slashes !== undefined || rest.startsWith('/') || !rest.includes('@'));
@@ -81,7 +81,7 @@ function hostAndPort(name: string, text: string): Pick<UrlParts, 'host' | 'port'
   if (text.includes(',')) refuseUrl(name, 'It names several hosts.', 'Name one.');
   const match = HOST_AND_PORT.exec(text);
   if (match === null) {
-    refuseUrl(name, 'What stands where host and port belong is neither host:port nor [IPv6 address]:port.');
+    refuseUrl(name, 'Its host and port are neither host:port nor [IPv6 address]:port.');
   }
   const [, address, plain = '', port = ''] = match;
   return { host: address ?? plain, port: port === '' ? null : portNumber(name, port) };

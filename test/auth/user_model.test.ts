@@ -122,7 +122,7 @@ describe('a user model of its own', () => {
     const after = await users.update_last_login(parent.id, at);
     expect([after?.last_login, after?.points]).to.deep.equal([at, 5]);
     expect((await users.set_password(parent.id, 'x'))?.password).to.equal('x');
-    expect((await rejection(users.create_user({ username: 'new' }))).message).to.contain('make its users at Django');
+    expect((await rejection(users.create_user({ username: 'new' }))).message).to.contain('create its users in Django');
   });
 
   it('that inherits its is_active from a parent beyond the one with the password', async () => {
@@ -210,7 +210,7 @@ describe('a user model of its own', () => {
     const users = table({ AUTH_USER_MODEL: 'accounts.User', USERNAME_FIELD: 'email' });
     const error = await rejection(users.create_user({ username: 'a@b.c' }));
     expect(error).to.be.instanceOf(ValueError);
-    expect(error.message).to.contain('company').and.contain('make this user at Django');
+    expect(error.message).to.contain('company').and.contain('create this user in Django');
     expect((await rejection(users.create_user({ username: 'a@b.c', fields: { nope: 1 } }))).message).to.contain(
       'no field nope',
     );

@@ -51,7 +51,7 @@ describe('koa-django-session, with models of one’s own', function () {
       await database.knex.raw('ALTER TABLE accounts_user ALTER company SET NOT NULL');
       const { code, err } = await cli(['createuser', '--username', 'bob@example.com'], environment, 'long enough\n');
       expect(code).to.equal(1);
-      expect(err).to.match(/^accounts\.User wants a value for company: .*\n$/);
+      expect(err).to.match(/^accounts\.User requires a value for company: .*\n$/);
       await database.knex.raw('ALTER TABLE accounts_user DROP company');
     });
 

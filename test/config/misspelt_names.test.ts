@@ -75,13 +75,13 @@ describe('a name that is nearly a setting', () => {
           .to.throw(ImproperlyConfigured)
           .with.property(
             'message',
-            `The environment variable ${wrong} is no setting, and nearly ${right}. Rename it; if another program needs it, set ${right} as well.`,
+            `The environment variable ${wrong} is not a setting, but similar to ${right}. Rename it; if another program needs it, set ${right} as well.`,
           );
       }
     });
 
     it('is one in small letters, too, and as the name of a file', () => {
-      expect(() => start({ session_cookie_age: '1' })).to.throw(ImproperlyConfigured, 'nearly SESSION_COOKIE_AGE.');
+      expect(() => start({ session_cookie_age: '1' })).to.throw(ImproperlyConfigured, 'similar to SESSION_COOKIE_AGE.');
       expect(() => start({ SECRET_KEY_FALBACKS_FILE: '/a' })).to.throw(ImproperlyConfigured, '_FALLBACKS_FILE.');
     });
 

@@ -335,6 +335,6 @@ describe('jsonBody beside', () => {
     };
     const app = appWith(exceptions({ debug: true }), drain, answer);
     const { status, text } = await (await serve(app)).ask({ method: 'POST', ...ask });
-    expect([status, text.includes('neither body nor rawBody was left')]).to.deep.equal([500, true]);
+    expect([status, text.includes('kept neither body nor rawBody')]).to.deep.equal([500, true]);
   });
 });

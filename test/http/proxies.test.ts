@@ -101,7 +101,7 @@ describe('trusted proxies', () => {
       expect(told[0]).to.be.instanceOf(ImproperlyConfigured);
       const { message } = told[0] as Error;
       expect(message).to.match(
-        /^The trusted proxy 127\.0\.0\.1 sent X-Forwarded-For with 'unknownx+…', which is no address/,
+        /^The trusted proxy 127\.0\.0\.1 sent X-Forwarded-For with 'unknownx+…', which is not an address/,
       );
       expect(message.length).to.be.below(400);
     });

@@ -212,7 +212,7 @@ describe('the migrations of Django’s tables', () => {
         'ALTER TABLE auth_user ALTER last_login SET NOT NULL',
         /auth_user\.last_login is NOT NULL/,
       ],
-      ['no such column', 'ALTER TABLE auth_user DROP is_staff', /auth_user is there, but has no column is_staff/],
+      ['no such column', 'ALTER TABLE auth_user DROP is_staff', /auth_user exists, but has no column is_staff/],
       [
         'a further column that an INSERT must fill',
         'ALTER TABLE auth_user ADD tenant int NOT NULL',
@@ -232,7 +232,7 @@ describe('the migrations of Django’s tables', () => {
       [
         'a table missing beside it',
         'DROP TABLE auth_user_groups; DELETE FROM django_migrations',
-        /auth_user_groups is not/,
+        /auth_user_groups does not/,
       ],
     ];
     for (const [what, change, message] of cases) {

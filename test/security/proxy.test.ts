@@ -45,7 +45,7 @@ describe('security: behind a trusted proxy', () => {
     expect(told).to.have.lengthOf(1);
     expect(JSON.parse(told[0] ?? '')).to.deep.include({ level: 50 });
     expect(told[0])
-      .to.include("sent X-Forwarded-For with 'unknown', which is no address")
+      .to.include("sent X-Forwarded-For with 'unknown', which is not an address")
       .and.include('IMPROPERLY_CONFIGURED');
   });
 });

@@ -94,26 +94,26 @@ describe('CACHE_URL', () => {
     'redis://h1:6379,redis://h2:6379': several,
     'redis://h1;redis://h2': several,
     'redis://:pw@h1,h2': several,
-    'memcached://cache': 'It begins with none of the schemes known. Use redis://',
-    'cache:6379': 'It begins with none of the schemes known.',
+    'memcached://cache': 'It begins with an unknown scheme. Use redis://',
+    'cache:6379': 'It begins with an unknown scheme.',
     'redis+cluster://h1,,h3': 'It lacks a host.',
     'redis+cluster:///0': 'It lacks a host.',
-    'redis+cluster://h1/1': 'A cluster has database 0 alone.',
-    'redis+sentinel://s1,s2': 'it lacks the name of the master',
-    'redis+sentinel://s1,s2/': 'it lacks the name of the master',
-    'redis+sentinel://s1,s2/0': 'it lacks the name of the master',
-    'redis+sentinel://s1/my master': 'There is a space',
+    'redis+cluster://h1/1': 'A cluster has only database 0.',
+    'redis+sentinel://s1,s2': 'lacks the name of the master',
+    'redis+sentinel://s1,s2/': 'lacks the name of the master',
+    'redis+sentinel://s1,s2/0': 'lacks the name of the master',
+    'redis+sentinel://s1/my master': 'It contains a space',
     'redis+sentinel://s1/mymaster/zero': 'Its database is not a number.',
-    'redis+sentinel://s1/mymaster/0/1': 'More follows its hosts',
+    'redis+sentinel://s1/mymaster/0/1': 'too many parts after its hosts',
     'redis://cache/zero': 'Its database is not a number.',
     'redis://cache/-1': 'Its database is not a number.',
-    'redis://cache/0/1': 'More follows its hosts',
+    'redis://cache/0/1': 'too many parts after its hosts',
     'redis://cache:0': 'Its port is not a number from 1 to 65535.',
-    'redis://cache:port': 'is neither host:port nor',
-    'redis://ca$che': 'is no host name and no address',
+    'redis://cache:port': 'are neither host:port nor',
+    'redis://ca$che': 'is neither a host name nor an address',
     'redis://secret@cache': 'A password alone is written :password@',
-    'redis://cache?timeout=5': 'It has a parameter that is not known. Known are db, ',
-    'redis://cache?sentinel_password=pw': 'It has a parameter that is not known.',
+    'redis://cache?timeout=5': 'It has an unknown parameter. Known are db, ',
+    'redis://cache?sentinel_password=pw': 'It has an unknown parameter.',
     'rediss://cache?ssl_cert_reqs=maybe': 'Use required or none.',
     'rediss://cache?ssl_check_hostname=maybe': 'Use true or false.',
     'rediss://cache?ssl_ca_certs=/nowhere/ca.pem':
@@ -135,11 +135,11 @@ describe('CACHE_URL', () => {
     const file = path.join(folder, 'empty.pem');
     writeFileSync(file, 'no certificate');
     try {
-      expect(refusal(`rediss://cache?ssl_ca_certs=${file}`)).to.include('holds no certificate');
+      expect(refusal(`rediss://cache?ssl_ca_certs=${file}`)).to.include('contains no certificate');
       expect(refusal(`rediss://cache?ssl_certfile=${file}&ssl_keyfile=${file}`)).to.include('cannot be used');
       // Node takes it for a list of nobody.
       writeFileSync(file, '-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n');
-      expect(refusal(`rediss://cache?ssl_ca_certs=${file}`)).to.include('holds no certificate');
+      expect(refusal(`rediss://cache?ssl_ca_certs=${file}`)).to.include('contains no certificate');
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -162,7 +162,7 @@ await eachSite((django, pair, site) => {
       expect(await historyOf(values.DATABASE_URL)).to.deep.equal(history);
       const made = await createUser(values, site.username('ann'));
       // A default of the model alone is Django's.
-      if (site.values['SITE_APPS'] === 'members') expect(made).to.match(/members\.Member wants a value for company/);
+      if (site.values['SITE_APPS'] === 'members') expect(made).to.match(/members\.Member requires a value for company/);
       else expect(made).to.match(/^Added user ann@example\.com \(id [0-9a-f-]{36}\)\.\n$/);
     });
 
