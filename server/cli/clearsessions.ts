@@ -9,7 +9,7 @@ import { type Command, EXIT, type ExitCode, print, printError, UsageError, withD
 /** Engines whose sessions are rows. */
 const IN_THE_TABLE: readonly SessionEngine[] = ['db', 'cached_db'];
 
-/** Milliseconds without a word before a long run says how far it is. */
+/** Milliseconds between progress messages of a long run. */
 const SILENCE = 1000;
 
 const sessions = (count: number): string =>
@@ -64,7 +64,7 @@ With another SESSION_ENGINE than db and cached_db it removes what that engine ke
   },
 };
 
-/** As Django's command does it: the engine knows. */
+/** As in Django's command, the engine decides how. */
 async function clearElsewhere(): Promise<ExitCode> {
   const settings = serverSettings(() => developmentKey(ownSettings())).django;
   const store = await openStore({ settings });

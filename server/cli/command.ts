@@ -1,4 +1,4 @@
-/** What every command of the command line shares: its shape, its database, its exit codes. */
+/** Shared by all commands: their interface, their database, their exit codes. */
 import type { Knex } from 'knex';
 import { type OwnSettings, ownSettings } from '../../config/settings.js';
 import { shownDatabase } from '../db/database_url.js';
@@ -8,15 +8,15 @@ import { isUnavailable } from '../db/unavailable.js';
 import { runningEmbeddedUrl, startEmbeddedPostgres } from '../embedded_database/index.js';
 import { StoreUnavailable } from '../errors.js';
 
-/** 0 done; 1 it failed, or what was asked for is not there; 2 the command was called wrongly. */
+/** 0 success; 1 failure, or not found; 2 wrong usage. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** An option as node:util's parseArgs takes it, with its line in `--help`. */
+/** An option of node:util's parseArgs, with its line in `--help`. */
 export interface Option {
   readonly type: 'boolean' | 'string';
   readonly short?: string;
-  /** For a `string`: what stands for the value in the help text. */
+  /** For a `string`: the placeholder of the value in the help text. */
   readonly value?: string;
   readonly help: string;
 }
@@ -29,15 +29,15 @@ export interface Arguments {
 export interface Command {
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What follows, for `--help`. */
+  /** The positional arguments, for `--help`. */
   readonly details?: string;
   readonly options?: Readonly<Record<string, Option>>;
-  /** Names of what must follow the command. */
+  /** Names of the required arguments. */
   readonly positionals?: readonly string[];
   run(given: Arguments): Promise<ExitCode>;
 }
 
-/** The command was called wrongly; the message says how, and `--help` is offered. */
+/** Wrong usage of a command; the message explains it and mentions `--help`. */
 export class UsageError extends Error {}
 
 export const print = (line: string): void => {
@@ -49,8 +49,8 @@ export const printError = (line: string): void => {
 };
 
 /**
- * Do `work` on the database: DATABASE_URL; without it the embedded PostgreSQL of the server that runs, or, when none
- * runs, one of our own for as long as `work` takes.
+ * Do `work` on the database: DATABASE_URL; without it the embedded PostgreSQL of the running server, or a temporary
+ * embedded PostgreSQL.
  */
 export async function withDatabase<T>(work: (knex: Knex) => Promise<T>): Promise<T> {
   const { url, stop } = await openDatabase(ownSettings());
@@ -78,7 +78,7 @@ async function openDatabase({ DATABASE_URL, DATA_FOLDER }: OwnSettings): Promise
   return startEmbeddedPostgres({ folder: DATA_FOLDER, log: printError });
 }
 
-/** The database does not answer. The driver's words are kept out: what they name differs from one to the next. */
+/** The error for an unavailable database. It does not contain the driver's message, whose content varies. */
 class DatabaseAway extends Error {
   constructor(url: string, cause: unknown) {
     super(`The database at ${shownDatabase(url)} does not answer. Is it running, and is DATABASE_URL right?`, {

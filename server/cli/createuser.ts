@@ -1,4 +1,4 @@
-/** `createuser`: add a user, whom Django knows too. */
+/** `createuser`: adds a user, for Django too. */
 import { ownSettings, userModelSettings } from '../../config/settings.js';
 import { make_password } from '../auth/hashers.js';
 import type { User } from '../auth/user.js';
@@ -26,7 +26,7 @@ Django's own (AUTH_USER_MODEL) the name is what its USERNAME_FIELD holds, such a
     superuser: { type: 'boolean', help: 'Has every permission; is staff too.' },
   },
   async run(given) {
-    // A wrong setting is told before a password is typed.
+    // Report a wrong setting before prompting for a password.
     ownSettings();
     const settings = userModelSettings();
     const prompt = new Prompt();
@@ -51,7 +51,7 @@ Django's own (AUTH_USER_MODEL) the name is what its USERNAME_FIELD holds, such a
   },
 };
 
-/** As Django prints a field's name without a `verbose_name`: `employee_number` → `Employee number`. */
+/** A field's label as in Django without `verbose_name`: `employee_number` → `Employee number`. */
 function fieldInWords({ USERNAME_FIELD }: UserModelSettings): string {
   const words = USERNAME_FIELD.replaceAll('_', ' ').trim();
   return words.slice(0, 1).toUpperCase() + words.slice(1);

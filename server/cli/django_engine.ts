@@ -1,4 +1,4 @@
-/** `django-engine`: prints the session engine for Django that loses no changes either. */
+/** `django-engine`: prints the session engine for Django that merges concurrent changes. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ Django then uses it with SESSION_ENGINE = 'mysite.sessions'; the table stays as 
   },
 };
 
-/** The file beside this one in the source, and in the package, from which the build in dist/ finds it upwards. */
+/** The path of the file: in server/django/ of the source and of the package; from dist/ it is further up. */
 function find(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (;;) {

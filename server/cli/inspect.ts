@@ -1,4 +1,4 @@
-/** `inspect KEY`: what one row of the sessions' table holds, and whether this server would accept it. */
+/** `inspect KEY`: shows a row of the session table, and whether this server would accept it. */
 import { developmentKey } from '../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../config/settings.js';
 import { quoteTable } from '../db/session_table.js';
@@ -7,13 +7,13 @@ import type { Settings } from '../settings.js';
 import { type Command, EXIT, print, printError, withDatabase } from './command.js';
 import { Prompt } from './prompt.js';
 
-/** What may stand in for a password in a log or on a screen: nobody needs to see it. */
+/** Keys whose values are not printed, because they are as sensitive as passwords. */
 const HIDDEN: ReadonlySet<string> = new Set(['_auth_user_hash']);
 
 interface Row {
   readonly session_data: string;
   readonly expire_date: string;
-  /** Seconds from now until it expires, by the database's clock. */
+  /** Seconds until it expires, by the database's clock. */
   readonly lifetime: number;
 }
 
@@ -45,10 +45,10 @@ when no key of SECRET_KEY and SECRET_KEY_FALLBACKS signed it.`,
   },
 };
 
-/** Print it. @returns whether a server with these settings accepts it */
+/** Print it. @returns whether a server with these settings accepts the session */
 function describe(key: string, { session_data, expire_date, lifetime }: Row, settings: Settings): boolean {
   const line = (name: string, value: string): void => print(`${name.padEnd(14)}${value}`);
-  // Also the older format, whether or not the server reads it: the point is to see what is there.
+  // Also reads the legacy format, even if the server does not, to show the content.
   const codec = new SessionCodec({ ...settings, SESSION_READ_LEGACY: true });
   const { key: signer, legacy } = codec.verify(session_data);
   const alive = lifetime > 0;
@@ -92,7 +92,7 @@ function shown(json: string): string {
   );
 }
 
-/** The largest unit that fits, rounded down. */
+/** In the largest unit that fits, rounded down. */
 function duration(seconds: number): string {
   for (const [unit, size] of [
     ['day', 86_400],

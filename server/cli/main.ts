@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-/** `koa-django-session COMMAND`: finds the command, reads its arguments, turns its end into an exit code. */
+/** `koa-django-session COMMAND`: runs a command with its arguments, and sets the exit code. */
 import { parseArgs } from 'node:util';
 import { inOneSentence } from '../db/sentences.js';
 import { type Arguments, type Command, EXIT, type ExitCode, print, printError, UsageError } from './command.js';
 
 const NAME = 'koa-django-session';
 
-/** In the order in which the help lists them; each is imported when it is called, because some load a good deal. */
+/** In the order of the help text. Each is imported when called, because some load many modules. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   serve: () => import('./serve.js'),
   migrate: () => import('./migrate.js'),
@@ -74,7 +74,7 @@ function read(command: Command, argv: readonly string[]): Arguments {
   }
 }
 
-/** The command's name first: of two words where there is such a command. */
+/** The command's name, of two words if there is such a command. */
 function commandIn(argv: readonly string[]): readonly string[] {
   const [first, second, ...rest] = argv;
   const both = `${first} ${second}`;
@@ -88,7 +88,7 @@ function unknown(name: string): string {
     : `"${name}" alone is no command. There are: ${longer.join(', ')}.`;
 }
 
-/** Run one command line, without the program's own name. Never rejects. */
+/** Run a command line, without the program's name. Never rejects. */
 async function main(argv: readonly string[]): Promise<ExitCode> {
   const [name, ...rest] = commandIn(argv);
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
@@ -115,8 +115,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   }
 }
 
-// The reader of a pipe, such as `head`, may be gone: the work goes on all the same.
+// The reader of a pipe, such as `head`, may have exited: the command continues.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 process.exitCode = await main(process.argv.slice(2));
-// pg leaves a connection open whose login it gave up by itself; PostgreSQL ends it after a minute.
+// pg does not close a connection whose login timed out; PostgreSQL ends it after a minute.
 setTimeout(() => process.exit(), 1000).unref();

@@ -1,4 +1,4 @@
-/** `migrate:rollback`: undo the last migration, where nothing is lost or the caller says that it may be. */
+/** `migrate:rollback`: rolls back the last migration, if no rows are lost or `--yes` is given. */
 import { undo } from '../db/migrate.js';
 import { listRows } from '../db/rows_at_stake.js';
 import { RowsAtStake } from '../errors.js';

@@ -1,24 +1,24 @@
-/** Questions to the person at the terminal, or lines from a pipe. */
+/** Prompts at the terminal, or reads lines from a pipe. */
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { UsageError } from './command.js';
 
 export interface Question {
-  /** What is asked, without a colon. */
+  /** The prompt, without a colon. */
   readonly what: string;
-  /** Not shown while it is typed. */
+  /** Whether to hide the input. */
   readonly secret?: boolean;
 }
 
 /**
- * Ask on the terminal. Where standard input is none, its lines are the answers, in the same order, and nothing is shown.
+ * Prompt on the terminal. If standard input is not a terminal, read its lines in order, without prompts.
  */
 export class Prompt {
   readonly interactive = process.stdin.isTTY === true;
   #piped: string[] | undefined;
 
-  /** One line. @throws UsageError when the input ends, or at Ctrl-C */
+  /** One line. @throws UsageError at the end of the input, or at Ctrl-C */
   async ask(question: Question): Promise<string> {
     return this.interactive ? askTerminal(question) : this.#next(question);
   }
@@ -26,7 +26,7 @@ export class Prompt {
   async #next({ what }: Question): Promise<string> {
     this.#piped ??= (await text(process.stdin)).split(/\r?\n/);
     const line = this.#piped.shift();
-    // What follows the last line end is no line.
+    // Text after the last line end is ignored.
     if (line === undefined || (line === '' && this.#piped.length === 0)) {
       throw new UsageError(`The input ended before the ${what.toLowerCase()}.`);
     }
@@ -36,7 +36,7 @@ export class Prompt {
 
 function askTerminal({ what, secret = false }: Question): Promise<string> {
   let hidden = false;
-  // Readline turns the terminal's own echo off and echoes through its output, which can keep silent.
+  // Readline turns the terminal's echo off and echoes through its output, which can be muted.
   const output = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
       if (!hidden) process.stderr.write(chunk);

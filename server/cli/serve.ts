@@ -1,4 +1,4 @@
-/** `serve`: the reference server, as `npm start` runs it. */
+/** `serve`: runs the reference server, like `npm start`. */
 import { type Command, type ExitCode, UsageError } from './command.js';
 
 export const command: Command = {

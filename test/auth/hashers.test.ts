@@ -416,7 +416,10 @@ describe('identify_hasher', () => {
 
   it('says no more than that it knows none, since the text may be a secret', () => {
     for (const encoded of ['hunter2', '!x', '', 'default$x', 'md5$seasalt$x']) {
-      expect(() => identify_hasher(encoded)).to.throw(ValueError, /^No password hasher can read this stored password\.$/);
+      expect(() => identify_hasher(encoded)).to.throw(
+        ValueError,
+        /^No password hasher can read this stored password\.$/,
+      );
     }
   });
 });

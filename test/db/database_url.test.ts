@@ -259,7 +259,9 @@ describe('DATABASE_URL', function () {
     });
 
     it('is refused when they hold something else, or do not belong together', () => {
-      expect(refusal(url('sslrootcert=DIR/words.pem'))?.message).to.match(/file of sslrootcert contains no certificate/);
+      expect(refusal(url('sslrootcert=DIR/words.pem'))?.message).to.match(
+        /file of sslrootcert contains no certificate/,
+      );
       expect(refusal(url('sslcert=DIR/words.pem&sslkey=DIR/one.key'))?.message).to.match(/cannot be used/);
       expect(refusal(url('sslcert=DIR/one.pem&sslkey=DIR/two.key'))?.message).to.match(
         /cannot be used.*belong together/,

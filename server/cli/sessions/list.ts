@@ -1,4 +1,4 @@
-/** `sessions list`: where a user is logged in. */
+/** `sessions list`: lists the sessions of a user. */
 import type { Entry } from '../../auth/user_sessions/table.js';
 import { type BrowserName, readUserAgent } from '../../auth/user_sessions/user_agent.js';
 import { ImproperlyConfigured } from '../../errors.js';
@@ -32,7 +32,7 @@ async function rowOf(entry: Entry, withKey: boolean): Promise<string[]> {
 
 let isTold = false;
 
-/** Without the package that reads it the list is worth having, too. */
+/** Without the package bowser the list is printed without browser names. */
 async function browserOf(user_agent: string): Promise<BrowserName> {
   try {
     return await readUserAgent(user_agent);
@@ -44,7 +44,7 @@ async function browserOf(user_agent: string): Promise<BrowserName> {
   }
 }
 
-/** In UTC, as the server's pages. */
+/** In UTC, like the pages. */
 const minute = (date: Date): string => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 function printTable(rows: readonly (readonly string[])[]): void {

@@ -1,4 +1,4 @@
-/** `sessions revoke`: end sessions of a user, here and at Django. */
+/** `sessions revoke`: ends sessions of a user, here and in Django. */
 import type { Entry } from '../../auth/user_sessions/table.js';
 import { type Command, EXIT, print, printError, UsageError } from '../command.js';
 import { SHORT_ID, withSessionsOf } from './tables.js';

@@ -1,4 +1,4 @@
-/** `sessions stats`: how many sessions there are, how large they are, and when they expire. */
+/** `sessions stats`: counts sessions, with their size and expiry. */
 import type { Knex } from 'knex';
 import { quoteTable } from '../../db/session_table.js';
 import { b62_decode } from '../../signing/base62.js';
@@ -12,7 +12,7 @@ interface Totals {
   readonly bytes: number;
   readonly average: number | null;
   readonly largest: number | null;
-  /** When the live row that was not written for the longest time was signed, in base 62. */
+  /** The time at which the live row with the oldest signature was signed, in base 62. */
   readonly oldest: string | null;
 }
 
@@ -22,7 +22,7 @@ interface Bar {
   readonly count: number;
 }
 
-/** Days that have a line of their own. */
+/** The number of days with a separate line. */
 const DAYS = 14;
 const WIDEST = 40;
 
@@ -70,7 +70,7 @@ async function totalsOf(knex: Knex, table: string): Promise<Totals> {
   return result.rows[0];
 }
 
-/** Live sessions by the days that they have left; those with more than DAYS together. */
+/** Live sessions by days until expiry; those above DAYS are one group. */
 async function barsOf(knex: Knex, table: string): Promise<readonly Bar[]> {
   const result: { rows: readonly Bar[] } = await knex.raw(
     `SELECT least(?, floor(extract(epoch FROM expire_date - now()) / 86400))::int AS day, count(*)::float8 AS count

@@ -1,4 +1,4 @@
-/** What the commands about sessions work on: the tables, where the engine has some. */
+/** The tables for the commands about sessions. */
 import type { Knex } from 'knex';
 import { developmentKey } from '../../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../../config/settings.js';
@@ -10,10 +10,10 @@ import { hasSessionTable, openStore } from '../../session/stores/index.js';
 import { engineName, type Settings } from '../../settings.js';
 import { UsageError, withDatabase } from '../command.js';
 
-/** Digits of an id that are printed, and that name a session. */
+/** The number of digits of an id that are printed, and that identify a session. */
 export const SHORT_ID = 8;
 
-/** The library's settings. @throws UsageError where sessions are not rows */
+/** The library's settings. @throws UsageError if the engine has no rows */
 export function settingsWithTable(): Settings {
   const { django } = serverSettings(() => developmentKey(ownSettings()));
   if (!hasSessionTable(django)) {
@@ -31,7 +31,7 @@ export interface UsersSessions {
 
 /**
  * Do `work` on the sessions of the user with this name.
- * @throws UsageError without a name, or with one that nobody has
+ * @throws UsageError without a name, or for an unknown one
  */
 export async function withSessionsOf<T>(name: unknown, work: (found: UsersSessions) => Promise<T>): Promise<T> {
   if (typeof name !== 'string' || name === '') throw new UsageError('Say whose: --user NAME.');
