@@ -1,8 +1,8 @@
-/** Packages that few applications need: installed by those that do, imported when they are first used. */
+/** Optional packages, imported at first use. */
 import { hasCode } from './error_code.js';
 import { ImproperlyConfigured } from './errors.js';
 
-/** What Node's module loaders say of a package that is not there. */
+/** Node's error codes for a missing package. */
 const NOT_FOUND: readonly string[] = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'];
 
 export interface OptionalPackages {

@@ -17,7 +17,7 @@ import {
 } from './throttle_limits.js';
 import { foldUsername, MAX_NAME_LENGTH } from './username.js';
 
-/** How much `LoginThrottle` allows, and whom it tells. */
+/** Options of `LoginThrottle`. */
 export interface LoginThrottleOptions {
   /** SECRET_KEY keys the hashes under which names and addresses are kept. */
   readonly settings: Pick<Settings, 'SECRET_KEY'>;

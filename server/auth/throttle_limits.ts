@@ -1,11 +1,13 @@
 /** How many logins may be tried in which time, and how long whoever tries more has to wait. */
 import { ImproperlyConfigured } from '../errors.js';
 
-/** A leaky bucket: every attempt adds one, time takes away; a full one makes the next attempt wait. All times in seconds. */
+/**
+ * A leaky bucket: each attempt adds one, time removes them; while it is full, attempts must wait. Times are in seconds.
+ */
 export interface ThrottleLimit {
-  /** Attempts that need no waiting. */
+  /** Attempts allowed without waiting. */
   readonly free: number;
-  /** How long until one attempt is forgotten. */
+  /** Seconds until one attempt is removed from the bucket. */
   readonly healsIn: number;
   /** The wait after the last free attempt; it doubles with every further one. */
   readonly firstWait: number;
@@ -14,17 +16,17 @@ export interface ThrottleLimit {
 
 /** How many attempts are free, and how fast they come back. */
 export interface ThrottleLimits {
-  /** For one account from wherever, and for one account from an address that has logged in there before. */
+  /** For one account from all addresses, and separately for one account from a known address. */
   readonly account: ThrottleLimit;
   /** For one address (IPv6: one /64), whatever the accounts. */
   readonly address: ThrottleLimit;
-  /** How long an address from which an account has logged in counts as known there. */
+  /** Seconds for which an address is known to an account after a login. */
   readonly knownFor: number;
 }
 
 /**
- * An account: five at once, then 15 s, 30 s … up to 15 minutes, so 96 guesses a day in the long run. An address: fifty
- * at once, then one every 12 s, which is fifty in ten minutes.
+ * Account: five attempts, then waits of 15 s, 30 s … up to 15 minutes: 96 attempts a day in the long run. Address:
+ * fifty attempts, then one every 12 s, which is fifty in ten minutes.
  */
 export const THROTTLE_LIMITS: ThrottleLimits = {
   account: { free: 5, healsIn: 900, firstWait: 15, longestWait: 900 },
@@ -32,20 +34,23 @@ export const THROTTLE_LIMITS: ThrottleLimits = {
   knownFor: 30 * 86_400,
 };
 
-/** More attempts than this would not make the wait longer, only the healing. */
+/** More attempts would not extend the wait, only the time until they expire. */
 export const mostOf = ({ free, firstWait, longestWait }: ThrottleLimit): number =>
   free + Math.ceil(Math.log2(longestWait / firstWait));
 
-/** SQL: what is left at a time of a row's attempts. Of some at once, one may have read the clock before one counted first. */
+/**
+ * SQL: a row's attempts at a given time. Of concurrent attempts, one may have an earlier time than one counted before
+ * it.
+ */
 export const healed = (row: string, at: string, healsIn: number): string =>
   `greatest(0, ${row}.attempts - greatest(0, extract(epoch FROM ${at} - ${row}.counted_at)::float8) / ${healsIn})`;
 
-/** SQL: the wait after so many attempts. A row without one says so by a retry_at that is no later than its counted_at. */
+/** SQL: the wait after so many attempts. A row without a wait has a retry_at that is not after its counted_at. */
 export const waitOf = ({ free, firstWait, longestWait }: ThrottleLimit, count: string): string =>
   `CASE WHEN ceil(${count}) < ${free} THEN interval '0'
         ELSE interval '1 second' * least(${longestWait}, ${firstWait} * power(2::float8, ceil(${count}) - ${free})) END`;
 
-/** The numbers become part of the statements. */
+/** The numbers are inserted into the statements. */
 export function checkLimits({ account, address, knownFor }: ThrottleLimits): void {
   for (const [name, limit] of Object.entries({ account, address })) {
     const { free, healsIn, firstWait, longestWait } = limit;

@@ -203,7 +203,7 @@ async function missingTable(knex: Knex, settings: UserModelSettings): Promise<Sc
   return mismatch(settings, `there is no table ${userTableName(settings)} in this database. ${advice}`);
 }
 
-/** undefined_column, undefined_table, and a plan that a migration has overtaken. */
+/** undefined_column, undefined_table, and a plan invalidated by a migration. */
 const CHANGED_TABLE = ['42703', '42P01', '0A000'];
 
 /** Whether an error of PostgreSQL means that a table no longer matches the cached catalogue. */

@@ -73,7 +73,7 @@ export interface UserTableOptions<U extends User> {
 const UNIQUE_VIOLATION = '23505';
 const TOO_LONG = '22001';
 const NOT_NULL = '23502';
-/** A text that the column's type does not read: no row has it. */
+/** PostgreSQL cannot convert the text to the column's type, so no row has it. */
 const NO_SUCH_VALUE = ['22P02', '22003', '22007', '22008'];
 
 type Binding = string | number | boolean | Date | null;
@@ -128,7 +128,7 @@ export class UserTable<U extends User = User> {
 
   /**
    * The model as found in this database.
-   * @throws SchemaMismatch with a sentence that says what to set
+   * @throws SchemaMismatch with a message that says what to set
    */
   async model(): Promise<UserModel> {
     return (this.#catalogue.known() ?? (await this.#catalogue.look())).model;

@@ -9,7 +9,7 @@ export type Cookies = ReadonlyMap<string, string>;
 
 const NO_COOKIES: Cookies = new Map();
 
-// RFC 6265bis section 5.7: browsers compare it without case.
+// RFC 6265bis section 5.7: browsers compare the prefix case-insensitively.
 const PREFIXED = /^__(?:host|secure)-/i;
 
 /**

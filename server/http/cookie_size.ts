@@ -3,7 +3,7 @@ import { CookieError } from '../errors.js';
 import { encodeHeader } from './header_bytes.js';
 import { repr } from './python_text.js';
 
-/** RFC 6265bis section 5.6: what browsers keep of one cookie. Older ones counted the whole line, so we do. */
+/** RFC 6265bis section 5.6: the size limit of browsers. Older ones counted the whole line, so we count it too. */
 export const MAX_COOKIE_BYTES = 4096;
 
 /** @throws CookieError for a Set-Cookie text of more than MAX_COOKIE_BYTES, which a browser drops without a word */

@@ -36,7 +36,7 @@ interface Protocol {
   readonly headers?: unknown;
 }
 
-/** What Koa and http-errors look at in an error; nothing where a getter of it throws. */
+/** The properties of an error that Koa and http-errors use; none if a getter throws. */
 function protocolOf(error: unknown): Protocol {
   try {
     const { status, statusCode, expose, message, headers } = Object(error) as Record<string, unknown>;
@@ -47,8 +47,8 @@ function protocolOf(error: unknown): Protocol {
 }
 
 /**
- * A path that cannot be decoded, or a target such as `http://[` that cannot be parsed: the visitor's fault, where router
- * and Koa throw what decodeURIComponent and url.parse throw.
+ * A path that cannot be decoded, or a target such as `http://[` that cannot be parsed. Router and Koa pass on the
+ * errors of decodeURIComponent and url.parse; these are errors of the client.
  */
 function isBadPath(error: unknown, ctx: Context): boolean {
   try {

@@ -87,7 +87,7 @@ export function exceptions(options: ExceptionOptions = {}): Middleware {
   };
 }
 
-/** The response as it was before the handler, without a body. */
+/** Reset the response to its state before the handler, without a body. */
 function clear(ctx: Context, headers: ReturnType<Context['res']['getHeaders']>): void {
   for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name);
   ctx.body = null;

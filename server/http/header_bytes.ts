@@ -1,16 +1,16 @@
 /** Headers with characters beyond ASCII: node has a character for each byte. */
 
 /**
- * The header as node gives it, a character for each byte → text, as Django's get_str_from_wsgi: UTF-8, and U+FFFD for
- * what is not.
+ * Decodes a header of Node (one character per byte) as Django's get_str_from_wsgi: as UTF-8, with U+FFFD for invalid
+ * bytes.
  */
 export function decodeHeader(header: string): string {
   return /[\x80-\xff]/.test(header) ? Buffer.from(header, 'latin1').toString('utf8') : header;
 }
 
 /**
- * A header's text → what node wants, a character for each byte. Up to U+00FF as Latin-1, as WSGI; text with other
- * characters, which no WSGI server sends, as UTF-8, which is what Django and decodeHeader read it as when it returns.
+ * Encodes a header for Node (one character per byte): as Latin-1 like WSGI, or as UTF-8 if it has characters above
+ * U+00FF, which no WSGI server can send. Django and decodeHeader read it back as UTF-8.
  */
 export function encodeHeader(text: string): string {
   return /[\u0100-\uffff]/.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;

@@ -34,7 +34,7 @@ export function holdUploads(ctx: Context, uploads: Uploads): void {
 /** Run `next`. Files read by then are kept until it has returned, even if the client has disconnected. */
 export async function keepUntilAnswered(ctx: Context, next: () => Promise<unknown>): Promise<void> {
   const kept = KEPT.of(ctx);
-  // The outermost counts: it was there before the others, and is done after them.
+  // The outermost call decides: it begins before the others and ends after them.
   if (kept === undefined || kept.running) {
     await next();
     return;

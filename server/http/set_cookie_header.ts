@@ -9,7 +9,7 @@ const LEGAL = /^[A-Za-z0-9!#$%&'*+\-.^_`|~:]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: Python escapes every character up to 255 that is not named here
 const ESCAPED = /[\x00-\x1f",;\\\x7f-\xff]/g;
 
-/** A value as it stands in Set-Cookie: as it is where a token's characters and `:` are enough, otherwise quoted. */
+/** A value for Set-Cookie: unchanged if it has only the characters of a token and `:`, otherwise quoted. */
 function quote(value: string): string {
   if (LEGAL.test(value)) return value;
   const body = value.replace(ESCAPED, (character) =>
