@@ -1,36 +1,36 @@
 /**
- * Joins the calls of one tick into one statement, so that its cost is shared (DataLoader's shape).
+ * Combines the calls of one tick into one statement, to share its cost (like DataLoader).
  *
  * A call is in one of these states:
  *
- * - waiting: no batch has it yet. It waits for the end of its tick, and then for a lane: `lanes` batches are on their way
- *   at a time. Calls that come meanwhile make the next batch.
- * - sent: it is in a batch that is on its way.
- * - answered: by its batch, or by a promise of its own that the batch answered with.
- * - given up: its deadline came before an answer. If it was sent, whether it was done is not known.
+ * - waiting: it is in no batch yet. It waits for the end of its tick, then for a lane: at most `lanes` batches are
+ *   under way at a time. Calls that arrive meanwhile form the next batch.
+ * - sent: it is in a batch that is under way.
+ * - answered: with the result of its batch, or with a separate promise that the batch returned for it.
+ * - given up: its deadline passed before a result. If it was sent, it is unknown whether it was executed.
  *
  * A batch is in one of these:
  *
- * - young: it was sent less than `patience` ago, and takes a lane.
- * - slow: it takes none, so that others pass it. At most `slowBatches` batches are let go so.
- * - left: all its calls were given up; what it gives later is not told to anybody.
+ * - young: it was sent less than `patience` ago, and occupies a lane.
+ * - slow: it occupies no lane, so that others can pass. At most `slowBatches` batches are slow.
+ * - left: all its calls were given up; its result is ignored.
  *
- * Two modes tell what calls of one key do. `shared` (reads): those that wait together become one, and get one answer. A
- * call never joins a batch that is on its way: that one may have looked before a write which this visitor was told of.
- * Otherwise (writes): one call of a key is on its way at a time, the others wait.
+ * Two modes for calls with the same key. `shared` (reads): waiting calls are merged and get one result. A call never
+ * joins a batch under way, which may have read before a write that was confirmed to this visitor. Otherwise (writes):
+ * one call per key is under way at a time, the others wait.
  */
 import { type Deadline, late } from './deadline.js';
 
 export interface BatcherOptions {
-  /** The most batches on their way at once. */
+  /** The maximum number of batches under way. */
   readonly lanes?: number;
-  /** The most calls in one batch. */
+  /** The maximum number of calls in a batch. */
   readonly batch_size?: number;
   /** See above. */
   readonly shared?: boolean;
-  /** Leave half of a crowd for the next batch, so that it is made ready while the database is busy with this one. */
+  /** Leave half of many calls for the next batch, which is prepared while the database executes this one. */
   readonly halve?: boolean;
-  /** Seconds until a batch is slow. */
+  /** Seconds after which a batch is slow. */
   readonly patience?: number;
   readonly slowBatches?: number;
 }
@@ -44,16 +44,16 @@ const DEFAULTS: Required<BatcherOptions> = {
   slowBatches: 2,
 };
 
-/** As many calls are never halved: the cost of a commit is to be shared. */
+/** So many calls are never split, to share the cost of a commit. */
 const NO_CROWD = 16;
 
-/** What a batch leaves of the remembered peak of a crowd: after 14 of them half. */
+/** The decay of the remembered peak per batch: half after 14 batches. */
 const CROWD_KEPT = 0.95;
 
 /** Over ½, because the remembered peak decays. */
 const HALF = 0.55;
 
-/** A batch that is larger is left at that: it would be held twice in memory, and its size would be everybody's delay. */
+/** The size limit of a batch: it is in memory twice, and its size delays all of its calls. */
 const MOST_BYTES = 1_048_576;
 
 /** What a batch is given. */
@@ -62,7 +62,7 @@ export interface BatchCall<Input> {
   readonly input: Input;
 }
 
-/** One answer for each call, in order. A promise is an answer that comes later, for this call alone; the lane is free. */
+/** One result per call, in order. A promise is a later result for this call; the lane is free meanwhile. */
 export type BatchAnswers<Answer> = readonly (Answer | Promise<Answer>)[];
 
 class Call<Input, Answer> implements BatchCall<Input> {
@@ -70,7 +70,7 @@ class Call<Input, Answer> implements BatchCall<Input> {
   readonly input: Input;
   readonly bytes: number;
   readonly deadline: Deadline;
-  /** The next call that shares this one's answer. */
+  /** The next call that shares this one's result. */
   joined: Call<Input, Answer> | undefined;
   readonly #resolve: (answer: Answer | Promise<Answer>) => void;
   readonly #reject: (error: unknown) => void;
@@ -93,7 +93,7 @@ class Call<Input, Answer> implements BatchCall<Input> {
 
   answer(answer: Answer | Promise<Answer>): void {
     if (this.#end()) this.#resolve(answer);
-    // Nobody is left to hear of its failure.
+    // No caller is left to handle its error.
     else if (answer instanceof Promise) answer.catch(() => {});
   }
 
@@ -101,7 +101,7 @@ class Call<Input, Answer> implements BatchCall<Input> {
     if (this.#end()) this.#reject(error);
   }
 
-  /** Gives the call up when its deadline has come. @returns whether somebody still waits */
+  /** Gives the call up when its deadline has come. @returns whether its caller still waits */
   isWanted(now: number): boolean {
     if (!this.#isOver && this.deadline.left(now) <= 0) this.fail(late());
     return !this.#isOver;
@@ -115,7 +115,7 @@ class Call<Input, Answer> implements BatchCall<Input> {
   }
 }
 
-/** Does something with a call and with all that share its answer. */
+/** Visits each call and all calls that share its result. */
 function each<Input, Answer>(calls: readonly Call<Input, Answer>[], visit: (call: Call<Input, Answer>) => void): void {
   for (const first of calls) {
     for (let call: Call<Input, Answer> | undefined = first; call !== undefined; call = call.joined) visit(call);
@@ -137,14 +137,14 @@ export class Batcher<Input, Answer> {
    * what they lead to (DECISIONS.md, decision 15).
    */
   #underway: readonly Batch<Input, Answer>[] = [];
-  /** The peak of how many calls there were at once: those that wait and those on their way. */
+  /** The peak number of concurrent calls, waiting and under way. */
   #crowd = 0;
   #isScheduled = false;
   #isWatching = false;
-  /** Wound up again and again: making and dropping a timer for each batch costs as much as sending it. */
+  /** Reused, because creating and clearing a timer per batch costs as much as sending it. */
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param send runs one statement; when it rejects, all calls of the batch are told so, and nobody else */
+  /** @param send runs one statement; its error rejects all calls of the batch, and no others */
   constructor(
     send: (calls: readonly BatchCall<Input>[]) => Promise<BatchAnswers<Answer>>,
     options: BatcherOptions = {},
@@ -172,7 +172,7 @@ export class Batcher<Input, Answer> {
   #schedule(): void {
     if (this.#isScheduled || this.#underway.length >= this.#limits.lanes) return;
     this.#isScheduled = true;
-    // Not a microtask: those run between two sockets' data, and each request would go alone.
+    // Not a microtask: those run between the data of two sockets, and each request would be its own batch.
     setImmediate(() => {
       this.#isScheduled = false;
       this.#start();
@@ -197,8 +197,8 @@ export class Batcher<Input, Answer> {
   }
 
   /**
-   * The most calls that the next batch takes. Were all in one batch, the database would wait while this process answers
-   * them and unpacks what they ask next, and this process while the database writes.
+   * The maximum number of calls in the next batch. With all in one batch, the database would be idle while this process
+   * handles the results and the next requests, and this process while the database writes.
    */
   #most(): number {
     const { batch_size, halve } = this.#limits;
@@ -249,7 +249,7 @@ export class Batcher<Input, Answer> {
     this.#start();
   }
 
-  /** Looks after slow batches and deadlines for as long as there is anything to look after. */
+  /** Checks for slow batches and deadlines while there are calls. */
   #watch(): void {
     if (this.#isWatching) return;
     this.#isWatching = true;

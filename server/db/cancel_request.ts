@@ -1,24 +1,24 @@
-/** Asks PostgreSQL to end what a connection of ours is busy with (PostgreSQL manual, 54.2.9, Canceling Requests in Progress). */
+/** Cancels the running statement of a connection (PostgreSQL manual, 54.2.9, Canceling Requests in Progress). */
 import { connect } from 'node:net';
 
 /** pg's Client as far as it is used here. */
 interface Busy {
   readonly host: string;
   readonly port: number;
-  /** What the server gave the client at its start, so that nobody else can do this. */
+  /** The backend's process id and secret key, which only its client has. */
   readonly processID: number | null;
   readonly secretKey: number | null;
 }
 
 const CANCEL_REQUEST = 80_877_102;
 
-/** Milliseconds after which the attempt itself is given up. */
+/** The timeout of the cancel request, in milliseconds. */
 const LONGEST = 2000;
 
 /**
- * Sends it and hopes: the server does not tell whether there was anything to end, and a server that is away needs none.
- * It goes over a connection of its own without TLS, which PostgreSQL takes for this message alone; it holds no secret but
- * the key of the backend that is about to end.
+ * Does not report success: the server does not tell whether it cancelled a statement, and an unavailable server needs
+ * no cancel. Uses a separate connection without TLS, which PostgreSQL accepts for this message; its only secret is the
+ * key of the backend that is about to end.
  */
 export function cancelRequest(client: object): void {
   const { host, port, processID, secretKey } = client as Busy;

@@ -1,8 +1,8 @@
 /**
  * Removes expired sessions (django.contrib.sessions.backends.db, `clear_expired`) without disturbing live ones.
  *
- * Django's is one DELETE, which reads, locks and writes everything at once. Here it is many small ones along the index
- * on `expire_date`; each commits, so that an interrupted run has done what it did and the next one goes on.
+ * Django uses one DELETE, which reads, locks and writes all rows at once. This uses many small ones along the index on
+ * `expire_date`; each commits, so that the next run continues after an interrupted one.
  */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
@@ -18,21 +18,21 @@ export interface SweepOptions {
   readonly batch?: number;
   /** Count, remove nothing. */
   readonly dry_run?: boolean;
-  /** Hears the number of rows removed so far, after each batch. */
+  /** Called after each batch with the number of rows removed so far. */
   readonly onProgress?: (removed: number) => void;
-  /** Ends the run after the batch that is under way. */
+  /** Ends the run after the current batch. */
   readonly signal?: AbortSignal;
 }
 
 export interface Sweep {
-  /** Rows removed, or, with `dry_run`, rows that would be. */
+  /** Rows removed; with `dry_run`, rows that would be removed. */
   readonly removed: number;
-  /** Another process was at it; this one did nothing. */
+  /** Another process is clearing; this one did nothing. */
   readonly busy: boolean;
 }
 
 const BATCH = 1000;
-/** Milliseconds. What holds the whole table, such as an ALTER TABLE, is not waited for longer; rows never are. */
+/** The lock timeout for the whole table, such as during an ALTER TABLE, in milliseconds. Locked rows are skipped. */
 const LOCK_TIMEOUT = 2000;
 const STATEMENT_TIMEOUT = 30_000;
 
@@ -64,7 +64,7 @@ interface Rows<Row> {
   readonly rows: readonly Row[];
 }
 
-/** Remove what has expired, and say how it went. One process at a time; a second one returns at once, `busy`. */
+/** Remove expired sessions, and return a summary. One process at a time; a second one returns `busy` at once. */
 export async function sweep(knex: Knex, options: SweepOptions = {}): Promise<Sweep> {
   if (options.dry_run === true) return { removed: await countExpired(knex, options), busy: false };
   const removed = await whileLocked(knex, { lock: 'clearsessions', wait: 0 }, (connected) =>
@@ -73,7 +73,7 @@ export async function sweep(knex: Knex, options: SweepOptions = {}): Promise<Swe
   return { removed: removed ?? 0, busy: removed === undefined };
 }
 
-/** Remove what has expired. @returns the number of rows; 0 when another process is at it */
+/** Remove expired sessions. @returns the number of rows; 0 if another process is clearing */
 export async function clear_expired(knex: Knex, options: SweepOptions = {}): Promise<number> {
   return (await sweep(knex, options)).removed;
 }

@@ -1,14 +1,14 @@
-/** One request's deadline: made once, handed down to whatever waits for the database on its behalf. */
+/** The deadline of a request: created once, and passed to every wait for the database. */
 import { unavailable } from './unavailable.js';
 
 /**
- * The time that all waits of one request may take together. The clock runs while at least one of them lasts; the
+ * The time budget of all waits of one request together. It decreases while at least one wait is running; the
  * application's own time between them does not count.
  */
 export class Deadline {
-  /** Milliseconds used up by waits that are over. */
+  /** Milliseconds used by finished waits. */
   #used = 0;
-  /** When the clock was started, by performance.now(); meaningless while nothing waits. */
+  /** Start of the current waits, by performance.now(); meaningless without one. */
   #since = 0;
   #waits = 0;
   readonly #total: number;
@@ -17,7 +17,7 @@ export class Deadline {
     this.#total = seconds * 1000;
   }
 
-  /** A wait begins. Each call of this is followed by one of `end`. */
+  /** Begin a wait. Call `end` once for each call. */
   begin(): void {
     if (this.#waits === 0) this.#since = performance.now();
     this.#waits += 1;
@@ -34,7 +34,7 @@ export class Deadline {
   }
 }
 
-/** The error for those whose deadline came. */
+/** The error after a deadline. */
 export const late = (): Error => unavailable(new Error('No answer in time.'));
 
 /**

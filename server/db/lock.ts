@@ -1,4 +1,4 @@
-/** One process at a time: advisory locks for work that must not run twice at once. */
+/** Advisory locks, for work that only one process may do at a time. */
 import makeKnex, { type Knex } from 'knex';
 import { hasCode } from '../error_code.js';
 
@@ -10,7 +10,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
 
 export interface LockOptions {
   readonly lock: keyof typeof LOCKS;
-  /** Seconds to wait for another process; 0: not at all. */
+  /** Seconds to wait for another process; 0: do not wait. */
   readonly wait: number;
 }
 
@@ -33,7 +33,7 @@ export async function whileLocked<T>(
   );
 }
 
-/** Take the lock for the rest of this transaction, if nobody else has it. Twice in one transaction is once. */
+/** Take the lock until the end of this transaction, if it is free. May be called twice in one transaction. */
 export function tryLock(trx: Knex, lock: keyof typeof LOCKS): Promise<boolean> {
   return acquire(trx, LOCKS[lock], 0);
 }

@@ -1,4 +1,4 @@
-/** Run, undo and list the migrations, one process at a time. */
+/** Runs, rolls back and lists migrations, one process at a time. */
 import type { Knex } from 'knex';
 import { ImproperlyConfigured, StoreUnavailable, type TableRows } from '../errors.js';
 import { configOf, whileLocked, withPlainKnex } from './lock.js';
@@ -17,7 +17,7 @@ import { countRows, lockTables, refuseRows } from './rows_at_stake.js';
 
 export { MIGRATIONS_TABLE, type MigrationName, MigrationSource, type MigrationSourceOptions } from './migrations.js';
 
-/** Seconds that one process waits for another's migrations. */
+/** Seconds to wait for another process's migrations. */
 const WAIT = 60;
 
 /** Which migrations run, and for whose users. */
@@ -36,7 +36,7 @@ export interface MigrateOptions {
 /** What `migrate` did. */
 export interface Migrated {
   readonly names: readonly string[];
-  /** Rows that it moved from the application's table of migrations into ours. */
+  /** Rows moved from the application's table of migrations into ours. */
   readonly moved: readonly Stray[];
 }
 
@@ -117,7 +117,7 @@ async function alone<T>(knex: Knex, work: (trx: Knex.Transaction) => Promise<T>)
 
 /** What is undone, and whether rows may go with it. */
 export interface RollbackOptions {
-  /** Undo every migration, not only the last one. */
+  /** Roll back every migration, not only the last one. */
   readonly all?: boolean;
   /** Drop the tables even if they have rows. */
   readonly dropRows?: boolean;
@@ -130,7 +130,7 @@ export interface RolledBack {
 }
 
 /**
- * Undo the last migration, or all of them, wholly or not at all. Only tables that we made are dropped.
+ * Roll back the last migration, or all of them, in one transaction. Drops only tables that we created.
  *
  * ```ts
  * const undone = await rollback(knex);
@@ -180,7 +180,7 @@ function namesToUndo(applied: readonly string[], all: boolean): readonly Migrati
   return all ? newestFirst : newestFirst.slice(0, 1);
 }
 
-/** What has run, and what `migrate` would run. */
+/** Applied and pending migrations. */
 export interface MigrationStatus {
   readonly applied: readonly string[];
   readonly pending: readonly string[];

@@ -1,13 +1,13 @@
 /**
- * A semaphore by key, with deadlines: one at a time for a key, so many altogether.
+ * A semaphore with keys and deadlines: at most one task per key, and at most `most` in total.
  *
  * Work is in one of three states:
  *
- * - waiting: its key is busy, or all places are taken. It begins in the order of arrival.
- * - running: it has a place until it settles, also when whoever asked for it was told meanwhile that it is late.
- * - given up: its turn did not come while there was time for the work itself. It never runs.
+ * - waiting: its key is busy, or all slots are taken. Tasks start in the order of arrival.
+ * - running: it occupies a slot until it settles, even if its caller's deadline has passed.
+ * - given up: its turn did not come with enough time left for the task. It never runs.
  *
- * What work rejects with goes to its own caller alone. The others are tried, each until its own deadline.
+ * An error of a task is passed only to its caller. Other tasks still run, each until its own deadline.
  */
 import { type Deadline, late } from './deadline.js';
 
