@@ -1,9 +1,16 @@
 /** What a save is about to write: a row's text and end, and the end that its cookie prints. */
 import type { Clock } from '../clock.js';
-import { joinMembers } from '../signing/python_json.js';
+import { joinMembers, parseMember } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
-import { type DictionarySettings, DOCUMENT, EXPIRY, SessionDictionary } from './dictionary.js';
-import { Document, type MemberTexts } from './document.js';
+import { EXPIRY } from './dictionary.js';
+import type { MemberTexts } from './document.js';
+import {
+  type ExpirySettings,
+  expiryContext,
+  get_expire_at_browser_close,
+  get_expiry_age,
+  get_expiry_date,
+} from './expiry.js';
 import type { SessionChange } from './store.js';
 
 /** What a save wrote, so that row and cookie agree. */
@@ -20,43 +27,28 @@ export interface Change extends SessionChange, SavedExpiry {
   readonly hasBadExpiry: boolean;
 }
 
+type End = Omit<Change, 'texts' | 'session_data'>;
+
 export const BAD_EXPIRY =
   'Session expiry cannot be read: what lies under _session_expiry is no expiry, so the session ends with the browser.';
 
 /** These members as a row that is written now. */
-export function changeOf(texts: MemberTexts, codec: SessionCodec, settings: DictionarySettings, now: Clock): Change {
-  const view = new FreshDictionary(Document.fromTexts(texts), settings, now);
-  const modification = now();
-  const stored = view.get(EXPIRY);
-  const endsWithBrowser = view.get_expire_at_browser_close();
+export function changeOf(texts: MemberTexts, codec: SessionCodec, settings: ExpirySettings, now: Clock): Change {
+  return { texts, session_data: codec.encode(joinMembers(texts)), ...endOf(texts.get(EXPIRY), settings, now()) };
+}
+
+/** When a session ends that is saved at `modification` with this text under `_session_expiry`. */
+function endOf(text: string | undefined, settings: ExpirySettings, modification: number): End {
+  const stored = text === undefined ? null : parseMember(text);
+  const context = expiryContext(settings, modification);
+  const endsWithBrowser = get_expire_at_browser_close(stored, settings.SESSION_EXPIRE_AT_BROWSER_CLOSE, context);
   const hasBadExpiry = endsWithBrowser && stored !== null && stored !== 0 && stored !== false;
-  const age = view.get_expiry_age({ modification });
+  const age = get_expiry_age(stored, context);
   return {
-    texts,
-    session_data: codec.encode(joinMembers(texts)),
-    expire_date: view.get_expiry_date({ modification }),
-    // A text is a date, unless it is none.
+    expire_date: get_expiry_date(stored, context),
+    // A text is a date, unless it cannot be read.
     lifetime: typeof stored === 'string' && !hasBadExpiry ? undefined : age,
     hasBadExpiry,
     max_age: endsWithBrowser ? null : age,
   };
-}
-
-/** A dictionary on its own: what `atomic` hands out, and what the expiry of a row is computed from. */
-export class FreshDictionary extends SessionDictionary {
-  readonly #document: Document;
-
-  constructor(document: Document, settings: DictionarySettings, now: Clock) {
-    super(settings, now);
-    this.#document = document;
-  }
-
-  protected override get [DOCUMENT](): Document {
-    this.accessed = true;
-    return this.#document;
-  }
-
-  texts(): MemberTexts {
-    return this.#document.texts();
-  }
 }

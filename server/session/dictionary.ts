@@ -2,11 +2,12 @@
 
 import type { Clock } from '../clock.js';
 import { KeyError } from '../errors.js';
-import type { Settings } from '../settings.js';
 import { Document } from './document.js';
 import {
   type ExpiryContext,
   type ExpiryInput,
+  type ExpirySettings,
+  expiryContext,
   expiryValue,
   get_expire_at_browser_close,
   get_expiry_age,
@@ -17,9 +18,6 @@ import { plainJson } from './plain_json.js';
 export const TEST_COOKIE_NAME = 'testcookie';
 export const TEST_COOKIE_VALUE = 'worked';
 export const EXPIRY = '_session_expiry';
-
-export type DictionarySettings = Pick<Settings, 'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE'> &
-  Partial<Pick<Settings, 'USE_TZ' | 'TIME_ZONE'>>;
 
 /** Where a dictionary has its members. */
 export const DOCUMENT = Symbol('koa-django-session.document');
@@ -76,10 +74,10 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
   accessed = false;
   /** Whether the session is to be saved. Set it yourself after changing something inside a value, as in Django. */
   modified = false;
-  readonly #settings: DictionarySettings;
+  readonly #settings: ExpirySettings;
   readonly #now: Clock;
 
-  constructor(settings: DictionarySettings, now: Clock) {
+  constructor(settings: ExpirySettings, now: Clock) {
     this.#settings = settings;
     this.#now = now;
   }
@@ -233,7 +231,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
    * `{ days: 1 }` for a moment, null for the settings' rule.
    */
   set_expiry(value: ExpiryInput): void {
-    const stored = expiryValue(value, this.#now(), this.#timeZone());
+    const stored = expiryValue(value, this.#now(), this.#expiryContext().time_zone);
     if (stored === null) this.#anyKey.pop(EXPIRY, null);
     else this.#anyKey.set(EXPIRY, stored);
   }
@@ -267,14 +265,8 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     return 'expiry' in options ? options.expiry : this.#anyKey.get(EXPIRY);
   }
 
-  #expiryContext(options: ExpiryOptions = {}): ExpiryContext {
-    const modification = options.modification ?? this.#now();
-    return { cookieAge: this.get_session_cookie_age(), modification, time_zone: this.#timeZone() };
-  }
-
-  /** Where dates in the session have no offset: TIME_ZONE without USE_TZ. */
-  #timeZone(): string | undefined {
-    return this.#settings.USE_TZ === false ? this.#settings.TIME_ZONE : undefined;
+  #expiryContext({ modification = this.#now() }: ExpiryOptions = {}): ExpiryContext {
+    return expiryContext(this.#settings, modification);
   }
 }
 

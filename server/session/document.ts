@@ -11,7 +11,7 @@ import { parseMember, printJson } from '../signing/python_json.js';
 export type MemberTexts = ReadonlyMap<string, string>;
 
 interface Member {
-  /** The text as read; undefined for a value that was set here. */
+  /** The text as read or as set; undefined for a list or dictionary that was set here, which may change until the save. */
   readonly raw: string | undefined;
   /** The value; absent until it is asked for. */
   value?: unknown;
@@ -87,8 +87,8 @@ export class Document {
    * @throws ValueError likewise when it lies deeper than every Django can read
    */
   set(key: string, value: unknown): void {
-    printJson(value, MOST_SET);
-    this.#own().set(key, { raw: undefined, value });
+    const text = printJson(value, MOST_SET);
+    this.#own().set(key, { raw: isMutable(value) ? undefined : text, value });
   }
 
   delete(key: string): boolean {

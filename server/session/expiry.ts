@@ -11,11 +11,16 @@
  */
 import { ValueError } from '../errors.js';
 import { type TimeDelta, total_seconds } from '../http/http_date.js';
+import type { Settings } from '../settings.js';
 import { readIsoDate } from './iso_date.js';
 import { momentOfWallClock, wallClock } from './time_zone.js';
 
 /** Seconds, 0 for the browser's end, a moment as Date or ISO text, a span from now, or null for the settings' rule. */
 export type ExpiryInput = number | Date | string | TimeDelta | null;
+
+/** Settings that an expiry depends on. */
+export type ExpirySettings = Pick<Settings, 'SESSION_COOKIE_AGE' | 'SESSION_EXPIRE_AT_BROWSER_CLOSE'> &
+  Partial<Pick<Settings, 'USE_TZ' | 'TIME_ZONE'>>;
 
 export interface ExpiryContext {
   /** SESSION_COOKIE_AGE, in seconds. */
@@ -24,6 +29,11 @@ export interface ExpiryContext {
   readonly modification: number;
   /** TIME_ZONE where USE_TZ is off; otherwise absent, and a date without an offset counts as UTC. */
   readonly time_zone?: string | undefined;
+}
+
+export function expiryContext(settings: ExpirySettings, modification: number): ExpiryContext {
+  const { SESSION_COOKIE_AGE, USE_TZ, TIME_ZONE } = settings;
+  return { cookieAge: SESSION_COOKIE_AGE, modification, time_zone: USE_TZ === false ? TIME_ZONE : undefined };
 }
 
 /** Microseconds. */

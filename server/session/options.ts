@@ -2,12 +2,12 @@
 import type { Clock } from '../clock.js';
 import type { Settings } from '../settings.js';
 import type { SessionCodec } from './codec.js';
-import type { DictionarySettings } from './dictionary.js';
 import type { SessionEvent } from './events.js';
+import type { ExpirySettings } from './expiry.js';
 import type { SessionStore } from './store.js';
 import type { VerifiedTexts } from './verified.js';
 
-export type SessionSettings = DictionarySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
+export type SessionSettings = ExpirySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
 
 /** What a `Session` is made of. An application calls `openSession`. */
 export interface SessionOptions {
