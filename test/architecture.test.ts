@@ -8,6 +8,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['server/errors', 'server/error_code', 'server/clock', 'server/logger', 'server/spelling'],
   ['server/settings', 'server/schema', 'server/search_path', 'server/optional_package'],
   ['migrations'],
+  ['server/undocumented'],
   ['server/signing'],
   ['server/db', 'server/embedded_database', 'server/file_lock'],
   ['server/http', 'server/redis', 'config'],
@@ -26,7 +27,7 @@ const LEVELS: readonly (readonly string[])[] = [
 const PLACES: readonly { readonly what: RegExp; readonly where: readonly string[] }[] = [
   {
     what: /from '(knex|pg)'/,
-    where: ['server/db', 'server/embedded_database', 'migrations', 'config/knexfile'],
+    where: ['server/undocumented', 'server/db', 'server/embedded_database', 'migrations', 'config/knexfile'],
   },
   { what: /from 'redis'|import\('redis'\)/, where: ['server/redis'] },
   { what: /'(svg-captcha|@resvg\/resvg-js)'/, where: ['server/captcha'] },

@@ -39,7 +39,7 @@ function refuseMisspelling(name: string, value: unknown): void {
   );
 }
 
-/** One for all sessions: made anew for each request, it and its functions were garbage of every request. */
+/** One handler for all sessions: one for each request would leave it and its functions to the garbage collector. */
 const ITEM_ACCESS: ProxyHandler<Session> = {
   get(target, name) {
     if (typeof name === 'string' && !OWN.has(name)) {

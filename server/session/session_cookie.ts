@@ -31,7 +31,7 @@ export function setSessionCookie(
     });
     return;
   }
-  // Written out: with a spread, these objects and what they refer to were measured to grow old, every one of them.
+  // No spread: V8 then promotes these objects, and what they reference, to old space (DECISIONS.md, decision 15).
   response.set_cookie(settings.SESSION_COOKIE_NAME, session_key, {
     path: settings.SESSION_COOKIE_PATH,
     domain: settings.SESSION_COOKIE_DOMAIN,

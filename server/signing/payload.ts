@@ -1,7 +1,7 @@
 /** JSON text ↔ the part of a signed object before its signature: base64, compressed when that is shorter. */
 import { ValueError } from '../errors.js';
+import { deflate, inflate } from '../undocumented/zlib.js';
 import { b64url_decode, b64url_encode } from './base64url.js';
-import { deflate, inflate } from './zlib.js';
 
 /** What a signed object may hold at most, uncompressed, unless the caller says otherwise. */
 export const DEFAULT_MAX_BYTES = 4_194_304;

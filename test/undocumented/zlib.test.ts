@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { deflateRawSync, deflateSync, gzipSync, inflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { deflate, HAS_ENGINES, inflate } from '../../server/signing/zlib.js';
+import { deflate, HAS_ENGINES, inflate } from '../../server/undocumented/zlib.js';
 
 const MOST = 4_194_304;
 
