@@ -3,7 +3,7 @@ import { ValueError } from '../errors.js';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** Digits that fit a safe integer whatever they are: 62^8 < 2^53. */
+/** The most digits that always fit a safe integer: 62^8 < 2^53. */
 const SAFE_DIGITS = 8;
 
 /**
@@ -59,7 +59,7 @@ export function b62_decode(text: string): number | bigint {
   return Number.isSafeInteger(number) ? number : n;
 }
 
-/** Whether every character is a digit of base 62; so is the empty text. */
+/** Whether every character is a digit of base 62. True for the empty text. */
 export function isAlphanumeric(text: string): boolean {
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);

@@ -9,11 +9,11 @@ export function b64url_encode(data: Buffer | string): string {
 /**
  * What django.core.signing.b64_decode makes of a text: padding is added, characters outside the alphabet are skipped,
  * `+` and `/` count as `-` and `_`. That leniency never weakens a signature, which covers the text as it stands.
- * @throws ValueError where Python raises binascii.Error: the characters that count do not make whole bytes
+ * @throws ValueError where Python raises binascii.Error: the characters of the alphabet make no whole number of bytes
  */
 export function b64url_decode(text: string): Buffer {
   const data = Buffer.from(text, 'base64url');
-  // Node skips what is not in the alphabet and stops at "=". Nothing was skipped if all characters became bytes.
+  // Node skips characters outside the alphabet and stops at "=". If the length fits, it did neither.
   const whole = text.length % 4 !== 1 && data.length === Math.floor((text.length * 3) / 4);
   return whole ? data : decodeLeniently(text);
 }
@@ -22,7 +22,7 @@ const EQUALS_SIGN = 61;
 
 /** Python's binascii.a2b_base64 in its default, lenient mode, after Django's padding (CPython, Modules/binascii.c). */
 function decodeLeniently(text: string): Buffer {
-  // Django counts the padding by the text's bytes, also by those that are skipped.
+  // Django computes the padding from all of the text's bytes, including those that are skipped.
   const bytes = Buffer.byteLength(text, 'utf8');
   const padded = text + '='.repeat((4 - (bytes % 4)) % 4);
   let kept = '';

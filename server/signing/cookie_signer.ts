@@ -12,10 +12,10 @@ export interface CookieSignerSettings
   readonly SECRET_KEY_FALLBACKS: readonly SigningKey[];
 }
 
-/** The settings, and the clock, by which cookies are signed. */
+/** Settings, salt and clock of a signed cookie. */
 export interface CookieSignerOptions {
   readonly settings: CookieSignerSettings;
-  /** Tells cookies of one name apart. */
+  /** Added to the cookie's name: cookies of one name with different salts have different signatures. */
   readonly salt?: string;
   readonly now?: Clock;
 }
@@ -59,8 +59,8 @@ export function signCookie(key: string, value: string, options: CookieSignerOpti
 /**
  * What stood in the cookie `key` → the value.
  *
- * Both versions' cookies are read, the older one only while SIGNED_COOKIE_LEGACY_SALT_FALLBACK is on, or where
- * SIGNED_COOKIE_SALT_VERSION says that it is the one written.
+ * Cookies of salt version 2 are always read. Those of version 1 are read while SIGNED_COOKIE_LEGACY_SALT_FALLBACK is on or
+ * SIGNED_COOKIE_SALT_VERSION is 1.
  *
  * ```ts
  * const coupon = unsignCookie('coupon', signed, { settings, max_age: 3600 });

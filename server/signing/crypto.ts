@@ -1,4 +1,4 @@
-/** Keyed hashes, comparison and random texts as django.utils.crypto has them. */
+/** Keyed hashes, constant-time comparison and random texts (django.utils.crypto). */
 import {
   createHash,
   createHmac,
@@ -10,15 +10,14 @@ import {
 } from 'node:crypto';
 import { ValueError } from '../errors.js';
 
-/** A SECRET_KEY: text, which counts as its UTF-8, or bytes. */
+/** A SECRET_KEY: bytes, or text that is encoded as UTF-8. */
 export type SigningKey = string | Buffer;
 
 /** The hash functions that Django's signers use: sha256, and sha1 for what Django wrote before 3.1. */
 export type HashAlgorithm = 'sha256' | 'sha1';
 
 /**
- * The key under which `salted_hmac` computes: the hash of salt and secret in one. Derive it once where many values are
- * signed with one salt.
+ * The HMAC key of `salted_hmac`: a hash of salt and secret together. Derive it once to sign many values with one salt.
  */
 export function saltedKey(key_salt: SigningKey, secret: SigningKey, algorithm: HashAlgorithm = 'sha256'): KeyObject {
   return createSecretKey(createHash(algorithm).update(key_salt).update(secret).digest());
@@ -68,7 +67,7 @@ const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 export function get_random_string(length: number, allowed_chars: string = LETTERS_AND_DIGITS): string {
   const { length: choices } = allowed_chars;
   if (choices === 0 || choices > 256) throw new ValueError('allowed_chars must hold 1 to 256 characters.');
-  // Bytes at and above the last multiple of `choices` would favour the first characters.
+  // 256 is no multiple of most lengths: taking every byte modulo `choices` would make the first characters more likely.
   const limit = 256 - (256 % choices);
   let text = '';
   while (text.length < length) {
@@ -80,8 +79,8 @@ export function get_random_string(length: number, allowed_chars: string = LETTER
 }
 
 /**
- * Whether a text has a UTF-8. Half a surrogate pair has none: Python refuses to encode it, Node writes U+FFFD in its
- * place, so that two different texts would have one signature.
+ * Whether a text can be encoded as UTF-8. Half a surrogate pair cannot: Python refuses it, and Node writes U+FFFD in its
+ * place, which would give two different texts the same signature.
  */
 export function isWellFormed(text: string): boolean {
   return text.isWellFormed();

@@ -1,6 +1,6 @@
 /**
- * HMAC (RFC 2104) from one-shot hashes. `createHmac` makes an object with a native half for each text; on texts of a few
- * kilobytes that is half of its cost.
+ * HMAC (RFC 2104) computed with two calls of `crypto.hash`. `createHmac` makes a native object for each text, which is half
+ * of its CPU on texts of a few kilobytes.
  */
 import { createHmac, hash } from 'node:crypto';
 import type { HashAlgorithm } from './crypto.js';
@@ -8,10 +8,10 @@ import type { HashAlgorithm } from './crypto.js';
 /** The block of SHA-1 and SHA-256, in bytes. */
 const BLOCK = 64;
 
-/** The longest text that is hashed here, in UTF-8; longer ones are createHmac's, for which they are nothing special. */
+/** Bytes of UTF-8 up to which a text is hashed here. Beyond, createHmac's native object costs little beside the hash. */
 const LONGEST = 65_536;
 
-/** What is hashed first: the inner pad, then the text. One for all, as nothing waits between writing and hashing. */
+/** Input of the first hash: the inner pad, then the text. One buffer for all calls: they are synchronous. */
 const inner = Buffer.allocUnsafeSlow(BLOCK + LONGEST);
 
 const pad = (key: Buffer, value: number): Buffer => {
@@ -25,10 +25,10 @@ export class HmacKey {
   readonly #algorithm: HashAlgorithm;
   readonly #key: Buffer;
   readonly #innerPad: Buffer;
-  /** The outer pad, and room for the inner hash. */
+  /** Input of the second hash: the outer pad, then the result of the first. */
   readonly #outer: Buffer;
 
-  /** @param key no longer than a block; Django's keys are hashes */
+  /** @param key at most 64 bytes; Django's keys are hashes */
   constructor(key: Buffer, algorithm: HashAlgorithm) {
     if (key.length > BLOCK) throw new RangeError(`A key of ${key.length} bytes must be hashed first.`);
     this.#algorithm = algorithm;
@@ -40,7 +40,7 @@ export class HmacKey {
   /** The hash of a text's UTF-8, in base64url. */
   sign(text: string): string {
     const algorithm = this.#algorithm;
-    // A unit of UTF-16 has three bytes at most.
+    // A UTF-16 code unit takes at most three bytes of UTF-8.
     if (text.length * 3 > LONGEST) return createHmac(algorithm, this.#key).update(text, 'utf8').digest('base64url');
     inner.set(this.#innerPad);
     const length = inner.write(text, BLOCK, 'utf8');

@@ -1,7 +1,7 @@
 /** Prints values as Python's json.dumps does, in time proportional to the text, however deep they lie. */
 import { tooDeep } from './json_scanner.js';
 
-/** Levels that are printed by recursion, which is faster for small values; what lies deeper is printed by a loop. */
+/** Levels that are printed by recursion, which is faster for small values. Deeper ones are printed by a loop. */
 const RECURSED = 40;
 
 /** @param most levels of arrays and objects in one another */
@@ -9,7 +9,7 @@ export function print(value: unknown, most: number): string {
   return printAt(value, 0, most);
 }
 
-/** `depth` arrays and objects lie around `value`. */
+/** @param depth how many arrays and objects are around `value` */
 function printAt(value: unknown, depth: number, most: number): string {
   if (typeof value !== 'object' || value === null) return printScalar(value);
   if (depth >= RECURSED || depth >= most) return printDeep(value, depth, most);
@@ -41,7 +41,7 @@ function notPrintable(what: string): TypeError {
 
 function printArray(items: readonly unknown[], depth: number, most: number): string {
   let text = '';
-  // Not forEach: a hole is undefined, and is refused.
+  // forEach would skip a hole of the array, which has to be refused as undefined.
   for (const item of items) text += (text === '' ? '' : ',') + printAt(item, depth, most);
   return `[${text}]`;
 }
@@ -73,10 +73,10 @@ const CLOSE_BRACKET = 93;
 const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
 
-/** Short texts are copied faster by a loop than by a call into Node. */
+/** Characters up to which a loop copies a text faster than Buffer.write does. */
 const SHORT = 16;
 
-/** A growing text of ASCII: adding a character to a string makes an object each time. */
+/** A text of ASCII that grows in a buffer: `+=` on a string makes an object for each character. */
 class AsciiText {
   #bytes = Buffer.allocUnsafe(128);
   length = 0;
@@ -107,26 +107,26 @@ class AsciiText {
   }
 }
 
-/** An array or object that is half printed. Used again for the next one at its depth. */
+/** An array or object that is half printed. The object is used again for the next one at its depth. */
 interface Open {
   value: object;
   /** Of an object: its keys, in the order of `items`. */
   keys: readonly unknown[] | null;
   items: readonly unknown[];
-  /** The place of the next item. */
+  /** Index of the next item. */
   next: number;
 }
 
 const EMPTY: Open = { value: {}, keys: null, items: [], next: 0 };
 
-/** As printArray and printMembers, without recursion. */
+/** As printArray and printMembers, but a loop. */
 function printDeep(root: object, depth: number, most: number): string {
   const text = new AsciiText();
   const stack: Open[] = [];
   let height = 0;
   let checked = 0;
   const enter = (value: object): void => {
-    // Looking for a cycle takes time by the height: done when so much was printed that it is no burden, and at the end.
+    // A check for a cycle takes time in proportion to the depth, so it is done once in that many printed characters.
     const isTooDeep = depth + height >= most;
     if (isTooDeep || text.length - checked > CYCLE_CHECK + 16 * height) {
       checked = text.length;
@@ -159,7 +159,7 @@ function printDeep(root: object, depth: number, most: number): string {
   return text.toString();
 }
 
-/** Characters after which a cycle is looked for first. */
+/** Printed characters before the first check for a cycle. */
 const CYCLE_CHECK = 1000;
 
 function begin(open: Open, value: object): void {
@@ -187,8 +187,8 @@ export function printString(text: string): string {
 }
 
 /**
- * Python's repr of a float where it is not a safe integer: as many digits as needed, as in JavaScript, but an exponent
- * of two digits or more, from 1e16 up and below 1e-4 (CPython, Python/pystrtod.c, format code r).
+ * A number as Python prints it: an int where it is a safe integer, otherwise repr of the float. That has as many digits as
+ * needed, as in JavaScript, but an exponent of two digits or more, from 1e16 up and below 1e-4 (CPython, Python/pystrtod.c, format code r).
  */
 function printNumber(n: number): string {
   if (Number.isSafeInteger(n)) return Object.is(n, -0) ? '-0.0' : String(n);
@@ -196,7 +196,7 @@ function printNumber(n: number): string {
   const [mantissa = '', power = ''] = n.toExponential().split('e');
   const exponent = Number(power);
   if (exponent >= -4 && exponent < 16) {
-    // Within this range JavaScript writes no exponent either.
+    // JavaScript writes no exponent in this range either.
     const text = String(n);
     return Number.isInteger(n) ? `${text}.0` : text;
   }

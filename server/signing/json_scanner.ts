@@ -8,9 +8,9 @@
 import { ValueError } from '../errors.js';
 
 /**
- * How many arrays and objects may lie in one another: more than any Python reads. Measured with the default recursion
- * limit: 3.11.7 reads 992 levels, 3.12.1 reads 1,497, 3.13.0 reads 9,998. Nothing here recurses by depth, so this bounds
- * what a handler is given, not the stack.
+ * How many arrays and objects may be nested: more than any Python reads with its default recursion limit (measured: 3.11.7
+ * reads 992 levels, 3.12.1 reads 1,497, 3.13.0 reads 9,998). No function here recurses by depth, so this limits what a handler
+ * is given, not the stack.
  */
 export const MAX_DEPTH = 10_000;
 

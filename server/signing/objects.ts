@@ -40,7 +40,7 @@ export interface LoadsOptions {
 }
 
 /**
- * The other way.
+ * Signed text of `dumps` → the JSON value.
  *
  * ```ts
  * const order = loads(link, { key: settings.SECRET_KEY, salt: 'confirm', max_age: 86_400 });

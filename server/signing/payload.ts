@@ -3,14 +3,14 @@ import { ValueError } from '../errors.js';
 import { deflate, inflate } from '../undocumented/zlib.js';
 import { b64url_decode, b64url_encode } from './base64url.js';
 
-/** What a signed object may hold at most, uncompressed, unless the caller says otherwise. */
+/** The most bytes of a signed object's JSON, uncompressed, unless the caller gives another limit: 4 MiB. */
 export const DEFAULT_MAX_BYTES = 4_194_304;
 
 const NOT_LATIN_1 = /[\u0100-\uffff]/;
 
 /**
- * `{"a":1}` → `eyJhIjoxfQ`, or `.` and the base64 of its zlib stream if that saves more than the dot
- * (django.core.signing.Signer.sign_object). Which bytes zlib makes of a text differs between its builds.
+ * `{"a":1}` → `eyJhIjoxfQ`, or `.` and the base64 of its zlib stream if that is shorter
+ * (django.core.signing.Signer.sign_object). Builds of zlib compress one text to different bytes.
  * @throws ValueError for a character above U+00FF; Python's JSON has ASCII alone
  */
 export function pack(json: string, compress: boolean): string {
@@ -24,14 +24,14 @@ export function pack(json: string, compress: boolean): string {
 }
 
 /**
- * The other way. The caller has verified the signature: nothing unsigned is inflated.
+ * What `pack` returned → the JSON text. Call it only after the signature was verified: nothing unsigned may be inflated.
  * @throws ValueError when it is no base64, no zlib stream, or more than `maxBytes` after inflating
  */
 export function unpack(packed: string, maxBytes: number = DEFAULT_MAX_BYTES): string {
   return unpackBytes(packed, maxBytes).toString('latin1');
 }
 
-/** `unpack` without making a text of it. The bytes are good until the next call. */
+/** `unpack` to bytes. They are valid until the next call. */
 export function unpackBytes(packed: string, maxBytes: number = DEFAULT_MAX_BYTES): Buffer {
   const compressed = packed.startsWith('.');
   let data = b64url_decode(compressed ? packed.slice(1) : packed);
@@ -49,6 +49,6 @@ export function unpackBytes(packed: string, maxBytes: number = DEFAULT_MAX_BYTES
 
 export const tooLarge = (maxBytes: number): string => `The payload is larger than ${maxBytes} bytes.`;
 
-/** What node:zlib throws beyond maxOutputLength. */
+/** Whether it is the error that node:zlib throws beyond maxOutputLength. */
 const isTooLarge = (error: unknown): boolean =>
   error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';

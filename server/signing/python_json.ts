@@ -25,22 +25,22 @@ import { bytesOf, MAX_DEPTH, skipWhole } from './json_scanner.js';
  * ```
  *
  * @throws TypeError for what JSON cannot hold: undefined, functions, symbols, Dates and other class instances, cycles
- * @param most levels of arrays and objects in one another; what was read is never deeper than the usual bound
- * @throws ValueError for more levels
+ * @param most levels of arrays and objects in one another
+ * @throws ValueError for more levels than `most`
  */
 export function printJson(value: unknown, most: number = MAX_DEPTH): string {
   return print(value, most);
 }
 
-/** Ints of 16 digits or more, which JSON.parse may round; a false alarm only costs time. */
+/** Ints of 16 digits or more, which JSON.parse may round. It also matches inside strings, which only costs time. */
 const LARGE_INT = /(?:^|[[:,\s-])\d{16}/;
 
-/** Whether JSON.parse would read something otherwise than Python: large ints, the int -0, NaN and the infinities. */
+/** Whether JSON.parse may read it differently than Python: large ints, the int -0, NaN and the infinities. */
 function needsReader(text: string): boolean {
   return text.includes('-0') || text.includes('NaN') || text.includes('Infinity') || LARGE_INT.test(text);
 }
 
-/** A text so short cannot lie deeper than MAX_DEPTH. */
+/** Characters up to which a text cannot be nested deeper than MAX_DEPTH: each level takes two. */
 const NEVER_TOO_DEEP = 2 * MAX_DEPTH;
 
 /**
@@ -67,17 +67,17 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // The reader says where it is wrong.
+    // The reader's error says at which position.
     return readJson(text);
   }
 }
 
-/** As `parseJson`, for a text that has been checked already: a member's that was split from an object's. */
+/** As `parseJson`, for a member's text from `splitMembers`: its depth has been checked already. */
 export function parseMember(text: string): unknown {
   return !text.startsWith('"') && needsReader(text) ? readJson(text) : parsed(text);
 }
 
-/** Members' JSON texts → the text of the object. The texts are taken as they are. */
+/** Members' JSON texts → the object's JSON text. The texts are not checked. */
 export function joinMembers(members: Iterable<readonly [string, string]>): string {
   let text = '';
   for (const [key, raw] of members) text += `${text === '' ? '' : ','}${printString(key)}:${raw}`;

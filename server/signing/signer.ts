@@ -11,9 +11,9 @@ import { parseJson, printJson } from './python_json.js';
 export interface SignerOptions {
   /** The key that signs, SECRET_KEY in Django. */
   readonly key: SigningKey;
-  /** What stands between value and signature; nothing that can be part of a signature. */
+  /** Separates value and signature; must hold a character that base64 does not use. */
   readonly sep?: string;
-  /** Names the purpose: a text signed under one salt is worth nothing under another. */
+  /** Names the purpose: a signature made with one salt is wrong under another. */
   readonly salt?: string;
   /** `sha1` for what Django wrote before 3.1. */
   readonly algorithm?: HashAlgorithm;
@@ -24,30 +24,30 @@ export interface SignerOptions {
 /** A text whose signature is right. */
 export interface Verified {
   readonly value: string;
-  /** Which key had signed: -1 for the current one, otherwise the place in `fallback_keys`. */
+  /** Which key signed it: -1 for the current one, otherwise the index in `fallback_keys`. */
   readonly fallback: number;
 }
 
-/** Bounds of what is read. */
+/** Limits of `unsign_object`. */
 export interface UnsignObjectOptions {
-  /** Seconds; an older text is refused. Signer, which keeps no time, does not look at it. */
+  /** Seconds; an older text is refused. `Signer` ignores it, because it signs no time. */
   readonly max_age?: number | undefined;
   /** The most bytes that the JSON text may have; 4 MiB when absent. */
   readonly maxBytes?: number | undefined;
 }
 
-// Django's _SEP_UNSAFE, of which "A-z" also takes in [ \ ] ^ and the backtick.
+// Django's _SEP_UNSAFE. Its "A-z" also matches [ \ ] ^ and the backtick.
 const UNSAFE_SEPARATOR = /^[A-z0-9\-_=]*$/;
 
 /**
- * Signs texts, and tells signed ones from others. `new Signer({ key }).sign('a')` is `a:` and 43 characters.
+ * Signs texts and verifies them. `new Signer({ key }).sign('a')` is `a:` and 43 characters.
  *
  * ```ts
  * const signer = new Signer({ key: settings.SECRET_KEY, salt: 'newsletter' });
  * const address = signer.unsign(signer.sign('ann@example.com')); // throws BadSignature for what was not signed here
  * ```
  *
- * @throws ValueError for a separator that could not be told from a signature
+ * @throws ValueError for a separator that could be part of a signature
  */
 export class Signer {
   readonly sep: string;
@@ -68,7 +68,7 @@ export class Signer {
     this.#keys = [key, ...fallback_keys].map((secret) => this.#derive(secret));
   }
 
-  /** The class's name in Django, which is the salt when none is given. */
+  /** The salt when none is given: the class's name in Django. */
   protected defaultSalt(): string {
     return 'django.core.signing.Signer';
   }
@@ -77,7 +77,7 @@ export class Signer {
     return new HmacKey(saltedKey(`${this.salt}signer`, secret, this.#algorithm).export(), this.#algorithm);
   }
 
-  /** The signature alone; under another key than the signer's when one is given. */
+  /** The signature alone, made with the signer's key or with `key`. */
   signature(value: string, key?: SigningKey): string {
     const derived = key === undefined ? this.#keys[0] : this.#derive(key);
     if (derived === undefined) throw new ValueError('The signer has no key.');
@@ -90,7 +90,7 @@ export class Signer {
     return `${value}${this.sep}${this.signature(value)}`;
   }
 
-  /** `unsign` without an exception: null when no key made the signature. Compares it as text, in constant time. */
+  /** As `unsign`, but returns null when no key made the signature. Compares signatures in constant time. */
   verify(signed: string): Verified | null {
     const end = signed.lastIndexOf(this.sep);
     if (end < 0) return null;
@@ -110,13 +110,13 @@ export class Signer {
     throw new BadSignature(`Signature "${signature}" does not match`);
   }
 
-  /** A JSON value → signed text that is safe in a URL; with `compress`, shorter if that is possible. */
+  /** A JSON value → signed text that is safe in a URL. `compress` compresses it where that is shorter. */
   sign_object(obj: unknown, { compress = false }: { readonly compress?: boolean } = {}): string {
     return this.sign(pack(printJson(obj), compress));
   }
 
   /**
-   * The other way.
+   * Signed text of `sign_object` → the JSON value.
    * @throws BadSignature, and SignatureExpired from a TimestampSigner
    * @throws ValueError when what was signed is no packed JSON, or larger than `maxBytes`
    */
@@ -126,7 +126,7 @@ export class Signer {
 }
 
 /**
- * A Signer that also signs when: `value:time:signature`, the time in whole seconds in base 62.
+ * A Signer that also signs the time: `value:time:signature`, Unix seconds in base 62.
  *
  * ```ts
  * const signer = new TimestampSigner({ key: settings.SECRET_KEY, salt: 'reset' });
@@ -158,7 +158,7 @@ export class TimestampSigner extends Signer {
   /**
    * `value:time:signature` → `value`.
    *
-   * @param options.max_age seconds; without it any age is good
+   * @param options.max_age seconds; any age is accepted without it
    * @throws BadSignature; also for a signed text without a readable time, where Django raises ValueError
    * @throws SignatureExpired when it was signed longer ago than `max_age`
    */
@@ -179,7 +179,7 @@ export class TimestampSigner extends Signer {
   }
 }
 
-/** `value:time` → its parts, or null when there is no time in base 62. */
+/** `value:time` → its parts; null when it does not end in a time in base 62. */
 export function splitTimestamp(
   stamped: string,
   sep = ':',
