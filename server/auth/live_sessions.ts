@@ -14,6 +14,7 @@ import { checkStore } from '../session/given.js';
 import { liveOf } from '../session/live.js';
 import type { Session } from '../session/session.js';
 import type { SessionStore } from '../session/store.js';
+import { SignedCookiesStore } from '../session/stores/signed_cookies.js';
 import type { Settings } from '../settings.js';
 import type { AuthenticationBackend } from './backend.js';
 import { verify_session_auth_hash } from './session_hash.js';
@@ -78,7 +79,7 @@ export class LiveSessions {
   /** @throws ImproperlyConfigured for engine signed_cookies, whose sessions cannot end elsewhere */
   constructor(options: LiveSessionsOptions) {
     checkStore('LiveSessions', options);
-    if (options.store.textIsKey === true) {
+    if (options.store instanceof SignedCookiesStore) {
       throw new ImproperlyConfigured('LiveSessions needs sessions on the server: engine signed_cookies has none.');
     }
     const { interval = 1 } = options;

@@ -13,4 +13,4 @@ export type { SessionOptions } from './options.js';
 export { commitSession } from './response.js';
 export { Session } from './session.js';
 export type { DeclaredData, SessionData, SessionItems } from './session_data.js';
-export type { Companion, SessionChange, SessionRecord, SessionStore } from './store.js';
+export type { Companion, SessionChange, SessionRecord, SessionStore, WrittenCookie } from './store.js';

@@ -161,8 +161,8 @@ export class SessionResponse implements HeadWork {
   #hasRow(): boolean {
     // The first look drops the key of a row that is not there.
     this.session.has_key('');
-    const { session_key, hasUnreadableRow } = this.session;
-    return session_key !== null && !hasUnreadableRow && this.options.store.textIsKey !== true;
+    const { session_key, hasUnreadableRow, isInCookie } = this.session;
+    return session_key !== null && !hasUnreadableRow && !isInCookie;
   }
 
   async #keep(status: number): Promise<void> {

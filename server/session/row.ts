@@ -5,6 +5,7 @@ import type { Change, SavedExpiry } from './change.js';
 import { type SessionCodec, Unreadable } from './codec.js';
 import type { MemberTexts } from './document.js';
 import type { SessionOptions } from './options.js';
+import type { WrittenCookie } from './store.js';
 import type { VerifiedTexts } from './verified.js';
 
 /** What the store had when this session last read or wrote its row. */
@@ -58,26 +59,31 @@ export function isSignedWithin({ session_data }: Baseline, seconds: number, code
   return signedAt !== null && Math.abs(now - signedAt) < seconds;
 }
 
-/** Change the row under its lock; the store may ask more than once, the last change counts. */
+/** What was written, and what the store returned for it. */
+export interface Modified {
+  readonly written: Change;
+  readonly cookie: WrittenCookie;
+}
+
+/** Change the row under its lock. The store may call `change` more than once; the last result is written. */
 export async function modifyRow(
   { store, observe }: Pick<SessionOptions, 'store' | 'observe'>,
   session_key: string,
   change: (session_data: string) => Promise<Change>,
   deadline: Deadline | undefined,
-): Promise<Change> {
+): Promise<Modified> {
   let written: Change | undefined;
   const changed = async (session_data: string): Promise<Change> => {
     written = await change(session_data);
     return written;
   };
-  const modified = store.modify(session_key, changed, deadline);
-  await noted(modified, observe);
+  const cookie = await noted(store.modify(session_key, changed, deadline), observe);
   if (written === undefined) throw new UpdateError('The store changed a row without asking for the change.');
-  return written;
+  return { written, cookie };
 }
 
-/** Tells of an interruption, wherever in a request it is met. */
-export function noted(work: Promise<void>, observe: SessionOptions['observe']): Promise<void> {
+/** Tells `observe` of an interruption, wherever in a request it happens. */
+export function noted<T>(work: Promise<T>, observe: SessionOptions['observe']): Promise<T> {
   return work.catch((error: unknown) => {
     if (error instanceof UpdateError) observe?.('interrupted');
     throw error;

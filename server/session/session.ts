@@ -14,7 +14,7 @@ import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
 import { type Baseline, isSignedWithin, type Loaded, modifyRow, noted, readRow, theirsOf } from './row.js';
 import type { DeclaredData, SessionItems } from './session_data.js';
-import { type Companion, DEADLINE, type SessionRecord } from './store.js';
+import { type Companion, DEADLINE, type SessionRecord, type WrittenCookie } from './store.js';
 import { CHANGED_INSIDE } from './unsaved.js';
 import { WriteLock } from './write_lock.js';
 
@@ -80,6 +80,11 @@ export class Session extends SessionDictionary<DeclaredData> {
   get hasUnreadableRow(): boolean {
     this.#document ??= this.#open();
     return this.#isUnreadable;
+  }
+
+  /** Whether the cookie's value is the session itself (engine signed_cookies), so that each save changes it. */
+  get isInCookie(): boolean {
+    return this.#baseline !== undefined && this.#baseline.session_data === this.#session_key;
   }
 
   /** Whether there is neither a key nor a value. */
@@ -191,15 +196,14 @@ export class Session extends SessionDictionary<DeclaredData> {
     try {
       if (must_create || base === undefined) return await this.#insert(session_key);
       const mine = this.#change(document.texts());
-      if (await this.#options.store.replace(base.session_data, { session_key, ...mine }, this[DEADLINE])) {
-        return this.#wrote(session_key, mine);
-      }
+      const replaced = await this.#options.store.replace(base.session_data, { session_key, ...mine }, this[DEADLINE]);
+      if (replaced !== false) return this.#wrote(replaced === true ? session_key : replaced, mine);
       // Somebody else wrote the row since it was read: join both changes under the row's lock.
       this.#options.observe?.('merge');
       const join = (theirs: MemberTexts): Change => this.#change(mergeMembers(base.texts, mine.texts, theirs));
-      const merged = await this.#modify(session_key, join);
-      this.#document = Document.fromTexts(merged.texts);
-      return this.#wrote(session_key, merged);
+      const { written, cookie } = await this.#modify(session_key, join);
+      this.#document = Document.fromTexts(written.texts);
+      return this.#wrote(cookie ?? session_key, written);
     } finally {
       this.#writing.leave();
     }
@@ -253,17 +257,17 @@ export class Session extends SessionDictionary<DeclaredData> {
     }
     const results: T[] = [];
     let joined = mine;
-    const written = await this.#modify(session_key, async (theirs) => {
+    const { written, cookie = session_key } = await this.#modify(session_key, async (theirs) => {
       const fresh = new FreshDictionary(Document.fromTexts(theirs), this.#options.settings, this.#now);
       results.push(await change(fresh));
       const texts = fresh.texts();
       joined = mergeMembers(base.texts, mine, texts);
       return this.#change(texts);
     });
-    this.#wrote(session_key, written);
+    this.#wrote(cookie, written);
     this.#document = Document.fromTexts(joined);
-    // There the answer's cookie is the row.
-    if (this.#options.store.textIsKey === true) this.modified = true;
+    // The browser has to get the new cookie.
+    if (this.isInCookie) this.modified = true;
     return results.at(-1) as T;
   }
 
@@ -309,15 +313,16 @@ export class Session extends SessionDictionary<DeclaredData> {
       return { session_key, ...written };
     };
     const cycled = this.#options.store.cycle(oldKey, change, companion, this[DEADLINE]);
+    let cookie: WrittenCookie;
     try {
-      await (forget ? cycled : noted(cycled, this.#options.observe));
+      cookie = await (forget ? cycled : noted(cycled, this.#options.observe));
     } catch (error) {
       if (!forget || !(error instanceof UpdateError)) throw error;
       await this.#insert(session_key, mine, companion);
       return false;
     }
     if (written === undefined) throw new UpdateError('The store moved a row without asking for the change.');
-    this.#wrote(session_key, written);
+    this.#wrote(cookie ?? session_key, written);
     const isMerged = written.texts !== mine;
     if (isMerged) this.#document = Document.fromTexts(written.texts);
     return isMerged;
@@ -390,18 +395,18 @@ export class Session extends SessionDictionary<DeclaredData> {
 
   async #insert(session_key: string, texts = this[DOCUMENT].texts(), companion?: Companion): Promise<SavedExpiry> {
     const change = this.#change(texts);
-    await this.#options.store.create({ session_key, ...change }, companion, this[DEADLINE]);
-    return this.#wrote(session_key, change);
+    const cookie = await this.#options.store.create({ session_key, ...change }, companion, this[DEADLINE]);
+    return this.#wrote(cookie ?? session_key, change);
   }
 
-  #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>): Promise<Change> {
+  #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>) {
     const changed = async (session_data: string): Promise<Change> => change(this.#theirs(session_data));
     return modifyRow(this.#options, session_key, changed, this[DEADLINE]);
   }
 
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {
     const written = await tryNewKeys(this.#options.newSessionKey ?? newSessionKey, write);
-    this.#hasNewKey = this.#options.store.textIsKey !== true;
+    this.#hasNewKey = !this.isInCookie;
     return written;
   }
 
@@ -411,7 +416,7 @@ export class Session extends SessionDictionary<DeclaredData> {
 
   #wrote(session_key: string, { session_data, texts, expire_date, max_age, hasBadExpiry }: Change): SavedExpiry {
     if (hasBadExpiry) this.#options.codec.report(BAD_EXPIRY, session_key);
-    this.#session_key = this.#options.store.textIsKey === true ? session_data : session_key;
+    this.#session_key = session_key;
     const written = { expire_date, max_age };
     this.#baseline = { session_data, texts, written };
     this.#isUnreadable = false;

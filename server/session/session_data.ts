@@ -45,4 +45,4 @@ interface AnyItems {
 type OwnName =
   | keyof SessionDictionary
   | 'alreadyWritten' | 'atomic' | 'clear' | 'clear_expired' | 'create' | 'cycle_key' | 'decode' | 'delete' | 'encode'
-  | 'exists' | 'flush' | 'hasUnreadableRow' | 'is_empty' | 'isMissing' | 'load' | 'save' | 'session_key' | 'wasSavedWithin';
+  | 'exists' | 'flush' | 'hasUnreadableRow' | 'is_empty' | 'isInCookie' | 'isMissing' | 'load' | 'save' | 'session_key' | 'wasSavedWithin';

@@ -32,16 +32,17 @@ export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date' |
  */
 export type Companion = (transaction: object) => Promise<void>;
 
+/**
+ * What a write returns: the cookie's value, where that is another than the record's `session_key`. An engine that keeps rows
+ * under their keys returns nothing.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: so that an engine's method may end without `return`
+export type WrittenCookie = string | void;
+
 /** Where sessions are kept. An engine of an application's own implements it. */
 export interface SessionStore {
-  /** The salt that signs what is kept here; SESSION_KEY_SALT when absent. */
+  /** The salt that signs what is kept here, as each engine of Django has one; SESSION_KEY_SALT when absent. */
   readonly key_salt?: string;
-
-  /**
-   * True where a session is found by its text instead of by a key that was drawn: the text that is written is the key
-   * from then on.
-   */
-  readonly textIsKey?: boolean;
 
   /**
    * What the rows are kept in, the same object for whoever keeps other rows there: the knex instance of engine db.
@@ -78,13 +79,13 @@ export interface SessionStore {
    * @param companion in the same commit
    * @throws CreateError when the key is taken: the row that is there stays as it is
    */
-  create(record: SessionRecord, companion?: Companion, deadline?: Deadline): Promise<void>;
+  create(record: SessionRecord, companion?: Companion, deadline?: Deadline): Promise<WrittenCookie>;
 
   /**
    * Write the row if its text still is `loaded`: compare and set, so that no other request's change is lost.
-   * @returns false when the row is gone or holds another text; nothing was written then
+   * @returns false when the row is gone or holds another text; nothing was written then. Otherwise true, or the cookie's value
    */
-  replace(loaded: string, record: SessionRecord, deadline?: Deadline): Promise<boolean>;
+  replace(loaded: string, record: SessionRecord, deadline?: Deadline): Promise<boolean | string>;
 
   /**
    * Lock the row, hand its present text to `change`, and write what that gives.
@@ -94,7 +95,7 @@ export interface SessionStore {
     session_key: string,
     change: (session_data: string) => Promise<SessionChange>,
     deadline?: Deadline,
-  ): Promise<void>;
+  ): Promise<WrittenCookie>;
 
   /**
    * Lock the row, hand its present text to `change`, add the record that gives under its new key, then delete the
@@ -107,7 +108,7 @@ export interface SessionStore {
     change: (session_data: string) => Promise<SessionRecord>,
     companion?: Companion,
     deadline?: Deadline,
-  ): Promise<void>;
+  ): Promise<WrittenCookie>;
 
   /** Remove the row; nothing happens when there is none. */
   delete(session_key: string, deadline?: Deadline): Promise<void>;

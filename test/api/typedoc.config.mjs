@@ -31,7 +31,7 @@ export default {
     'CurrentSession',
     'Deadline',
     'DeclaredItems',
-    'DictionarySettings',
+    'ExpirySettings',
     'DjangoErrorOptions',
     'Document',
     'Inspect',

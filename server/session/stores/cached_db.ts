@@ -9,7 +9,7 @@ import type { Deadline } from '../../db/deadline.js';
 import { StoreUnavailable } from '../../errors.js';
 import type { RedisConnection } from '../../redis/connection.js';
 import { liveOf } from '../live.js';
-import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
+import type { Companion, SessionChange, SessionRecord, SessionStore, WrittenCookie } from '../store.js';
 import { type CacheSettings, make_key } from './cache.js';
 
 /** django.contrib.sessions.backends.cached_db.KEY_PREFIX. */
@@ -72,11 +72,11 @@ export class CachedDatabaseStore implements SessionStore {
     return this.#db.database;
   }
 
-  create(record: SessionRecord, companion?: Companion, deadline?: Deadline): Promise<void> {
+  create(record: SessionRecord, companion?: Companion, deadline?: Deadline): Promise<WrittenCookie> {
     return this.#tellingOfKey(record.session_key, () => this.#db.create(record, companion, deadline));
   }
 
-  replace(loaded: string, record: SessionRecord, deadline?: Deadline): Promise<boolean> {
+  replace(loaded: string, record: SessionRecord, deadline?: Deadline): Promise<boolean | string> {
     return this.#telling(record.session_key, () => this.#db.replace(loaded, record, deadline));
   }
 
@@ -84,7 +84,7 @@ export class CachedDatabaseStore implements SessionStore {
     session_key: string,
     change: (session_data: string) => Promise<SessionChange>,
     deadline?: Deadline,
-  ): Promise<void> {
+  ): Promise<WrittenCookie> {
     return this.#telling(session_key, () => this.#db.modify(session_key, change, deadline));
   }
 
@@ -93,7 +93,7 @@ export class CachedDatabaseStore implements SessionStore {
     change: (session_data: string) => Promise<SessionRecord>,
     companion?: Companion,
     deadline?: Deadline,
-  ): Promise<void> {
+  ): Promise<WrittenCookie> {
     return this.#tellingOfKey(session_key, () => this.#db.cycle(session_key, change, companion, deadline));
   }
 
@@ -142,11 +142,12 @@ export class CachedDatabaseStore implements SessionStore {
    * The same where the row has a new key by now, which the visitor has to be told: a Redis that went away meanwhile does
    * not keep it from them. Its entry of the old key is deleted later.
    */
-  async #tellingOfKey(session_key: string, write: () => Promise<void>): Promise<void> {
+  async #tellingOfKey<T>(session_key: string, write: () => Promise<T>): Promise<T> {
     await this.#forget(session_key);
-    await write();
+    const written = await write();
     this.#forgetLater(session_key);
     await this.#forget(session_key).catch(() => {});
+    return written;
   }
 
   async #forget(session_key: string): Promise<void> {

@@ -32,7 +32,6 @@ const ATTRIBUTES = 120;
  */
 export class SignedCookiesStore implements SessionStore {
   readonly key_salt = SALT;
-  readonly textIsKey = true;
   readonly #signer: TimestampSigner;
   readonly #expiry: PayloadExpiry;
   readonly #settings: SignedCookiesSettings;
@@ -81,22 +80,21 @@ export class SignedCookiesStore implements SessionStore {
     return false;
   }
 
-  async create(record: SessionRecord): Promise<void> {
-    this.#check(record.session_data);
+  async create({ session_data }: SessionRecord): Promise<string> {
+    return this.#checked(session_data);
   }
 
   /** Always done: what the visitor brought is the only copy there is. */
-  async replace(_loaded: string, record: SessionRecord): Promise<boolean> {
-    this.#check(record.session_data);
-    return true;
+  async replace(_loaded: string, { session_data }: SessionRecord): Promise<string> {
+    return this.#checked(session_data);
   }
 
-  async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
-    this.#check((await change(session_key)).session_data);
+  async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<string> {
+    return this.#checked((await change(session_key)).session_data);
   }
 
-  async cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {
-    this.#check((await change(session_key)).session_data);
+  async cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<string> {
+    return this.#checked((await change(session_key)).session_data);
   }
 
   async delete(): Promise<void> {}
@@ -105,10 +103,11 @@ export class SignedCookiesStore implements SessionStore {
     return 0;
   }
 
-  #check(session_data: string): void {
+  /** The cookie's value. @throws ValueError when no browser would keep it */
+  #checked(session_data: string): string {
     const { SESSION_COOKIE_NAME: name, SESSION_COOKIE_PATH: path, SESSION_COOKIE_DOMAIN: domain } = this.#settings;
     const bytes = name.length + 1 + session_data.length + ATTRIBUTES + path.length + (domain?.length ?? 0);
-    if (bytes <= MAX_COOKIE_BYTES) return;
+    if (bytes <= MAX_COOKIE_BYTES) return session_data;
     throw new ValueError(
       `The session takes ${bytes} bytes as a cookie, of which browsers keep ${MAX_COOKIE_BYTES}. Keep less in it, or use another SESSION_ENGINE.`,
     );

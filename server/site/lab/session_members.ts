@@ -1,5 +1,6 @@
 /** Buttons for the members of the session. */
 import { newSessionKey } from '../../index.js';
+import { SignedCookiesStore } from '../../session/stores/signed_cookies.js';
 import { LabRefusal } from './form.js';
 import { javascript, python } from './literals.js';
 import { awaited, type Member, method, nothing, plain } from './member.js';
@@ -100,7 +101,7 @@ const ROW: Readonly<Record<string, Member>> = {
       },
       async run({ ctx, site, store, codec }) {
         // The row of a browser that never came back.
-        if (isPlanted && store.textIsKey !== true) {
+        if (isPlanted && !(store instanceof SignedCookiesStore)) {
           const expired = { session_key: newSessionKey(), session_data: codec.encode('{"left":"behind"}') };
           await store.create({ ...expired, expire_date: new Date((site.now() - 60) * 1000) });
         }

@@ -1,5 +1,6 @@
 /** Buttons that make two tabs of one browser, or another browser, meet at one row. */
 import { Session } from '../../index.js';
+import { SignedCookiesStore } from '../../session/stores/signed_cookies.js';
 import { LabRefusal } from './form.js';
 import { type Bench, type Member, nothing, plain } from './member.js';
 import { rowView } from './row.js';
@@ -14,7 +15,7 @@ async function another({ site, store, codec }: Bench, session_key: string | null
 
 /** This request's session with a row, as both tabs read it. @throws LabRefusal where the engine has no rows */
 async function withRow({ ctx, store }: Bench): Promise<string> {
-  if (store.textIsKey === true || store.stored === undefined) throw new LabRefusal('no_rows');
+  if (store instanceof SignedCookiesStore || store.stored === undefined) throw new LabRefusal('no_rows');
   // The look comes first: until then session_key is the cookie's word, and no row need have it.
   ctx.session.keys();
   if (ctx.session.session_key === null) await ctx.session.create();
