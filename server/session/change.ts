@@ -1,4 +1,4 @@
-/** What a save is about to write: a row's text and end, and the end that its cookie prints. */
+/** Computes what a save writes: the row's text and expire_date, and the cookie's Max-Age. */
 import type { Clock } from '../clock.js';
 import { joinMembers, parseMember } from '../signing/python_json.js';
 import type { SessionCodec } from './codec.js';
@@ -13,17 +13,17 @@ import {
 } from './expiry.js';
 import type { SessionChange } from './store.js';
 
-/** What a save wrote, so that row and cookie agree. */
+/** The expiry that a save wrote into the row, for the cookie to have the same. */
 export interface SavedExpiry {
   readonly expire_date: Date;
   /** The cookie's Max-Age in seconds; null for a cookie that ends with the browser. */
   readonly max_age: number | null;
 }
 
-/** What is about to be written, with the members' texts that it holds. */
+/** What a save is about to write. */
 export interface Change extends SessionChange, SavedExpiry {
   readonly texts: MemberTexts;
-  /** Whether `_session_expiry` says something else than an end, so that this one is the settings'. */
+  /** Whether `_session_expiry` could not be read, so that SESSION_COOKIE_AGE was used. */
   readonly hasBadExpiry: boolean;
 }
 
@@ -32,7 +32,7 @@ type End = Omit<Change, 'texts' | 'session_data'>;
 export const BAD_EXPIRY =
   'Session expiry cannot be read: what lies under _session_expiry is no expiry, so the session ends with the browser.';
 
-/** These members as a row that is written now. */
+/** What a save at this moment writes for these members. */
 export function changeOf(texts: MemberTexts, codec: SessionCodec, settings: ExpirySettings, now: Clock): Change {
   return { texts, session_data: codec.encode(joinMembers(texts)), ...endOf(texts.get(EXPIRY), settings, now()) };
 }

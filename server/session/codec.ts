@@ -24,11 +24,11 @@ export interface CodecSettings
 
 export interface CodecOptions {
   readonly now?: Clock;
-  /** Hears once of each text whose signature is wrong, and what `report` is told. The message has nothing of the text. */
+  /** Called for each text whose signature is wrong, and by `report`. The message holds nothing of the text. */
   readonly onSuspicious?: OnSuspicious;
 }
 
-/** The session is the one that `members` was told of. */
+/** @param session_key the one that was given to `members` */
 export type OnSuspicious = (message: string, session_key: string | null) => void;
 
 export interface Verification {
@@ -38,9 +38,9 @@ export interface Verification {
   readonly legacy: boolean;
 }
 
-/** What has a good signature and is no session that can be read here: its row is not to be overwritten. */
+/** A text with a good signature that cannot be read here as a session. Its row must not be overwritten. */
 export class Unreadable {
-  /** A sentence that holds nothing of the text. */
+  /** A sentence with the reason; it holds nothing of the text. */
   readonly reason: string;
 
   constructor(reason: string) {
@@ -54,7 +54,7 @@ const CORRUPTED = 'Session data corrupted';
 const LEGACY_SALT = 'django.contrib.sessions';
 
 interface Opened extends Verification {
-  /** What the signature stands for: `payload:time`, or the JSON itself in the older format. */
+  /** The signed text: `payload:time`, or the JSON itself in the older format. */
   readonly signed: string;
 }
 
@@ -97,10 +97,10 @@ export class SessionCodec {
   }
 
   /**
-   * session_data → the JSON text that was signed, unparsed: it may be no object, or no JSON.
+   * session_data → the text that was signed. It is not parsed: it may be no object, or no JSON.
    *
-   * Null when the signature is wrong, and then `onSuspicious` hears of it; null without a word when what was signed
-   * cannot be unpacked or is larger than SESSION_MAX_BYTES. Never throws.
+   * Null when the signature is wrong, which is told to `onSuspicious`. Also null, without that, when the text cannot be
+   * unpacked or is larger than SESSION_MAX_BYTES. Never throws.
    */
   decode(session_data: string): string | null {
     const bytes = this.#bytes(session_data, null);
@@ -120,7 +120,7 @@ export class SessionCodec {
     return membersOf(bytes);
   }
 
-  /** Tell `onSuspicious` of a row that is left as it is, or of an expiry that nobody can read. */
+  /** Tells `onSuspicious` of a row or an expiry that cannot be read. */
   report(message: string, session_key: string | null): void {
     this.#onSuspicious(message, session_key);
   }
@@ -196,7 +196,7 @@ function membersOf(json: Buffer): MemberTexts | Unreadable {
   }
 }
 
-/** The errors of signing/ name places, numbers and bounds, never what stands there. */
+/** The messages of signing's errors hold positions and limits, nothing of the text. */
 function unreadable(error: unknown): Unreadable {
   if (error instanceof ValueError) return new Unreadable(error.message);
   throw error;

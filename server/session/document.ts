@@ -1,8 +1,8 @@
 /**
- * The session's dictionary: keeps each member's JSON text as it was read until somebody changes it.
+ * The members of a session. Each keeps its JSON text as it was read until it is changed.
  *
- * Django on the other side may have written `1.0`, `NaN` or a 64-bit integer. A member that nobody touched here goes
- * back as the very text it came as; a value is parsed when it is asked for.
+ * Django may have written `1.0`, `NaN` or a 64-bit integer. A member that was not changed here is written back as the same
+ * text. A value is parsed when it is asked for.
  */
 import { MAX_DEPTH } from '../signing/json_scanner.js';
 import { parseMember, printJson } from '../signing/python_json.js';
@@ -13,26 +13,26 @@ export type MemberTexts = ReadonlyMap<string, string>;
 interface Member {
   /** The text as read or as set; undefined for a list or dictionary that was set here, which may change until the save. */
   readonly raw: string | undefined;
-  /** The value; absent until it is asked for. */
+  /** The parsed value; absent until it is asked for. */
   value?: unknown;
-  /** What `raw` prints as here; absent until it is asked for. */
+  /** `raw` parsed and printed again, see memberText; absent until it is needed. */
   printed?: string;
 }
 
 /**
- * Levels of arrays and objects in a value that is set here. Python 3.11 reads 992 for all of a session, less the frames
- * that its stack holds already; what is deeper would be an empty session to such a Django, which then overwrites it.
+ * Levels of arrays and objects that a value may have which is set here. Python 3.11 reads 992 levels, less the frames that
+ * are on its stack. A Django that cannot read a session takes it for an empty one, and overwrites it.
  */
 const MOST_SET = 900;
 
 const isMutable = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 export class Document {
-  /** As read, shared with others that read the same, and never changed. */
+  /** As read. Never changed: other requests that read the same text share it. */
   readonly #texts: MemberTexts;
-  /** Those of them that somebody asked for: most requests look at two or three. */
+  /** Those members that were asked for. Most requests ask for two or three of a dozen. */
   #looked: Map<string, Member> | undefined;
-  /** All members, once one was set or deleted; what lies in #looked is in here, too. */
+  /** All members, once one was set or deleted; those of #looked included. */
   #members: Map<string, Member> | undefined;
 
   private constructor(texts: MemberTexts) {
@@ -43,12 +43,12 @@ export class Document {
     return new Document(new Map());
   }
 
-  /** @param texts not to be changed by anybody from now on */
+  /** @param texts must not be changed from now on */
   static fromTexts(texts: MemberTexts): Document {
     return new Document(texts);
   }
 
-  /** @throws TypeError when a value is nothing that JSON can hold */
+  /** @throws TypeError when JSON cannot hold a value */
   static fromPairs(pairs: Iterable<readonly [string, unknown]>): Document {
     const document = Document.empty();
     for (const [key, value] of pairs) document.set(key, value);
@@ -63,7 +63,7 @@ export class Document {
     return (this.#members ?? this.#texts).has(key);
   }
 
-  /** The value, or undefined when the key is absent. Arrays and objects are the document's own: a change is saved. */
+  /** The value; undefined when the key is absent. A change inside a list or dictionary is written with the next save. */
   get(key: string): unknown {
     const member = this.#members === undefined ? this.#look(key) : this.#members.get(key);
     if (member === undefined) return undefined;
@@ -83,8 +83,8 @@ export class Document {
   }
 
   /**
-   * @throws TypeError at once when the value is nothing that JSON can hold, and the document stays as it was
-   * @throws ValueError likewise when it lies deeper than every Django can read
+   * @throws TypeError when JSON cannot hold the value; the document stays as it was
+   * @throws ValueError likewise when it has more than 900 levels
    */
   set(key: string, value: unknown): void {
     const text = printJson(value, MOST_SET);
@@ -107,7 +107,7 @@ export class Document {
     return [...(this.#members ?? this.#texts).keys()];
   }
 
-  /** The keys of lists and dictionaries that somebody changed inside, so that they are no longer what `base` holds. */
+  /** The keys of lists and dictionaries that differ from `base`, because they were changed in place. */
   changedInside(base: MemberTexts): string[] {
     const looked = [...(this.#members ?? this.#looked ?? [])];
     return looked
@@ -115,7 +115,7 @@ export class Document {
       .map(([key]) => key);
   }
 
-  /** Every member's JSON text: as it was read, or printed anew if it was set or changed inside. Not to be changed. */
+  /** Every member's JSON text: as read, or printed if it was set or changed in place. The caller must not change the Map. */
   texts(): MemberTexts {
     const members = this.#members ?? this.#looked ?? [];
     const texts = new Map<string, string>(this.#members === undefined ? this.#texts : []);
@@ -124,7 +124,7 @@ export class Document {
   }
 }
 
-/** One level is the session's own. */
+/** The session's own object takes one of the levels. */
 const printMember = (value: unknown): string => printJson(value, MAX_DEPTH - 1);
 
 function memberText(member: Member): string {
@@ -133,7 +133,7 @@ function memberText(member: Member): string {
   if (!isMutable(value)) return raw;
   const text = printMember(value);
   if (text === raw) return raw;
-  // Parsing may lose what Python can tell apart (1.0 and 1): compare with what the loaded text prints as.
+  // 1.0 is read as 1 and printed as `1`: if the value prints as the loaded text would, keep the loaded text.
   member.printed ??= printMember(parseMember(raw));
   return text === member.printed ? raw : text;
 }

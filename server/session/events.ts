@@ -1,8 +1,8 @@
-/** What happens to sessions, for whoever counts it. */
+/** Names of what can happen to a session, for counters. */
 
 /**
  * `load`: a row was asked for; `miss`: there was none, or it had expired; `save`: a row was written; `merge`: another
  * request had written it meanwhile, and both changes were joined; `interrupted`: it was deleted meanwhile;
- * `suspicious`: its signature did not match, its data could not be read, or nobody can read its expiry.
+ * `suspicious`: its signature was wrong, or its data or its `_session_expiry` could not be read.
  */
 export type SessionEvent = 'load' | 'miss' | 'save' | 'merge' | 'interrupted' | 'suspicious';

@@ -5,7 +5,7 @@
  * | stored | means |
  * |---|---|
  * | nothing, null | SESSION_COOKIE_AGE seconds after the last change |
- * | 0, or what says no end | the same for the row, and a cookie that ends with the browser |
+ * | 0, or what cannot be read | the same for the row, and a cookie that ends with the browser |
  * | a number | so many seconds after the last change |
  * | an ISO date | that moment |
  */
@@ -15,7 +15,7 @@ import type { Settings } from '../settings.js';
 import { readIsoDate } from './iso_date.js';
 import { momentOfWallClock, wallClock } from './time_zone.js';
 
-/** Seconds, 0 for the browser's end, a moment as Date or ISO text, a span from now, or null for the settings' rule. */
+/** Seconds; 0 for the browser's end; a moment as Date or ISO text; a span from now; null for SESSION_COOKIE_AGE. */
 export type ExpiryInput = number | Date | string | TimeDelta | null;
 
 /** Settings that an expiry depends on. */
@@ -36,7 +36,7 @@ export function expiryContext(settings: ExpirySettings, modification: number): E
   return { cookieAge: SESSION_COOKIE_AGE, modification, time_zone: USE_TZ === false ? TIME_ZONE : undefined };
 }
 
-/** Microseconds. */
+/** A second in microseconds. */
 const SECOND = 1_000_000;
 
 // Python's datetime.min and datetime.max: a row outside them breaks every Django that reads it.
@@ -49,7 +49,7 @@ interface Moment {
   readonly microseconds: number;
 }
 
-/** Split first: all of it in microseconds would be no safe integer beyond the year 2255. */
+/** Not all in microseconds: from the year 2255 on that is no safe integer. */
 function momentOf(unixSeconds: number): Moment {
   const seconds = Math.floor(unixSeconds);
   const microseconds = Math.round((unixSeconds - seconds) * SECOND);
@@ -61,7 +61,7 @@ function momentOfDate(date: Date): Moment {
   return { seconds, microseconds: (date.getTime() - seconds * 1000) * 1000 };
 }
 
-/** Milliseconds since 1970, the microseconds below them dropped, as a Date cannot hold them. */
+/** Unix milliseconds; the rest of the microseconds is dropped, because a Date cannot hold them. */
 const milliseconds = (moment: Moment): number => moment.seconds * 1000 + Math.floor(moment.microseconds / 1000);
 
 const isRepresentable = (time: number): boolean => time >= FIRST_MOMENT && time <= LAST_MOMENT;
@@ -77,16 +77,16 @@ function parseIsoDate(text: string, time_zone: string | undefined): Moment | und
   if (offset === undefined) {
     return { seconds: time_zone === undefined ? wall : momentOfWallClock(wall, time_zone), microseconds };
   }
-  // An offset of half a second is one, too; 0 or one second is carried.
+  // An offset may have a fraction of a second, so the subtraction may borrow one.
   const left = microseconds - offset.microseconds;
   const carried = Math.floor(left / SECOND);
   return { seconds: wall - offset.seconds + carried, microseconds: left - carried * SECOND };
 }
 
-/** What is stored, understood: a moment, or seconds after the last change. */
+/** The meaning of a stored expiry: a moment, or seconds after the last change. */
 type Expiry = { readonly moment: Moment } | { readonly age: number };
 
-/** What is stored may be any JSON that somebody put there. @returns undefined for what Django fails on */
+/** @param expiry any JSON, since anybody can put it there. @returns undefined for what Django raises an exception on */
 function understand(expiry: unknown, { cookieAge, modification, time_zone }: ExpiryContext): Expiry | undefined {
   if (expiry instanceof Date || typeof expiry === 'string') {
     const moment = expiry instanceof Date ? momentOfDate(expiry) : parseIsoDate(expiry, time_zone);
@@ -99,16 +99,15 @@ function understand(expiry: unknown, { cookieAge, modification, time_zone }: Exp
   return isRepresentable((modification + age) * 1000) ? { age } : undefined;
 }
 
-/** Python's `not expiry`, which stands for the settings' age: None, 0, False, and an empty list or dictionary. */
+/** Python's `not expiry`, which means SESSION_COOKIE_AGE: None, 0, False, and an empty list or dictionary. */
 function isNothing(expiry: unknown): boolean {
   if (expiry === null || expiry === undefined || expiry === 0 || expiry === false) return true;
   return typeof expiry === 'object' && Object.keys(expiry).length === 0;
 }
 
 /**
- * Seconds from the last change to the end: whole ones for a stored date, negative once it has passed.
- *
- * SESSION_COOKIE_AGE where what is stored says no end.
+ * Seconds from the last change to the end: whole seconds for a stored date, negative once it has passed. SESSION_COOKIE_AGE
+ * where the stored expiry cannot be read.
  *
  * @param expiry what lies under `_session_expiry`, or a Date
  */
@@ -120,7 +119,7 @@ export function get_expiry_age(expiry: unknown, context: ExpiryContext): number 
   return moment.seconds - modification.seconds - (moment.microseconds < modification.microseconds ? 1 : 0);
 }
 
-/** The moment of the end, which goes into the row; microseconds are dropped. Agrees with `get_expiry_age`. */
+/** The row's expire_date, without microseconds. The same moment as `get_expiry_age`. */
 export function get_expiry_date(expiry: unknown, context: ExpiryContext): Date {
   const understood = understand(expiry, context) ?? { age: context.cookieAge };
   if ('moment' in understood) return new Date(milliseconds(understood.moment));

@@ -1,4 +1,4 @@
-/** What an application gives to sessions(), openSession and LiveSessions, looked at before the first request needs it. */
+/** Checks the options of sessions(), openSession and LiveSessions when they are called, not at the first request. */
 import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import type { SessionStore } from './store.js';
@@ -8,7 +8,7 @@ export function checkGiven(
   caller: string,
   given: { readonly settings: Settings; readonly store: SessionStore } | undefined,
 ): void {
-  // Without the defaults there is no name of the cookie, and no age.
+  // Settings that did not pass defineSettings lack the defaults.
   if (given?.settings?.SESSION_COOKIE_NAME === undefined || given.settings.SESSION_COOKIE_AGE === undefined) {
     throw new ImproperlyConfigured(`${caller} needs \`settings\`: what defineSettings({ SECRET_KEY }) returns.`);
   }

@@ -1,7 +1,7 @@
-/** Session keys: which cookie values may be one, and new ones. */
+/** Session keys: checks a cookie's value, and draws new keys. */
 import { get_random_string, isWellFormed } from '../signing/crypto.js';
 
-/** A shorter value is nothing that Django or this server ever made (SessionBase._validate_session_key). */
+/** Characters that a key has at least (SessionBase._validate_session_key). */
 const LEAST_CHARACTERS = 8;
 
 /** Django's VALID_KEY_CHARS: no capitals, for stores that cannot tell them apart. */
@@ -9,11 +9,10 @@ const KEY_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const KEY_LENGTH = 32;
 
 /**
- * A cookie's value as a session key, or null where it counts as no cookie at all.
+ * A cookie's value as a session key; null where it is treated like a missing cookie.
  *
- * As in Django every text of 8 characters or more is a key, and that no row has it shows at the first access; a key of
- * more than 40 characters is one that no row can have. Django also takes NUL and halves of surrogate pairs, which
- * PostgreSQL refuses, and answers 500: we take them for no cookie.
+ * As in Django, any text of 8 characters or more is accepted here; whether a row has that key shows at the first access.
+ * Django also accepts NUL and half surrogate pairs, which PostgreSQL refuses, and answers 500: here they count as no cookie.
  *
  * ```ts
  * validSessionKey('short'); // null
@@ -21,7 +20,7 @@ const KEY_LENGTH = 32;
  */
 export function validSessionKey(value: string | undefined | null): string | null {
   if (value === undefined || value === null) return null;
-  // Python counts code points; 16 units are at least 8 of them.
+  // Python counts code points, of which each takes one or two UTF-16 units.
   const characters = value.length >= 2 * LEAST_CHARACTERS ? LEAST_CHARACTERS : [...value].length;
   return characters >= LEAST_CHARACTERS && !value.includes('\0') && isWellFormed(value) ? value : null;
 }

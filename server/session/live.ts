@@ -1,8 +1,8 @@
-/** Which of many sessions are still there, in one question where the engine can be asked so. */
+/** Tells which of many sessions still exist, by one query where the engine has one for that. */
 import type { Deadline } from '../db/deadline.js';
 import type { SessionStore } from './store.js';
 
-/** The keys whose sessions are there and have not expired. */
+/** Those of the keys that have a session which has not expired. */
 export async function liveOf(
   store: SessionStore,
   sessionKeys: readonly string[],

@@ -1,13 +1,12 @@
-/** Joins two changes of one session: three texts in (as loaded, mine, theirs), one out. */
+/** Joins two concurrent changes of one session: takes its members as loaded, as changed here, and as changed by others. */
 import { UpdateError } from '../errors.js';
 import type { MemberTexts } from './document.js';
 
 const AUTH_PREFIX = '_auth_user_';
 
 /**
- * Three-way merge by top-level key. A key that only one side changed, added or removed is taken from that side; where
- * both changed it, mine wins, as the later write does in Django. The base is the point: without it a key that one
- * side removed would come back.
+ * Three-way merge by top-level key. A key that only one side changed, added or removed is taken from that side. Where both
+ * changed it, `mine` wins, as the later write does in Django. Without `base`, a key that one side removed would come back.
  *
  * @throws UpdateError when both sides changed who is logged in, and not to the same user
  */

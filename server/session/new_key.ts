@@ -1,31 +1,31 @@
-/** What may be done together with taking a new key: a login in one commit. */
+/** What cycle_key can do in the same commit as the new key, so that a login is one commit. */
 import { CreateError } from '../errors.js';
 import type { Mapping } from './dictionary.js';
 import type { DeclaredData } from './session_data.js';
 import type { Companion, SessionStore } from './store.js';
 
-/** A write outside of the session that belongs to it, such as the user's `last_login` to a login. */
+/** A write to another table that belongs to the new key, such as the user's `last_login` at a login. */
 export interface JoinedWrite {
-  /** Where it writes, see `SessionStore.database`. */
+  /** The database that it writes to; the same object as `SessionStore.database` where it can share the commit. */
   readonly database: object | undefined;
   /**
    * Does the write.
-   * @param transaction of that database, which the session's row is written in, too; undefined where the row is kept
-   *   elsewhere: then this is done first, because a row that comes to nothing later leaves nothing behind
+   * @param transaction the transaction that also writes the session's row; undefined where the row is kept elsewhere: then
+   *   this write comes first, and the session keeps its old key if it fails
    */
   write(transaction: object | undefined): Promise<void>;
 }
 
-/** Either all of it is done when `cycle_key` resolves, or, when it rejects, nothing is: row, key and dictionary stay. */
+/** All of it is done when `cycle_key` resolves. When it rejects, row, key and dictionary stay as they were. */
 export interface NewKeyOptions {
-  /** Put into the dictionary, in this order. */
+  /** Keys and values to put into the dictionary, in this order. */
   readonly values?: Mapping<DeclaredData>;
-  /** Forget all that the session held, and do so also when its row is gone already. */
+  /** Drop everything that the session holds, also when its row is already gone. */
   readonly forget?: boolean;
   readonly joined?: JoinedWrite;
 }
 
-/** What the store is to do in its commit. A write to another place is done at once instead. */
+/** The write as the store's companion, for one commit. A write to another database is done here, before the store's. */
 export async function companionOf(
   joined: JoinedWrite | undefined,
   { database }: Pick<SessionStore, 'database'>,
@@ -36,10 +36,10 @@ export async function companionOf(
   return undefined;
 }
 
-/** How often another key is tried. 36^32 keys: a second try means a broken random source. */
+/** How many keys are tried. There are 36^32 keys, so a taken one means a broken random source. */
 const TRIES = 10;
 
-/** What `write` gives for the first key that was free. @throws CreateError when ten were taken */
+/** Calls `write` with new keys until one is free. @throws CreateError when ten were taken */
 export async function tryNewKeys<T>(next: () => string, write: (session_key: string) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {

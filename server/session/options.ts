@@ -1,4 +1,4 @@
-/** What a session is made with. */
+/** The options of a Session. */
 import type { Clock } from '../clock.js';
 import type { Settings } from '../settings.js';
 import type { SessionCodec } from './codec.js';
@@ -9,14 +9,14 @@ import type { VerifiedTexts } from './verified.js';
 
 export type SessionSettings = ExpirySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
 
-/** What a `Session` is made of. An application calls `openSession`. */
+/** The options of `new Session`. An application calls `openSession` instead. */
 export interface SessionOptions {
   readonly store: SessionStore;
   readonly codec: SessionCodec;
-  /** Texts that were verified before, shared by all sessions of the codec. */
+  /** Cache of verified texts, shared by all sessions of the codec. */
   readonly verified?: VerifiedTexts;
   readonly settings: SessionSettings;
-  /** The cookie's value; fewer than 8 characters, or what no row can have as its key, counts as none. */
+  /** The cookie's value; one that `validSessionKey` refuses counts as none. */
   readonly session_key?: string | null | undefined;
   readonly now?: Clock;
   /** Draws keys; `newSessionKey` unless given. */

@@ -1,9 +1,9 @@
-/** What JSON.stringify is given of a session's value. */
+/** Turns a session's value into one that JSON.stringify can write. */
 import { ValueError } from '../errors.js';
 
 /**
- * JSON.stringify recurses, and its time grows with the square of the depth. Every Python reads fewer levels than this,
- * except those of 3.12 and newer.
+ * Levels of arrays and objects. JSON.stringify recurses, and its time grows with the square of the depth. Python before 3.12
+ * reads fewer levels than this.
  */
 const MOST_LEVELS = 1000;
 
@@ -23,7 +23,7 @@ export function plainJson(key: string, value: unknown): unknown {
     if (Array.isArray(member)) return member.map((item) => copy(item, depth + 1));
     if (member instanceof Map) return object(member as Map<string, unknown>, depth + 1);
     const prototype: unknown = Object.getPrototypeOf(member);
-    // Such as a Date that was put into a list: what JSON.stringify makes of it.
+    // JSON.stringify knows what to do with it, such as a Date that was put into a list.
     return prototype === Object.prototype || prototype === null ? object(Object.entries(member), depth + 1) : member;
   }
 
@@ -34,7 +34,7 @@ export function plainJson(key: string, value: unknown): unknown {
   }
 }
 
-/** A key may be a visitor's text. */
+/** Characters of a key in the message: a visitor may have chosen it. */
 const MOST_SHOWN = 100;
 
 const tooDeep = (key: string): ValueError =>

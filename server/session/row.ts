@@ -1,4 +1,4 @@
-/** Reads and changes the text of a row, and says what becomes of one that cannot be read. */
+/** Reads and changes the text of a row. */
 import type { Deadline } from '../db/deadline.js';
 import { UpdateError } from '../errors.js';
 import type { Change, SavedExpiry } from './change.js';
@@ -8,7 +8,7 @@ import type { SessionOptions } from './options.js';
 import type { WrittenCookie } from './store.js';
 import type { VerifiedTexts } from './verified.js';
 
-/** What the store had when this session last read or wrote its row. */
+/** What the row held when this session last read or wrote it. */
 export interface Baseline {
   readonly session_data: string;
   readonly texts: MemberTexts;
@@ -16,7 +16,7 @@ export interface Baseline {
   readonly written: SavedExpiry | undefined;
 }
 
-/** An answer of `load`, kept until the session is first looked at; a fault of the store is thrown only then. */
+/** The result of `store.load`, kept until the session's first access, which throws the error if there is one. */
 export type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
 
 export interface RowReading {
@@ -25,10 +25,10 @@ export interface RowReading {
 }
 
 /**
- * A row's members; empty when the signature is wrong, as at Django. Unreadable when it is right and the text cannot be
- * read: that is reported, once a reading, and the row is to be left as it is.
+ * A row's members; empty when the signature is wrong, as in Django. Unreadable when the signature is right and the text
+ * cannot be read: that is reported at each reading, and the caller must not overwrite the row.
  *
- * @param session_key whose row it is, for the report alone
+ * @param session_key for the report only
  */
 export function readRow(
   session_data: string,
@@ -44,8 +44,8 @@ export function readRow(
 }
 
 /**
- * What somebody else wrote into a session's row since it was read.
- * @throws UpdateError when it cannot be read: nothing can be joined with it, and it is not to be overwritten
+ * The members that another request wrote into the row since it was read.
+ * @throws UpdateError when they cannot be read: then they can neither be merged nor be overwritten
  */
 export function theirsOf(texts: MemberTexts | Unreadable): MemberTexts {
   if (!(texts instanceof Unreadable)) return texts;

@@ -1,4 +1,4 @@
-/** What the keys of an application's sessions are, for the compiler. Nothing of it exists when the program runs. */
+/** Types of the keys and values of an application's sessions. Nothing of it exists at run time. */
 import type { AnyData, SessionDictionary } from './dictionary.js';
 import type { Misspelling } from './misspelling.js';
 
@@ -18,7 +18,7 @@ import type { Misspelling } from './misspelling.js';
 // biome-ignore lint/suspicious/noEmptyInterface: applications merge into it
 export interface SessionData {}
 
-/** Who has logged in, as `login` and Django write it. To be read: `login` and `logout` change it. */
+/** The user who is logged in, as `login` and Django write it. Only `login` and `logout` should change it. */
 interface LoginData {
   _auth_user_id: string;
   _auth_user_backend: string;

@@ -1,4 +1,4 @@
-/** Local time in Django's TIME_ZONE, which is how a Django with USE_TZ = False writes dates: without an offset. */
+/** Local time in Django's TIME_ZONE: a Django with USE_TZ = False writes dates in it, without an offset. */
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
@@ -20,7 +20,7 @@ function formatOf(time_zone: string): Intl.DateTimeFormat {
   return format;
 }
 
-/** What the clock on the wall shows at a moment, in seconds as if it were UTC's; exact for whole seconds. */
+/** Local time at a moment: Unix seconds → the seconds that UTC would have for the same date and time of day. Whole seconds. */
 export function wallClock(seconds: number, time_zone: string): number {
   const parts = new Map(
     formatOf(time_zone)
@@ -29,15 +29,15 @@ export function wallClock(seconds: number, time_zone: string): number {
   );
   const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0;
   const date = new Date(0);
-  // Date.UTC takes a year below 100 for one of the twentieth century.
+  // Date.UTC(99, …) means 1999.
   date.setUTCFullYear(part('year'), part('month') - 1, part('day'));
   date.setUTCHours(part('hour'), part('minute'), part('second'));
   return date.getTime() / 1000;
 }
 
 /**
- * The moment at which the clock on the wall shows this. Of the hour that comes twice when summer ends, the second, which
- * is PostgreSQL's choice for Django's row; an hour that is left out counts on from the offset before it.
+ * The reverse of `wallClock`: local time → Unix seconds. When summer time ends, one hour occurs twice: the second is meant, as
+ * PostgreSQL reads it. When it begins, one hour is missing: such a time is read with the offset before the change.
  */
 export function momentOfWallClock(wall: number, time_zone: string): number {
   const offsets = [wall + 86_400, wall - 86_400].map((near) => wallClock(near, time_zone) - near);

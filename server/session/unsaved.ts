@@ -1,10 +1,10 @@
 /**
- * Warns of a list or dictionary in a session that was changed in place while nothing saved it: `session.get('cart')
- * .push(x)` alone is no change to Django, and not to us.
+ * Warns when a list or dictionary in a session was changed in place and not saved: `session.get('cart').push(x)` alone does
+ * not set `modified`, here as in Django.
  */
 import type { Logger } from '../logger.js';
 
-/** A method of sessions: the keys whose values were changed inside. A symbol, so that no key's name leads to it. */
+/** A method of sessions: the keys whose values were changed in place. A symbol, because any name may be a key. */
 export const CHANGED_INSIDE = Symbol('koa-django-session.changedInside');
 
 export interface MaybeUnsaved {
@@ -12,12 +12,12 @@ export interface MaybeUnsaved {
   [CHANGED_INSIDE](): string[];
 }
 
-/** A key may be a visitor's text. */
+/** Characters of a key in the warning: a visitor may have chosen it. */
 const MOST_SHOWN = 100;
 
 /**
- * At the end of a request: one line that names the keys, never a value, if there is something to tell. It prints again
- * what somebody asked for and is no text or number, so leave it out in production.
+ * Logs one line at the end of a request, with the keys and no value. To find the changes it prints each list and dictionary
+ * that the request asked for, so leave it out in production.
  */
 export function warnOfUnsaved(session: MaybeUnsaved, logger: Pick<Logger, 'warn'> | undefined): void {
   if (session.modified || logger === undefined) return;

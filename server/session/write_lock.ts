@@ -1,4 +1,4 @@
-/** Lets one call at a time write a session's row: two at once would each make a row for a session without one. */
+/** A lock of one Session object. Without it, two saves of a session without a row would each create one. */
 
 /**
  * ```ts
@@ -9,14 +9,14 @@
  */
 export class WriteLock {
   #isTaken = false;
-  /** Wakes those who wait; absent while nobody does. */
+  /** Resolve the promises of `left`; absent while nobody waits. */
   #waiting: (() => void)[] | undefined;
 
   get isTaken(): boolean {
     return this.#isTaken;
   }
 
-  /** Resolves when the lock is left. Ask again then: somebody who waited longer may have taken it. */
+  /** Resolves when the lock is left. Ask `isTaken` again then: a call that waited longer may have taken it. */
   left(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting ??= [];
@@ -28,7 +28,7 @@ export class WriteLock {
     this.#isTaken = true;
   }
 
-  /** Wakes all, because the first of them may not take the lock. The others wait again, in their order. */
+  /** Wakes all who wait, because the first may not take the lock. The others wait again, in the same order. */
   leave(): void {
     this.#isTaken = false;
     const waiting = this.#waiting ?? [];
