@@ -1,4 +1,4 @@
-/** The dictionary half of a session: everything that needs no store, by Django's names. */
+/** The dictionary of a session: all of Django's methods that need no store. */
 
 import type { Clock } from '../clock.js';
 import { KeyError } from '../errors.js';
@@ -22,42 +22,42 @@ export const EXPIRY = '_session_expiry';
 /** Where a dictionary has its members. */
 export const DOCUMENT = Symbol('koa-django-session.document');
 
-/** The pairs that may be shown to anybody. */
+/** The pairs that may be printed. */
 export const SHOWN = Symbol('koa-django-session.shown');
 
-/** Whether the row is known to be gone while nobody has looked: the first access would drop the key. */
+/** Whether the row is known to be gone before the first access, which would drop the key. */
 export const IS_GONE = Symbol('koa-django-session.isGone');
 
-/** What util.inspect asks of what it is to show (node:util, util.inspect.custom). */
+/** util.inspect.custom of node:util. */
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
 /** util.inspect, as it is handed to what inspects itself. */
 type Inspect = (value: unknown, options: object) => string;
 
-/** Whoever has the auth hash and the key can log in; these are read by `get` alone, and shown nowhere. */
+/** Never printed: who has the auth hash and the session's key can log in. `get` returns them. */
 const SECRETS: ReadonlySet<string> = new Set(['_auth_user_hash', '_csrftoken']);
 
 /** Any key, any value. */
 export type AnyData = Record<string, unknown>;
 
-/** Keys and values to take over: an object's own properties, or a Map or pairs, which `Data` does not check. */
+/** Keys and values: an object, or a Map or pairs, which `Data` does not check. */
 export type Mapping<Data extends object = AnyData> = Readonly<Partial<Data>> | Iterable<readonly [string, unknown]>;
 
-/** The pairs of a mapping, in order; `__proto__` and the like are keys as any other. */
+/** The pairs of a mapping, in order. `__proto__` is a key like any other. */
 export function pairsOf(mapping: Mapping): Iterable<readonly [string, unknown]> {
   return Symbol.iterator in mapping ? (mapping as Iterable<readonly [string, unknown]>) : Object.entries(mapping);
 }
 
-/** What may be said of the moment and the expiry that get_expiry_age and get_expiry_date work from. */
+/** Options of get_expiry_age and get_expiry_date. */
 export interface ExpiryOptions {
-  /** When the session was last changed, Unix seconds; now when absent. */
+  /** When the session was last changed, in Unix seconds; now when absent. */
   readonly modification?: number;
   /** What lies under `_session_expiry`; the session's own when absent. */
   readonly expiry?: unknown;
 }
 
 /**
- * A dictionary of JSON values that knows whether it was looked at or changed
+ * A dictionary of JSON values that notes whether it was accessed or changed
  * (django.contrib.sessions.backends.base.SessionBase without its store).
  *
  * `Data` names the keys and the types of their values. Without it a key is any text and a value unknown, and every session
@@ -82,7 +82,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     this.#now = now;
   }
 
-  /** The members; reading this is what counts as access. A symbol, so that no key's name leads to it. */
+  /** The members. Reading this property is an access. A symbol, because any name may be a key. */
   protected abstract get [DOCUMENT](): Document;
 
   /** The value under `key`, or `default_`, which is null as Python's None. */
@@ -131,7 +131,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     return value;
   }
 
-  /** Take over all pairs, all or none. */
+  /** Put all pairs, or none when one of them cannot be put. */
   update(mapping: Mapping<Data>): void {
     const document = this[DOCUMENT];
     const added = Document.empty();
@@ -175,7 +175,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
 
   /** For console.log and util.inspect: as toJSON. It is no access, so that looking at a session changes no answer. */
   [INSPECT](_depth: number, options: object, inspect: Inspect): string {
-    // Called on the proxy, so that it reaches what is private through methods alone.
+    // `this` is the proxy, which has no private fields.
     if (this[IS_GONE]()) return 'Session {}';
     const { accessed } = this;
     try {
@@ -187,12 +187,12 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     }
   }
 
-  /** Whether the store has no row any more; a dictionary without a store is never gone. */
+  /** Whether the row is gone. Never for a dictionary without a store. */
   protected [IS_GONE](): boolean {
     return false;
   }
 
-  /** What a text or a number is made of; no key is ever asked for it. */
+  /** The session as text or number. */
   [Symbol.toPrimitive](hint: string): string | number {
     return hint === 'number' ? Number.NaN : '[object Session]';
   }
@@ -206,7 +206,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     return this.items().filter(([key]) => !SECRETS.has(key));
   }
 
-  /** Put a mark into the session, to see with the next request whether the browser keeps cookies. */
+  /** Put a mark into the session. If the next request still has it, the browser accepts cookies. */
   set_test_cookie(): void {
     this.#anyKey.set(TEST_COOKIE_NAME, TEST_COOKIE_VALUE);
   }
@@ -227,8 +227,8 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
   }
 
   /**
-   * When the session ends: seconds without activity, 0 for the browser's end, a Date or a timedelta such as
-   * `{ days: 1 }` for a moment, null for the settings' rule.
+   * When the session ends: seconds after its last change, 0 when the browser is closed, a Date or a timedelta such as
+   * `{ days: 1 }` for a fixed moment, null for SESSION_COOKIE_AGE.
    */
   set_expiry(value: ExpiryInput): void {
     const stored = expiryValue(value, this.#now(), this.#expiryContext().time_zone);

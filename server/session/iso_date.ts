@@ -8,7 +8,7 @@
  *     zone  Z, or + or - and a time
  */
 
-/** What the text says: Unix seconds as if its clock were UTC's, and its offset, which is absent where it has none. */
+/** Local time as Unix seconds that UTC would have for it, and the offset; absent where the text has none. */
 export interface IsoDate {
   readonly wall: number;
   readonly microseconds: number;
@@ -33,7 +33,7 @@ const END = Date.parse('9999-12-31T00:00:00Z') / 1000 + DAY;
 
 const isDigit = (code: number | undefined): boolean => code !== undefined && code >= ZERO && code <= ZERO + 9;
 
-/** The number that so many digits are; undefined when one is none. Python takes the digits of ASCII alone. */
+/** The number of `count` digits; undefined when a character is no digit. Python accepts ASCII digits only. */
 function digits(bytes: Uint8Array, at: number, count: number): number | undefined {
   let number = 0;
   for (let index = at; index < at + count; index += 1) {
@@ -44,23 +44,23 @@ function digits(bytes: Uint8Array, at: number, count: number): number | undefine
   return number;
 }
 
-/** Where the date ends, which its first characters tell; two forms of week dates are told apart by what follows. */
+/** The index behind the date. Its first characters tell the form; for week dates also what follows. */
 function dateEnd(bytes: Uint8Array): number {
   if (bytes.length === 7) return 7;
   if (bytes[4] === MINUS) {
     if (bytes[5] !== CAPITAL_W) return 10;
-    // YYYY-Www-D, unless two digits follow the dash: that is the separator then, before an hour.
+    // YYYY-Www-D, unless two digits follow the dash: then it is the separator before an hour.
     return bytes[8] === MINUS && !isDigit(bytes[10]) ? 10 : 8;
   }
   if (bytes[4] !== CAPITAL_W) return 8;
   let end = 7;
   while (isDigit(bytes[end])) end += 1;
   if (end < 9) return end;
-  // A clock's digits come in pairs.
+  // The digits of a time come in pairs.
   return end % 2 === 0 ? 7 : 8;
 }
 
-/** The date's midnight in Unix seconds; undefined when there is no such date, or the text goes on behind it. */
+/** Midnight in Unix seconds; undefined when there is no such date, or it does not end at `end`. */
 function readDate(bytes: Uint8Array, end: number): number | undefined {
   const year = digits(bytes, 0, 4);
   const dashes = bytes[4] === MINUS ? 1 : 0;
@@ -101,11 +101,11 @@ interface Clock {
   readonly minutes: number;
   readonly seconds: number;
   readonly microseconds: number;
-  /** Whether something is left that was not read. Python minds that at the end of the text, and not before a zone. */
+  /** Whether characters are left. Python refuses them at the end of the text, and ignores them before a zone. */
   readonly hasRest: boolean;
 }
 
-/** HH[[:]MM[[:]SS]][(.|,)f…] from `at` to `end`; undefined where Python finds none. Bounds nothing. */
+/** HH[[:]MM[[:]SS]][(.|,)f…] from `at` to `end`; undefined where Python finds none. Accepts 99:99. */
 function readClock(bytes: Uint8Array, at: number, end: number): Clock | undefined {
   const parts: number[] = [];
   const hasColons = bytes[at + 2] === COLON;
@@ -115,7 +115,7 @@ function readClock(bytes: Uint8Array, at: number, end: number): Clock | undefine
     if (part === undefined) return undefined;
     parts.push(part);
     const code = bytes[index + 2];
-    // A last character is not looked at, whatever it is.
+    // Python ignores a single last character here.
     if (index + 3 >= end) return clockOf(parts, 0, !isEnd(code));
     index += 2;
     const isMark = code === DOT || code === COMMA;
@@ -145,10 +145,10 @@ const clockOf = (
 
 const secondsOf = ({ hours, minutes, seconds }: Clock): number => hours * 3600 + minutes * 60 + seconds;
 
-/** To Python, whose texts end with a NUL, any NUL is the end here. */
+/** CPython's strings end with a NUL, so that it takes any NUL for the end here. */
 const isEnd = (code: number | undefined): boolean => code === undefined || code === 0;
 
-/** Bytes of the character that begins here in UTF-8. */
+/** Bytes of the UTF-8 character whose first byte is `code`. */
 function characterLength(code: number): number {
   if (code < 0x80) return 1;
   if (code < 0xe0) return 2;
@@ -156,8 +156,8 @@ function characterLength(code: number): number {
 }
 
 /**
- * The date that the text is; undefined where Python raises ValueError. 24:00 is the midnight after, as from Python 3.14
- * on. What it means for a date without an offset to be some moment is the caller's.
+ * The date that the text gives; undefined where Python raises ValueError. 24:00 is the following midnight, as since Python
+ * 3.14. The caller decides which time zone a date without an offset is in.
  */
 export function readIsoDate(text: string): IsoDate | undefined {
   const bytes = Buffer.from(text);
@@ -187,7 +187,7 @@ function readZone(bytes: Uint8Array, at: number): IsoDate['offset'] {
   const seconds = secondsOf(clock);
   if (seconds >= DAY) return undefined;
   const sign = bytes[at] === MINUS ? -1 : 1;
-  // Python takes less than a second for no offset.
+  // Python treats an offset of less than a second as none.
   return { seconds: sign * seconds, microseconds: seconds === 0 ? 0 : sign * clock.microseconds };
 }
 

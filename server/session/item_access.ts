@@ -7,7 +7,7 @@ import { Session } from './session.js';
 /** The only fields that Django lets a view assign. */
 const ASSIGNABLE: ReadonlySet<string> = new Set(['modified', 'accessed']);
 
-/** What belongs to the session itself: its methods and properties by their names. Everything else is a key. */
+/** Names of the session's own methods and properties. Every other name is a key. */
 const OWN: ReadonlySet<string> = new Set([
   ...ASSIGNABLE,
   ...[SessionDictionary.prototype, Session.prototype]
@@ -15,7 +15,7 @@ const OWN: ReadonlySet<string> = new Set([
     .filter((name) => name !== 'constructor'),
 ]);
 
-/** What `await` looks for in everything it is given: asking the session would be an access, and no key is a promise. */
+/** `await session` reads this name of any value. It must not count as an access, nor be a key. */
 const THEN = 'then';
 
 /** Whether a name is JavaScript's: one that every object has (`__proto__`, `constructor`, `toString` …), or `then`. */
@@ -29,7 +29,7 @@ function refuse(name: string, deed: 'set' | 'remove'): never {
   );
 }
 
-/** A key that is nearly `modified` and set to true or false is a slip of the pen; other values are data. */
+/** Refuses true or false under a name that is nearly `modified` or `accessed`. Other values are data. */
 function refuseMisspelling(name: string, value: unknown): void {
   const right = typeof value === 'boolean' ? meant(name) : undefined;
   if (right === undefined) return;
@@ -46,13 +46,13 @@ const ITEM_ACCESS: ProxyHandler<Session> = {
       return name !== THEN && target.has_key(name) ? target.get(name) : undefined;
     }
     const member: unknown = Reflect.get(target, name, target);
-    // The private fields are the target's, so its methods run on it, not on the proxy. Bound anew at each access: what
-    // somebody writes onto such a function is on no other session's.
+    // A proxy has no private fields, so methods run on the target. Bound at each access: a property that somebody sets on the
+    // function is not on another session's.
     return typeof member === 'function' ? member.bind(target) : member;
   },
   set(target, name, value) {
     if (typeof name === 'symbol') return false;
-    // Another value is a key's, under a name that a visitor chose: as a flag it would keep the rest from being saved.
+    // Another value is data under a name that a visitor chose. Taken for the flag, it could prevent a save.
     if (ASSIGNABLE.has(name) && typeof value === 'boolean') return Reflect.set(target, name, value, target);
     if (OWN.has(name) || isInherited(name)) refuse(name, 'set');
     refuseMisspelling(name, value);
@@ -68,7 +68,7 @@ const ITEM_ACCESS: ProxyHandler<Session> = {
     target.remove(name);
     return true;
   },
-  // What a dictionary enumerates: its keys, but for secrets, and for those that do not read as their values.
+  // Enumerates the keys, without secrets and without those that item access does not read.
   ownKeys(target) {
     return target[SHOWN]()
       .map(([key]) => key)

@@ -28,23 +28,23 @@ declare module 'koa' {
   }
 }
 
-/** Where `sessions` keeps sessions, and whom it tells what happens to them. */
+/** Options of `sessions`. */
 export interface SessionsOptions {
   readonly settings: Settings;
   readonly store: SessionStore;
   readonly now?: Clock;
   /** Draws keys; `newSessionKey` unless given. */
   readonly newSessionKey?: () => string;
-  /** Hears of rows whose signature is wrong or that cannot be read; never gets a key or a value. */
+  /** Gets a line for each row whose signature is wrong or that cannot be read; never with a key or a value. */
   readonly logger?: Pick<Logger, 'warn'>;
-  /** A name for a session's key that `logger` may have: a keyed hash of it. */
+  /** A keyed hash of a session's key, by which the log names the session. */
   readonly sessionHash?: (session_key: string) => string;
   /**
    * Tell `logger` when a list or dictionary in the session was changed in place and nothing saved it. True unless the
    * application's `env` is production (NODE_ENV, where Koa looks).
    */
   readonly warnUnsaved?: boolean;
-  /** Told what happens to sessions, for counters. */
+  /** Called with what happens to a session, for counters. */
   readonly observe?: (event: SessionEvent) => void;
 }
 
@@ -87,7 +87,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   });
   const verified = new VerifiedTexts(codec, settings.SESSION_VERIFIED_BYTES);
   const rest = options.newSessionKey === undefined ? {} : { newSessionKey: options.newSessionKey };
-  // One object for all requests, and no promise where nothing is waited for: most pages have no session to load or save.
+  // One options object for all requests. `finish` returns no promise where there is nothing to save, as for most pages.
   const shared = { store, codec, verified, settings, now, observe, ...rest };
   const answering = { settings, store, now, warn: warningTo(logger) };
 
@@ -118,7 +118,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   };
 }
 
-/** What makes two sessions one: the same cookie, and the same place and keys behind it. */
+/** Two middlewares with the same cookie, store and SECRET_KEY have the same sessions. */
 type Identity = Pick<SessionsOptions, 'settings' | 'store'>;
 
 /**
@@ -165,7 +165,7 @@ async function inside(ctx: Koa.Context, outer: SessionResponse | undefined, run:
   }
 }
 
-/** A save failed. An answer that Koa has begun is cut; one that others write is theirs to end. */
+/** A save failed. An answer that Koa has begun is cut off; one that other code writes is left to that code. */
 function endWith(ctx: Koa.Context, error: unknown): never {
   if (ctx.respond !== false) cutAnswer(ctx);
   throw error;

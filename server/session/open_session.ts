@@ -1,4 +1,4 @@
-/** A session outside of Koa: in a job, in the upgrade of a WebSocket, in a handshake of socket.io. */
+/** Opens a session outside of Koa: in a job, the upgrade of a WebSocket, a handshake of socket.io. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
@@ -55,7 +55,7 @@ export async function openSession(from: string | AnyRequest, options: OpenSessio
     typeof from === 'string' ? from : parse_cookie(decodeHeader(cookieHeader(from))).get(settings.SESSION_COOKIE_NAME);
   const session = new Session({ store, codec, settings, now }, session_key);
   await session.load();
-  // The first look finds out whether there is a row, and throws where the store did not answer.
+  // The first access: drops the key if there is no row, and throws if the store did not answer.
   session.keys();
   session.accessed = false;
   return withItemAccess(session);

@@ -1,4 +1,4 @@
-/** What becomes of a session when its request is answered (SessionMiddleware.process_response), early answers too. */
+/** Saves a session and sends its cookie with the answer (SessionMiddleware.process_response), also when it begins early. */
 import type { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
@@ -22,7 +22,7 @@ const NOT_KEPT =
 const NO_NEW_KEY =
   'The answer has begun, so a new session key cannot reach the browser any more. Do this, or call `await commitSession(ctx)`, before the answer begins.';
 
-/** The session of a request. It takes no new key once the answer has begun: nobody would be told the key of that row. */
+/** The session of a request. It refuses a new key once the answer has begun, because its cookie could not be sent. */
 export class RequestSession extends Session {
   readonly #ctx: Context;
 
@@ -52,7 +52,7 @@ export interface SessionResponseOptions {
   readonly settings: Settings;
   readonly store: SessionStore;
   readonly now?: Clock;
-  /** Hears of a new session that is not kept because the answer began too early. */
+  /** Called when a new session is not kept because the answer began too early. */
   readonly warn: (message: string) => void;
 }
 
@@ -86,7 +86,7 @@ export class SessionResponse implements HeadWork {
     beforeHead(ctx, this);
   }
 
-  /** The handlers are back. Undefined where nothing is to be waited for: most pages have no session. */
+  /** The handlers have returned. Undefined where there is nothing to wait for, as for most pages. */
   finish(): Promise<void> | undefined {
     const { res, respond } = this.#ctx;
     if (respond === false && res !== undefined && !res.writableEnded) return this.#handOver();
@@ -98,11 +98,11 @@ export class SessionResponse implements HeadWork {
     this.#state = 'handed over';
     const over = new Promise((resolve) => this.#ctx.res.once('close', resolve));
     if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
-    // Not waited for: the answer may take for ever.
+    // Not awaited: the answer may never end.
     void over.then(() => this.#saveRest()).catch((error: unknown) => this.#ctx.app.emit('error', error, this.#ctx));
   }
 
-  /** What was changed since the handlers were back, while others wrote the answer. */
+  /** Saves what was changed after the handlers returned, while other code wrote the answer. */
   async #saveRest(): Promise<void> {
     const { session } = this;
     if (!session.modified || !this.#wantsSave() || statusOf(this.#ctx) >= 500) return;
@@ -130,7 +130,7 @@ export class SessionResponse implements HeadWork {
     return this.#committing;
   }
 
-  /** Whether the answer depends on the session, or the other way round. */
+  /** Whether the answer depends on the session or the session is to be saved. */
   #isTouched(): boolean {
     const { session } = this;
     return session.accessed || session.modified || this.options.settings.SESSION_SAVE_EVERY_REQUEST || this.#isDead();
@@ -151,13 +151,13 @@ export class SessionResponse implements HeadWork {
     return SESSION_SAVE_UNCHANGED_AFTER === 0 || !session.wasSavedWithin(SESSION_SAVE_UNCHANGED_AFTER);
   }
 
-  /** Tell the browser that its session is gone; not in answers that may overtake a login. */
+  /** Delete the browser's cookie, unless the answer may arrive after a login's (dead_cookie.ts). */
   #forget(): void {
     if (!this.session.isMissing() || mayDeleteDeadCookie(this.#ctx)) this.#cookie = DELETION;
     else this.#varies = true;
   }
 
-  /** Whether a save writes a row that the browser has the key of, or is about to be told. */
+  /** Whether a save writes a row whose key the browser has already. */
   #hasRow(): boolean {
     // The first look drops the key of a row that is not there.
     this.session.has_key('');

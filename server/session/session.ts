@@ -22,9 +22,8 @@ import { WriteLock } from './write_lock.js';
 export interface Session extends SessionItems {}
 
 /**
- * One visitor's session. The dictionary's methods are synchronous once `load` has settled; what touches the store
- * returns a promise. A save never overwrites what another request wrote in the meantime, and never brings a deleted
- * row back.
+ * One visitor's session. Once `load` has resolved, the dictionary's methods are synchronous; methods that touch the store
+ * return a promise. A save never overwrites what another request wrote in the meantime, and never creates a deleted row again.
  *
  * ```ts
  * ctx.session.set('visits', Number(ctx.session.get('visits', 0)) + 1);
@@ -43,18 +42,18 @@ export class Session extends SessionDictionary<DeclaredData> {
   #session_key: string | null;
   #loaded: Loaded | undefined;
   #deadline: Deadline | undefined;
-  /** Absent until the first access: an untouched session keeps the cookie's key even if no row has it. */
+  /** Absent until the first access. Until then the session keeps the cookie's key, even if no row has it. */
   #document: Document | undefined;
-  /** Absent while no row of this session is known. */
+  /** What the row held when it was read or written; absent while no row is known. */
   #baseline: Baseline | undefined;
-  /** Whether the row has a good signature and cannot be read here: it stays as it is, and is no row of this session. */
+  /** Whether the row has a good signature and cannot be read here. Then it is never written, and a save creates another. */
   #isUnreadable = false;
-  /** Whether this request drew the key, so that nobody knows it until the answer tells. */
+  /** Whether this request drew the key, so that the browser does not know it yet. */
   #hasNewKey = false;
-  /** Held by save, create and cycle_key: the next call sees the row and the key that the one before it has made. */
+  /** Held by save, create and cycle_key, so that the next call sees the row and the key of the one before. */
   readonly #writing = new WriteLock();
 
-  /** @param session_key the cookie's value, apart from the options where many sessions share those */
+  /** @param session_key the cookie's value, where many sessions share one options object */
   constructor(options: SessionOptions, session_key: string | null | undefined = options.session_key) {
     super(options.settings, options.now ?? systemClock);
     this.#options = options;
@@ -62,7 +61,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     this.#session_key = validSessionKey(session_key);
   }
 
-  /** How long this request may wait for the database, all its waits together; also for its user. */
+  /** How long this request may wait for the database: all its waits together, that for its user included. */
   get [DEADLINE](): Deadline | undefined {
     this.#deadline ??= this.#options.store.deadline?.();
     return this.#deadline;
@@ -74,8 +73,8 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * Whether the row under this key is Django's alone: signed with our key, and larger, deeper or of another kind than we
-   * read. The session is empty then, and whatever is written goes into a row of its own under a new key.
+   * Whether the row has a good signature and cannot be read here: it is too large, too deep, or no dictionary. The session is
+   * empty then, and a save writes a row of its own under a new key.
    */
   get hasUnreadableRow(): boolean {
     this.#document ??= this.#open();
@@ -93,8 +92,8 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * Read the row, once; the middleware does it before the handler. No key: no query. Never rejects: when the store
-   * is away, the first look into the session throws its StoreUnavailable, and a page that needs no session is served.
+   * Read the row, once; the middleware does so before the handler runs. Without a key there is no query. Never rejects: when
+   * the store fails, the first access throws the StoreUnavailable, so that a page without access is served.
    */
   async load(): Promise<void> {
     if (this.#session_key === null || this.#document !== undefined) return;
@@ -112,7 +111,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     return this.#document;
   }
 
-  /** Whether no row has the key that the cookie brought. Asking is no access. */
+  /** Whether no row has the cookie's key. Asking is no access. */
   isMissing(): boolean {
     return this.#loaded !== undefined && 'session_data' in this.#loaded && this.#loaded.session_data === null;
   }
@@ -123,8 +122,9 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * First access: a missing or expired row drops the key; one with a wrong signature is empty and keeps it, as in Django.
-   * One that cannot be read keeps it until something is written, so that looking alone takes no cookie of Django's away.
+   * The first access. A missing or expired row drops the key. A row with a wrong signature gives an empty session that keeps
+   * the key, as in Django. An unreadable row does so until something is written: reading alone must not cost the browser the
+   * cookie that Django can use.
    */
   #open(): Document {
     if (this.#session_key === null) return Document.empty();
@@ -150,7 +150,7 @@ export class Session extends SessionDictionary<DeclaredData> {
 
   /** Remove everything at once. The row stays; the empty dictionary is saved into it. */
   clear(): void {
-    // Opened first, so that a save knows which text it replaces.
+    // The access comes first, so that a save knows which text it replaces.
     this.#document = this[DOCUMENT].size > 0 ? Document.empty() : this[DOCUMENT];
     this.modified = true;
   }
@@ -161,7 +161,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     return this.#options.store.exists(session_key, this[DEADLINE]);
   }
 
-  /** Take a new key and add its row, with what the dictionary holds if it was in use. A former row stays. */
+  /** Take a new key and add a row with the dictionary's values, if there are any. A row under the old key stays. */
   async create(): Promise<SavedExpiry> {
     while (this.#writing.isTaken) await this.#writing.left();
     this.#document ??= Document.empty();
@@ -177,12 +177,12 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * Write the row and return the expiry written. Without a key, or with one whose row cannot be read, creates one. A call
-   * waits for one that is under way.
+   * Write the row and return the expiry that was written. Without a key, and where the row cannot be read, it creates a row
+   * under a new key. Calls at the same time run one after another.
    *
    * @param must_create add the row under this session's key, and fail if there is one
-   * @throws UpdateError when the row is gone (a logout, an expiry): it is not brought back; also when somebody else wrote
-   *   meanwhile what cannot be read here: there is nothing to join, and a copy could bring back a login that they ended
+   * @throws UpdateError when the row is gone (a logout, an expiry): it is not created again. Also when another request has
+   *   written meanwhile what cannot be read here: it cannot be merged, and overwriting it could bring back an ended login
    * @throws CreateError when `must_create` is set and the key is taken
    */
   async save(must_create = false): Promise<SavedExpiry> {
@@ -198,7 +198,7 @@ export class Session extends SessionDictionary<DeclaredData> {
       const mine = this.#change(document.texts());
       const replaced = await this.#options.store.replace(base.session_data, { session_key, ...mine }, this[DEADLINE]);
       if (replaced !== false) return this.#wrote(replaced === true ? session_key : replaced, mine);
-      // Somebody else wrote the row since it was read: join both changes under the row's lock.
+      // Another request wrote the row since it was read: merge both changes under the row's lock.
       this.#options.observe?.('merge');
       const join = (theirs: MemberTexts): Change => this.#change(mergeMembers(base.texts, mine.texts, theirs));
       const { written, cookie } = await this.#modify(session_key, join);
@@ -210,15 +210,14 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * Whether the row holds this very dictionary and was written less than `seconds` ago, so that a save would do no more
-   * than put its end off by as much. The row's age is the signed text's; from half of the shorter of the session's life
-   * and SESSION_COOKIE_AGE on the answer is no, however long `seconds` are. It is no also for what this request has
-   * written itself, since the visitor is to get that row's cookie.
+   * Whether the row holds the same dictionary and was written less than `seconds` ago, so that a save would only move its end
+   * by less than that. The time of the write is in the signed text. `seconds` count up to half of the session's life or of
+   * SESSION_COOKIE_AGE, whichever is shorter. False for a row that this request wrote, because its cookie has to be sent.
    */
   wasSavedWithin(seconds: number): boolean {
     const document = this[DOCUMENT];
     const base = this.#baseline;
-    // An empty one may be a text that could not be verified: nothing in it is to be believed.
+    // An empty dictionary may come from a text with a wrong signature, whose time means nothing.
     if (base === undefined || base.written !== undefined || base.texts.size === 0) return false;
     const life = Math.min(this.get_expiry_age(), this.get_session_cookie_age());
     const within = Math.min(seconds, life / 2);
@@ -226,8 +225,9 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * What this request has written itself, when the cookie can be sent without another save: nothing was changed since.
-   * For an answer that saves nothing (`saves` false): when the row has a key that the visitor is not told otherwise.
+   * The expiry that this request has written, where the cookie can be sent without another save; otherwise null.
+   * @param saves true: if nothing was changed since. False, for an answer that saves nothing: if the key is new, because the
+   *   browser would not learn it otherwise
    */
   alreadyWritten(saves: boolean): SavedExpiry | null {
     const base = this.#baseline;
@@ -237,16 +237,16 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * Apply `change` to the row as it is now, under the row's lock, and save: for counters and answers that count once.
-   * What this request changed before stays, unsaved. Without a row, one is created.
+   * Apply `change` to the row's present values under the row's lock, and save: for counters and answers that count once.
+   * Changes that this request made before stay in the dictionary, unsaved. Without a row, one is created.
    *
-   * @param change gets a dictionary of the fresh values. Others wait for the row while it runs, and it must not use
-   *   this session's own methods
-   * @throws UpdateError when the row is gone; what `change` throws is passed on, and nothing was written
-   * @throws StoreUnavailable when `change` keeps others waiting for more than 4 seconds (engine db)
+   * @param change gets a dictionary of the present values. It must not use this session's own methods. Other requests wait for
+   *   the row while it runs
+   * @throws UpdateError when the row is gone. What `change` throws is passed on, and nothing is written
+   * @throws StoreUnavailable when `change` takes more than 4 seconds (engine db)
    */
   async atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
-    // Not taken: others wait for the row while `change` runs, and so does this session.
+    // The write lock is not taken: the row's own lock holds other saves back while `change` runs.
     while (this.#writing.isTaken) await this.#writing.left();
     const mine = this[DOCUMENT].texts();
     const [session_key, base] = [this.#session_key, this.#baseline];
@@ -272,9 +272,9 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * Take a new key for the same data: the new row is there before the old one goes, or neither. Done at login.
-   * @param options what else is to be in the same commit
-   * @throws UpdateError when the old row is gone: a logout elsewhere is final
+   * Take a new key for the same data, as at a login. The new row is created and the old one deleted in one step.
+   * @param options what else belongs into the same commit
+   * @throws UpdateError when the old row is gone: a logout by another request is final
    */
   async cycle_key({ values = [], forget = false, joined }: NewKeyOptions = {}): Promise<void> {
     while (this.#writing.isTaken) await this.#writing.left();
@@ -285,7 +285,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     try {
       const companion = await companionOf(joined, this.#options.store);
       const isMerged = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
-      // Only now, so that a failure leaves the dictionary as it was. Otherwise a later save would log the old key in.
+      // After the write: if it fails, the dictionary has no login that a later save would write under the old key.
       if (forget) this.#document = added;
       else if (!isMerged) for (const key of added.keys()) this[DOCUMENT].set(key, added.get(key));
       this.modified = true;
@@ -329,10 +329,10 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * Forget everything: the data, the row and the key. Done at logout, which is final: so the row goes also when it cannot
-   * be read here, or a copy of the cookie would still be logged in at Django. Data and key are gone at once (the key
-   * after a save that is under way), the row when this resolves; when it rejects, the key is there again.
-   * @param keepRow as if the row had been gone already: it stays, and a page's own request leaves the cookie
+   * Remove data, row and key, as at a logout. An unreadable row is removed too, because a copy of the cookie would still be
+   * logged in at Django. Data and key are gone at once (the key after a save that is under way), the row when this resolves.
+   * When it rejects, the session has its key again.
+   * @param keepRow treat the row as missing: it stays, and the answer to a page's own request does not delete the cookie
    */
   async flush({ keepRow = false }: { readonly keepRow?: boolean } = {}): Promise<void> {
     if (this.#writing.isTaken) this.#document = Document.empty();
@@ -353,13 +353,13 @@ export class Session extends SessionDictionary<DeclaredData> {
     }
   }
 
-  /** Remove a row, this session's own without an argument; the dictionary stays as it is. */
+  /** Remove a row, by default this session's own. The dictionary stays as it is. */
   async delete(session_key: string | null = this.#session_key): Promise<void> {
     if (session_key === null || !isStorable(session_key)) return;
     await this.#options.store.delete(session_key, this[DEADLINE]);
     if (session_key !== this.#session_key) return;
     if (this.#document === undefined) this.#loaded = { session_data: null };
-    // So that a save at the end finds out that the row is gone, as in Django.
+    // A save at the end then throws UpdateError, as in Django.
     else if (this.#baseline !== undefined) this.#baseline = { ...this.#baseline, written: undefined };
   }
 
@@ -388,7 +388,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     return theirsOf(this.#read(session_data));
   }
 
-  /** The keys of lists and dictionaries that were changed inside since the row was last read or written. */
+  /** The keys of lists and dictionaries that were changed in place since the row was last read or written. */
   [CHANGED_INSIDE](): string[] {
     return this.#baseline === undefined ? [] : (this.#document?.changedInside(this.#baseline.texts) ?? []);
   }

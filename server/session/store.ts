@@ -8,7 +8,7 @@
 
 import type { Deadline } from '../db/deadline.js';
 
-/** Where a session has its request's deadline; no name, because each name may be a key of the session. */
+/** The session's property with its request's deadline. A symbol, because any name may be a key of the session. */
 export const DEADLINE = Symbol('koa-django-session.deadline');
 
 /** One row of django_session (django.contrib.sessions.base_session.AbstractBaseSession). */
@@ -17,9 +17,9 @@ export interface SessionRecord {
   /** Signed text as session/codec.ts makes it. */
   readonly session_data: string;
   readonly expire_date: Date;
-  /** Seconds from this write to `expire_date`, where each save puts the end off by as much; absent where the end is fixed. */
+  /** Seconds from this write to `expire_date`, where each save moves the end; absent where the end is a fixed date. */
   readonly lifetime?: number | undefined;
-  /** What `session_data` holds, by key, as JSON: for stores that keep some of it in columns of its own. Sessions give it. */
+  /** The members of `session_data` as JSON, by key, for stores that keep some in columns of their own. Sessions set it. */
   readonly texts?: ReadonlyMap<string, string>;
 }
 
@@ -45,14 +45,14 @@ export interface SessionStore {
   readonly key_salt?: string;
 
   /**
-   * What the rows are kept in, the same object for whoever keeps other rows there: the knex instance of engine db.
-   * Where it is absent the store has no transactions, and nobody gives it a companion.
+   * The database that holds the rows: the knex instance of engine db. Others that keep rows there compare it with theirs.
+   * Absent where the store has no transactions; then it is given no companion.
    */
   readonly database?: object | undefined;
 
   /**
-   * How long one request waits for this store, all its waits together. A session makes one and gives it, last, to every
-   * method; whoever gives none is given one for that call. Absent where each wait has a bound of its own.
+   * A new deadline for one request: how long all its waits for this store may take together. A session passes it as the last
+   * argument of every method; a call without one gets its own. Absent where each wait has a limit of its own.
    */
   deadline?(): Deadline | undefined;
 
@@ -66,8 +66,8 @@ export interface SessionStore {
   stored?(session_key: string, deadline?: Deadline): Promise<SessionChange | null>;
 
   /**
-   * Those of the keys that have a row whose `expire_date` has not come, without its text: for whoever watches many
-   * sessions. Absent where an engine has nothing cheaper than `load`.
+   * Those of the keys that have a row whose `expire_date` has not come, for code that watches many sessions. Absent where an
+   * engine has nothing cheaper than `load`.
    */
   live?(sessionKeys: readonly string[], deadline?: Deadline): Promise<ReadonlySet<string>>;
 
@@ -89,7 +89,7 @@ export interface SessionStore {
 
   /**
    * Lock the row, hand its present text to `change`, and write what that gives.
-   * @throws UpdateError when the row is gone; what `change` throws is passed on, and nothing was written
+   * @throws UpdateError when the row is gone. What `change` throws is passed on, and nothing is written
    */
   modify(
     session_key: string,
@@ -120,10 +120,9 @@ export interface SessionStore {
   clear_expired(): Promise<number>;
 
   /**
-   * Whether it works, besides its `database`, for whoever decides where to send requests; absent where nothing else is
-   * needed.
-   * @returns in words what does not work meanwhile, although sessions are read; undefined when everything does
-   * @throws StoreUnavailable when sessions are not read
+   * Whether what the store needs besides its `database` works, for readiness checks. Absent where it needs nothing else.
+   * @returns a sentence on what does not work, although sessions can be read; undefined when everything works
+   * @throws StoreUnavailable when sessions cannot be read
    */
   check?(): Promise<string | undefined>;
 
