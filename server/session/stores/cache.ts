@@ -1,6 +1,6 @@
 /**
- * Sessions in Redis, signed as in the table. Django's engine `cache` keeps pickles there, which are not for anybody else
- * to read: the two engines share a Redis, not a session.
+ * Sessions in Redis, signed as in the table. Sessions are not shared with Django's engine `cache`, which stores pickles;
+ * both can use the same Redis, with different keys.
  */
 import { type Clock, systemClock } from '../../clock.js';
 import { Deadline } from '../../db/deadline.js';
@@ -11,11 +11,11 @@ import { RedisReads } from '../../redis/reads.js';
 import type { Settings } from '../../settings.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 
-/** The settings that name keys, as Django's cache does. */
+/** The settings that are part of each key, as in Django's cache. */
 export type CacheSettings = Pick<Settings, 'CACHE_KEY_PREFIX' | 'CACHE_VERSION'>;
 
 /**
- * A key as Django's cache makes it: `:1:` and the name (django.core.cache.backends.base.default_key_func).
+ * A key in the format of Django's cache: prefix, version and name (django.core.cache.backends.base.default_key_func).
  *
  * ```ts
  * make_key('greeting', { CACHE_KEY_PREFIX: '', CACHE_VERSION: 1 }); // ':1:greeting'
@@ -26,39 +26,39 @@ export function make_key(name: string, { CACHE_KEY_PREFIX, CACHE_VERSION }: Cach
 }
 
 /**
- * Seconds that Redis keeps a session beyond its end. What has expired is up to our clock, as in every engine; Redis
- * sweeps, by a span and not by a moment, so that its clock need not agree with ours.
+ * Seconds that Redis keeps a session after its expire_date. As in every engine, our clock decides whether a session has
+ * expired; Redis only frees the memory. PX is a duration, so that the clock of Redis need not agree with ours.
  */
 const SWEEP = 60;
 
-/** Sessions that may change at once. */
+/** The maximum number of sessions that this process changes at a time. */
 const CHANGING = 256;
 
-/** Seconds that a change waits for the others of its session in this process, before it asks Redis. */
+/** Seconds that a change waits in the queue for other changes of the same session in this process. */
 const WAIT = 1.25;
 
-/** Milliseconds after which a change that others were always faster than is given up. */
+/** Milliseconds of retries after which a change is given up because other processes changed the session each time. */
 const PATIENCE = 1500;
 
-// A value is the milliseconds of expire_date, a space and session_data. Each script is one step for all others.
+// A value is expire_date in milliseconds since 1970, a space and session_data. Redis runs each script atomically.
 const TEXT_OF = `
   local function text_of(key)
     local value = redis.call('GET', key)
     return value and string.sub(value, (string.find(value, ' ', 1, true) or 0) + 1)
   end`;
 
-/** KEYS: the session. ARGV: the text that must be there, the new value, its milliseconds. */
+/** KEYS: the session. ARGV: the expected text, the new value, its PX in milliseconds. Returns 0 if the text differs. */
 const REPLACE = `${TEXT_OF}
   if text_of(KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
   return 1`;
 
-/** KEYS: the session. ARGV: the text that must be there. */
+/** KEYS: the session. ARGV: the expected text. Returns 0 if the text differs. */
 const REMOVE = `${TEXT_OF}
   if text_of(KEYS[1]) ~= ARGV[1] then return 0 end
   return redis.call('DEL', KEYS[1])`;
 
-/** KEYS: the old session, the new one. ARGV: as REPLACE. -1 when the new key is taken. */
+/** KEYS: the old session, the new one. ARGV: as REPLACE. Returns -1 if the new key is taken. */
 const CYCLE = `${TEXT_OF}
   if text_of(KEYS[1]) ~= ARGV[1] then return 0 end
   if redis.call('EXISTS', KEYS[2]) == 1 then return -1 end
@@ -66,7 +66,7 @@ const CYCLE = `${TEXT_OF}
   redis.call('DEL', KEYS[1])
   return 1`;
 
-/** KEYS: sessions. ARGV: the present milliseconds. Gives the number removed. */
+/** KEYS: sessions. ARGV: the current time in milliseconds. Returns the number of keys removed. */
 const CLEAR = `
   local removed = 0
   for _, key in ipairs(KEYS) do
@@ -78,7 +78,7 @@ const CLEAR = `
   return removed`;
 
 /**
- * Writes compare and set in one step of Redis, so that no process loses what another wrote.
+ * Stores sessions in Redis. Each write is an atomic compare-and-set, so that no process overwrites another's change.
  *
  * ```ts
  * import { RedisConnection } from 'koa-django-session/stores/redis_connection';
@@ -142,8 +142,8 @@ export class CacheStore implements SessionStore {
   }
 
   /**
-   * The two keys of a cycle lie on two servers of a cluster. The new session is there before the old one goes, and goes
-   * itself when that cannot be done: nobody has its key yet.
+   * In a cluster, the two keys of a cycle may be on two servers, so no script can change both. Creates the new session,
+   * then removes the old one. If that fails, removes the new session again; no visitor has its key yet.
    */
   async #move(session_key: string, session_data: string, record: SessionRecord): Promise<boolean> {
     await this.create(record);
@@ -161,7 +161,7 @@ export class CacheStore implements SessionStore {
     await this.#redis.command('DEL', this.#prefix + session_key);
   }
 
-  /** Redis removes by itself what expired a minute ago; this removes the rest. */
+  /** Removes sessions that expired less than SWEEP ago; Redis removes the older ones itself. */
   async clear_expired(): Promise<number> {
     const now = String(Math.floor(this.#now() * 1000));
     const pattern = `${this.#prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
@@ -174,7 +174,7 @@ export class CacheStore implements SessionStore {
     return removed;
   }
 
-  /** Without Redis no session is read. */
+  /** @throws StoreUnavailable if Redis takes no writes */
   async check(): Promise<undefined> {
     await this.#redis.check(this.#prefix);
   }
@@ -183,7 +183,7 @@ export class CacheStore implements SessionStore {
     await this.#redis.close();
   }
 
-  /** The value and its milliseconds in Redis, with the word between them where SET wants it. */
+  /** The value, the option PX if given, and the milliseconds that Redis keeps it, in the order of SET's arguments. */
   #kept({ session_data, expire_date }: SessionChange, ...word: readonly string[]): string[] {
     const expires = expire_date.getTime();
     const lifetime = Math.max(Math.ceil(expires - this.#now() * 1000), 0) + SWEEP * 1000;
@@ -202,7 +202,7 @@ export class CacheStore implements SessionStore {
     return this.#redis.command('EVAL', script, String(keys.length), ...keys, ...args);
   }
 
-  /** Hand the present text to `write` until nobody was faster. Those of this process take turns. */
+  /** Calls `write` with the current text until it returns true. Changes of one session in this process are queued. */
   async #untilDone(session_key: string, write: (session_data: string) => Promise<boolean>): Promise<void> {
     await this.#turns.run(session_key, new Deadline(WAIT), async () => {
       const deadline = performance.now() + PATIENCE;

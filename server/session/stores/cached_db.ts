@@ -1,9 +1,9 @@
 /**
  * Sessions in Django's table, beside a Django whose engine is `cached_db` (django.contrib.sessions.backends.cached_db).
  *
- * Such a Django looks into its cache first, where it has a pickle for up to SESSION_COOKIE_AGE. So each change here
- * deletes that entry, and its next look goes to the table. We ourselves read the table every time: Django writes the row
- * and deletes no cache but its own, so a cache of ours could show a session that was logged out there.
+ * Such a Django reads its cache first, where an entry is a pickle and lives for up to SESSION_COOKIE_AGE. Each change here
+ * deletes that entry, so that Django reads the table again. We always read the table and have no cache of our own: Django
+ * would not delete its entries, and a session could stay logged in here after a logout there.
  */
 import type { Deadline } from '../../db/deadline.js';
 import { StoreUnavailable } from '../../errors.js';
@@ -16,16 +16,16 @@ import { type CacheSettings, make_key } from './cache.js';
 const KEY_PREFIX = 'django.contrib.sessions.cached_db';
 
 /**
- * Milliseconds after which an entry is deleted again: a Django that had read the row just before our change may put
- * what it read into its cache just after.
+ * Milliseconds after which an entry is deleted a second time. A Django that read the row just before our change may cache
+ * the old row just after our first delete.
  */
 const AGAIN = 1000;
 
-/** How often that is tried, a second after each other, when Redis does not answer. */
+/** The maximum number of attempts at that second delete, AGAIN apart, while Redis does not answer. */
 const TRIES = 60;
 
 /**
- * Engine `db` that tells a Django with `cached_db` of its changes.
+ * Engine `db` that also deletes the cache entries of a Django with `cached_db`.
  *
  * ```ts
  * import { RedisConnection } from 'koa-django-session/stores/redis_connection';
@@ -38,7 +38,7 @@ export class CachedDatabaseStore implements SessionStore {
   readonly #db: SessionStore;
   readonly #redis: RedisConnection;
   readonly #prefix: string;
-  /** Keys whose entries are to be deleted again; each stays for AGAIN. */
+  /** The timers of the second deletes, by session key. */
   readonly #later = new Map<string, NodeJS.Timeout>();
 
   /** @param db a DatabaseStore */
@@ -101,12 +101,12 @@ export class CachedDatabaseStore implements SessionStore {
     return this.#telling(session_key, () => this.#db.delete(session_key, deadline));
   }
 
-  /** Entries in Django's cache end with their sessions, by themselves. */
+  /** Removes rows only: the entries in Django's cache expire by themselves. */
   clear_expired(): Promise<number> {
     return this.#db.clear_expired();
   }
 
-  /** Sessions are read without Redis. */
+  /** Returns a warning instead of throwing if Redis is away, because sessions can still be read. */
   async check(): Promise<string | undefined> {
     try {
       await this.#redis.check(this.#prefix);
@@ -117,7 +117,7 @@ export class CachedDatabaseStore implements SessionStore {
     }
   }
 
-  /** Deletes what was to be deleted later, then hangs up. */
+  /** Runs the pending second deletes at once, then disconnects. */
   async close(): Promise<void> {
     const sessionKeys = [...this.#later.keys()];
     for (const timer of this.#later.values()) clearTimeout(timer);
@@ -127,8 +127,8 @@ export class CachedDatabaseStore implements SessionStore {
   }
 
   /**
-   * Before, so that nothing is written when Django could not be told; afterwards, because it is then that Django must
-   * look again.
+   * Deletes the entry before and after the write. The first delete checks that Redis answers: if it fails, nothing is
+   * written. The second one removes what Django cached meanwhile.
    */
   async #telling<T>(session_key: string, write: () => Promise<T>): Promise<T> {
     await this.#forget(session_key);
@@ -139,8 +139,8 @@ export class CachedDatabaseStore implements SessionStore {
   }
 
   /**
-   * The same where the row has a new key by now, which the visitor has to be told: a Redis that went away meanwhile does
-   * not keep it from them. Its entry of the old key is deleted later.
+   * As `#telling`, for a write that gives the row a new key. An error of the delete after the write is ignored, because
+   * the visitor must get the new key. The entry of the old key is deleted later.
    */
   async #tellingOfKey<T>(session_key: string, write: () => Promise<T>): Promise<T> {
     await this.#forget(session_key);
@@ -155,15 +155,15 @@ export class CachedDatabaseStore implements SessionStore {
   }
 
   /**
-   * A Redis that went away within AGAIN is asked until another is in its place: that one may have the entry still, as
-   * replication is asynchronous.
+   * Retries while Redis is away: after a failover the new master may still have the entry, because replication is
+   * asynchronous.
    */
   #forgetLater(session_key: string, tries = TRIES): void {
     clearTimeout(this.#later.get(session_key));
     const timer = setTimeout(() => {
       this.#later.delete(session_key);
       this.#forget(session_key).catch(() => {
-        // Unless it is to be deleted later anyway, by a change since then.
+        // Not if a newer change has scheduled its own delete.
         if (tries > 1 && !this.#later.has(session_key)) this.#forgetLater(session_key, tries - 1);
       });
     }, AGAIN);

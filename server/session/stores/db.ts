@@ -1,4 +1,4 @@
-/** Sessions in Django's table django_session, or in that of a session model of one's own, through knex and pg (django.contrib.sessions.backends.db). */
+/** Sessions in Django's table django_session or that of a custom session model (django.contrib.sessions.backends.db). */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from '../../db/batcher.js';
@@ -20,7 +20,7 @@ import type { Companion, SessionChange, SessionRecord, SessionStore } from '../s
 const UNIQUE_VIOLATION = '23505';
 const NOT_NULL = '23502';
 
-/** A row to write if its text still is `loaded`. */
+/** A row to write if its session_data still is `loaded`. */
 interface Replacement extends SessionRecord {
   readonly loaded: string;
 }
@@ -32,18 +32,18 @@ interface Saving {
 
 export type { ColumnValue, FurtherColumns } from '../further_columns.js';
 
-/** Table, further columns and waits of a `DatabaseStore`. */
+/** Table, further columns and timeouts of a `DatabaseStore`. */
 export interface DatabaseStoreOptions {
   readonly now?: Clock;
-  /** Seconds, DATABASE_TIMEOUT: every bound on a wait is derived from it (server/db/wait_bounds.ts). 1 when absent. */
+  /** DATABASE_TIMEOUT, in seconds. Every timeout is a multiple of it (server/db/wait_bounds.ts). 1 when absent. */
   readonly timeout?: number;
-  /** How reads and writes of one tick share statements. */
+  /** How reads and writes of one tick are combined into statements. */
   readonly batches?: BatcherOptions;
-  /** The most connections that wait for the locks of rows, so that the others are free; half the pool when absent. */
+  /** The maximum number of connections that may wait for row locks. Half the pool when absent. */
   readonly rowLocks?: number;
   /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
   readonly prepared?: boolean;
-  /** The table of a session model of one's own (AbstractBaseSession), `schema.table` in a schema of its own. */
+  /** The table of a custom session model (AbstractBaseSession): `table` or `schema.table`. django_session when absent. */
   readonly table?: string;
   readonly columns?: FurtherColumns;
   /** SESSION_EXPIRE_DATE_STEP. 0 when absent. */
@@ -51,8 +51,8 @@ export interface DatabaseStoreOptions {
 }
 
 /**
- * Reads and writes of one tick share statements, so that the cost of a statement and of a commit is divided among
- * them; nobody waits for a tick that does not come, and nobody for a row that another has locked.
+ * Stores sessions in PostgreSQL. The reads of one event-loop tick are combined into one statement, and so are its writes.
+ * A locked row does not delay the other rows of its batch: it is written separately.
  *
  * ```ts
  * app.use(sessions(app, { settings, store: new DatabaseStore(knex) }));
@@ -65,7 +65,7 @@ export class DatabaseStore implements SessionStore {
   readonly #loads: Batcher<undefined, string | null>;
   readonly #saves: Batcher<Saving, boolean>;
   readonly #rows: RowLocks;
-  /** New rows, each of which is a statement and a commit of its own. */
+  /** Limits concurrent INSERTs, which are not batched. */
   readonly #inserts: Queue;
   readonly #prepared: boolean;
   readonly #statements: SessionStatements;
@@ -73,7 +73,7 @@ export class DatabaseStore implements SessionStore {
   readonly #expireDateStep: number;
   readonly #table: string;
 
-  /** @param knex connected to PostgreSQL with server/db/knex.ts's timeouts, or your own */
+  /** @param knex connected to PostgreSQL: from `connectKnex`, or your own */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
     const { now = systemClock, timeout, batches, rowLocks = shareOf(knex), prepared = true } = options;
     const { table = DJANGO_SESSION, columns, expireDateStep = 0 } = options;
@@ -89,7 +89,7 @@ export class DatabaseStore implements SessionStore {
     this.#rows = new RowLocks(knex, rowLocks, bounds);
     this.#inserts = new Queue(shareOf(knex), bounds.statement);
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
-    // One commit after another: two at once take longer each than both together do.
+    // One batch at a time: two concurrent commits are slower than one commit of both batches.
     this.#saves = new Batcher((calls) => this.#replaceMany(calls), { lanes: 1, halve: true, ...batches });
   }
 
@@ -116,7 +116,7 @@ export class DatabaseStore implements SessionStore {
       return calls.map(({ key }) => texts.get(key) ?? null);
     } catch (error) {
       if (isUnavailable(error)) throw error;
-      // One key that PostgreSQL refuses does not take the others with it.
+      // PostgreSQL may have refused one of the keys. Read each alone, so that the others succeed.
       return calls.map(({ key }) => this.#loadOne(key));
     }
   }
@@ -138,7 +138,7 @@ export class DatabaseStore implements SessionStore {
     return rows.length > 0;
   }
 
-  /** By identity: whoever has rows on the same knex can have them written in one commit with a session's. */
+  /** The knex. Rows on the same knex can be written in the same commit as a session (see `Companion`). */
   get database(): object {
     return this.#knex;
   }
@@ -151,7 +151,7 @@ export class DatabaseStore implements SessionStore {
         deadline,
       );
     }
-    // Among the rows, because the companion may wait for one that others have locked.
+    // In the queue of row locks, because the companion may wait for a lock.
     const insertBoth = async (transaction: Knex.Transaction): Promise<void> => {
       await this.#insert(record, transaction);
       await companion(transaction);
@@ -172,7 +172,8 @@ export class DatabaseStore implements SessionStore {
     const { session_key, session_data } = record;
     const isInside = this.#rows.isInside(session_key);
     const row = { session_key, session_data, expire_date: this.#expireDate(record), loaded };
-    // A batch would leave a locked row to the queue, in which the change around this write has a place already.
+    // Inside the change of another row: written at once. A batch would pass a locked row to the queue, where the outer
+    // change already occupies a slot.
     if (isInside) return inTime(this.#replaceOne(row), deadline);
     const bytes = session_data.length + loaded.length;
     return this.#saves.call({ key: session_key, input: { row, deadline }, bytes }, deadline);
@@ -184,8 +185,8 @@ export class DatabaseStore implements SessionStore {
   }
 
   /**
-   * Writes those rows whose text still is what was loaded and that nobody has locked. The others are gone, changed,
-   * locked or refused: the statement for one says which, in the queue, because it may have to wait for the lock.
+   * Writes the rows that are unchanged since they were loaded and not locked. Each other row is deleted, changed, locked
+   * or refused: `#replaceOne` finds out which. It runs in the queue, because it may wait for a lock.
    */
   async #replaceMany(calls: readonly BatchCall<Saving>[]): Promise<BatchAnswers<boolean>> {
     const written = new Set<string>();
@@ -237,7 +238,7 @@ export class DatabaseStore implements SessionStore {
         const expire_date = this.#expireDate(record);
         const values = [record.session_key, record.session_data, expire_date, ...further.values(), session_key];
         await this.#ask(this.#statements.cycle([...further.keys()]), values, transaction);
-        // Last, so that what it locks (a user's row, which others may want) is free again soonest.
+        // Last, to hold its locks (such as a user's row) for the shortest time.
         await companion?.(transaction);
       },
       wasCommitted: async () => newKey !== undefined && (await this.#isTaken(newKey)),
@@ -250,8 +251,8 @@ export class DatabaseStore implements SessionStore {
   }
 
   /**
-   * Whether a row with a key that nobody else can have is there. A transaction that is about to commit it is waited for,
-   * as a SELECT would not do: an INSERT waits until the key is free or taken. What it inserts is rolled back.
+   * Whether our transaction with this new random key was committed. Tries to INSERT the key and rolls back: unlike a
+   * SELECT, an INSERT waits for a transaction that is about to commit the same key.
    */
   async #isTaken(session_key: string): Promise<boolean> {
     const isFree = new Error('Nothing is kept of this.');

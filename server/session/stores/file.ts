@@ -1,9 +1,9 @@
 /**
  * Sessions in files that Django's engine `file` reads and writes too (django.contrib.sessions.backends.file).
  *
- * `sessionidilf0v…` in SESSION_FILE_PATH: SESSION_COOKIE_NAME and the key, mode 0600, and in it the very text that
- * engine `db` has in `session_data`. There is no field for `expire_date`: a session ends as its `_session_expiry` says,
- * otherwise SESSION_COOKIE_AGE after the file was modified.
+ * A file is `sessionidilf0v…` in SESSION_FILE_PATH: its name is SESSION_COOKIE_NAME and the key, its mode is 0600, its
+ * content is what engine `db` stores in `session_data`. `expire_date` is not stored: a session expires as its
+ * `_session_expiry` says, otherwise SESSION_COOKIE_AGE after the file's modification time.
  */
 import { readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { open, readdir, stat, unlink } from 'node:fs/promises';
@@ -20,22 +20,25 @@ import { get_random_string } from '../../signing/crypto.js';
 import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 
-/** The settings that name the files and bound their lives. */
+/** The settings for the names and the expiry of the files. */
 export type FileSettings = PayloadSettings & Pick<Settings, 'SESSION_COOKIE_NAME' | 'SESSION_FILE_PATH'>;
 
-/** SessionStore._key_to_file refuses other characters; none of these leads out of the folder. Django's keys have 32. */
+/**
+ * As Django's SessionStore._key_to_file: no character of a key can lead out of the folder. Django's own keys have 32
+ * characters.
+ */
 const KEY = /^[a-z0-9]{1,128}$/;
 
-/** Sessions that may wait for their files at once. */
+/** The maximum number of sessions that this process changes at a time. */
 const WAITING = 64;
 
-/** Seconds that a change waits for the others of its session in this process. */
+/** Seconds that a change waits in the queue for other changes of the same session in this process. */
 const WAIT = 2.5;
 
-/** How often a file is read anew because a Django, which takes no lock, wrote it meanwhile. */
+/** The maximum number of attempts at a change. Each retry follows a write by Django, which takes no lock. */
 const TRIES = 20;
 
-/** Seconds after which a file for writing counts as left behind. */
+/** Seconds after which a temporary file counts as left behind by a killed process. */
 const LEFT_BEHIND = 3600;
 
 interface SessionFile {
@@ -44,8 +47,8 @@ interface SessionFile {
 }
 
 /**
- * Our own changes wait for each other, over processes, by a lock file. Django takes no locks: what it writes or deletes
- * is noticed until a moment before our file takes its place, and its own save overwrites ours as it does Django's.
+ * Stores sessions in files. Our processes take a lock file for each change. Django takes none. A write by Django is noticed
+ * up to the moment before we rename our file over it. A save by Django overwrites ours, as it overwrites its own.
  *
  * ```ts
  * app.use(sessions(app, { settings, store: new FileStore(settings) })); // in SESSION_FILE_PATH
@@ -88,7 +91,7 @@ export class FileStore implements SessionStore {
   async create(record: SessionRecord): Promise<void> {
     const name = this.#path(this.#checked(record.session_key));
     try {
-      // Django's way: an empty file takes the name, the whole one its place. Nobody has the key yet.
+      // As Django does: create an empty file to reserve the name, then rename the complete file over it.
       await (await open(name, 'wx', 0o600)).close();
     } catch (error) {
       if (hasCode(error, 'EEXIST')) throw new CreateError('The session key is taken.', { cause: error });
@@ -130,11 +133,11 @@ export class FileStore implements SessionStore {
 
   async delete(session_key: string): Promise<void> {
     if (!(await this.exists(session_key))) return;
-    // Under the lock, so that a write that has just compared the text does not bring the file back.
+    // Under the lock: otherwise a concurrent write could recreate the file after it compared the text.
     await this.#locked(session_key, async () => unlinkIfThere(this.#path(session_key)));
   }
 
-  /** Also removes what killed processes left behind of writing. */
+  /** Also removes temporary files that killed processes left behind. */
   async clear_expired(): Promise<number> {
     const now = this.#now();
     let removed = 0;
@@ -159,7 +162,7 @@ export class FileStore implements SessionStore {
     });
   }
 
-  /** Also an empty file, which a Django left that was killed while it created a session. */
+  /** An empty file can expire too: a Django that was killed while it created a session leaves one. */
   async #hasExpired(session_key: string, now: number): Promise<boolean> {
     const file = await this.#readAny(session_key);
     return file !== null && file.expire_date.getTime() < now * 1000;
@@ -169,7 +172,7 @@ export class FileStore implements SessionStore {
     return path.join(this.#folder, this.#prefix + session_key);
   }
 
-  /** Names that begin with a dot are none of Django's sessions. */
+  /** The name begins with a dot, so that Django does not take the file for a session. */
   #temporary(session_key: string, ending: string): string {
     return path.join(this.#folder, `.${this.#prefix}${session_key}.${ending}`);
   }
@@ -179,7 +182,7 @@ export class FileStore implements SessionStore {
     throw new CreateError('A session that is kept in a file has a key of a-z and 0-9.');
   }
 
-  /** An empty file is a session that is just being created: its key is nobody's yet. */
+  /** Null also for an empty file: that session is just being created, and no visitor has its key yet. */
   async #read(session_key: string): Promise<SessionFile | null> {
     const file = await this.#readAny(session_key);
     return file === null || file.session_data === '' ? null : file;
@@ -190,7 +193,7 @@ export class FileStore implements SessionStore {
     const file = await this.#orAbsent(() => open(this.#path(session_key), 'r'));
     if (file === null) return null;
     try {
-      // One file for both: another may take its place between two looks at the name.
+      // Both from one file handle: a rename may replace the file between two accesses by name.
       const [session_data, { mtimeMs }] = [await file.readFile('utf8'), await file.stat()];
       return { session_data, expire_date: this.#expiry.date(session_data, mtimeMs / 1000) };
     } catch (error) {
@@ -201,7 +204,7 @@ export class FileStore implements SessionStore {
     }
   }
 
-  /** Null when there is no such file. Without the folder, a file that is not there says nothing. */
+  /** Null if the file does not exist. Throws if the folder does not exist either, such as before it is mounted. */
   async #orAbsent<T>(look: () => Promise<T>): Promise<T | null> {
     try {
       return await look();
@@ -214,11 +217,11 @@ export class FileStore implements SessionStore {
     }
   }
 
-  /** Write a file beside the session's own. Its time of modification is such that it ends at `expire_date`. */
+  /** Writes a temporary file. Its modification time is set so that the session expires at `expire_date`. */
   async #writeAside({ session_key, session_data, expire_date }: SessionRecord): Promise<string> {
     const name = this.#temporary(session_key, `${get_random_string(8)}.new`);
     const now = this.#now();
-    // The present moment, unless the record ends at another than what it says: then the moment at which it would.
+    // 0 if the payload's own expiry, counted from now, is `expire_date`.
     const shift = expire_date.getTime() - this.#expiry.date(session_data, now).getTime();
     try {
       const file = await open(name, 'wx', 0o600);
@@ -235,7 +238,7 @@ export class FileStore implements SessionStore {
     return name;
   }
 
-  /** Put the new file in the old one's place if that still holds `loaded`. False when it is gone or another. */
+  /** Replaces the file if it still holds `loaded`. False if it was changed or deleted. */
   async #swap(loaded: string, record: SessionRecord, lock: FileLock): Promise<boolean> {
     const written = await this.#writeAside(record);
     const same = this.#unchanged(record.session_key, loaded, lock);
@@ -243,7 +246,7 @@ export class FileStore implements SessionStore {
     return same;
   }
 
-  /** Synchronous as `isHeld`, which it asks first. */
+  /** Synchronous, so that nothing in this process runs between `isHeld`, the comparison and the caller's rename. */
   #unchanged(session_key: string, loaded: string, lock: FileLock): boolean {
     if (!lock.isHeld()) throw new StoreUnavailable('Another process took this session over. Try again in a moment.');
     return guarded(() => {
@@ -256,7 +259,7 @@ export class FileStore implements SessionStore {
     });
   }
 
-  /** Hand the present text to `write` until it says that it was done on that very text. */
+  /** Calls `write` with the current text until it returns true. */
   async #withFile(
     session_key: string,
     write: (session_data: string, lock: FileLock) => Promise<boolean>,
@@ -304,7 +307,7 @@ function guarded<T>(work: () => T): T {
   }
 }
 
-/** A full disk, a missing right, a folder that is not mounted: none of it is the visitor's fault. */
+/** Such as a full disk, a missing permission or a folder that is not mounted. The visitor gets 503. */
 function unavailable(error: unknown): Error {
   if (error instanceof DjangoError) return error;
   return new StoreUnavailable('The folder of sessions cannot be used.', { cause: error });

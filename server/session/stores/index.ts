@@ -1,4 +1,4 @@
-/** SESSION_ENGINE → its store; each engine's module is loaded only when it is asked for. */
+/** Opens the store of SESSION_ENGINE. Imports only the module of that engine. */
 import type { Knex } from 'knex';
 import type { Clock } from '../../clock.js';
 import { ImproperlyConfigured } from '../../errors.js';
@@ -7,34 +7,34 @@ import { engineName, type Settings } from '../../settings.js';
 import type { SessionStore } from '../store.js';
 import type { DatabaseStoreOptions } from './db.js';
 
-/** What the engines need; each takes what it uses. */
+/** What the engines need. Each engine ignores the options of the others. */
 export interface StoreOptions {
   readonly settings: Settings;
   /** For `db` and `cached_db`. */
   readonly knex?: Knex;
-  /** For `db` and `cached_db`: false to keep no prepared statements, see DatabaseStoreOptions. */
+  /** For `db` and `cached_db`: false to use no prepared statements, see DatabaseStoreOptions. */
   readonly prepared?: boolean;
-  /** For `db` and `cached_db`: DATABASE_TIMEOUT, see DatabaseStoreOptions. */
+  /** For `db` and `cached_db`: DATABASE_TIMEOUT in seconds, see DatabaseStoreOptions. */
   readonly timeout?: number;
   readonly now?: Clock;
-  /** For `db` and `cached_db`: the further columns of a session model of one's own, see DatabaseStoreOptions. */
+  /** For `db` and `cached_db`: the further columns of a custom session model, see DatabaseStoreOptions. */
   readonly columns?: DatabaseStoreOptions['columns'];
 }
 
-/** Whether SESSION_ENGINE keeps sessions as rows of SESSION_TABLE. */
+/** Whether SESSION_ENGINE stores sessions as rows of SESSION_TABLE. */
 export function hasSessionTable(settings: Pick<Settings, 'SESSION_ENGINE'>): boolean {
   return ['db', 'cached_db'].includes(engineName(settings));
 }
 
 /**
- * The store that SESSION_ENGINE names.
+ * Opens the store that SESSION_ENGINE names.
  *
  * ```ts
  * const store = await openStore({ settings, knex });
  * app.use(sessions(app, { settings, store }));
  * ```
  *
- * @throws ImproperlyConfigured when what it needs was not given
+ * @throws ImproperlyConfigured when the engine needs `knex` or CACHE_URL and it is missing
  */
 export async function openStore(options: StoreOptions): Promise<SessionStore> {
   const { settings, knex, prepared = true, timeout, now, columns } = options;

@@ -1,10 +1,10 @@
-/** Sessions in this process's memory, for tests and experiments; gone when it ends, and shared with nobody. */
+/** Sessions in this process's memory, for tests and experiments. */
 import { type Clock, systemClock } from '../../clock.js';
 import { CreateError, UpdateError } from '../../errors.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 
 /**
- * Keeps sessions in this process, for tests: they end with it, and other processes do not know them.
+ * Stores sessions in this process's memory, for tests. They are lost when the process ends, and not shared with others.
  *
  * ```ts
  * app.use(sessions(app, { settings, store: new MemoryStore() }));
@@ -12,7 +12,7 @@ import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
  */
 export class MemoryStore implements SessionStore {
   readonly #rows = new Map<string, SessionChange>();
-  /** The last holder of each row's lock; the next waits for it. */
+  /** The last task in each row's queue. The next one waits for it. */
   readonly #locks = new Map<string, Promise<unknown>>();
   readonly #now: Clock;
 
@@ -50,7 +50,7 @@ export class MemoryStore implements SessionStore {
   async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
     await this.#locked(session_key, async () => {
       const changed = await change(this.#row(session_key).session_data);
-      // Deleting waits for no lock, so the row may have gone meanwhile.
+      // Throws if the row was deleted meanwhile: `delete` waits for no lock.
       this.#row(session_key);
       this.#rows.set(session_key, changed);
     });
@@ -82,7 +82,7 @@ export class MemoryStore implements SessionStore {
     return row;
   }
 
-  /** Run after all who asked for this row before, whatever became of them. */
+  /** Runs after all earlier calls for this row have settled. */
   async #locked<T>(session_key: string, run: () => Promise<T>): Promise<T> {
     const before = this.#locks.get(session_key) ?? Promise.resolve();
     const mine = before.then(run, run);

@@ -1,9 +1,9 @@
 /**
- * Sessions in the visitor's cookie, as Django's engine `signed_cookies` has them: the cookie's value is the session,
- * signed (django.contrib.sessions.backends.signed_cookies).
+ * Sessions in the visitor's cookie: the cookie's value is the signed session
+ * (django.contrib.sessions.backends.signed_cookies).
  *
- * Nothing is kept on the server, so it cannot take anything back: a copy of a cookie from before a logout is good until
- * it is SESSION_COOKIE_AGE old, and of two requests at once the browser keeps what the later answer says.
+ * The server stores nothing, so it cannot revoke a session: a copy of a cookie from before a logout is valid until it is
+ * SESSION_COOKIE_AGE old. Of two concurrent requests, the answer that the browser receives last wins.
  */
 import { type Clock, systemClock } from '../../clock.js';
 import { ValueError } from '../../errors.js';
@@ -13,18 +13,18 @@ import { splitTimestamp, TimestampSigner } from '../../signing/signer.js';
 import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 
-/** The settings that sign and bound the cookie. */
+/** The settings for the signature, the expiry and the size of the cookie. */
 export type SignedCookiesSettings = PayloadSettings &
   Pick<Settings, 'SESSION_COOKIE_NAME' | 'SESSION_COOKIE_PATH' | 'SESSION_COOKIE_DOMAIN'>;
 
-/** Django's salt: no session_data of a table is ever taken for a cookie, and the other way round. */
+/** Django's salt. It differs from that of engine `db`, so that a row's session_data is no valid cookie, and vice versa. */
 const SALT = 'django.contrib.sessions.backends.signed_cookies';
 
-/** Bytes of `; expires=…; HttpOnly; Max-Age=…; Path=; SameSite=Strict; Secure; Domain=` without path and domain. */
+/** Bytes of the attributes `; expires=…; HttpOnly; Max-Age=…; Path=; SameSite=Strict; Secure; Domain=`. */
 const ATTRIBUTES = 120;
 
 /**
- * Keeps the whole session in the visitor's cookie, signed and readable. What it cannot promise stands in ENGINES.md.
+ * Stores the whole session in the visitor's cookie, signed but not encrypted. ENGINES.md lists its limits.
  *
  * ```ts
  * app.use(sessions(app, { settings, store: new SignedCookiesStore(settings) }));
@@ -50,19 +50,19 @@ export class SignedCookiesStore implements SessionStore {
   }
 
   /**
-   * The key itself, if it is ours and neither older than SESSION_COOKIE_AGE nor than its own `_session_expiry` says.
-   * Django does not look at the latter (its ticket 19201).
+   * The key itself, if its signature is valid and neither SESSION_COOKIE_AGE nor its own `_session_expiry` has passed.
+   * Django ignores `_session_expiry` here (its ticket 19201).
    */
   async load(session_key: string): Promise<string | null> {
     const signed = this.#signedAt(session_key);
     if (signed === null) return null;
     if (this.#now() - signed > this.#settings.SESSION_COOKIE_AGE) return null;
     const expire_date = this.#expiry.date(session_key, signed);
-    // Signed at a whole second, so the last one counts to its end, as it does for SESSION_COOKIE_AGE.
+    // >=, because the timestamp has whole seconds: the last second counts in full, as for SESSION_COOKIE_AGE.
     return expire_date.getTime() >= this.#now() * 1000 ? session_key : null;
   }
 
-  /** What the visitor brought, unless its signature is wrong. */
+  /** The session of the visitor's cookie, also an expired one; null if the signature is wrong. */
   async stored(session_key: string): Promise<SessionChange | null> {
     const signedAt = this.#signedAt(session_key);
     if (signedAt === null) return null;
@@ -75,7 +75,7 @@ export class SignedCookiesStore implements SessionStore {
     return stamped === null ? null : Number(stamped.timestamp);
   }
 
-  /** Never, as in Django: there is no place to look. */
+  /** Always false, as in Django: the server stores nothing. */
   async exists(): Promise<boolean> {
     return false;
   }
@@ -84,7 +84,7 @@ export class SignedCookiesStore implements SessionStore {
     return this.#checked(session_data);
   }
 
-  /** Always done: what the visitor brought is the only copy there is. */
+  /** Always writes: the server has no other copy to compare with. */
   async replace(_loaded: string, { session_data }: SessionRecord): Promise<string> {
     return this.#checked(session_data);
   }
