@@ -14,7 +14,7 @@ export interface SweepOptions {
   readonly now?: Clock;
   /** The table of sessions; django_session when absent. */
   readonly table?: string;
-  /** Rows a statement. */
+  /** The maximum number of rows that one statement deletes. */
   readonly batch?: number;
   /** Count, remove nothing. */
   readonly dry_run?: boolean;
@@ -37,12 +37,12 @@ const LOCK_TIMEOUT = 2000;
 const STATEMENT_TIMEOUT = 30_000;
 
 /**
- * Rows that another transaction holds are in use: SKIP LOCKED leaves them for the next run. A row that is revived
- * between the look and the lock lives, because PostgreSQL asks again under the lock, and the DELETE asks once more.
- * `floor` is where the last batch ended: without it each batch would step over all that is dead already.
+ * SKIP LOCKED: a row that another transaction has locked is in use, and left for the next run. PostgreSQL evaluates the
+ * condition again after it locked a row, so a row that was extended meanwhile is kept. `floor` is where the last batch
+ * ended: without it, each batch would scan the index entries of all rows deleted before.
  *
- * By session_key, because a ctid is unique in one partition alone. As an array, because for a join the planner may choose
- * to read the whole table.
+ * Rows are identified by session_key, because a ctid is unique in one partition only. An array instead of a join, because
+ * for a join the planner may read the whole table.
  */
 const deleteBatch = (table: string): string => `
   WITH gone AS (
@@ -87,7 +87,7 @@ export async function countExpired(knex: Knex, options: Pick<SweepOptions, 'now'
   return Number(result.rows[0]?.count ?? 0);
 }
 
-/** Fixed for the run, which so has an end; as text, because a Date has no microseconds. */
+/** The time before which sessions have expired: fixed for the run, so that it ends. A text, to keep the microseconds. */
 async function cutOf(knex: Knex, now: Clock = systemClock): Promise<string> {
   if (now !== systemClock) return new Date(now() * 1000).toISOString();
   const result: Rows<{ now: string }> = await knex.raw('SELECT now()::text AS now');
@@ -118,7 +118,7 @@ async function batches(
   return removed;
 }
 
-/** Where users are logged in is noted beside their sessions, and expires with them. */
+/** Removes expired rows of koa_user_sessions, which lists each user's sessions. The table is optional. */
 async function clearUserSessions(knex: Knex, cut: string, batch: number): Promise<void> {
   const found: Rows<{ there: boolean }> = await knex.raw(
     "SELECT to_regclass('koa_user_sessions') IS NOT NULL AS there",

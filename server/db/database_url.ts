@@ -1,4 +1,4 @@
-/** DATABASE_URL: what cannot work is refused before anything is opened, and what is shown of it has no password. */
+/** Validates DATABASE_URL before anything connects, and formats it for display without the password. */
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { codeOf } from '../error_code.js';
@@ -10,14 +10,14 @@ import { addressesOf } from './hosts.js';
 const FORM =
   'Use postgresql://user:password@host:port/database, or postgresql:///database?host=/folder for a socket in a folder.';
 
-/** Values that pg knows; it takes any other for one of them without a word. */
+/** The values that pg knows. It silently treats any other value as one of these. */
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   sslmode: ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'],
   ssl: ['true', '1', '0', 'no-verify'],
   sslnegotiation: ['postgres', 'direct'],
   uselibpqcompat: ['true', 'false'],
 };
-/** libpq's parameters that say where to connect or whom to trust, and that pg ignores: without them it connects otherwise. */
+/** Parameters of libpq for the address or for trust that pg silently ignores. They are refused. */
 const IGNORED: readonly string[] = [
   'hostaddr',
   'load_balance_hosts',
@@ -33,13 +33,13 @@ const IGNORED: readonly string[] = [
 const FILES = { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' } as const;
 
 /**
- * See that this URL will be understood as its writer meant it, and that the files it names can be read. It may name several
- * hosts, as libpq's do.
+ * Checks that pg will understand this URL and that the files it names are readable. Several hosts are allowed, as in libpq.
  *
- * No part of the URL is repeated, but the paths of certificates, and the error has no `cause`: Node's own has the URL.
+ * The message repeats no part of the URL except the paths of certificates. The error has no `cause`, because Node's error
+ * contains the URL.
  *
  * @param name the setting, for the message
- * @throws ImproperlyConfigured in a sentence that says what is wrong and what to do
+ * @throws ImproperlyConfigured with what is wrong and what to do
  */
 export function checkDatabaseUrl(url: unknown, name = 'DATABASE_URL'): void {
   if (typeof url !== 'string' || url === '') refuseUrl(name, 'It is not set.', FORM);
@@ -124,9 +124,8 @@ function clientOf(name: string, url: string): pg.Client {
 }
 
 /**
- * Where a URL leads, for a person: `postgresql://user@host:port/database`, or the socket, for each host; what is absent in it
- * comes from pg's environment variables, as it does when pg connects. No password and none of the parameters, which may hold
- * another one.
+ * The URL for display: `postgresql://user@host:port/database`, or the socket, for each host. Absent parts come from pg's
+ * environment variables, as when pg connects. Leaves out the password, and all parameters, which may contain another one.
  */
 export function shownDatabase(url: string): string {
   try {

@@ -1,22 +1,22 @@
 /**
- * The expire_date that a row gets with SESSION_EXPIRE_DATE_STEP: further ahead than the session's end, so that it can stay
- * for many saves. The column is indexed, and PostgreSQL's cheap update (heap-only) is for those that change no index.
+ * SESSION_EXPIRE_DATE_STEP: rounds a row's expire_date up, so that many saves leave it unchanged. The column is indexed,
+ * and PostgreSQL's cheaper heap-only (HOT) update is possible only if no indexed column changes.
  */
 interface Ending {
   readonly session_key: string;
   readonly expire_date: Date;
-  /** Seconds from the write to `expire_date`; absent where the end is fixed. */
+  /** Seconds from the write to `expire_date`. Absent if saves do not extend the session. */
   readonly lifetime?: number | undefined;
 }
 
-/** Python's datetime.max: a row beyond it breaks every Django that reads it. */
+/** Python's datetime.max: Django cannot read a row with a later date. */
 const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
 
 /**
- * The next one of the moments that lie `part` of the session's life apart; each key has its own, so that rows do not move,
- * nor expire, all at once. Never before the end, which is given as it is where it does not move with each save.
+ * Rounds expire_date up to a multiple of the step, which is `part` of the session's lifetime. A hash of the key offsets
+ * the multiples, so that rows are not updated, and do not expire, all at once. Without `lifetime`, returns expire_date.
  *
- * @param part of the life; 0 for the end itself
+ * @param part the step as a fraction of the lifetime; 0 to return expire_date itself
  */
 export function storedExpireDate({ session_key, expire_date, lifetime = 0 }: Ending, part: number): Date {
   const step = Math.round(lifetime * 1000 * part);
@@ -26,7 +26,7 @@ export function storedExpireDate({ session_key, expire_date, lifetime = 0 }: End
   return stored <= LAST_MOMENT ? new Date(stored) : expire_date;
 }
 
-/** FNV-1a, 32 bits: spreads, protects nothing. */
+/** FNV-1a, 32 bits: a distribution of keys, not a protection. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {

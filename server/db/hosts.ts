@@ -1,11 +1,11 @@
 /**
  * DATABASE_URL with several hosts, as libpq writes them (PostgreSQL manual, 34.1.1.3): `postgresql://h1:5432,h2:5433/db`, or
- * `postgresql:///db?host=h1,h2&port=5432,5433`. pg takes `h1,h2` for one name, so that each host gets a URL of its own.
+ * `postgresql:///db?host=h1,h2&port=5432,5433`. pg would read `h1,h2` as one host name, so this makes one URL per host.
  */
 import { refuseUrl } from '../settings/url_text.js';
 import { nearestName } from '../spelling.js';
 
-/** What the server must be; `any` asks nothing. */
+/** What the server must be, as in libpq; `any` accepts every server. */
 export type SessionAttributes = 'any' | 'read-write' | 'primary';
 
 export interface Addresses {
@@ -14,12 +14,12 @@ export interface Addresses {
   readonly target_session_attrs: SessionAttributes;
 }
 
-/** Of libpq's values, those with which sessions cannot be saved, or not always. */
+/** The values of libpq that accept a standby, where sessions cannot be saved. */
 const STANDBY_TOO: readonly string[] = ['read-only', 'standby', 'prefer-standby'];
 const USE = 'Use read-write, or primary.';
 const EMPTY = 'Write each as host:port, an IPv6 address in brackets.';
 
-/** Those that say where to connect. */
+/** The parameters that choose the server. */
 const PARAMETERS: readonly string[] = ['host', 'port', 'target_session_attrs'];
 
 interface HostAndPort {
@@ -29,8 +29,8 @@ interface HostAndPort {
 
 /**
  * @param name the setting, for the message
- * @throws ImproperlyConfigured when there are several hosts and nothing says which of them is wanted, or when a standby
- *   would do; what else may be wrong with one of the URLs is for `checkDatabaseUrl`
+ * @throws ImproperlyConfigured when there are several hosts without target_session_attrs, or when it accepts a standby.
+ *   `checkDatabaseUrl` checks the rest of each URL
  */
 export function addressesOf(name: string, url: string): Addresses {
   const [, scheme = '', authority = '', path = '', query] =
@@ -83,7 +83,7 @@ function attributesOf(name: string, values: readonly string[]): SessionAttribute
   return refuseUrl(name, 'Its target_session_attrs is unknown.', USE);
 }
 
-/** As libpq: one port is that of all hosts, otherwise each has its own; an empty one is the usual one. */
+/** As in libpq: a single port is for all hosts, otherwise there is one per host. An empty port is the default one. */
 function pairsOf(name: string, hosts: readonly string[], ports: readonly string[]): readonly HostAndPort[] {
   if (ports.length > 1 && ports.length !== hosts.length) {
     refuseUrl(name, `It names ${hosts.length} hosts and ${ports.length} ports.`, 'Give each host a port, or all one.');
@@ -92,7 +92,7 @@ function pairsOf(name: string, hosts: readonly string[], ports: readonly string[
   return hosts.map((host, index) => ({ host, port: (ports.length > 1 ? ports[index] : ports[0]) || undefined }));
 }
 
-/** pg passes over a parameter that it does not know: the server would start on a standby, or on localhost. */
+/** pg ignores an unknown parameter: with a misspelt one it would connect to a standby or to localhost. */
 function refuseMisspelt(name: string, parameters: readonly string[]): void {
   for (const parameter of parameters) {
     const meant = PARAMETERS.includes(parameter) ? undefined : nearestName(parameter, PARAMETERS);
@@ -102,7 +102,7 @@ function refuseMisspelt(name: string, parameters: readonly string[]): void {
 
 const nameOf = (pair: string): string => pair.split('=', 1)[0] ?? '';
 
-/** What cannot be decoded is refused with the URL, elsewhere. */
+/** Keeps a value that cannot be decoded: `checkDatabaseUrl` refuses the URL. */
 function valuesOf(pairs: readonly string[], wanted: string): readonly string[] {
   return pairs
     .filter((pair) => nameOf(pair) === wanted)

@@ -1,4 +1,4 @@
-/** The one way in which this project opens PostgreSQL: knex and pg with a bound on every wait. */
+/** Connects to PostgreSQL through knex and pg, with a timeout for every wait. */
 import makeKnex, { type Knex } from 'knex';
 import type { Client } from 'pg';
 import { cancelRequest } from './cancel_request.js';
@@ -8,19 +8,19 @@ import { PrimaryFinder } from './primary.js';
 import { isReadOnly, isSilence } from './unavailable.js';
 import { databaseBounds } from './wait_bounds.js';
 
-/** All times are seconds. `0` waits for ever, which suits a command that a person watches, never a request. */
+/** All times are seconds. 0 is no timeout: for commands that a person watches, never for requests. */
 export interface DatabaseOptions {
-  /** The most connections held at once. */
+  /** The maximum number of connections. */
   readonly poolSize?: number;
-  /** Until a connection stands, counting the wait for a free one in the pool. */
+  /** The timeout for a connection, including the wait for a free one in the pool. */
   readonly connect_timeout?: number;
-  /** Until the server gives up a statement; a lock that another holds counts. */
+  /** The timeout of a statement on the server, including its wait for locks. */
   readonly statement_timeout?: number;
   /** What `pg_stat_activity` shows. */
   readonly application_name?: string;
 }
 
-/** What pg's Client and Pool take. */
+/** The options of pg's Client that we set. */
 export interface ConnectionSettings {
   readonly connectionString: string;
   readonly application_name: string;
@@ -35,10 +35,10 @@ export interface ConnectionSettings {
 const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
 
 /**
- * pg's settings with every wait bounded: by itself pg waits for ever for a database that does not answer.
+ * pg's settings with all timeouts: pg itself has none, and would wait forever for a database that does not answer.
  *
- * `statement_timeout` ends a statement at the server. `query_timeout` is for a server that answers no more (a dead
- * host, a cut cable) and comes a little later, so that the server's own error wins where there is one.
+ * PostgreSQL enforces `statement_timeout`. pg enforces `query_timeout`, for a host that is gone; it is a little longer, so
+ * that the server's own error arrives first.
  *
  * @param url of one host
  */
@@ -52,12 +52,12 @@ function settingsOf(url: string, options: DatabaseOptions): ConnectionSettings {
     query_timeout: milliseconds(bounds.silence),
     idle_in_transaction_session_timeout: milliseconds(bounds.idleTransaction),
     keepAlive: true,
-    // A migration has no timeout; so asked after ten seconds, a host that is gone is found out ten seconds later.
+    // A migration has no statement timeout: TCP keepalive is what detects that its host is gone.
     keepAliveInitialDelayMillis: 10_000,
   };
 }
 
-/** Where the URL leads, for knex: one server's settings, or the finder that knex asks for them. */
+/** The settings of one server, or for several hosts a finder that knex calls for the settings of each new connection. */
 function placeOf(
   DATABASE_URL: string,
   options: DatabaseOptions,
@@ -86,15 +86,15 @@ export function knexConnection(
   return connectionOf(placeOf(DATABASE_URL, options));
 }
 
-/** Knex also writes to the console, with a stack, what it rejects with: one place of ours logs errors. */
+/** Knex would also print each error that it rejects with to the console. */
 const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
 
 /**
- * Knex on PostgreSQL. Nothing is opened before the first query, so a database that is away does not stop the start.
- * The caller ends it with `destroy()`.
+ * Makes a knex for PostgreSQL. It connects at the first query, so it does not fail while the database is away. The caller
+ * closes it with `destroy()`.
  *
- * The URL may name several hosts as libpq's do, `postgresql://h1:5432,h2:5433/db?target_session_attrs=read-write`: new
- * connections go to the one that takes writes, and after a failover to the one that does then.
+ * The URL may name several hosts, as in libpq: `postgresql://h1:5432,h2:5433/db?target_session_attrs=read-write`. New
+ * connections go to the host that takes writes, also after a failover.
  *
  * ```ts
  * const knex = connectKnex('postgresql://shop:secret@127.0.0.1:5432/shop');
@@ -102,8 +102,8 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
  * await knex.destroy();
  * ```
  *
- * @throws ImproperlyConfigured when the URL cannot work: a character of the password that is not percent-encoded, a
- *   certificate file that is missing. No part of the password is in the message
+ * @throws ImproperlyConfigured when the URL cannot work, such as for a missing certificate file or a character of the
+ *   password that is not percent-encoded. The message contains no part of the password
  */
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
   const connect = milliseconds(options.connect_timeout ?? 3);
@@ -115,7 +115,7 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
     log: SILENT,
     connection: connectionOf(place),
     pool: {
-      // A connection that the server closed while idle is never handed out again.
+      // 0, so that an idle connection that the server has closed is not kept for reuse.
       min: 0,
       max: options.poolSize ?? 10,
       afterCreate: (connection: Connection, done: (error: null, connection: Connection) => void) => {
@@ -124,42 +124,41 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
         connection.once('error', () => finder?.forget());
         connection.once('end', () => {
           standing.delete(connection.__knexUid);
-          // Nothing would tell that the host is gone.
+          // Without a connection, nothing would report that the host is gone.
           if (standing.size === 0) finder?.forget();
         });
         done(null, connection);
       },
     },
     acquireConnectionTimeout: connect === 0 ? 60_000 : connect,
-    // The text of an error is the statement's with $1 in it, not with the values: those are sessions.
+    // Error messages contain the statement with $1, not with the values, which are sessions.
     compileSqlOnError: false,
   });
-  // Knex's own mark, which each of its releases looks at; `pool.validate` is asked by the newest alone.
+  // Every release of knex checks this mark before it reuses a connection; only the newest one calls `pool.validate`.
   const retire = (error: unknown): void => {
     for (const connection of standing.values()) Object.assign(connection, { __knex__disposed: error });
     finder?.forget();
   };
   let retired = Number.NEGATIVE_INFINITY;
   knex.on('query-error', (error: unknown, { __knexUid }: Pick<Connection, '__knexUid'>) => {
-    // After a failover by address, the connections to what is a standby now would stay for as long as there is load. Once
-    // a second at most, for a database that is read only altogether.
+    // A connection to a former primary, now a standby, would stay in the pool as long as there is load. At most once a
+    // second, in case the whole database is read-only.
     if (isReadOnly(error) && performance.now() - retired > 1000) {
       retired = performance.now();
       retire(error);
     }
     if (!isSilence(error)) return;
-    // pg goes on to use a connection on which no answer came. If its other end is gone for good, each request that was
-    // given it would wait in vain, for the quarter of an hour after which TCP gives up. Assume the host is gone: each is
-    // replaced before somebody else is given it.
+    // Assume the host is gone: replace all open connections before they are used again. pg would reuse a connection after
+    // a query_timeout, and each request on it would time out until TCP gives up, after about 15 minutes.
     retire(error);
     const silent = standing.get(__knexUid);
     if (silent === undefined) return;
-    // A backend does not look after its client while it works or waits, and would go on beside the one that replaces it.
+    // A backend does not notice that its client is gone while it works or waits for a lock, so cancel its statement.
     cancelRequest(silent);
     void silent.end();
   });
   return knex;
 }
 
-/** pg's client as knex marks it. */
+/** pg's Client with the id that knex adds. */
 type Connection = Client & { readonly __knexUid: string };

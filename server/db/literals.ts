@@ -1,11 +1,11 @@
-/** Values as PostgreSQL reads them from text, and names (PostgreSQL manual, 4.1.1, 8.5 and 8.15). */
+/** Formats values and identifiers for PostgreSQL (PostgreSQL manual, 4.1.1, 8.5 and 8.15). */
 
-/** A name of whatever characters: `"a ""name"""`. */
+/** Quotes an identifier: `"a ""name"""`. */
 export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /**
- * `2026-11-26T09:30:00.000Z`; JavaScript's `+012026-…` and `-000043-…` as PostgreSQL writes such years.
- * @throws RangeError for a Date that is none
+ * `2026-11-26T09:30:00.000Z`. Years that JavaScript writes as `+012026-…` or `-000043-…` get PostgreSQL's form.
+ * @throws RangeError for an invalid Date
  */
 export function timestamptzText(date: Date): string {
   const text = date.toISOString();
@@ -17,10 +17,10 @@ export function timestamptzText(date: Date): string {
 }
 
 const quoted = (item: string): string =>
-  // Looked for before it is replaced: session_data is long, and has neither.
+  // `includes` first, because it is faster, and session_data is long and contains neither.
   item.includes('"') || item.includes('\\') ? `"${item.replace(/["\\]/g, '\\$&')}"` : `"${item}"`;
 
-/** `{"a","b"}`, an array of texts or of what is given as texts. */
+/** An array literal, such as `{"a","b"}`. */
 export function arrayText(items: readonly string[]): string {
   return `{${items.map(quoted).join(',')}}`;
 }

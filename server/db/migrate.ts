@@ -20,15 +20,18 @@ export { MIGRATIONS_TABLE, type MigrationName, MigrationSource, type MigrationSo
 /** Seconds to wait for another process's migrations. */
 const WAIT = 60;
 
-/** Which migrations run, and for whose users. */
+/** Options of `migrate`. */
 export interface MigrateOptions {
   /** The migrations to run, for an application that has its own users or no shop; all when absent. */
   readonly only?: readonly MigrationName[];
-  /** Django's, `auth.User` when absent: users of another model Django has to make before, and ours are not made. */
+  /**
+   * Django's AUTH_USER_MODEL, `auth.User` when absent. For another model, no user table is created: Django's migrate must
+   * have created it before.
+   */
   readonly AUTH_USER_MODEL?: string | undefined;
   /**
-   * Make `django_session` of so many partitions, by hash of session_key, for tens of millions of sessions. From 2 to 256;
-   * a power of two can be divided later. It makes the table only: one that is there is not changed.
+   * Create `django_session` with this number of partitions, by hash of session_key, for tens of millions of sessions. From
+   * 2 to 256; partitions of a power of two can be split later. An existing table is not changed.
    */
   readonly partitions?: number | undefined;
 }
@@ -41,28 +44,28 @@ export interface Migrated {
 }
 
 /**
- * Bring the database up to date. A database that is up to date is only read: no lock is taken, nothing is written.
+ * Runs the pending migrations. If there are none, it only reads: no lock is taken and nothing is written.
  *
- * What runs is noted in a table of its own, `koa_django_session_migrations`, so that an application's own migrations may
- * run before or after it. Rows of ours in the application's table, where `knex.migrate.latest` with a MigrationSource had
- * put them, are moved. All is one transaction: a process that is killed in the middle leaves nothing behind.
+ * The history is in a separate table, `koa_django_session_migrations`, so that an application's own migrations may run
+ * before or after. If `knex.migrate.latest` with a MigrationSource wrote our history into the application's table, those
+ * rows are moved. Everything is in one transaction.
  *
  * ```ts
  * await migrate(knex, { only: ['0001_django_session', '0002_auth_user'] });
  * ```
  *
  * @returns the names of the migrations that ran, in order
- * @throws ImproperlyConfigured when `only` names a migration that there is not, or `partitions` is no such number
- * @throws SchemaMismatch when a table of Django's name has another shape or another number of partitions, or when Django
- *   has to migrate first; nothing is changed then
- * @throws StoreUnavailable when another process has been migrating for a minute
+ * @throws ImproperlyConfigured when `only` contains an unknown migration, or `partitions` is not from 2 to 256
+ * @throws SchemaMismatch when one of Django's tables has other columns or another number of partitions, or when Django's
+ *   migrate must run first. Nothing is changed then
+ * @throws StoreUnavailable when another process has been migrating for 60 seconds
  */
 export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise<readonly string[]> {
   return (await bringUpToDate(knex, options)).names;
 }
 
 /**
- * `migrate`, saying also which rows it moved.
+ * As `migrate`; also returns the rows that were moved.
  *
  * ```ts
  * const { names, moved } = await bringUpToDate(knex);
@@ -86,7 +89,7 @@ export async function bringUpToDate(knex: Knex, options: MigrateOptions = {}): P
   });
 }
 
-/** For knex, on a transaction that holds the lock. Names of another release in the table are left alone. */
+/** Knex's settings for our migrations. Names of another release in the history are accepted. */
 const ours = (
   only: readonly MigrationName[],
   { AUTH_USER_MODEL, partitions }: Omit<MigrateOptions, 'only'> = {},
@@ -97,11 +100,11 @@ const ours = (
 });
 
 /**
- * Make our tables of knex's whole, and take in what the application's table holds of ours. Knex's lock is a row that a
- * killed process leaves locked; nobody else migrates while we hold the advisory lock, so it can be freed.
+ * Creates our history tables and moves our rows out of the application's. Frees knex's lock, a row that a killed process
+ * leaves locked: while we hold the advisory lock, no other process is migrating.
  */
 async function prepareHistory(trx: Knex.Transaction, config: Knex.Config): Promise<readonly Stray[]> {
-  // Knex makes what is missing of its tables before it lists anything.
+  // `list` creates knex's tables if they are missing.
   await trx.migrate.list(ours([]));
   await trx.migrate.forceFreeMigrationsLock(ours([]));
   const strays = await findStrays(trx, config);
@@ -115,7 +118,7 @@ async function alone<T>(knex: Knex, work: (trx: Knex.Transaction) => Promise<T>)
   throw new StoreUnavailable(`Another process has been migrating this database for ${WAIT} seconds. Try again later.`);
 }
 
-/** What is undone, and whether rows may go with it. */
+/** Options of `rollback`. */
 export interface RollbackOptions {
   /** Roll back every migration, not only the last one. */
   readonly all?: boolean;
@@ -146,7 +149,7 @@ export async function rollback(knex: Knex, options: RollbackOptions = {}): Promi
 }
 
 /**
- * `rollback`, saying also what it dropped.
+ * As `rollback`; also returns the tables that were dropped.
  *
  * ```ts
  * const { names, tables } = await undo(knex, { dropRows: true });
@@ -187,13 +190,14 @@ export interface MigrationStatus {
 }
 
 /**
- * Reads only: on a fresh database nothing is made. What the application's table holds of ours counts as applied.
+ * Lists our migrations. Only reads: on a new database nothing is created. Our rows in the application's history count as
+ * applied.
  *
  * ```ts
  * const { applied, pending } = await migrationStatus(knex);
  * ```
  *
- * @throws ImproperlyConfigured when `only` names a migration that there is not
+ * @throws ImproperlyConfigured when `only` contains an unknown migration
  */
 export async function migrationStatus(knex: Knex, { only }: MigrateOptions = {}): Promise<MigrationStatus> {
   const names = migrationNames(only);

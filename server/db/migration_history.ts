@@ -1,4 +1,4 @@
-/** What has run: our own table, and rows of ours that an application's table holds since knex ran them there. */
+/** The history of our migrations: in our own table, and rows that knex wrote into the application's table ("strays"). */
 import type { Knex } from 'knex';
 import {
   applicationTables,
@@ -10,7 +10,7 @@ import {
   migrationNames,
 } from './migrations.js';
 
-/** For each migration a table that is there once it has run, whoever made it. */
+/** For each migration, a table that exists once it has run. */
 const PROOFS: Readonly<Record<MigrationName, string>> = {
   '0001_django_session': 'django_session',
   '0002_auth_user': 'auth_user',
@@ -19,11 +19,11 @@ const PROOFS: Readonly<Record<MigrationName, string>> = {
   '0005_user_sessions': 'koa_user_sessions',
 };
 
-/** A row of ours in a table of the application's. */
+/** A row of our history in the application's table. */
 export interface Stray {
   readonly name: MigrationName;
   readonly migration_time: Date | null;
-  /** The table as a statement names it. */
+  /** The application's table, quoted for SQL. */
   readonly from: string;
 }
 
@@ -31,7 +31,7 @@ interface Rows<Row> {
   readonly rows: readonly Row[];
 }
 
-/** Knex makes its table in the current schema, whatever else is on the search_path. */
+/** Looks in the current schema only, because there knex creates its table, whatever else is on the search_path. */
 export async function hasHistory(knex: Knex): Promise<boolean> {
   const result: Rows<{ found: boolean }> = await knex.raw(
     "SELECT to_regclass(quote_ident(current_schema()) || '.' || quote_ident(?)) IS NOT NULL AS found",
@@ -40,7 +40,7 @@ export async function hasHistory(knex: Knex): Promise<boolean> {
   return result.rows[0]?.found === true;
 }
 
-/** The names in our table, also those of another release. Reads only. */
+/** The names in our table, including those of other releases. Only reads. */
 export async function appliedNames(knex: Knex): Promise<readonly string[]> {
   if (!(await hasHistory(knex))) return [];
   const result: Rows<{ name: string }> = await knex.raw('SELECT name FROM ?? ORDER BY id', [MIGRATIONS_TABLE]);
@@ -48,9 +48,9 @@ export async function appliedNames(knex: Knex): Promise<readonly string[]> {
 }
 
 /**
- * Rows of ours in the tables of the application's own migrations, whose next run knex then refuses. `knex.migrate.latest`
- * with a MigrationSource put them there, as the README of 0.1.0 said. Reads only, and passes over a table that this
- * database user may not read.
+ * Finds our rows in the history tables of the application. `knex.migrate.latest` with a MigrationSource wrote them, as the
+ * README of 0.1.0 said; knex then refuses the application's next run. Only reads. Skips a table that this database user
+ * may not read.
  */
 export async function findStrays(knex: Knex, config: Knex.Config): Promise<readonly Stray[]> {
   const strays: Stray[] = [];
@@ -64,7 +64,7 @@ export async function findStrays(knex: Knex, config: Knex.Config): Promise<reado
       [[...migrationNames()]],
     );
     for (const { name, migration_time } of found.rows) {
-      // A migration of somebody else's may have the same name; it made other tables.
+      // The application may have a migration of the same name, which did not create our table.
       if (isMigrationName(name) && (await historyTable(knex, { schema: null, table: PROOFS[name] })) !== undefined) {
         strays.push({ name, migration_time, from });
       }
@@ -85,7 +85,7 @@ async function readable(knex: Knex, table: HistoryTable): Promise<string | undef
   return result.rows[0]?.readable === true ? name : undefined;
 }
 
-/** Move them into our table, which must be there. The application's own rows stay. */
+/** Moves these rows into our table, which must exist. The application's own rows stay. */
 export async function moveStrays(trx: Knex, strays: readonly Stray[]): Promise<void> {
   const applied = new Set(await appliedNames(trx));
   for (const { name, migration_time, from } of strays) {

@@ -1,4 +1,4 @@
-/** The migrations as knex's MigrationSource: one list for the start, the command line, knex's own tool and library users. */
+/** The list of our migrations, and a MigrationSource for knex. */
 import type { Knex } from 'knex';
 import type { SessionTableForm } from '../../migrations/0001_django_session.js';
 import * as django_session from '../../migrations/0001_django_session.js';
@@ -11,13 +11,13 @@ import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
 import { configOf, tryLock } from './lock.js';
 import { refuseRows } from './rows_at_stake.js';
 
-/** Knex's history of our migrations. Not `knex_migrations`: the application's own are in there. */
+/** The history table of our migrations. Not `knex_migrations`, which holds the application's own. */
 export const MIGRATIONS_TABLE = 'koa_django_session_migrations';
 
 interface Migration extends Knex.Migration {
   up(knex: Knex, wishes?: UsersOfDjango & SessionTableForm): Promise<void>;
   down(knex: Knex): Promise<void>;
-  /** The tables that `down` would drop. Reads only. */
+  /** The tables that `down` would drop. Only reads. */
   drops(knex: Knex): Promise<readonly string[]>;
 }
 
@@ -37,8 +37,8 @@ export const isMigrationName = (name: string): name is MigrationName => Object.h
 /**
  * The names, in the order in which they run.
  *
- * @param only the wanted ones; all when absent
- * @throws ImproperlyConfigured naming one that there is not
+ * @param only the names to keep; all when absent
+ * @throws ImproperlyConfigured when a name is unknown
  */
 export function migrationNames(only?: readonly string[]): readonly MigrationName[] {
   const all = Object.keys(MIGRATIONS).filter(isMigrationName);
@@ -53,19 +53,19 @@ export function migrationNames(only?: readonly string[]): readonly MigrationName
   return all.filter((name) => only.includes(name));
 }
 
-/** The migration itself, without the checks that MigrationSource puts before it. */
+/** The migration without the checks of MigrationSource. */
 export function migrationOf(name: MigrationName): Migration {
   return MIGRATIONS[name];
 }
 
-/** A table of knex's. */
+/** A table that knex creates. */
 export interface HistoryTable {
-  /** null: the first one on the search_path. */
+  /** null: the first table of this name on the search_path. */
   readonly schema: string | null;
   readonly table: string;
 }
 
-/** Where a knex keeps the application's own migrations: knex's default, and the table that it was made with. */
+/** The history tables of the application's own migrations: knex's default, and the one that its config names. */
 export function applicationTables({ migrations = {} }: Knex.Config): readonly HistoryTable[] {
   const { tableName, schemaName = null, migrationSource } = migrations;
   const usual: HistoryTable = { schema: null, table: 'knex_migrations' };
@@ -75,7 +75,7 @@ export function applicationTables({ migrations = {} }: Knex.Config): readonly Hi
   return set.table === usual.table && set.schema === null ? [usual] : [usual, set];
 }
 
-/** Is there a table of this name? Its name for a statement if so. */
+/** The table's name, quoted for SQL; undefined if it does not exist. */
 export async function historyTable(knex: Knex, { schema, table }: HistoryTable): Promise<string | undefined> {
   const result: { rows: readonly { found: string | null }[] } = await knex.raw(
     "SELECT to_regclass(coalesce(quote_ident(?::text) || '.', '') || quote_ident(?))::text AS found",
@@ -84,27 +84,26 @@ export async function historyTable(knex: Knex, { schema, table }: HistoryTable):
   return result.rows[0]?.found ?? undefined;
 }
 
-/** Which migrations the source lists, and what they may do. */
+/** Options of MigrationSource. */
 export interface MigrationSourceOptions {
   /** The migrations to run, for an application that has its own users or no shop; all when absent. */
   readonly only?: readonly MigrationName[];
-  /** Let `down` drop tables that have rows. */
+  /** Allow `down` to drop tables that have rows. */
   readonly dropRows?: boolean;
   /**
-   * For a source that lists these migrations and the application's own together, so that both are meant to be in one
-   * table of knex's.
+   * Allow the application's history table: for a source that lists these migrations and the application's own together.
    */
   readonly shared?: boolean;
-  /** Django's AUTH_USER_MODEL, `auth.User` when absent: users of another model Django has to make before. */
+  /** Django's AUTH_USER_MODEL, `auth.User` when absent. Django's migrate must have created the table of another model. */
   readonly AUTH_USER_MODEL?: string | undefined;
-  /** Make `django_session` of so many partitions, see `MigrateOptions.partitions`. */
+  /** Create `django_session` with this number of partitions, see `MigrateOptions.partitions`. */
   readonly partitions?: number | undefined;
 }
 
-/** The most that is allowed: a statement locks them all. */
+/** The maximum number of partitions: some statements lock all of them. */
 export const MOST_PARTITIONS = 256;
 
-/** @throws ImproperlyConfigured when it is no number of partitions */
+/** @throws ImproperlyConfigured when it is not an integer from 2 to MOST_PARTITIONS */
 export function checkPartitions(partitions: number): void {
   if (Number.isSafeInteger(partitions) && partitions >= 2 && partitions <= MOST_PARTITIONS) return;
   throw new ImproperlyConfigured(
@@ -113,18 +112,18 @@ export function checkPartitions(partitions: number): void {
 }
 
 /**
- * For knex's own tool and for sources that join several; an application calls `migrate(knex)`.
+ * Our migrations for knex's own command line, or for a source that joins several. An application calls `migrate(knex)`.
  *
- * Give knex a table for it: knex refuses to run when its table names a migration that the source does not list, so in
- * one table these and the application's own would stop each other. A run in the application's table is refused.
+ * Use a separate history table: knex refuses to run if its table contains a migration that the source does not list, so
+ * in one table our migrations and the application's would block each other. A run in the application's table is refused.
  *
  * ```ts
  * export default { client: 'pg', migrations: { migrationSource: new MigrationSource(), tableName: MIGRATIONS_TABLE } }
  * ```
  *
- * Names have no extension: knex keeps them in the database, and a list of files that ends in `.ts` in the sources and in
- * `.js` in the build is "corrupt" to it. The migrations are imported, not listed from a folder, which would also hold
- * `.d.ts` files in the build.
+ * Names have no extension: knex stores them in the database, and would call the directory "corrupt" if they ended in
+ * `.ts` in the sources and in `.js` in the build. The migrations are imported instead of read from a folder, which also
+ * contains `.d.ts` files in the build.
  */
 export class MigrationSource implements Knex.MigrationSource<string> {
   readonly #names: readonly MigrationName[];
@@ -132,7 +131,7 @@ export class MigrationSource implements Knex.MigrationSource<string> {
   readonly #shared: boolean;
   readonly #wishes: UsersOfDjango & SessionTableForm;
 
-  /** @throws ImproperlyConfigured when `only` names a migration that there is not, or `partitions` is no such number */
+  /** @throws ImproperlyConfigured when `only` contains an unknown migration, or `partitions` is not from 2 to 256 */
   constructor({ only, AUTH_USER_MODEL, partitions, dropRows = false, shared = false }: MigrationSourceOptions = {}) {
     if (partitions !== undefined) checkPartitions(partitions);
     this.#names = migrationNames(only);
@@ -152,8 +151,8 @@ export class MigrationSource implements Knex.MigrationSource<string> {
   }
 
   /**
-   * The migration for knex to run. Its `up` rejects with ImproperlyConfigured in the application's own table, its `down`
-   * with RowsAtStake where rows would be lost; both with StoreUnavailable while another process migrates.
+   * The migration for knex to run. Its `up` rejects with ImproperlyConfigured in the application's history table, its
+   * `down` with RowsAtStake if rows would be lost, both with StoreUnavailable while another process migrates.
    */
   getMigration(name: string): Promise<Knex.Migration> {
     if (!isMigrationName(name)) return Promise.reject(new Error(`There is no migration ${name}.`));
@@ -173,15 +172,15 @@ export class MigrationSource implements Knex.MigrationSource<string> {
   }
 }
 
-/** Knex's lock is a row, which a killed process leaves behind; so `migrate` goes by this lock and frees that row. */
+/** Takes our advisory lock. Knex's own lock is a row that a killed process leaves locked; `migrate` frees it. */
 async function alone(knex: Knex): Promise<void> {
   if (await tryLock(knex, 'migrate')) return;
   throw new StoreUnavailable('Another process is migrating this database. Try again when it is done.');
 }
 
-/** Knex does not tell a migration in which table it will be noted, but it has locked the table by now. */
+/** Refuses the application's history table. Knex does not pass its name to a migration, but it has locked it by now. */
 async function refuseApplicationTables(knex: Knex): Promise<void> {
-  // A process that was killed may have left the application's table locked.
+  // If our own table is locked, it is the one in use; a killed process may have left the application's locked, too.
   if (await isLocked(knex, { schema: null, table: MIGRATIONS_TABLE })) return;
   for (const history of applicationTables(configOf(knex))) {
     if (!(await isLocked(knex, history))) continue;

@@ -1,4 +1,4 @@
-/** Knows what is called from inside the change of a row, whose lock the caller holds. */
+/** Detects calls from inside a change of a row, whose lock the caller holds. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ValueError } from '../errors.js';
 
@@ -14,14 +14,14 @@ export class NestedChanges {
       return await this.#storage.run([...around, session_key], change);
     } finally {
       this.#running -= 1;
-      // In Node before 24 a storage that is in use costs every promise of the process.
+      // Before Node 24, an AsyncLocalStorage in use slows down every promise of the process.
       if (this.#running === 0) this.#storage.disable();
     }
   }
 
   /**
-   * Whether the change of another row is running here.
-   * @throws ValueError inside the change of this very row: each would wait for the other
+   * Whether this is called from inside the change of another row.
+   * @throws ValueError inside the change of the same row, because that would deadlock
    */
   check(session_key: string): boolean {
     const around = this.#around();
@@ -33,7 +33,7 @@ export class NestedChanges {
     return around.length > 0;
   }
 
-  /** The rows whose changes this is called from. */
+  /** The keys of the rows whose changes this is called from. */
   #around(): readonly string[] {
     return (this.#running === 0 ? undefined : this.#storage.getStore()) ?? [];
   }

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { SchemaMismatch } from '../errors.js';
 import { DJANGO_SESSION } from './session_table.js';
 
-/** How many partitions `django_session` has, 0 for a table without; undefined where there is no such table. */
+/** The number of partitions of `django_session`; undefined if the table does not exist. */
 async function partitionsOf(knex: Knex): Promise<number | undefined> {
   const { rows }: { rows: readonly { there: boolean; count: string }[] } = await knex.raw(
     `SELECT to_regclass(?) IS NOT NULL AS there,
@@ -14,9 +14,9 @@ async function partitionsOf(knex: Knex): Promise<number | undefined> {
 }
 
 /**
- * See that `django_session` can be made of so many partitions, or is so already.
+ * Checks that `django_session` does not exist yet, or has this number of partitions.
  *
- * @throws SchemaMismatch when it is there with another number of them
+ * @throws SchemaMismatch when it exists with another number of partitions
  */
 export async function refuseOtherPartitions(knex: Knex, wanted: number): Promise<void> {
   const found = await partitionsOf(knex);
@@ -26,6 +26,6 @@ export async function refuseOtherPartitions(knex: Knex, wanted: number): Promise
   );
 }
 
-/** As `WITH RECURSIVE`: a table with the partitions that hold its rows, by oid as `parts`. One binding, the table. */
+/** A WITH clause: `parts (oid)` is a table and all its partitions. Its one binding is the table's name. */
 export const WITH_PARTS = `WITH RECURSIVE parts (oid) AS (
   SELECT ?::regclass::oid UNION ALL SELECT inhrelid FROM pg_inherits JOIN parts ON inhparent = parts.oid)`;

@@ -1,9 +1,10 @@
 /**
- * Finds the server that takes writes, of several hosts: libpq's target_session_attrs, which pg does not have.
+ * Finds the one of several hosts that takes writes: libpq's target_session_attrs, which pg does not support.
  *
- * A finding holds until it is forgotten: when a connection to the host broke, when all were given up, when the last one was
- * closed. The next connection then asks the hosts anew. The one that was found last is asked first; the next one is asked
- * when that has failed, or has not answered within HEAD_START, so that a host that is gone does not use up the time.
+ * A finding is the host that was found last. It is forgotten when a connection to the host breaks, when all connections are
+ * replaced, and when the last one is closed. The next connection then asks the hosts again, starting with the last finding.
+ * The next host is asked when the one before has failed or has not answered within HEAD_START, so that a host that is gone
+ * does not use up the timeout.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
@@ -11,13 +12,13 @@ import { StoreUnavailable } from '../errors.js';
 import type { SessionAttributes } from './hosts.js';
 import { isRefusal, READ_ONLY } from './unavailable.js';
 
-/** Milliseconds. */
+/** Milliseconds until the next host is asked too. */
 const HEAD_START = 200;
 
-/** Milliseconds in which a finding is used though no connection has stood since. */
+/** Milliseconds that a finding is used before the pool has made a connection to it. */
 const UNPROVEN = 1000;
 
-/** What pg's Client takes, for one host. */
+/** The settings of pg's Client for one host. */
 interface HostSettings {
   readonly connectionString: string;
 }
@@ -25,11 +26,11 @@ interface HostSettings {
 interface Finding<Settings> {
   readonly settings: Settings;
   readonly since: number;
-  /** Whether a connection stood there since. */
+  /** Whether the pool has made a connection to it since. */
   isProven: boolean;
 }
 
-/** It answers, and is not what is wanted. */
+/** The host answers, but is not in the wanted state. */
 class NotWanted extends Error {}
 
 const QUESTIONS: Readonly<Record<Exclude<SessionAttributes, 'any'>, string>> = {
@@ -43,22 +44,24 @@ export class PrimaryFinder<Settings extends HostSettings> {
   #finding: Finding<Settings> | undefined;
   #asking: Promise<Finding<Settings>> | undefined;
 
-  /** @param hosts what pg's Client takes for each, in the order of the URL */
+  /** @param hosts the settings of pg's Client for each host, in the order of the URL */
   constructor(hosts: readonly Settings[], wanted: Exclude<SessionAttributes, 'any'>) {
     this.#hosts = [...hosts];
     this.#question = QUESTIONS[wanted];
   }
 
   /**
-   * For knex's `connection`: the settings of that host, with knex's way to ask whether they still hold.
-   * @throws StoreUnavailable when no host is what is wanted; what a host that refuses this account or database says
+   * For knex's option `connection`: the settings of the found host. knex calls `expirationChecker` before each new
+   * connection, and asks for new settings when it returns true.
+   * @throws StoreUnavailable when no host is in the wanted state; the host's own error when it refuses the account or the
+   *   database
    */
   readonly settings = async (): Promise<Settings & { expirationChecker: () => boolean }> => {
     const finding = this.#current() ?? (await this.#askOnce());
     return { ...finding.settings, expirationChecker: () => this.#current() !== finding };
   };
 
-  /** A connection stands. */
+  /** The pool has made a connection to the finding. */
   prove(): void {
     if (this.#finding !== undefined) this.#finding.isProven = true;
   }
@@ -121,7 +124,7 @@ export class PrimaryFinder<Settings extends HostSettings> {
   }
 }
 
-/** A wrong password is told as that, unless another host may become the right one. */
+/** The error when no host was found: a refused password, unless a standby answered, which may be promoted soon. */
 function explained(errors: readonly unknown[], cause: unknown): unknown {
   const refusal = errors.find(isRefusal);
   const isStandbyThere = errors.some((error) => error instanceof NotWanted);

@@ -1,8 +1,8 @@
 /**
- * Rows that are changed under their lock: who may wait for one, for how long, and what becomes of a change that took long.
+ * Changes rows under their lock, with a limit on how many connections may wait for locks.
  *
- * PostgreSQL's own lock decides between processes. In this process those who want one row take turns, and only so many
- * connections wait for locks at all, so that the others of the pool are free.
+ * Between processes, PostgreSQL's row lock orders the changes. In this process they wait in a queue, one at a time per row,
+ * so that waiting changes occupy only a part of the pool.
  */
 import type { Knex } from 'knex';
 import { UpdateError } from '../errors.js';
@@ -15,12 +15,12 @@ import type { DatabaseBounds } from './wait_bounds.js';
 
 /** A change of a row in one transaction. */
 export interface RowChange<Changed> {
-  /** Locks the row and gives its text; undefined or null where there is none. */
+  /** Locks the row and returns its session_data; undefined or null if there is no row. */
   readonly lock: (transaction: Knex.Transaction) => Promise<string | null | undefined>;
-  /** The application's: what the row should be. What it throws is passed on as it is. */
+  /** The application's function: returns the new row. Its errors are passed on unchanged. */
   readonly change: (text: string) => Promise<Changed>;
   readonly write: (changed: Changed, transaction: Knex.Transaction) => Promise<void>;
-  /** See `transact`; it was not when absent. */
+  /** See `transact`. When absent, a COMMIT without an answer counts as failed. */
   readonly wasCommitted?: () => Promise<boolean>;
 }
 
@@ -31,7 +31,7 @@ export class RowLocks {
   /** The rows whose `change` runs. */
   readonly #changing = new NestedChanges();
 
-  /** @param most connections that may wait for locks */
+  /** @param most the maximum number of connections that may wait for locks */
   constructor(knex: Knex, most: number, bounds: DatabaseBounds) {
     this.#knex = knex;
     this.#bounds = bounds;
@@ -40,25 +40,25 @@ export class RowLocks {
 
   /**
    * Whether this is called from inside the change of another row.
-   * @throws ValueError inside the change of this very row
+   * @throws ValueError inside the change of the same row
    */
   isInside(key: string): boolean {
     return this.#changing.check(key);
   }
 
   /**
-   * Does what may have to wait for the row's lock, when it is this row's turn.
+   * Runs work that may wait for the row's lock, in the queue.
    *
-   * Inside of a change of another row there is a place already: a second one would have to be waited for by all who hold
-   * one. Then it is done at once, on a connection of its own.
+   * Inside the change of another row, the work runs at once, on another connection. That change already occupies a slot of
+   * the queue: if all of them waited for a second slot, they would deadlock.
    */
   inTurn<T>(key: string, deadline: Deadline, work: () => Promise<T>): Promise<T> {
     return inTime(this.isInside(key) ? work() : this.#queue.run(key, deadline, work), deadline);
   }
 
   /**
-   * Locks the row, asks `change` what it should be, and lets `write` do it, when it is this row's turn.
-   * @throws UpdateError when there is no such row
+   * In the queue and in a transaction: locks the row, calls `change` with its text, and passes the result to `write`.
+   * @throws UpdateError when the row does not exist
    */
   async change<Changed>(key: string, deadline: Deadline, row: RowChange<Changed>): Promise<void> {
     const thrown: unknown[] = [];
@@ -82,7 +82,7 @@ export class RowLocks {
     }
   }
 
-  /** The application's own time does not count as a wait for the database, and has a bound of its own. */
+  /** Runs the application's function. Its time does not count towards the deadline, but has its own timeout. */
   async #changed<Changed>(key: string, change: () => Promise<Changed>, deadline: Deadline): Promise<Changed> {
     const seconds = this.#bounds.change;
     const tookLong = (): Error => unavailable(new Error(`A change of a session took more than ${seconds} seconds.`));
@@ -96,8 +96,8 @@ export class RowLocks {
   }
 
   /**
-   * Work in a transaction. A COMMIT is sent only while its answer can be told in time: those who were told 503 try again,
-   * and should find what there was before.
+   * Runs work in a transaction. Rolls back instead of committing when too little time is left to report the result: a
+   * visitor who gets 503 tries again, and must find the row unchanged.
    */
   async transact(
     work: (transaction: Knex.Transaction) => Promise<void>,

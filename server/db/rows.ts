@@ -1,7 +1,7 @@
-/** Statements that are sent with their text, without a plan that is kept. */
+/** Runs statements that are not prepared. */
 import type { Knex } from 'knex';
 
-/** The rows of a statement in which each `?` is one of the bindings. */
+/** The rows of a statement. Each `?` in it is one of the bindings. */
 export async function rowsOf<Row>(
   knex: Knex,
   sql: string,

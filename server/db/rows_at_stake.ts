@@ -1,8 +1,8 @@
-/** What a rollback would take away: tables with their rows, and the refusal to drop them unasked. */
+/** Counts the rows of tables that a rollback would drop, and refuses to drop tables with rows. */
 import type { Knex } from 'knex';
 import { RowsAtStake, type TableRows } from '../errors.js';
 
-/** Milliseconds. While this waits for a table, everybody else waits behind it. */
+/** Milliseconds. All later statements on a table queue behind a waiting ACCESS EXCLUSIVE lock. */
 const LOCK_TIMEOUT = 5000;
 
 async function count(knex: Knex, table: string): Promise<number> {
@@ -10,7 +10,7 @@ async function count(knex: Knex, table: string): Promise<number> {
   return Number(result.rows[0]?.count);
 }
 
-/** The tables with the numbers of their rows. Reads only. */
+/** The tables with the numbers of their rows. Only reads. */
 export async function countRows(knex: Knex, tables: readonly string[]): Promise<readonly TableRows[]> {
   const counted: TableRows[] = [];
   for (const table of tables) counted.push({ table, rows: await count(knex, table) });
@@ -23,7 +23,7 @@ export function listRows(tables: readonly TableRows[]): string {
 }
 
 /**
- * Lock the tables for the rest of the transaction, so that nobody adds a row between the look and the drop.
+ * Locks the tables for the rest of the transaction, so that no row is added between the count and the drop.
  *
  * @throws RowsAtStake when one of them has rows
  */
@@ -49,7 +49,7 @@ function refuse(migrations: readonly string[], tables: readonly TableRows[]): vo
   );
 }
 
-/** Keep everybody else out of the tables until the transaction ends. Outside of one there is nothing to hold them. */
+/** Locks the tables exclusively until the transaction ends. Does nothing outside of a transaction. */
 export async function lockTables(trx: Knex, tables: readonly string[]): Promise<void> {
   if (trx.isTransaction !== true || tables.length === 0) return;
   await trx.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT}`);

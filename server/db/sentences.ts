@@ -1,4 +1,4 @@
-/** What a person can do about the database's errors. PostgreSQL's own words name neither a setting nor a command. */
+/** Sentences for database errors that name the setting or command to use. PostgreSQL's messages do not. */
 import { codeOf } from '../error_code.js';
 import { DjangoError } from '../errors.js';
 import { isRefusal } from './unavailable.js';
@@ -14,19 +14,19 @@ const SENTENCES: ReadonlyMap<unknown, string> = new Map([
   ['42501', "The database's user may not do that. Grant it the right, or use another user in DATABASE_URL."],
 ]);
 
-/** The sentence for an error of the database, by its SQLSTATE; undefined where there is none. */
+/** The sentence for an error, by its SQLSTATE; undefined if there is none. */
 export function sentenceOf(error: unknown): string | undefined {
   return SENTENCES.get(codeOf(error)) ?? (isRefusal(error) ? REFUSED : undefined);
 }
 
-/** An error in one sentence: no stack, no statement, no password. */
+/** An error as one sentence, without stack, statement or password. */
 export function inOneSentence(error: unknown): string {
   if (error instanceof DjangoError) return error.message;
   if (!(error instanceof Error)) return String(error);
   const sentence = sentenceOf(error);
   if (sentence !== undefined) return sentence;
   const code = codeOf(error);
-  // Knex writes the statement before the driver's words.
+  // Knex puts the statement before pg's message: "select 1 - Connection terminated".
   const words = error.message.slice(error.message.lastIndexOf(' - ') + 1).replace(/^- /, '');
   return typeof code === 'string' ? `${words} (${code})` : words;
 }
@@ -42,7 +42,7 @@ const REASONS: ReadonlyMap<unknown, string> = new Map([
   ['53300', 'it has no connection left'],
 ]);
 
-/** Why a database does not answer, by the code of the error or of its causes; undefined where none tells. */
+/** Why the database does not answer, by the code of the error or of its causes; undefined if no code is known. */
 export function reasonAway(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const reason = REASONS.get('code' in error ? error.code : undefined);

@@ -1,20 +1,21 @@
-/** The statements of a table of sessions: Django's own, or that of a session model of one's own. */
+/** The SQL statements for a session table: django_session, or that of a custom session model. */
 import { createHash } from 'node:crypto';
 import { quoteIdentifier } from './literals.js';
 import type { Statement } from './prepared.js';
 import { DJANGO_SESSION, quoteTable } from './session_table.js';
 
-/** The places of the further columns' values in a statement. */
+/** The placeholders of the further columns, such as `$4`, `$5`. */
 const place = (columns: readonly string[], first: number): string[] => columns.map((_, index) => `$${index + first}`);
 
 /**
- * True of every row, and taken by the planner to be true of one in two hundred, so that it expects one row of an array
- * however long that is. By itself it expects ten, finds a batch of fewer to be cheaper with a plan of its own, and plans
- * anew for each: of a batch of eight reads that was a third of PostgreSQL's work, on 16 partitions two thirds.
+ * A condition that is always true, for PostgreSQL's planner to use the generic plan. The planner assumes a selectivity of
+ * 1/200, and so expects one row of an array of any length. Without it, the planner expects ten rows, finds a custom plan
+ * cheaper for smaller batches, and plans each execution again: for a batch of eight reads a third of PostgreSQL's CPU time,
+ * with 16 partitions two thirds.
  */
 const expectedOnce = (key: string): string => `${key} = coalesce(${key}, '')`;
 
-/** Each statement's text and the name under which PostgreSQL keeps its plan: one name has one text. */
+/** The statements that a DatabaseStore runs. */
 export interface SessionStatements {
   readonly load: Statement;
   readonly loadMany: Statement;
@@ -26,16 +27,16 @@ export interface SessionStatements {
   readonly lock: Statement;
   readonly modify: Statement;
   readonly delete: Statement;
-  /** @param columns further ones, whose values follow those of the three */
+  /** @param columns further columns; their values follow the three of Django's columns */
   create(columns: readonly string[]): Statement;
-  /** Give a row another key; columns that are not named stay as they are. The former key is the last value. */
+  /** Gives a row a new key. Columns that are not named keep their values. The old key is the last parameter. */
   cycle(columns: readonly string[]): Statement;
 }
 
-/** @param name of the table, `schema.table` in a schema of its own */
+/** @param name of the table: `table` or `schema.table` */
 export function sessionStatements(name: string): SessionStatements {
   const table = quoteTable(name);
-  // PostgreSQL cuts names after 63 bytes.
+  // A hash, because PostgreSQL truncates names to 63 bytes.
   const suffix = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
   const prefix = name === DJANGO_SESSION ? DJANGO_SESSION : `session_${suffix(name)}`;
   const statement = (what: string, text: string, columns: readonly string[] = []): Statement => ({
@@ -47,7 +48,7 @@ export function sessionStatements(name: string): SessionStatements {
       'load',
       `SELECT session_data FROM ${table} WHERE session_key = $1 AND expire_date > to_timestamp($2)`,
     ),
-    // A join, because each of its keys is looked for in one partition; each of an array's in all of them.
+    // A join, because it looks up each key in one partition. With `= ANY (array)`, PostgreSQL scans all partitions.
     loadMany: statement(
       'loadMany',
       `SELECT session_key, session_data FROM unnest($1::varchar[]) AS asked (session_key) JOIN ${table} USING (session_key)
@@ -73,8 +74,8 @@ export function sessionStatements(name: string): SessionStatements {
       'replace',
       `UPDATE ${table} SET session_data = $1, expire_date = $2 WHERE session_key = $3 AND session_data = $4`,
     ),
-    // A row's lock is taken before it is written, where waiting can be refused: SKIP LOCKED. Statements that never wait
-    // for one another cannot deadlock. The text is compared as it is under the lock.
+    // Locks the rows before the UPDATE, because only SELECT has SKIP LOCKED. Statements that never wait for each other
+    // cannot deadlock. PostgreSQL compares session_data again after it has locked a row.
     replaceMany: statement(
       'replaceMany',
       `

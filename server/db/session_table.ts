@@ -1,4 +1,4 @@
-/** The table of sessions by its name: django_session, or that of a session model of one's own. */
+/** Checks and finds session tables: django_session, or that of a custom session model. */
 import type { Knex } from 'knex';
 import { SchemaMismatch } from '../errors.js';
 import { quoteIdentifier } from './literals.js';
@@ -7,7 +7,7 @@ import { splitTableName, tableNameText } from './table_name.js';
 /** The table of django.contrib.sessions. */
 export const DJANGO_SESSION = 'django_session';
 
-/** A table's name as a statement has it. */
+/** A table's name, quoted for SQL. */
 export function quoteTable(name: string): string {
   if (name === DJANGO_SESSION) return name;
   const { schema, table } = splitTableName(name);
@@ -27,10 +27,10 @@ const COLUMNS: readonly string[] = [
 ];
 
 /**
- * See that the table is one of sessions and that rows can be added to it.
+ * Checks that the table has the columns of a session model and that rows can be inserted.
  *
  * @param filled the further columns that the store fills
- * @throws SchemaMismatch with a sentence that says what to do
+ * @throws SchemaMismatch with what to do
  */
 export async function checkSessionTable(knex: Knex, table: string, filled: readonly string[] = []): Promise<void> {
   const { rows: found }: { rows: readonly FoundColumn[] } = await knex.raw(
@@ -59,8 +59,9 @@ export async function checkSessionTable(knex: Knex, table: string, filled: reado
 }
 
 /**
- * The tables that have the columns of AbstractBaseSession and that this database user may read, by their names; those
- * outside the search_path with a schema, unless they are of another Django, which has a history of its own there.
+ * The names of the tables that have the columns of AbstractBaseSession and that this database user may read. A table
+ * outside the search_path has its schema in the name. Leaves out schemas with their own django_migrations, which belong to
+ * another Django.
  */
 export async function sessionTables(knex: Knex): Promise<readonly string[]> {
   const { rows: found }: { rows: readonly { schema: string; table: string; visible: boolean }[] } = await knex.raw(

@@ -1,4 +1,4 @@
-/** A table as a setting names it: `table`, `schema.table`, or in double quotes as in SQL, where a name has a dot. */
+/** Table names in settings: `table`, `schema.table`, or in double quotes as in SQL if a name contains a dot. */
 import { quoteIdentifier } from './literals.js';
 
 export interface TableName {
@@ -6,10 +6,10 @@ export interface TableName {
   readonly table: string;
 }
 
-// One or two names as SQL quotes them, with a dot between: "a ""b""", "my schema"."my.table".
+// One or two quoted names with a dot between them: "a ""b""", "my schema"."my.table".
 const QUOTED = /^"((?:[^"]|"")+)"(?:\."((?:[^"]|"")+)")?$/;
 
-/** `crm"."people` is how some Djangos have a schema in `db_table`, because Django puts quotes around it. */
+/** Also reads `crm"."people`: some projects write a schema into `db_table` so, because Django puts quotes around it. */
 export function splitTableName(name: string): TableName {
   const [, first, second] = QUOTED.exec(name) ?? QUOTED.exec(name.includes('"."') ? `"${name}"` : '') ?? [];
   if (first !== undefined) {
@@ -20,7 +20,7 @@ export function splitTableName(name: string): TableName {
   return dot === -1 ? { table: name } : { schema: name.slice(0, dot), table: name.slice(dot + 1) };
 }
 
-/** The name that `splitTableName` reads as this table. */
+/** The inverse of `splitTableName`. */
 export function tableNameText({ schema, table }: TableName): string {
   const parts = schema === undefined ? [table] : [schema, table];
   return (parts.some((part) => /[."]/.test(part)) ? parts.map(quoteIdentifier) : parts).join('.');

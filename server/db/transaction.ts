@@ -1,15 +1,15 @@
-/** A transaction whose end is known also when the connection breaks at COMMIT. */
+/** A transaction that finds out whether it was committed when the connection breaks at COMMIT. */
 import type { Knex } from 'knex';
 import { isSilence, isUnavailable } from './unavailable.js';
 
 /**
- * Run `work` in a transaction.
+ * Runs `work` in a transaction.
  *
- * When the connection breaks after COMMIT was sent and before its answer came, PostgreSQL may have committed or not.
- * Then `wasCommitted` is asked, on another connection; if it cannot tell, the first error counts. It is not asked where
- * the server is silent: asking would be met with silence, too, and the visitor has waited long enough.
+ * If the connection breaks between COMMIT and its answer, PostgreSQL may have committed or not. Then `wasCommitted` is
+ * called, which looks on another connection. If it fails, the first error is thrown. It is not called after a
+ * query_timeout: the server would not answer it either.
  *
- * @throws what `work` throws, and nothing was written; otherwise what the database throws
+ * @throws the error of `work`, after a rollback; otherwise the database's error
  */
 export async function transact(
   knex: Knex,

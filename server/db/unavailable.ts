@@ -1,11 +1,11 @@
-/** Which of the database's errors mean "not now" rather than "wrong": they become 503, never a lost session. */
+/** Recognises database errors that are temporary. They become 503, never a lost session. */
 import { codeOf } from '../error_code.js';
 import { StoreUnavailable } from '../errors.js';
 
-/** read_only_sql_transaction: a write on a standby, as after a failover. */
+/** read_only_sql_transaction: a write on a standby, such as after a failover. */
 export const READ_ONLY = '25006';
 
-/** SQLSTATE classes and codes (PostgreSQL manual, appendix A) of a server that is away, starting, full, or busy. */
+/** SQLSTATEs (PostgreSQL manual, appendix A) of a server that is stopping, starting, full or busy. */
 const SQLSTATES: ReadonlySet<string> = new Set([
   READ_ONLY,
   '53300', // too_many_connections
@@ -23,7 +23,7 @@ const SQLSTATES: ReadonlySet<string> = new Set([
   '55000', // object_not_in_prerequisite_state: the database takes no connections (ALLOW_CONNECTIONS false)
 ]);
 
-/** SQLSTATES of a server that lets this account in no more, or has no such database: somebody has to set it right. */
+/** SQLSTATEs of a server that refuses this account or database, until an administrator corrects it. */
 const REFUSALS: ReadonlySet<string> = new Set([
   '28000', // invalid_authorization_specification
   '28P01', // invalid_password
@@ -31,14 +31,14 @@ const REFUSALS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Does the server refuse this account or database? To visitors that is 503 as any other fault, for it is none of theirs
- * and passes when the password is set right; a start should end with it instead of waiting.
+ * Whether the server refuses this account or database. For visitors that is a 503, as it may be corrected while the server
+ * runs. At the start it should end the process, instead of being retried.
  */
 export function isRefusal(error: unknown): boolean {
   return REFUSALS.has(String(codeOf(error))) || (error instanceof Error && NO_PASSWORD.test(driversText(error)));
 }
 
-/** Node's names for a connection that could not be made or broke. */
+/** Node's error codes for a connection that failed or broke. */
 const SYSTEM_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -54,8 +54,7 @@ const SYSTEM_CODES: ReadonlySet<string> = new Set([
   'ENOENT', // a Unix socket that is not there
 ]);
 
-// What follows is thrown by pg 8, and by tarn, knex's pool, as a plain Error without a code: the text is all there is to
-// tell it by.
+// pg 8, and tarn, which is knex's pool, throw the following errors without a code. Only their messages identify them.
 
 /** pg/lib/client.js: query_timeout. */
 const NO_ANSWER = 'Query read timeout';
@@ -64,12 +63,12 @@ const NO_ANSWER = 'Query read timeout';
 const LOST =
   /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|aborted$)/;
 
-/** pg/lib/crypto/sasl.js: the server wants a password and DATABASE_URL has none. */
+/** pg/lib/crypto/sasl.js: the server requires a password, and DATABASE_URL has none. */
 const NO_PASSWORD = /^SASL: /;
 
 /**
- * Has the connection a plan no more under this name, or one that a migration has overtaken? With the plan made anew the
- * same statement passes. The second code has other meanings, too; the name of PostgreSQL's function tells them apart.
+ * Whether the connection has lost this prepared statement, or a migration has made it invalid. The statement succeeds when
+ * it is prepared again. Code 0A000 has other meanings too; the name of PostgreSQL's C function distinguishes them.
  */
 export function isStalePlan(error: unknown): boolean {
   const code = codeOf(error);
@@ -78,13 +77,13 @@ export function isStalePlan(error: unknown): boolean {
   return code === '0A000' && routine === 'RevalidateCachedQuery'; // feature_not_supported
 }
 
-/** Is this a fault of the connection or of the server's state, so that the same statement may pass later? */
+/** Whether the error is temporary: the same statement may succeed later. */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof StoreUnavailable) return true;
   if (!(error instanceof Error)) return false;
-  // Node tries IPv6 and IPv4 of one name, and reports both failures in one.
+  // Node tries the IPv6 and the IPv4 addresses of a name, and reports all failures in an AggregateError.
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(isUnavailable);
-  // By its name: the class is that of the application's knex, which may be another than the one beside this package.
+  // By name instead of `instanceof`: the application may use another copy of knex than this package.
   if (error.name === 'KnexTimeoutError' || isStalePlan(error)) return true;
   const code = codeOf(error);
   if (typeof code === 'string') {
@@ -94,29 +93,29 @@ export function isUnavailable(error: unknown): boolean {
   return text === NO_ANSWER || LOST.test(text) || isRefusal(error);
 }
 
-/** knex writes the statement before the driver's text: "select 1 - Connection terminated unexpectedly". */
+/** pg's message. knex puts the statement before it: "select 1 - Connection terminated unexpectedly". */
 function driversText({ message }: Error): string {
   const dash = message.lastIndexOf(' - ');
   return dash < 0 ? message : message.slice(dash + 3);
 }
 
-/** Was it a write where only reading is allowed, or a StoreUnavailable that says so? */
+/** Whether it is the error of a write on a read-only server, or a StoreUnavailable with that cause. */
 export function isReadOnly(error: unknown): boolean {
   return codeOf(error instanceof StoreUnavailable ? error.cause : error) === READ_ONLY;
 }
 
-/** Did query_timeout end it: no answer came, not even that of statement_timeout? */
+/** Whether pg's query_timeout ended the statement: the server sent nothing, not even the error of statement_timeout. */
 export function isSilence(error: unknown): boolean {
   return error instanceof Error && driversText(error) === NO_ANSWER;
 }
 
-/** The error to throw in its place; 503, the driver's own error stays as `cause`. */
+/** A StoreUnavailable (503) with the driver's error as `cause`. */
 export function unavailable(error: unknown): StoreUnavailable {
   if (error instanceof StoreUnavailable) return error;
   return new StoreUnavailable('The database does not answer, or not in time. Try again in a moment.', { cause: error });
 }
 
-/** What to throw in place of a database's error: StoreUnavailable where it means "not now", otherwise the error itself. */
+/** The error to throw for a database error: StoreUnavailable if it is temporary, otherwise the error itself. */
 export function storeError(error: unknown): unknown {
   return isUnavailable(error) ? unavailable(error) : error;
 }

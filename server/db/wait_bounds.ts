@@ -51,7 +51,7 @@ export function databaseBounds(timeout = 1): DatabaseBounds {
   return Object.fromEntries(bounds) as DatabaseBounds;
 }
 
-/** The share of a pool's connections that one kind of work may take: half of them, so that a locked table is not all. */
+/** The number of connections that one kind of work may use: half the pool, so that a locked table does not block all. */
 export function shareOf(knex: Knex): number {
   const { pool } = (knex.client as { readonly config: Knex.Config }).config;
   return Math.max(1, Math.floor((pool?.max ?? 10) / 2));

@@ -1,4 +1,4 @@
-/** Whether the database takes writes: a standby answers, and no session can be saved there. */
+/** Checks whether the database takes writes. A standby does not. */
 import type { Knex } from 'knex';
 import { StoreUnavailable } from '../errors.js';
 import { READ_ONLY } from './unavailable.js';
@@ -9,12 +9,13 @@ interface Client {
 }
 
 /**
- * See that the database takes writes. On a standby every transaction is read only, as on a database that somebody has set
- * so (`default_transaction_read_only`).
+ * Checks that the database takes writes. On a standby all transactions are read-only, as with
+ * `default_transaction_read_only`.
  *
- * @throws StoreUnavailable when it takes none. It is told as a statement's error, too, so that a knex of `connectKnex` gives
- *   up its connections: after a failover they may lead to the former primary, and no request would find that out while a
- *   balancer sends none
+ * Also emits knex's event `query-error`, so that `connectKnex` replaces its connections. After a failover they may lead to
+ * the former primary, and no request would detect that while the load balancer sends none.
+ *
+ * @throws StoreUnavailable when the database is read-only
  */
 export async function checkWritable(knex: Knex): Promise<void> {
   const { rows }: { rows: readonly { read_only: string }[] } = await knex.raw(
