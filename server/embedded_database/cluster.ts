@@ -1,4 +1,4 @@
-/** The cluster: PostgreSQL's data directory and its password, made whole or not at all. */
+/** The cluster: PostgreSQL's data directory and its password, created atomically. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
@@ -20,16 +20,16 @@ import { ImproperlyConfigured } from '../errors.js';
 import { type Account, asAccount } from './account.js';
 import { lives, ownMark } from './processes.js';
 
-/** The PostgreSQL release of the npm package; a data directory belongs to one release. */
+/** The PostgreSQL release of the npm package. A data directory works with one release only. */
 const PG_VERSION = '17';
 export const SUPERUSER = 'postgres';
 
-/** A cluster that is there. */
+/** An existing cluster. */
 export interface Cluster {
   /** PostgreSQL's data directory. */
   readonly data: string;
   readonly password: string;
-  /** Where PostgreSQL writes its log. */
+  /** The path of PostgreSQL's log. */
   readonly log: string;
 }
 
@@ -37,18 +37,18 @@ export interface MakeCluster {
   readonly folder: string;
   readonly account: Account | undefined;
   readonly initdb: string;
-  /** Flush to disk. Without it initdb is faster, and what it made may be gone after a power cut. */
+  /** Flush to disk. Without it, initdb is faster, and a power cut may lose the cluster. */
   readonly fsync: boolean;
 }
 
 const dataOf = (folder: string): string => path.join(folder, 'data');
 
 /**
- * Open the cluster in `folder`, or make it there. The folder appears by one rename, so that a start that is interrupted
- * leaves nothing half made, and of two first starts at once one wins and the other takes what it made.
+ * Opens the cluster in `folder`, or creates it. It is created elsewhere and renamed, so that an interrupted start leaves no
+ * incomplete cluster. Of two concurrent first starts, both use the cluster that was renamed first.
  *
- * @throws ImproperlyConfigured when the folder holds something else (it is left as it is), or a cluster of another
- *   release or another account
+ * @throws ImproperlyConfigured when the folder contains something else, which is not changed, or a cluster of another
+ *   release or account
  */
 export async function openCluster(options: MakeCluster): Promise<Cluster> {
   const { folder } = options;
@@ -82,13 +82,13 @@ export async function openCluster(options: MakeCluster): Promise<Cluster> {
   return { data, password, log: path.join(folder, 'postgresql.log') };
 }
 
-/** Not there, or there and empty: rename replaces an empty folder. */
+/** Whether the folder does not exist or is empty. `rename` replaces an empty folder. */
 function empty(folder: string): boolean {
   try {
     return readdirSync(folder).length === 0;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return true;
-    // A file, or a folder of another account: openCluster says so.
+    // A file, or a folder of another account, which openCluster reports.
     return false;
   }
 }
@@ -99,7 +99,7 @@ async function makeCluster({ folder, account, initdb, fsync }: MakeCluster): Pro
   removeAbandoned(parent, prefix);
   const temporary = mkdtempSync(path.join(parent, `${prefix}${ownMark()}-`));
   try {
-    // Others may pass: the account has to reach `data`, which it keeps to itself. The password is root's.
+    // 0711 lets the account reach `data`, which only it can read. Only root can read the password file.
     chmodSync(temporary, account === undefined ? 0o700 : 0o711);
     const password = randomBytes(24).toString('base64url');
     const passwordFile = path.join(temporary, 'password');
@@ -110,14 +110,14 @@ async function makeCluster({ folder, account, initdb, fsync }: MakeCluster): Pro
       for (const file of [dataOf(temporary), forInitdb]) chownSync(file, account.uid, account.gid);
     }
     const args = ['-D', dataOf(temporary), '-U', SUPERUSER, `--pwfile=${forInitdb}`, '--auth=scram-sha-256'];
-    // The builtin provider sorts and folds alike on every machine and needs no locale of the system.
+    // The builtin locale provider sorts the same on every machine and needs no locale of the system.
     args.push('--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8');
     await run(initdb, fsync ? args : [...args, '--no-sync'], account);
     rmSync(forInitdb);
     try {
       renameSync(temporary, folder);
     } catch (error) {
-      // Another start was first: ours is thrown away, theirs is used.
+      // Another start was first: use its cluster, remove ours.
       if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
   } finally {
@@ -125,7 +125,7 @@ async function makeCluster({ folder, account, initdb, fsync }: MakeCluster): Pro
   }
 }
 
-/** What a killed start left behind: the name has the mark of the process that made it. */
+/** Removes the temporary folders of killed starts. The name contains the mark of the process that made it (`ownMark`). */
 function removeAbandoned(parent: string, prefix: string): void {
   for (const name of readdirSync(parent)) {
     if (!name.startsWith(prefix)) continue;
@@ -149,7 +149,7 @@ async function run(program: string, args: readonly string[], account: Account | 
   }
 }
 
-/** A log that grew is begun anew: it says why a start failed, and nobody rotates it. */
+/** Empties the log if it is larger than 5 MB. It is for failed starts, and nothing rotates it. */
 export function trimLog(file: string): void {
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (size > 5_000_000) writeFileSync(file, '', { mode: 0o600 });

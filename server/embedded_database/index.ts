@@ -1,6 +1,6 @@
 /**
- * A real PostgreSQL of our own for those who set no DATABASE_URL: programs from an npm package, data in the data folder,
- * on a free port of the loopback address, alive as long as this process.
+ * Runs a PostgreSQL server when DATABASE_URL is not set. Its programs are from an npm package, its data are in the data
+ * folder. It listens on a free port of 127.0.0.1, and ends with this process.
  */
 import { chownSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -18,19 +18,18 @@ import { type Postmaster, runningPostmaster, startPostmaster, takeOver } from '.
 export { makeDataFolder } from './places.js';
 
 const DATABASE = 'koa_django_session';
-/** Seconds that a start may take; a recovery after a crash is part of it. */
+/** The timeout of a start in seconds, including recovery after a crash. */
 const START_TIMEOUT = 60;
-/** Seconds between the restarts after a crash. When all have failed we give up. */
+/** Seconds before each restart after a crash. After the last one has failed, no other is tried. */
 const RESTARTS = [0.1, 0.5, 1, 2, 5, 10, 20];
 
 export interface EmbeddedOptions {
-  /** The data folder; made if missing. PostgreSQL's files go into `postgres/` in it, its URL into `database_url`. */
+  /** The data folder, created if missing. It gets PostgreSQL's files in `postgres/`, and its URL in `database_url`. */
   readonly folder: string;
-  /** Takes sentences for the person who started the server. No password is in them. */
+  /** Called with messages for the person who started the server. They contain no password. */
   readonly log?: (line: string) => void;
   /**
-   * For tests: nothing is flushed to disk, and the data folder is removed when PostgreSQL ends, however that comes
-   * about.
+   * For tests: does not flush to disk, and removes the data folder when PostgreSQL ends, also after a crash.
    */
   readonly throwaway?: boolean;
   /** Further settings of postgresql.conf, `name=value`. */
@@ -38,24 +37,24 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedPostgres {
-  /** With the password: for connecting, not for showing. */
+  /** Contains the password: do not log it. */
   readonly url: string;
-  /** Resolves, to what happened, when it ended by itself and could not be started again; otherwise never. */
+  /** Resolves with the exit status or signal when PostgreSQL ended by itself and all restarts failed; otherwise never. */
   readonly crashed: Promise<string>;
-  /** Stop it cleanly. Call it last, when nothing needs the database any more; twice is once. */
+  /** Stops PostgreSQL cleanly. Call it after all connections are closed. May be called twice. */
   stop(): Promise<void>;
 }
 
 /**
- * Start the embedded PostgreSQL, the first time with a new cluster. What an earlier run left (an orphan, a zombie, a
- * stale postmaster.pid) is taken over. When PostgreSQL crashes it is started again, at the same URL.
+ * Starts the embedded PostgreSQL, and creates the cluster the first time. Cleans up after an earlier run: an orphaned
+ * PostgreSQL, a zombie, a stale postmaster.pid. After a crash, PostgreSQL is restarted at the same URL.
  *
- * @throws ImproperlyConfigured, in a sentence that says what to do: there are no programs for this platform, another
- *   server runs on the folder, the folder holds something else, PostgreSQL does not start
+ * @throws ImproperlyConfigured with what to do: there are no programs for this platform, another server uses the folder,
+ *   the folder contains something else, or PostgreSQL does not start
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log = () => {}, throwaway = false } = options;
-  // First: where there are none, no folder is left behind.
+  // First, so that no folder is created if there are no programs.
   const native = packagedPrograms();
   const folder = path.resolve(options.folder);
   makeDataFolder(folder);
@@ -95,27 +94,27 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   }
 }
 
-/** What removes a throw-away folder at the end runs as PostgreSQL's account. */
+/** Changes the owner of a throwaway folder, because the shell that removes it runs as PostgreSQL's account. */
 function giveTo(account: Account | undefined, folder: string): void {
   if (account !== undefined) chownSync(folder, account.uid, account.gid);
 }
 
 const THROWAWAY = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'max_connections=1000'];
 
-/** The URL of the embedded PostgreSQL that a server runs on this data folder now; undefined when none does. */
+/** The URL of the embedded PostgreSQL that a server is running on this data folder; undefined if none is. */
 export function runningEmbeddedUrl(folder: string): string | undefined {
   const url = keptUrl(folder);
   try {
     const running = runningPostmaster(path.join(folder, 'postgres', 'data'));
     return running?.owner !== undefined && running.port === Number(url?.port) ? url?.href : undefined;
   } catch (error) {
-    // Another account's; we could not connect either.
+    // The folder of another account: we cannot read its password, so we could not connect.
     if (['EACCES', 'EPERM'].includes(String((error as NodeJS.ErrnoException).code))) return undefined;
     throw error;
   }
 }
 
-/** Start PostgreSQL again when it ends without having been told to, until it is told to or does not start any more. */
+/** Restarts PostgreSQL when it ends by itself, until `stop` is called or all restarts have failed. */
 function keepUp(
   first: Postmaster,
   again: (lost: string) => Promise<Postmaster>,
@@ -185,13 +184,13 @@ async function untilReady(
   const deadline = performance.now() + START_TIMEOUT * 1000;
   while (exit === undefined) {
     try {
-      // The mark: what answers at this port may be the PostgreSQL of another start that was a moment earlier.
+      // Compare the mark: the PostgreSQL of a concurrent start may be the one that answers at this port.
       if (runningPostmaster(cluster.data)?.mark === postmaster.mark) {
         await withClient(url, async () => {});
         return;
       }
     } catch (error) {
-      // Not listening yet; "the database system is starting up".
+      // Not listening yet, or "the database system is starting up" (57P03).
       if (!hasCode(error, 'ECONNREFUSED', '57P03')) {
         await postmaster.stop();
         throw error;
@@ -203,7 +202,7 @@ async function untilReady(
     }
     await pause(20);
   }
-  // Of two starts at once PostgreSQL lets one through; the other is told who was first.
+  // Of two concurrent starts, PostgreSQL lets one run. For the other, takeOver throws an error that names the process.
   const winner = runningPostmaster(cluster.data);
   if (winner?.owner !== undefined && winner.mark !== postmaster.mark) await takeOver(cluster.data, place, log);
   throw failed(`did not start (${exit})`);

@@ -1,4 +1,4 @@
-/** Where the files of the embedded PostgreSQL are: in the data folder, or where its account can read them. */
+/** Chooses the folders for the embedded PostgreSQL's files: in the data folder, or where its account can read them. */
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
@@ -6,19 +6,19 @@ import { hasCode } from '../error_code.js';
 import { ImproperlyConfigured } from '../errors.js';
 import { type Account, canReach } from './account.js';
 
-/** For root only: folders that survive a restart, the customary one first. */
+/** For root only: folders that survive a reboot, the usual one first. */
 const SHARED = ['/var/lib/koa-django-session', '/var/tmp/koa-django-session'];
 
 /**
- * A folder of root's that the account can enter and nobody else can change.
+ * A folder that the account can enter and only root can change.
  *
- * @throws ImproperlyConfigured when there is none
+ * @throws ImproperlyConfigured when neither of SHARED is such a folder
  */
 export function sharedFolder(account: Account): string {
   for (const folder of SHARED) {
     try {
       make(folder, 0o755);
-      // /var/tmp is everybody's: a folder that another made there is not ours to trust.
+      // Everybody can write to /var/tmp: do not trust a folder that another account made there.
       const { uid, mode } = lstatSync(folder);
       if (uid === 0 && (mode & 0o022) === 0 && canReach(account, folder)) return folder;
     } catch (error) {
@@ -33,21 +33,21 @@ export function sharedFolder(account: Account): string {
 }
 
 /**
- * Make the data folder. Root's lets others through, not look: PostgreSQL's account has to reach its own folder inside.
- * Every file in it sets a mode of its own.
+ * Creates the data folder. Root's has mode 0711, so that PostgreSQL's account can reach its own folder inside. Each file in
+ * it has its own mode.
  */
 export function makeDataFolder(folder: string): void {
   make(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
 }
 
-/** With this mode, whatever the umask. A folder that is there keeps its own. */
+/** Creates a folder with this mode, whatever the umask. An existing folder keeps its mode. */
 function make(folder: string, mode: number): void {
   if (mkdirSync(folder, { recursive: true }) !== undefined) chmodSync(folder, mode);
 }
 
 /**
- * The cluster's folder, `postgres` in the data folder; a link there leads to data that had to go elsewhere, so that they
- * are found again when the reason is gone.
+ * The cluster's folder: `postgres` in the data folder. If PostgreSQL's account cannot enter the data folder, `postgres` is
+ * a symbolic link to a shared folder. The link is also followed later, so that the data are found.
  *
  * @returns the real path; it may not exist yet
  */

@@ -1,4 +1,4 @@
-/** PostgreSQL's process: started so that it cannot outlive us, found again after a crash, stopped cleanly. */
+/** PostgreSQL's process: starts it so that it ends with us, finds it again after a crash, and stops it cleanly. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, unlinkSync } from 'node:fs';
@@ -11,9 +11,10 @@ import { type Account, asAccount } from './account.js';
 import { lives, ownMark, type ProcessInfo, processInfo } from './processes.js';
 
 /**
- * A shell between us and PostgreSQL. Its standard input is a pipe from us, that the kernel closes when we end, kill -9
- * included; then it stops PostgreSQL: fast (SIGINT) at first, at once (SIGQUIT) when that takes half a minute. Signals
- * are repeated because PostgreSQL, just started, still ignores them. With $1 set, that folder is removed at the end.
+ * A shell script between us and PostgreSQL. Its standard input is a pipe from us. The kernel closes the pipe when we end,
+ * even by kill -9. Then the script stops PostgreSQL: by SIGINT (fast shutdown), after 30 seconds by SIGQUIT (immediate
+ * shutdown). It repeats the signal, because PostgreSQL ignores signals just after its start. If $1 is not empty, it removes
+ * that folder at the end.
  */
 const KEEPER = `
 remove=$1; shift
@@ -32,7 +33,7 @@ kill $watcher 2>/dev/null
 exit $status
 `;
 
-/** The name under which PostgreSQL's command line bears the mark of the process that started it. */
+/** A setting on PostgreSQL's command line: the mark of the process that started it. */
 const OWNER = 'koa_django_session.owner';
 
 export interface StartPostmaster {
@@ -41,7 +42,7 @@ export interface StartPostmaster {
   readonly data: string;
   readonly port: number;
   readonly log: string;
-  /** `name=value` of postgresql.conf, over our own. */
+  /** Settings of postgresql.conf as `name=value`. They override ours. */
   readonly settings: readonly string[];
   /** A folder to remove when PostgreSQL has ended. */
   readonly remove?: string;
@@ -49,21 +50,21 @@ export interface StartPostmaster {
 
 /** A PostgreSQL that we started. */
 export interface Postmaster {
-  /** What its command line says about who started it; another start has another mark. */
+  /** Identifies this start, on PostgreSQL's command line. */
   readonly mark: string;
-  /** Its exit, expected or not: a status or a signal. */
+  /** Resolves with the exit status or signal when PostgreSQL ends, stopped or by itself. */
   readonly ended: Promise<string>;
-  /** Stop it cleanly: connections are ended, everything is written. Resolves when it is gone; twice is once. */
+  /** Stops PostgreSQL with a fast shutdown. Resolves when it has ended. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** Start it, in a session of its own: Ctrl-C reaches the server, which stops PostgreSQL when it has no more need of it. */
+/** Starts PostgreSQL in its own POSIX session, so that Ctrl-C reaches only our server, which stops PostgreSQL last. */
 export function startPostmaster(options: StartPostmaster): Postmaster {
   const mark = `${ownMark()}@${randomBytes(6).toString('hex')}`;
   const settings = [
     `port=${options.port}`,
     'listen_addresses=127.0.0.1',
-    // No socket file: it would be one more way in, and its path has a length limit that a deep folder exceeds.
+    // No Unix socket: it is not needed, and its path is limited to about 100 bytes, which a deep folder exceeds.
     'unix_socket_directories=',
     'timezone=UTC',
     'log_timezone=UTC',
@@ -78,7 +79,7 @@ export function startPostmaster(options: StartPostmaster): Postmaster {
     detached: true,
   });
   closeSync(log);
-  // The server lives as long as it listens; PostgreSQL alone keeps no process up.
+  // The child alone must not keep this process running.
   child.unref();
   const pipe = child.stdin as Socket | null;
   pipe?.unref();
@@ -96,7 +97,7 @@ async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> 
   await ended;
 }
 
-/** What `postmaster.pid` says: process and port of the PostgreSQL that runs on a data directory, or ran and crashed. */
+/** The content of `postmaster.pid`: process and port of the PostgreSQL that runs on a data directory, or that crashed. */
 interface PidFile {
   readonly text: string;
   readonly pid: number;
@@ -114,16 +115,16 @@ function readPidFile(data: string): PidFile | undefined {
   }
 }
 
-/** The PostgreSQL that runs on a data directory now, and the process that started it if that lives. */
+/** The PostgreSQL that runs on a data directory, and the process that started it if that one still runs. */
 export interface Running {
   readonly postmaster: ProcessInfo;
   readonly port: number;
-  /** Of the start; undefined when it was started by hand. */
+  /** See `Postmaster.mark`; undefined if PostgreSQL was not started by us. */
   readonly mark: string | undefined;
   readonly owner: ProcessInfo | undefined;
 }
 
-/** undefined: none runs, whatever postmaster.pid says. Its process may be a zombie, or its number another program's. */
+/** undefined if none runs. postmaster.pid may be stale: its process a zombie, or its pid now that of another program. */
 export function runningPostmaster(data: string): Running | undefined {
   const file = readPidFile(data);
   const postmaster = file === undefined ? undefined : processInfo(file.pid);
@@ -133,9 +134,10 @@ export function runningPostmaster(data: string): Running | undefined {
 }
 
 /**
- * Make way for a start: refuse when another server runs on this data directory, stop an orphan, remove what a crash left.
+ * Prepares a start: refuses if another server uses this data directory, stops an orphaned PostgreSQL, and removes a stale
+ * postmaster.pid.
  *
- * @param lost the mark of a PostgreSQL that this process started and lost: an orphan too
+ * @param lost the mark of a PostgreSQL of this process that ended by itself; if it still runs, it is an orphan
  * @throws ImproperlyConfigured naming the process that holds the data directory
  */
 export async function takeOver(
@@ -166,7 +168,7 @@ export async function takeOver(
   removeStalePidFile(data);
 }
 
-/** Fast, then at once, then hard; each is safe for the data, the later ones only cost a recovery. */
+/** Tries SIGINT (fast shutdown), SIGQUIT (immediate), SIGKILL. All are safe; the last two cost a recovery. */
 async function stopOrphan({ pid, began }: ProcessInfo): Promise<void> {
   const gone = (): boolean => processInfo(pid)?.began !== began;
   for (const [signal, seconds] of [
@@ -176,7 +178,7 @@ async function stopOrphan({ pid, began }: ProcessInfo): Promise<void> {
   ] as const) {
     for (let waited = 0; waited < seconds; waited += 0.05) {
       if (gone()) return;
-      // Repeated each second: a postmaster that has just been started still ignores signals.
+      // Repeated each second, because a postmaster ignores signals just after its start.
       if (Math.round(waited * 20) % 20 === 0) signalTo(pid, signal);
       await pause(50);
     }
@@ -193,8 +195,8 @@ function signalTo(pid: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * PostgreSQL itself steps over the file of a dead process, but takes a zombie, or another program under the same number,
- * for a living postmaster. Its shared memory remains the guard against two on one directory.
+ * PostgreSQL ignores the file of a dead process, but takes a zombie, or another program with the same pid, for a running
+ * postmaster. Its shared memory still prevents two servers on one data directory.
  */
 function removeStalePidFile(data: string): void {
   const before = readPidFile(data);

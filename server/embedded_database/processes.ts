@@ -1,15 +1,15 @@
-/** What can be known about another process by its number: whether it lives, when it began, its command line. */
+/** Looks up a process by its pid: whether it runs, when it started, its command line. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** A living process. `began` tells two processes apart that had the same number one after the other. */
+/** A running process. `began`, its start time, distinguishes it from an earlier process with the same pid. */
 export interface ProcessInfo {
   readonly pid: number;
   readonly began: string;
   readonly command: string;
 }
 
-/** `/proc` where there is one (slim images have no ps), `ps` elsewhere (macOS has no /proc). */
+/** Reads /proc on Linux, where slim images have no ps; runs ps elsewhere, because macOS has no /proc. */
 export function processInfo(pid: number): ProcessInfo | undefined {
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
   return process.platform === 'linux' ? fromProc(pid) : fromPs(pid);
@@ -18,7 +18,7 @@ export function processInfo(pid: number): ProcessInfo | undefined {
 function fromProc(pid: number): ProcessInfo | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // proc(5): the name in parentheses may hold anything; the state is field 3, the start time field 22.
+    // proc(5): the name in parentheses may contain anything. State is field 3, start time field 22.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const began = fields[18];
     if (state === 'Z' || state === 'X' || began === undefined) return undefined;
@@ -36,19 +36,19 @@ function fromPs(pid: number): ProcessInfo | undefined {
   return readPs(pid, ps.stdout ?? '');
 }
 
-/** What `ps -o stat=,lstart=,command=` printed: `Ss   Mon Nov 22 10:11:12 2026     /path/postgres -D …` and a line feed. */
+/** Parses `ps -o stat=,lstart=,command=`: `Ss   Mon Nov 22 10:11:12 2026     /path/postgres -D …` and a line feed. */
 export function readPs(pid: number, printed: string): ProcessInfo | undefined {
   const [, state, began, command] = /^(\S+) +((?:\S+ +){4}\S+) +(\S.*)$/.exec(printed.trim()) ?? [];
   if (state === undefined || began === undefined || state.startsWith('Z')) return undefined;
   return { pid, began: began.replace(/\W+/g, '-'), command: command ?? '' };
 }
 
-/** `pid@began` of this process, to be found again by `lives`. */
+/** The mark of this process, `pid@began`. `lives` finds the process by it. */
 export function ownMark(): string {
   return `${process.pid}@${processInfo(process.pid)?.began ?? ''}`;
 }
 
-/** The process that wrote this mark, if it lives: neither a zombie nor another one under the same number. */
+/** The process of a mark; undefined if it has ended, is a zombie, or its pid is now another process's. */
 export function lives(mark: string): ProcessInfo | undefined {
   const [pid, began] = mark.split('@');
   const info = processInfo(Number(pid));

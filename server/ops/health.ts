@@ -1,19 +1,19 @@
-/** `/livez`: the process runs. `/readyz`: it can serve, so a load balancer may send requests. */
+/** Health checks. `/livez`: the process runs. `/readyz`: a load balancer may send requests. */
 import type Koa from 'koa';
 import { StoreUnavailable } from '../errors.js';
 
-/** `starting` until the database is migrated; `stopping` from the first signal on. */
+/** `starting` until the database is migrated, `stopping` after the first SIGTERM or SIGINT. */
 export type Phase = 'starting' | 'ready' | 'stopping';
 
 export interface HealthOptions {
-  /** Resolves when the database answers and takes writes, rejects otherwise. */
+  /** Resolves if the database answers and takes writes; rejects otherwise. */
   readonly check: () => Promise<unknown>;
-  /** SessionStore's `check`: rejects when sessions are not read, gives in words what else does not work. */
+  /** SessionStore's `check`: rejects if sessions cannot be read; resolves with a warning if something else fails. */
   readonly store?: () => Promise<string | undefined>;
   readonly phase: () => Phase;
 }
 
-/** Answers the two addresses before anything that needs a session. */
+/** Answers `/livez` and `/readyz`. Mount it before the session middleware. */
 export function health({ check, store = async () => undefined, phase }: HealthOptions): Koa.Middleware {
   return async function health(ctx, next) {
     if (ctx.path === '/livez') answer(ctx, 200, 'alive');

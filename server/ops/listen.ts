@@ -1,15 +1,15 @@
-/** Lets a server listen where a setting says, with a sentence for what keeps it from doing so. */
+/** Makes a server listen, with error messages that name the setting. */
 import type { Server } from 'node:http';
 import { ImproperlyConfigured } from '../errors.js';
 
 export interface Place {
-  /** The setting that the port is from, for the sentence. */
+  /** The setting of the port, for the error message. */
   readonly name: 'PORT' | 'METRICS_PORT';
   readonly port: number;
   readonly host: string;
 }
 
-/** @throws ImproperlyConfigured when the port is in use or not allowed to this account, or the host is not of this machine */
+/** @throws ImproperlyConfigured when the port is in use or not permitted, or the host is not an address of this machine */
 export function listen(server: Server, { name, port, host }: Place): Promise<void> {
   const sentences: Readonly<Record<string, string>> = {
     EADDRINUSE: `${name}: ${port} of ${host} is in use. Give another one.`,

@@ -1,4 +1,4 @@
-/** The server's log: JSON lines by pino, one a request, with nothing secret in any of them. */
+/** The server's log: pino's JSON lines, one per request, without secrets. */
 import type Koa from 'koa';
 import { type Logger as Pino, pino } from 'pino';
 import { codeOf } from '../error_code.js';
@@ -8,13 +8,13 @@ import { salted_hmac } from '../signing/crypto.js';
 
 export interface LogOptions {
   readonly level: string;
-  /** To be in every line, where several processes write into one log. */
+  /** The pid to write into every line, for several processes with one log. */
   readonly pid?: number;
-  /** Where the lines go; standard output when absent. */
+  /** Standard output when absent. */
   readonly destination?: { write(line: string): void };
 }
 
-/** Some are described already where they are caught. */
+/** Some callers pass the result of errorFields instead of an error. */
 const err = (error: unknown): unknown =>
   typeof error === 'object' && error !== null && 'frames' in error ? error : errorFields(error);
 
@@ -33,12 +33,12 @@ const BROKEN: ReadonlySet<unknown> = new Set([
   'ERR_STREAM_DESTROYED',
 ]);
 
-/** Did the client go away while it sent or read? No fault of the server's. */
+/** Whether the client disconnected while it sent or received. */
 export function isBrokenConnection(error: unknown): boolean {
   return error instanceof Error && BROKEN.has(codeOf(error));
 }
 
-/** A name for a session key that its reader cannot turn back: the same key gives the same 12 hexadecimal digits. */
+/** An HMAC of a session key for the log, 12 hexadecimal digits. A reader of the log cannot compute the key from it. */
 export function sessionHasher(secret: string): (session_key: string) => string {
   return (session_key) => salted_hmac('koa_django_session.log', session_key, secret).digest('hex').slice(0, 12);
 }
@@ -48,7 +48,7 @@ export interface RequestLogOptions {
   readonly sessionHash: (session_key: string) => string;
 }
 
-/** One line a request, when it is answered. The path is logged without its query, which may hold tokens. */
+/** Logs one line per request, after it was handled. Logs the path without its query, which may contain tokens. */
 export function requestLog({ log, sessionHash }: RequestLogOptions): Koa.Middleware {
   let count = 0;
   return async function requestLog(ctx, next) {

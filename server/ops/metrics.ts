@@ -1,4 +1,4 @@
-/** Counters for Prometheus, on a port of their own (METRICS_PORT). */
+/** Metrics for Prometheus, on a separate port (METRICS_PORT). */
 import { createServer, type Server } from 'node:http';
 import type { Knex } from 'knex';
 import type Koa from 'koa';
@@ -50,12 +50,12 @@ export class Metrics {
   /** Counts a session's event (server/session/events.ts). */
   readonly session = (event: string): void => this.#sessions.inc({ event });
 
-  /** Counts a login that was refused. */
+  /** Counts a login that the throttle refused. */
   throttled(): void {
     this.#throttled.inc();
   }
 
-  /** Counts what is answered; mount it outermost. */
+  /** Counts and times requests. Mount it outermost. */
   readonly middleware: Koa.Middleware = async (ctx, next) => {
     const end = this.#requests.startTimer();
     try {
@@ -66,7 +66,7 @@ export class Metrics {
   };
 }
 
-/** A server for `GET /metrics` alone, which `text` answers; resolves when it listens. */
+/** Starts a server that answers only `GET /metrics`, with `text`. Resolves when it listens. */
 export async function listenForMetrics(text: () => Promise<string>, port: number, host: string): Promise<Server> {
   const server = createServer(async (request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {

@@ -1,23 +1,23 @@
-/** The metrics of several processes as those of one server. */
+/** Sums the metrics of several processes. */
 import { AggregatorRegistry } from 'prom-client';
 
-/** What `registry.getMetricsAsJSON()` of one process gives. */
+/** The result of `registry.getMetricsAsJSON()` in one process. */
 export type MetricsSnapshot = readonly object[];
 
-/** What only grows: it must not fall when a process ends, or Prometheus takes that for a restart of everything. */
+/** Metrics that only increase. If their sum decreased when a process ends, Prometheus would assume a counter reset. */
 const GROWING: ReadonlySet<unknown> = new Set(['counter', 'histogram']);
 
 export class SummedMetrics {
-  /** The last word of each process that runs. */
+  /** The last snapshot of each running process. */
   readonly #present = new Map<number, MetricsSnapshot>();
-  /** What those that have ended had counted. */
+  /** The sum of the counters of all processes that have ended. */
   #ended: Promise<MetricsSnapshot> = Promise.resolve([]);
 
   take(id: number, snapshot: MetricsSnapshot): void {
     this.#present.set(id, snapshot);
   }
 
-  /** The process has ended: what it counted is kept, and how it was (memory, connections) forgotten. */
+  /** Call when a process has ended. Keeps its counters and histograms, and drops its gauges (memory, connections). */
   end(id: number): void {
     const last = this.#present.get(id) ?? [];
     this.#present.delete(id);
@@ -25,7 +25,7 @@ export class SummedMetrics {
     this.#ended = this.#ended.then((before) => sum([before, counted]).getMetricsAsJSON());
   }
 
-  /** For Prometheus. */
+  /** The sum in Prometheus's text format. */
   async text(): Promise<string> {
     return sum([await this.#ended, ...this.#present.values()]).metrics();
   }
