@@ -1,4 +1,4 @@
-/** Judges what was found of users: are they those of the settings, and can they log in here? Pure. */
+/** Findings about users: do the settings name their table, and can they log in here? Pure functions. */
 import { PASSWORD_HASHERS } from '../../auth/hashers.js';
 import type { Settings } from '../../settings.js';
 import { environmentLines, type Finding } from './finding.js';

@@ -1,4 +1,4 @@
-/** Judges what was gathered: will a Django on this database and this server share their logins? Pure. */
+/** Makes the findings from the facts: will a Django on this database and this server share logins? Pure functions. */
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { searchPathAdvice, searchPathOption } from '../../search_path.js';
 import type { Settings } from '../../settings.js';
@@ -24,7 +24,7 @@ const INDEXES: readonly (readonly [definition: string, purpose: string])[] = [
 
 const DAY = 86_400;
 
-/** @param settings those of this server; SECRET_KEY and fallbacks are used and never shown */
+/** @param settings of this server; the findings never contain SECRET_KEY or its fallbacks */
 export function diagnose(facts: DoctorFacts, settings: Settings): Diagnosis {
   const rows = facts.newest.map((row) => readRow(row, settings));
   const logins = rows.map((row) => readLogin(row, facts.users.passwords, settings)).filter((login) => login !== null);
@@ -44,7 +44,7 @@ export function diagnose(facts: DoctorFacts, settings: Settings): Diagnosis {
     ...traffic(facts),
   ];
   const environment = {
-    // pg reads it where DATABASE_URL has no options of its own; that one has a password, which is not shown.
+    // PGOPTIONS, which pg reads if DATABASE_URL has no options, because DATABASE_URL contains a password.
     ...(facts.schema === null || facts.isPathGiven ? {} : { PGOPTIONS: searchPathOption(facts.schema) }),
     ...(facts.sessionTable === settings.SESSION_TABLE ? {} : { SESSION_TABLE: facts.sessionTable }),
     ...facts.users.lines,
@@ -174,7 +174,7 @@ function age(seconds: number): string {
   return seconds < 2 * DAY ? `${Math.round(seconds / 3600)} hours` : `${Math.round(seconds / DAY)} days`;
 }
 
-/** isoformat() of an aware datetime ends with an offset, that of a naive one does not. */
+/** Python's isoformat() ends with an offset for an aware datetime (USE_TZ), and without one for a naive datetime. */
 function timeZones(rows: readonly RowFinding[], { USE_TZ }: Settings): Finding[] {
   const dates = rows.map(({ members }) => members?.['_session_expiry']).filter((value) => typeof value === 'string');
   if (dates.length === 0) return [];
@@ -191,8 +191,8 @@ function timeZones(rows: readonly RowFinding[], { USE_TZ }: Settings): Finding[]
 const ENOUGH_WRITES = 100;
 
 /**
- * The db engine searches the table at least twice for each write: once to load, once to save. Fewer searches mean that
- * someone loads from elsewhere: SESSION_ENGINE cached_db, whose entry goes on living when we change or delete the row.
+ * Engine db searches the table at least twice per write: to load and to save. Fewer searches mean that Django loads from a
+ * cache: SESSION_ENGINE cached_db, whose entry stays valid when we change or delete the row.
  */
 function traffic({ sessionTable, traffic: { reads, writes } }: DoctorFacts): Finding[] {
   if (writes < ENOUGH_WRITES || reads >= writes * 1.5) return [];

@@ -1,4 +1,4 @@
-/** What `doctor` looks at, gathered in one read-only transaction: nothing here judges, nothing writes. */
+/** Gathers the facts for `doctor` in one read-only transaction. */
 import type { Knex } from 'knex';
 import type { Clock } from '../../clock.js';
 import { WITH_PARTS } from '../../db/partitions.js';
@@ -14,40 +14,40 @@ export interface SessionRow {
   readonly expire_date: Date;
 }
 
-/** How often a table was searched and written since its counters started (pg_stat_user_tables). */
+/** How often a table was searched and written, since the counters in pg_stat_user_tables were reset. */
 export interface Traffic {
   readonly reads: number;
   readonly writes: number;
   readonly deletes: number;
 }
 
-/** @template U what was found out about users, see `GatherOptions.users` */
+/** @template U the facts about users, see `GatherOptions.users` */
 export interface Facts<U> {
   readonly serverVersion: string;
   /** The database's clock minus this machine's, in seconds. */
   readonly clockDifference: number;
-  /** The schema of a Django that was looked at although it is not on the search_path; null for what is on it. */
+  /** The schema that was examined, if it is not on the search_path; otherwise null. */
   readonly schema: string | null;
-  /** Whether the search_path is given by this connection, and not by the database. */
+  /** Whether this connection sets the search_path, instead of the database or role. */
   readonly isPathGiven: boolean;
   /**
-   * The table of sessions that was looked at: the wanted one, or, where that is missing or has no live row, one that has
-   * some; where none has a row, that of a session model of the site's own.
+   * The session table that was examined: SESSION_TABLE, or, if that is missing or has no live row, one that has some. If
+   * none has a row, the table of a custom session model.
    */
   readonly sessionTable: string;
-  /** Why a row could not be added to it, in a sentence; null when one can. */
+  /** Why no row can be inserted, as a sentence; null if rows can be inserted. */
   readonly sessionTableProblem: string | null;
-  /** `name type [not null]` of each column; null where there is no such table. */
+  /** `name type [not null]` of each column; null if the table does not exist. */
   readonly sessionColumns: readonly string[] | null;
   /** The indexes' definitions after `USING`. */
   readonly sessionIndexes: readonly string[];
-  /** The rows that expire last: among them the newest ones. */
+  /** The rows with the latest expire_date, which include the newest ones. */
   readonly newest: readonly SessionRow[];
-  /** Counted where they are few, otherwise about. */
+  /** Exact up to MOST_ROWS, otherwise an estimate. */
   readonly rows: number;
-  /** MOST_EXPIRED or more when it is that. */
+  /** MOST_EXPIRED means: that many or more. */
   readonly expired: number;
-  /** Seconds since the oldest row expired; null when none did. */
+  /** Seconds since the oldest row expired; null if none has expired. */
   readonly oldestExpired: number | null;
   readonly traffic: Traffic;
   /** Whether Django's own migrate has recorded the sessions app. */
@@ -61,9 +61,9 @@ export interface GatherOptions<U> {
   /** How many of the newest rows to read. */
   readonly sample: number;
   readonly now: Clock;
-  /** Looks for the users of the newest rows, in the same transaction. */
+  /** Gathers the facts about the users of the newest rows, in the same transaction. */
   readonly users: (trx: Knex, newest: readonly SessionRow[]) => Promise<U>;
-  /** Whether these rows were signed by a key of ours, so that they belong to this server's Django. */
+  /** Whether these rows were signed with one of our keys, and so belong to this server's Django. */
   readonly areOurs: (newest: readonly SessionRow[]) => boolean;
 }
 
@@ -72,21 +72,21 @@ async function exists(trx: Knex, table: string): Promise<boolean> {
   return row?.found === true;
 }
 
-/** Whether it is there, and this database user may read it. */
+/** Whether the table exists and this database user may read it. */
 async function isReadable(trx: Knex, table: string): Promise<boolean> {
   const sql = "SELECT coalesce(has_table_privilege(to_regclass(?), 'SELECT'), false) AS readable";
   const [row] = await rowsOf<{ readable: boolean }>(trx, sql, [table]);
   return row?.readable === true;
 }
 
-/** @throws what the database throws; the caller says it in words */
+/** @throws the database's errors */
 export function gatherFacts<U>(knex: Knex, options: GatherOptions<U>): Promise<Facts<U>> {
   return knex.transaction((trx) => gatherAnywhere(trx, options), { readOnly: true });
 }
 
 /**
- * On the search_path, or in a schema that is not on it where the Django is that signed with our key; where none has rows
- * of ours, in the only other schema with a Django, if there is none on the search_path.
+ * Gathers on the search_path first. If its rows are not signed with our keys, looks in other schemas for a Django whose
+ * rows are. If no schema has such rows and there is no Django on the search_path, takes the only other schema with a Django.
  */
 async function gatherAnywhere<U>(trx: Knex, options: GatherOptions<U>): Promise<Facts<U>> {
   const here = await gather(trx, options);
@@ -103,7 +103,7 @@ async function gatherAnywhere<U>(trx: Knex, options: GatherOptions<U>): Promise<
   return only !== undefined && others.length === 1 && !(await hasDjango(trx, path?.search_path ?? '')) ? only : here;
 }
 
-/** Whether a Django has migrated on this search_path: beside our migrations, which write a history too, and no content types. */
+/** Whether Django's migrate ran on this search_path. Our migrations write a history too, but no content types. */
 async function hasDjango(trx: Knex, search_path: string): Promise<boolean> {
   await rowsOf(trx, "SELECT set_config('search_path', ?, true)", [search_path]);
   if (!(await exists(trx, 'django_migrations'))) return false;
@@ -141,7 +141,7 @@ async function gather<U>(trx: Knex, { table: wanted, sample, now, users }: Gathe
   };
 }
 
-/** See `Facts.sessionTable`: the setting may not be right. */
+/** See `Facts.sessionTable`. The setting may be wrong. */
 async function chooseTable(trx: Knex, wanted: string): Promise<string> {
   const others = (await sessionTables(trx)).filter((name) => name !== wanted);
   for (const condition of ['expire_date > now()', 'true']) {
@@ -151,7 +151,7 @@ async function chooseTable(trx: Knex, wanted: string): Promise<string> {
       if ((await rowsOf(trx, `SELECT 1 FROM ${table} WHERE ${condition} LIMIT 1`)).length > 0) return name;
     }
   }
-  // Nobody makes a session model of one's own to leave it unused; the table of Django's own is made beside it.
+  // A custom session model is likely the one in use: Django creates django_session even if it is unused.
   const [own, another] = others.filter((name) => splitTableName(name).schema === undefined);
   return own !== undefined && another === undefined && wanted === DJANGO_SESSION ? own : wanted;
 }
@@ -166,7 +166,7 @@ async function problemOf(trx: Knex, table: string): Promise<string | null> {
   }
 }
 
-/** By expire_date, which has an index: a table of millions is not sorted for this. */
+/** Ordered by expire_date, which has an index, so that a large table is not sorted. */
 function newestRows(trx: Knex, table: string, sample: number): Promise<readonly SessionRow[]> {
   const sql = `SELECT session_key, session_data, expire_date FROM ${table} ORDER BY expire_date DESC LIMIT ?`;
   return rowsOf<SessionRow>(trx, sql, [sample]);
@@ -193,9 +193,9 @@ async function indexesOf(trx: Knex, table: string): Promise<readonly string[]> {
   return found.map(({ line }) => line);
 }
 
-/** Rows are counted up to here; of more the planner's estimate is taken. */
+/** Rows are counted up to this number; above it, the planner's estimate is used. */
 const MOST_ROWS = 10_000;
-/** Expired rows are counted up to here. */
+/** Expired rows are counted up to this number. */
 export const MOST_EXPIRED = 100_000;
 
 async function countUpTo(trx: Knex, rows: string, most: number): Promise<number> {
@@ -206,7 +206,7 @@ async function countUpTo(trx: Knex, rows: string, most: number): Promise<number>
   return Number(row?.count);
 }
 
-/** The planner looks at the size of the files, partitions included, also before the first ANALYZE. */
+/** The planner's estimate. It uses the size of the files, including partitions, even before the first ANALYZE. */
 async function estimateOf(trx: Knex, table: string): Promise<number> {
   const [row] = await rowsOf<{ 'QUERY PLAN': readonly { Plan: { 'Plan Rows': number } }[] }>(
     trx,
@@ -241,7 +241,7 @@ async function trafficOf(trx: Knex, table: string): Promise<Traffic> {
   return { reads: Number(row?.reads), writes: Number(row?.writes), deletes: Number(row?.deletes) };
 }
 
-/** True also where the history may not be read: then nothing is known against it. */
+/** True also if this database user may not read the history, to report no false problem. */
 async function recorded(trx: Knex): Promise<boolean> {
   if (!(await exists(trx, 'django_migrations'))) return false;
   if (!(await isReadable(trx, 'django_migrations'))) return true;

@@ -1,10 +1,10 @@
-/** What `doctor` says: its findings, and the diagnosis that they make together. */
+/** The types of `doctor`'s result: a diagnosis of several findings. */
 
 /** `problem` means that logins are not shared, or not safely. */
 export type Level = 'ok' | 'note' | 'warning' | 'problem';
 
 export interface Finding {
-  /** A name for machines that does not change. */
+  /** A stable name for scripts. */
   readonly check: string;
   readonly level: Level;
   /** What was found, in words. */
@@ -16,11 +16,11 @@ export interface Finding {
 export interface Diagnosis {
   readonly healthy: boolean;
   readonly findings: readonly Finding[];
-  /** Settings that were found in the database and are not those of this server: name → value. */
+  /** Settings found in the database that differ from this server's: name → value. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** One line for each setting, as a shell and an .env file read it. */
+/** One line per setting, quoted for a shell and an .env file. */
 export const environmentLines = (environment: Readonly<Record<string, string>>): readonly string[] =>
   Object.entries(environment).map(
     ([name, value]) => `${name}=${/^[\w./:@=,+-]*$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`}`,

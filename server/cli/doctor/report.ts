@@ -1,4 +1,4 @@
-/** Looks at a database and says in words, or as JSON, whether a Django and this server will share logins. */
+/** Examines a database and reports, as text or JSON, whether a Django and this server will share logins. */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../../clock.js';
 import type { Settings } from '../../settings.js';
@@ -17,7 +17,7 @@ export interface ExamineOptions {
   readonly now?: Clock;
 }
 
-/** Writes nothing to the database. @throws what the database throws when it is away or refuses */
+/** Only reads. @throws the database's errors */
 export async function examine(knex: Knex, options: ExamineOptions): Promise<Diagnosis> {
   const { settings, sample = DEFAULT_SAMPLE, now = systemClock } = options;
   const facts = await gatherFacts(knex, {
@@ -42,7 +42,7 @@ const MARKS: Readonly<Record<Level, string>> = {
   problem: 'PROBLEM ',
 };
 
-/** One line for each finding, its advice below it, then what to put into the environment, and the verdict last. */
+/** The report as text: one line per finding with its advice below, then the lines for the environment, then the result. */
 export function inWords({ healthy, findings, environment }: Diagnosis): string {
   const lines = findings.flatMap(({ level, text, advice }: Finding) =>
     advice === undefined ? [MARKS[level] + text] : [MARKS[level] + text, `${' '.repeat(8)}→ ${advice}`],

@@ -1,4 +1,4 @@
-/** What the newest rows of django_session tell: whose key signed them, and what lies in those that verify. */
+/** Reads session rows: which key signed them, and their members if the signature is valid. */
 import { verify_session_auth_hash } from '../../auth/session_hash.js';
 import { SessionCodec, Unreadable } from '../../session/codec.js';
 import type { MemberTexts } from '../../session/document.js';
@@ -6,14 +6,14 @@ import type { Settings } from '../../settings.js';
 import { parseMember } from '../../signing/python_json.js';
 import type { SessionRow } from './facts.js';
 
-/** What is known of one row. */
+/** The facts about one row. */
 export interface RowFinding {
-  /** `current`, the place of the fallback, or null when no key of the settings fits. */
+  /** `current`, the index in SECRET_KEY_FALLBACKS, or null if no key of the settings verifies the row. */
   readonly key: 'current' | number | null;
   readonly legacy: boolean;
-  /** It has the form of Django 2.2 and 3.0, whoever signed it. */
+  /** Whether it has the format of Django 2.2 and 3.0, with any key. */
   readonly legacyForm: boolean;
-  /** Its members; null when it does not verify or holds no object. */
+  /** Its members; null if the signature is invalid or the payload is no JSON object. */
   readonly members: Readonly<Record<string, unknown>> | null;
 }
 
@@ -28,16 +28,16 @@ function valuesOf(texts: MemberTexts | Unreadable | null): Readonly<Record<strin
   return Object.fromEntries([...texts].map(([name, json]) => [name, parseMember(json)]));
 }
 
-/** base64 of 40 hex digits, a colon, and anything. */
+/** The legacy format: base64 of 40 hex digits, a colon and the payload. */
 function hasLegacyForm(session_data: string): boolean {
   return /^[0-9a-f]{40}:/.test(Buffer.from(session_data.slice(0, 64), 'base64').toString('latin1'));
 }
 
-/** Whose login a row is, when it is one. */
+/** The login in a row. */
 export interface LoginFinding {
   readonly user_id: string;
   readonly backend: unknown;
-  /** null: the hash is of another password or key, or the user is gone. */
+  /** null: the hash belongs to another password or key, or the user does not exist. */
   readonly hash: 'current' | 'fallback' | null;
 }
 
@@ -53,21 +53,21 @@ export function readLogin(
   return { user_id: String(user_id), backend: members['_auth_user_backend'], hash };
 }
 
-/** The users that these rows name. */
+/** The user ids in these rows. */
 export function userIds(rows: readonly RowFinding[]): readonly string[] {
   const ids = rows.map(({ members }) => members?.['_auth_user_id']);
   return [...new Set(ids.filter((id) => typeof id === 'string' || typeof id === 'number').map(String))];
 }
 
-/** A slip of the hand that would explain why no row verifies. */
+/** A common mistake in the settings that would explain why no row verifies. */
 export interface Guess {
   readonly what: string;
   readonly settings: Settings;
 }
 
 /**
- * Settings that differ from the given ones by one common slip: a line end from a file, quotes from an .env file, the
- * prefix that startproject writes, a salt that was set where none is needed.
+ * The settings with one common mistake corrected: a line end from a file, quotes from an .env file, startproject's prefix
+ * of the key, an unneeded salt.
  */
 export function guesses(settings: Settings): readonly Guess[] {
   const { SECRET_KEY } = settings;

@@ -1,21 +1,21 @@
-/** Which columns of a table of users hold which fields, as far as the columns tell: the lines for the environment. */
+/** Guesses which columns of a user table hold which fields, as settings for the environment. */
 import type { CandidateColumn, UserCandidate } from '../../auth/user_candidates.js';
 import type { UserModelSettings } from '../../settings.js';
 
 export interface UserColumns {
-  /** Settings by their names; without what the settings say already, and what cannot be told. */
+  /** Settings by name, without those that are already set or that the columns do not show. */
   readonly lines: Readonly<Record<string, string>>;
-  /** Columns that may be USERNAME_FIELD's where several may. */
+  /** The candidates for USERNAME_FIELD's column, if there are several. */
   readonly usernames: readonly string[];
-  /** Whether one of them was taken, as the most likely one. */
+  /** Whether the most likely candidate was chosen. */
   readonly isGuessed: boolean;
-  /** A column that may be `is_active`, where no field is called so: Django would not let everybody in. */
+  /** A column that may be `is_active`, if none has that name. Without it, deactivated users could log in here. */
   readonly is_active: { readonly column: string; readonly AUTH_USER_COLUMNS: string } | null;
 }
 
 const isText = ({ type }: CandidateColumn): boolean => /^(character varying|text|citext)/.test(type);
 
-/** @param fits whether the settings' own fields are in this table */
+/** @param fits whether the table has the fields that the settings name */
 export function readColumns(candidate: UserCandidate, settings: UserModelSettings, fits: boolean): UserColumns {
   const given = fits ? settings.AUTH_USER_COLUMNS : {};
   const names = candidate.columns.map(({ name }) => name);
@@ -56,12 +56,13 @@ export function readColumns(candidate: UserCandidate, settings: UserModelSetting
   };
 }
 
-/** A field's name is an identifier; a column's is any text. */
+/** A field's name must be an identifier; a column's name can be any text. */
 const fieldName = (column: string): string => column.replace(/\W/g, '_').replace(/^(?=\d)/, '_');
 
 /**
- * A USERNAME_FIELD is unique (auth.E003), unless a backend of the site's own sees to that: `username` or `email` if they
- * are, otherwise the only text that is, or the only other column that is. Without one, what a name may be kept in.
+ * The candidates for USERNAME_FIELD. Django requires a unique field (auth.E003), unless the site has its own backend. So:
+ * `username` or `email` if unique, otherwise the only unique text column, otherwise the only other unique column. Without
+ * a unique column, all that may hold a name.
  */
 function usernameColumns(columns: readonly CandidateColumn[]): {
   readonly names: readonly string[];

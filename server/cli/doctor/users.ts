@@ -1,4 +1,4 @@
-/** Where a Django's users are: in the model of the settings, or in one that the database itself gives away. */
+/** Finds the table of Django's users: that of the settings, or another one that the database's contents suggest. */
 import type { Knex } from 'knex';
 import { tableSettings, type UserCandidate, userCandidates } from '../../auth/user_candidates.js';
 import { parseUserKey } from '../../auth/user_key.js';
@@ -8,50 +8,50 @@ import { runPrepared, type Statement } from '../../db/prepared.js';
 import { SchemaMismatch } from '../../errors.js';
 import { readColumns, type UserColumns } from './user_columns.js';
 
-/** What says that the users are in another table than the settings say. */
+/** The evidence that the users are in another table than the settings name. */
 export type Evidence = 'logins' | 'admin' | 'content types';
 
-/** What is known of the users of the sessions that were looked at. */
+/** The facts about the users of the examined sessions. */
 export interface UserFacts {
-  /** Why the settings do not fit this database; null when they do. */
+  /** Why the settings do not fit this database; null if they do. */
   readonly mismatch: string | null;
-  /** null where nothing speaks against the settings. */
+  /** null if there is no evidence against the settings. */
   readonly evidence: Evidence | null;
-  /** The settings that fit, as lines for the environment, without those that are set already. */
+  /** The settings that fit, for the environment, without those that are already set. */
   readonly lines: Readonly<Record<string, string>>;
-  /** Further lines, of which the database does not tell the right one. */
+  /** Alternative lines for the environment; the database does not show which one is right. */
   readonly choices: readonly string[];
-  /** Other tables that may be the users'; no more likely than that of the settings. */
+  /** Other tables that may hold the users, not more likely than that of the settings. */
   readonly others: readonly string[];
   /** See UserColumns. */
   readonly usernames: readonly string[];
   readonly isGuessed: boolean;
   readonly is_active: UserColumns['is_active'];
-  /** Algorithm → how many users; null where no users were found. */
+  /** Password hash algorithm → number of users; null if no users were found. */
   readonly hashers: Readonly<Record<string, number>> | null;
-  /** Encoded passwords of the users that the sessions name, by the id as it is there. For hashing only: never shown. */
+  /** Encoded passwords of the sessions' users, by the id in the session. Only for the session auth hash, never shown. */
   readonly passwords: ReadonlyMap<string, string>;
 }
 
 export interface UserQuestion {
   readonly settings: UserModelSettings;
-  /** The ids that the sessions name. */
+  /** The user ids in the sessions. */
   readonly ids: readonly string[];
-  /** How many of the sessions are a valid login of users with these passwords. */
+  /** The number of sessions that are a valid login with these encoded passwords. */
   readonly valid: (passwords: ReadonlyMap<string, string>) => number;
 }
 
-/** A table with what speaks for it. */
+/** A table with its evidence. */
 interface Weighed {
-  /** undefined for the settings' table where it does not look like one of users. */
+  /** undefined for the settings' table if it does not look like a user table. */
   readonly candidate: UserCandidate | undefined;
-  /** A sentence where the library cannot use it. */
+  /** The reason as a sentence if the library cannot use it. */
   readonly model: UserModel | string;
   readonly isConfigured: boolean;
   readonly passwords: ReadonlyMap<string, string>;
   /**
-   * What counts more stands before: valid logins, which hold a hash of the very password that the right table has; the
-   * admin's log; content types; the settings; PermissionsMixin; the names of AbstractBaseUser's columns.
+   * The strongest evidence first: valid logins, because they contain a hash of the password in the right table; the admin's
+   * log; content types; the settings; PermissionsMixin; the names of AbstractBaseUser's columns.
    */
   readonly weight: readonly number[];
 }
@@ -71,7 +71,7 @@ const NOTHING: UserFacts = {
 };
 const NO_COLUMNS: UserColumns = { lines: {}, usernames: [], isGuessed: false, is_active: null };
 
-/** Reads only. */
+/** Only reads. */
 export async function gatherUsers(trx: Knex, question: UserQuestion): Promise<UserFacts> {
   const { settings } = question;
   const configured = await modelOf(trx, settings);
@@ -112,7 +112,7 @@ export async function gatherUsers(trx: Knex, question: UserQuestion): Promise<Us
   };
 }
 
-/** The first place in which two weights differ. */
+/** The first index at which two weights differ. */
 const firstDifference = (a: Weighed, b: Weighed): number =>
   b.weight.findIndex((value, place) => value !== a.weight[place]);
 
@@ -124,7 +124,7 @@ function compare(a: readonly number[], b: readonly number[]): number {
 const inherits = (child: Weighed, parent: Weighed): boolean =>
   parent.candidate !== undefined && child.candidate?.parents.includes(parent.candidate.oid) === true;
 
-/** As likely by all that Django left in the database; the parent or a child of the settings' own model is no other. */
+/** Whether `b` is as likely as `a` by Django's own data. The parent or a child of the same model is no rival. */
 const isRival = (a: Weighed, b: Weighed): boolean =>
   !inherits(a, b) &&
   !inherits(b, a) &&
@@ -136,7 +136,7 @@ const inOneLine = (lines: Lines): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 
-/** Each way to name this table: one where its model is known. */
+/** The possible settings for this table: one if its model is known. */
 function namings(candidate: UserCandidate | undefined, settings: UserModelSettings): readonly Lines[] {
   if (candidate === undefined) return [];
   const { table, models } = candidate;
@@ -144,7 +144,7 @@ function namings(candidate: UserCandidate | undefined, settings: UserModelSettin
   return models.map((model) => tableSettings({ table, models: [model] }, settings));
 }
 
-/** The settings name the right table, but by Django's own model where content types know only another one. */
+/** Settings with the table's own model, if AUTH_USER_MODEL is auth.User and content types list only another model. */
 function relabelled(candidate: UserCandidate | undefined, settings: UserModelSettings): Lines {
   const isDjangos = settings.AUTH_USER_MODEL.toLowerCase() === 'auth.user';
   return isDjangos && candidate?.isKnown === true && candidate.models.length === 1
@@ -187,8 +187,8 @@ async function weigh(
 }
 
 /**
- * Of a model and another that inherits from it, the one that cannot be AUTH_USER_MODEL is left out: the parent, where
- * only the child has something to log in with; the child, where somebody has logged in who has no row in its table.
+ * Of a model and its child (multi-table inheritance), leaves out the one that cannot be AUTH_USER_MODEL: the parent if only
+ * the child has a field to log in with, the child if a user without a row in its table has logged in.
  */
 async function withoutRelatives(
   trx: Knex,
@@ -228,7 +228,7 @@ const NO_SETTINGS: UserModelSettings = {
   EMAIL_FIELD: '',
 };
 
-/** With the model's own names, in which a `?` is no place for a value as it is for `knex.raw`. */
+/** For statements with the model's column names: a `?` in a name is no placeholder here, unlike in `knex.raw`. */
 const unnamed = (text: string): Statement => ({ name: '', text });
 async function passwordsOf(trx: Knex, model: UserModel, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const keys = new Map(ids.map((id) => [id, parseUserKey(id, model.keyType)]));
@@ -249,7 +249,7 @@ async function passwordsOf(trx: Knex, model: UserModel, ids: readonly string[]):
   );
 }
 
-/** By the first part of what looks like a hash: the column may hold anything, also a password in the clear. */
+/** Users by algorithm: the first part of values that look like a hash. The column may even contain plain passwords. */
 async function hashersOf(trx: Knex, model: UserModel): Promise<Readonly<Record<string, number>>> {
   const { rows } = await runPrepared(
     trx,
