@@ -1,27 +1,30 @@
-/** The three clients of the npm package `redis` behind one interface: of one server, of sentinels, of a cluster. */
+/** One interface for three clients of the npm package `redis`: of a single server, of sentinels, of a cluster. */
 import type { CacheUrl, RedisTls } from '../settings/cache_url.js';
 
 export type RedisPackage = typeof import('redis');
 
-/** Sends a command, with the answer as Redis gives it. */
+/** Sends a command. Resolves with the answer of Redis. */
 export type Send = (args: readonly string[]) => Promise<unknown>;
 
-/** A client that ends by its first fault: whoever made it makes another, which asks sentinels and nodes anew. */
+/**
+ * A client that does not reconnect. After an error, RedisConnection makes a new one, which asks the sentinels or the nodes
+ * again.
+ */
 export interface RedisClient {
   connect(): Promise<unknown>;
-  /** @param key what the command is about; in a cluster it says where the command goes */
+  /** @param key the command's key; in a cluster, it determines the node */
   send(key: string | undefined, args: readonly string[]): Promise<unknown>;
-  /** One for each server that has keys of its own. */
+  /** One function for each master. */
   nodes(): Promise<readonly Send[]>;
-  /** Hang up at once, also while it connects. */
+  /** Disconnects at once, also while connecting. */
   destroy(): void;
 }
 
 export interface ClientOptions {
   readonly url: CacheUrl;
-  /** Seconds until a connection is given up. */
+  /** Seconds after which connecting fails. */
   readonly timeout: number;
-  /** How many clients were made before: one sentinel that is silent may take all the time that a command has. */
+  /** The number of clients made before. Each starts with another sentinel, because a silent one may use up the timeout. */
   readonly attempt: number;
   /** Called when a connection is lost. */
   readonly lost: () => void;
@@ -32,10 +35,10 @@ export function makeClient(redis: RedisPackage, options: ClientOptions): RedisCl
   return options.url.kind === 'cluster' ? clusterClient(redis, options) : singleClient(redis, options);
 }
 
-// RESP 2, because the client logs a user without a password in only there, and Redis before 6 knows no other.
+// RESP 2, because Redis before 6 has no other, and because only with it the client logs in a user without a password.
 const PROTOCOL = { RESP: 2, disableOfflineQueue: true } as const;
 
-// Without it the client makes an AbortSignal with a timer for each command, which costs more than the command.
+// Without it, the client makes an AbortSignal with a timer per command, which costs more than the command.
 const NO_TIMEOUT = { commandOptions: { timeout: 0 } } as const;
 
 const socketOf = (tls: RedisTls | null, seconds: number) =>
@@ -56,7 +59,7 @@ function singleClient({ createClient }: RedisPackage, { url, timeout, lost }: Cl
     database,
     socket: { ...socketOf(tls, timeout), ...servers[0] },
   });
-  // Without a listener an error of the socket would end the process.
+  // Without a listener, a socket error would end the process.
   client.on('error', lost);
   const send: Send = (args) => client.sendCommand(args);
   return {
@@ -75,12 +78,12 @@ function sentinelClient({ createSentinel }: RedisPackage, { url, timeout, attemp
     ...NO_TIMEOUT,
     name: master,
     sentinelRootNodes: [...servers.slice(first), ...servers.slice(0, first)],
-    // Nothing is sent a second time: it may have been done.
+    // No retries: Redis may have executed the command.
     maxCommandRediscovers: 0,
     nodeClientOptions: { ...PROTOCOL, ...account, database, socket: socketOf(tls, timeout) },
     sentinelClientOptions: { ...PROTOCOL, ...sentinelAccount, socket: socketOf(tls, timeout / 2) },
   });
-  // One sentinel that is away is no fault: the others are asked.
+  // Ignored: if one sentinel is away, the client asks the others.
   client.on('error', () => {});
   const send: Send = (args) => client.sendCommand(false, [...args]);
   return {
@@ -98,7 +101,7 @@ function clusterClient({ createCluster }: RedisPackage, { url, timeout, lost }: 
     ...NO_TIMEOUT,
     rootNodes: servers.map((server) => ({ socket: server })),
     defaults: { ...PROTOCOL, ...account, socket: socketOf(tls, timeout) },
-    // A master that is away is no concern of commands to the others.
+    // Connects to a master at the first command for it, so that a master that is away does not affect the others.
     minimizeConnections: true,
   });
   client.on('error', () => {});
@@ -114,7 +117,7 @@ function clusterClient({ createCluster }: RedisPackage, { url, timeout, lost }: 
   };
 }
 
-/** What ends a client that has ended already throws, and what ends sentinels' takes its time; neither matters. */
+/** Ignores errors and does not wait: `destroy` throws on a closed client, and that of sentinels is asynchronous. */
 function ending(end: () => unknown): void {
   Promise.resolve()
     .then(end)

@@ -1,13 +1,16 @@
 /**
- * The way to Redis, with a bound on every wait. The npm package `redis` is loaded when it is first needed.
+ * Connects to Redis, with a timeout for every wait. Imports the npm package `redis` when it is first needed.
  *
- * A client is *current*, *left* or *over*. Commands take the current one; where there is none, the first makes it and
- * the others of that time wait for it. A client is left when it is in doubt: a connection was lost, an answer did not
- * come in time, or Redis said that another server is in charge. Commands on their way keep it until they have their
- * answers, each at its own bound, then it is over. Its successor finds the way anew: the address may lead to another
- * server by now, the sentinels know another master, the cluster another owner of the slot.
+ * A client is in one of these states:
  *
- * In a cluster a client in doubt stays current until its successor is connected, because other masters answer by it.
+ * - current: new commands use it. If there is none, the next command makes one, and later commands share it.
+ * - left: it had a fault: a lost connection, a timeout, or an answer that another server is the master. No new command
+ *   uses it. The commands under way keep it until they have an answer or time out.
+ * - over: it was left and no command is under way. It is destroyed.
+ *
+ * The next client resolves the address again: the host may be another server by now, the sentinels may know another master,
+ * the cluster another owner of the slot. In a cluster, a client with a fault stays current until the next one is connected,
+ * because its other masters still answer.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Deadline, inTime } from '../db/deadline.js';
@@ -17,41 +20,42 @@ import { type CacheUrl, readCacheUrl } from '../settings/cache_url.js';
 import { makeClient, type RedisClient, type RedisPackage } from './clients.js';
 import { redisCode, sentenceOf } from './faults.js';
 
-/** How long Redis is waited for. */
+/** Options of RedisConnection. */
 export interface RedisOptions {
-  /** Seconds until a connection or an answer is given up. */
+  /** The timeout for connecting, and for each command, in seconds. 1 when absent. */
   readonly timeout?: number;
 }
 
-/** A client with its commands on their way. */
+/** A client with its state. */
 interface Line {
   readonly client: RedisClient;
   readonly connected: Promise<unknown>;
   commands: number;
   left: boolean;
-  /** Called when it is over. */
+  /** Called when the client is over. */
   ended: () => void;
 }
 
 const REDIS = { what: 'Engines that use Redis', packages: ['redis'] };
 
-/** Milliseconds from one client's beginning to the next one's: who waits for a failover asks ten times a second. */
+/** The minimum number of milliseconds between two new clients: during a failover, ten attempts a second. */
 const PAUSE = 100;
 
 /**
- * Codes by which Redis says that another server is in charge, or that this one is not yet. MOVED and ASK come here only
- * where the client does not know that there is a cluster.
+ * Error codes of a Redis that is not the master, or not ready yet. MOVED and ASK arrive here only if CACHE_URL does not say
+ * that this is a cluster.
  */
 const ELSEWHERE: readonly unknown[] = ['READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'MOVED', 'ASK'];
 
-/** Keys that one step of `scan` looks at. */
+/** SCAN's COUNT: about the number of keys that one step examines. */
 const STEP = 500;
 
-/** Keys that `check` asks for in a cluster, so that one of them is of a master that answers. */
+/** The number of keys that `check` tries in a cluster, so that at least one is on a master that answers. */
 const PROBES = 16;
 
 /**
- * Commands of one tick go out together; nothing is sent twice, as it may have been done, but on MOVED and ASK.
+ * A connection to one Redis, to sentinels or to a cluster. Sends the commands of one tick together. Does not retry one,
+ * because Redis may have executed it, except after MOVED and ASK.
  *
  * ```ts
  * const redis = await RedisConnection.open('rediss://user:password@redis.example.com:6380/0');
@@ -65,10 +69,10 @@ export class RedisConnection {
   readonly #url: CacheUrl;
   readonly #timeout: number;
   #line: Line | undefined;
-  /** In a cluster, the successor of a client in doubt. */
+  /** In a cluster, the client that will replace the current one, while it connects. */
   #next: Line | undefined;
   #made = 0;
-  /** When the latest client began to connect, by performance.now(). */
+  /** When the latest client started to connect, by performance.now(). */
   #began = -Infinity;
 
   private constructor(redis: RedisPackage, url: CacheUrl, timeout: number) {
@@ -78,23 +82,24 @@ export class RedisConnection {
   }
 
   /**
-   * Connects at the first command, so that a Redis that is away keeps nobody from starting.
-   * @param url CACHE_URL, of one Redis, of sentinels or of a cluster
-   * @throws ImproperlyConfigured when the URL cannot work, and when the package `redis` is not installed
+   * Connects at the first command, so that this does not fail while Redis is away.
+   * @param url CACHE_URL: of one Redis, of sentinels or of a cluster
+   * @throws ImproperlyConfigured when the URL cannot work, or the package `redis` is not installed
    */
   static async open(url: string, { timeout = 1 }: RedisOptions = {}): Promise<RedisConnection> {
     const read = readCacheUrl(url);
     return new RedisConnection(await optionalPackage(REDIS, () => import('redis')), read, timeout);
   }
 
-  /** Whether keys lie on several servers, so that no command or script may have two of them. */
+  /** Whether this is a cluster: then no command or script may use two keys, which may be on different servers. */
   get isCluster(): boolean {
     return this.#url.kind === 'cluster';
   }
 
   /**
-   * Redis's answer. In a cluster the command goes where its key is: the first argument, of EVAL the first key.
-   * @throws StoreUnavailable with the client's error as `cause`; the command may have been done
+   * Sends a command. Resolves with the answer of Redis. In a cluster, the command goes to the node of its key, which is the
+   * first argument, or for EVAL the first key.
+   * @throws StoreUnavailable with the client's error as `cause`; Redis may have executed the command
    */
   async command(...args: readonly string[]): Promise<unknown> {
     const key = args[0] === 'EVAL' ? args[3] : args[1];
@@ -102,7 +107,7 @@ export class RedisConnection {
   }
 
   /**
-   * All keys of a pattern, in steps; a key may come twice.
+   * All keys that match a pattern, in several arrays. A key may occur twice (see SCAN).
    * @throws StoreUnavailable as `command`
    */
   async *scan(pattern: string): AsyncGenerator<readonly string[]> {
@@ -123,7 +128,7 @@ export class RedisConnection {
   }
 
   /**
-   * Resolves when Redis takes writes: what is deleted was never there. In a cluster, when one of its masters does.
+   * Resolves if Redis takes writes; deletes a key that does not exist. In a cluster, one master that does is enough.
    * @throws StoreUnavailable as `command`
    */
   async check(prefix: string): Promise<void> {
@@ -135,7 +140,7 @@ export class RedisConnection {
     }
   }
 
-  /** Wait for what was sent, as long as for any answer, then hang up. */
+  /** Waits for the commands under way, each until its timeout, then disconnects. */
   async close(): Promise<void> {
     const lines = [this.#line, this.#next].filter((line) => line !== undefined);
     this.#line = undefined;
@@ -186,7 +191,7 @@ export class RedisConnection {
     this.#made += 1;
     const connect = (): Promise<unknown> => {
       if (line.left && line.commands === 0) throw new Error('Nobody waits for this connection any more.');
-      // A node that accepts connections and says nothing would keep its cluster from being asked anew.
+      // A timeout here too: a node may accept the connection and not answer.
       return inTime(client.connect(), new Deadline(this.#timeout), silent);
     };
     const line: Line = {
@@ -228,7 +233,7 @@ export class RedisConnection {
       });
   }
 
-  /** Resolves when no command of it is on its way. */
+  /** Leaves the client. Resolves when it is over. */
   #leave(line: Line): Promise<void> {
     return new Promise((resolve) => {
       const { ended } = line;
@@ -250,7 +255,7 @@ export class RedisConnection {
 const silent = (): Error => new Error('No answer in time.');
 
 /**
- * Did Redis answer that it does not do this command, while it is in charge? The command was not done then.
+ * Whether the error is Redis's refusal of this command, such as for a missing permission. The command was not executed.
  *
  * ```ts
  * await store.exists(session_key).catch((error: unknown) => {

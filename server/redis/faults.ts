@@ -1,9 +1,9 @@
-/** What Redis and its client say, in sentences about CACHE_URL. Their own words may repeat a key or an account. */
+/** Messages for the errors of Redis and its client, about CACHE_URL. Their own messages may contain a key or a user name. */
 
-/** An error that Redis itself answered: its first word is a code in capitals. The client's own errors are sentences. */
+/** An error reply of Redis begins with a code in capitals. The client's own errors do not. */
 const REFUSAL = /^[A-Z]{2,20}(?= )/;
 
-/** Redis before 7 wraps what a script was told. */
+/** Redis before 7 wraps errors in scripts: `ERR Error running script … -READONLY …`. */
 const IN_SCRIPT = /^ERR Error running script.* -(?=READONLY |MASTERDOWN |CLUSTERDOWN )/;
 
 const LATER = 'Try again in a moment.';
@@ -22,7 +22,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
   NOREPLICAS: `Redis takes no writes while too few replicas are connected. ${LATER}`,
 };
 
-/** By the beginning of the text. */
+/** Messages by the beginning of the error's text. */
 const BY_TEXT: readonly (readonly [string, string])[] = [
   ['ERR AUTH ', OTHER_ACCOUNT],
   ['ERR invalid password', OTHER_ACCOUNT],
@@ -33,12 +33,12 @@ const BY_TEXT: readonly (readonly [string, string])[] = [
   ['All the root nodes', `No host of CACHE_URL answers as a node of a cluster. ${LATER}`],
 ];
 
-/** null when it was not Redis that answered. */
+/** The code of an error reply of Redis; null for other errors. */
 export function redisCode(error: unknown): string | null {
   return REFUSAL.exec(textOf(error))?.[0] ?? null;
 }
 
-/** For a log, a page of an error and `/readyz`. */
+/** The message for a log, an error page and `/readyz`. */
 export function sentenceOf(error: unknown): string {
   const text = textOf(error);
   const known = BY_CODE[redisCode(error) ?? ''] ?? BY_TEXT.find(([beginning]) => text.startsWith(beginning))?.[1];

@@ -1,15 +1,14 @@
 /**
- * Reads of one tick as one MGET, so that its cost in this process and in Redis is shared.
+ * Combines the reads of one tick into one MGET, to share its cost in this process and in Redis.
  *
- * Nothing waits for a batch that is on its way: the connection is a pipeline, and each batch has the connection's own
- * bound. In a cluster keys of one tick lie in several slots, which no MGET may have together, and on several masters, one
- * of which may be silent: there each read is a GET of its own, in the pipeline of its master.
+ * A batch does not wait for the one before: the connection is a pipeline, and each batch has the connection's timeout. In a
+ * cluster, each read is a separate GET: one MGET must not have keys of several slots, and one master may be silent.
  */
 import { type BatchAnswers, type BatchCall, Batcher } from '../db/batcher.js';
 import { Deadline } from '../db/deadline.js';
 import { isRedisRefusal, type RedisConnection } from './connection.js';
 
-/** The connection bounds each batch. */
+/** The batcher needs no deadline: the connection has a timeout for each command. */
 const NO_DEADLINE = Number.POSITIVE_INFINITY;
 
 export class RedisReads {
@@ -24,7 +23,7 @@ export class RedisReads {
   }
 
   /**
-   * What GET answers.
+   * The result of GET.
    * @throws StoreUnavailable as RedisConnection.command
    */
   get(key: string): Promise<unknown> {
@@ -39,7 +38,7 @@ export class RedisReads {
       return (await this.#redis.command('MGET', ...calls.map(({ key }) => key))) as unknown[];
     } catch (error) {
       if (!isRedisRefusal(error)) throw error;
-      // An account without MGET, or without one of the keys: what Redis refuses to one is not refused to the others.
+      // The Redis user may lack MGET or one of the keys (ACL). GET each key alone, so that the others succeed.
       return calls.map(({ key }) => this.#redis.command('GET', key));
     }
   }
