@@ -33,6 +33,9 @@ kill $watcher 2>/dev/null
 exit $status
 `;
 
+/** How a postmaster's command line begins. Another program may have the word in the path of its file. */
+const POSTMASTER = /(?:^|\/)postgres -D /;
+
 /** A setting on PostgreSQL's command line: the mark of the process that started it. */
 const OWNER = 'koa_django_session.owner';
 
@@ -128,7 +131,7 @@ export interface Running {
 export function runningPostmaster(data: string): Running | undefined {
   const file = readPidFile(data);
   const postmaster = file === undefined ? undefined : processInfo(file.pid);
-  if (file === undefined || postmaster === undefined || !postmaster.command.includes('postgres')) return undefined;
+  if (file === undefined || postmaster === undefined || !POSTMASTER.test(postmaster.command)) return undefined;
   const [, mark] = new RegExp(`${OWNER}=(\\S+)`).exec(postmaster.command) ?? [];
   return { postmaster, port: file.port, mark, owner: mark === undefined ? undefined : lives(mark) };
 }

@@ -308,6 +308,17 @@ describe('the embedded PostgreSQL', function () {
       expect(await ask((await start()).url, 'SELECT 1 AS one')).to.deep.equal([{ one: 1 }]);
     });
 
+    it('steps over a postmaster.pid whose number a program of /srv/postgres/ has now', async () => {
+      await crash();
+      const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e9)', '/srv/postgres/app.js']);
+      try {
+        claim(other.pid ?? 0);
+        expect(await ask((await start()).url, 'SELECT 1 AS one')).to.deep.equal([{ one: 1 }]);
+      } finally {
+        other.kill('SIGKILL');
+      }
+    });
+
     it('steps over a postmaster.pid whose process is a zombie', async function () {
       if (!LINUX) this.skip();
       await crash();
