@@ -2,7 +2,7 @@
 import { ImproperlyConfigured } from '../errors.js';
 
 /**
- * A leaky bucket: each attempt adds one, time removes them; while it is full, attempts must wait. Times are in seconds.
+ * The window, as a leaky bucket: each attempt adds one, time removes them; while it is full, attempts must wait. Times are in seconds.
  */
 export interface ThrottleLimit {
   /** Attempts allowed without waiting. */

@@ -1,4 +1,7 @@
-/** Decides the status of an error's answer, such as 503 or 500, and what the visitor is told. */
+/**
+ * Decides the status of an error's response, such as 503 or 500, and what the visitor is told. Errors name their status
+ * themselves (errors.ts); those of PostgreSQL become a 503 in db/unavailable.ts, those of Redis in redis/faults.ts.
+ */
 import { STATUS_CODES } from 'node:http';
 import type { Context } from 'koa';
 import { hasCode } from '../error_code.js';

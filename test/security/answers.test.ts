@@ -1,4 +1,5 @@
 /** What the whole server gives back to whoever tries: headers, redirects, escaped text, no rows, no state by GET. */
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { Planted } from '../fire/planted.js';
 import { type Answer, hangUp, Visitor } from '../fire/visitor.js';
@@ -18,6 +19,7 @@ const PAGES = [
   '/language/zh-hans/?next=/goods/',
   '/api/me/',
   '/lab/',
+  '/lab/explained/',
   '/livez',
   '/readyz',
   '/static/style.css',
@@ -66,6 +68,14 @@ describe('security: answers', function () {
   const get = (path: string): Promise<Answer> => visitor.get(server.url + path);
 
   describe('to nobody in particular', () => {
+    it('are tried of every page that the routes name', () => {
+      const source = readFileSync(new URL('../../server/site/routes.ts', import.meta.url), 'utf8');
+      const pages = [...source.matchAll(/\bget\('([^':]+)'/g)].map(([, page = '']) => page);
+      // The solution of a picture has to be kept.
+      expect(PAGES).to.include.members(pages.filter((page) => page !== '/captcha/'));
+      expect(pages).to.include('/goods/');
+    });
+
     it('make no row by a GET of any page, with no cookie, an unknown key or a bent one', async () => {
       for (const cookie of [
         undefined,
