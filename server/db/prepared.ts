@@ -9,7 +9,7 @@ export type { Answer, Parser, Row, Statement } from '../undocumented/prepared_qu
 /** A parameter; sent in PostgreSQL's text format. */
 export type Parameter = string | Date | null | readonly string[] | readonly Date[];
 
-/** A connection of pg's, with knex's mark. */
+/** pg's Client with the id that knex adds. */
 interface Client extends PgClient {
   readonly __knexUid: string;
 }
