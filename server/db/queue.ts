@@ -24,9 +24,9 @@ export class Queue {
   #waiting: Waiting[] = [];
 
   /**
-   * @param most how much may run at once
-   * @param reserve seconds that must be left before the deadline when work begins, so that it is not done after its caller
-   *   was told that it is late
+   * @param most tasks that may run at once
+   * @param reserve seconds that must be left before the deadline when a task starts. Otherwise it could still write after
+   *   its caller got a 503
    */
   constructor(most: number, reserve = 0) {
     this.#most = most;
@@ -34,8 +34,8 @@ export class Queue {
   }
 
   /**
-   * What `work` gives, once it is its turn.
-   * @param key of what is worked on; null where nobody else works on the same
+   * Runs `work` when its turn comes, and returns its result.
+   * @param key tasks of one key run one after the other; null for a task that may run beside any other
    * @throws StoreUnavailable when its turn does not come before the deadline
    */
   async run<T>(key: string | null, deadline: Deadline, work: () => Promise<T>): Promise<T> {

@@ -27,8 +27,8 @@ export interface SessionRecord {
 export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date' | 'lifetime'>;
 
 /**
- * A write of somebody else's that is to be in one commit with a session's row, such as the user's `last_login` with a
- * login. Run on the transaction of the store, which has the type that the two agreed on by having one `database`.
+ * A write to another table in the same commit as a session's row, such as the user's `last_login` at a login. It runs on
+ * the store's transaction. Its caller knows that object's type, because it has compared `database` with its own.
  */
 export type Companion = (transaction: object) => Promise<void>;
 
@@ -60,13 +60,13 @@ export interface SessionStore {
   load(session_key: string, deadline?: Deadline): Promise<string | null>;
 
   /**
-   * The row as it is kept, expired or not, for pages and tools that show it; null when there is none. Absent where an
-   * engine cannot tell.
+   * The row as stored, expired or not, for pages and tools that show rows; null when there is none. Absent in an engine
+   * without rows.
    */
   stored?(session_key: string, deadline?: Deadline): Promise<SessionChange | null>;
 
   /**
-   * Those of the keys that have a row whose `expire_date` has not come, for code that watches many sessions. Absent where an
+   * Which of the keys have a row that has not expired, for code that watches many sessions. Absent where an
    * engine has nothing cheaper than `load`.
    */
   live?(sessionKeys: readonly string[], deadline?: Deadline): Promise<ReadonlySet<string>>;

@@ -1,7 +1,7 @@
 /** A query class of our own on pg's connection: one named prepared statement, run once. */
 import pg from 'pg';
 
-/** A statement with `$1`, `$2` … and the name under which PostgreSQL keeps its plan: one name has one text. */
+/** A statement with `$1`, `$2` … and the name under which PostgreSQL keeps its plan. A name always stands for the same text. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
@@ -30,7 +30,7 @@ export interface Client {
 /** pg's Connection: the messages of PostgreSQL's extended query protocol. */
 interface Connection {
   readonly stream: { cork(): void; uncork(): void };
-  /** By name, what this connection's server has a plan of. */
+  /** The texts of the statements that are prepared on this connection, by name. */
   readonly parsedStatements: Record<string, string | undefined>;
   close(message: { readonly type: 'S'; readonly name: string }): void;
   parse(message: { readonly name: string; readonly text: string }): void;
@@ -40,7 +40,10 @@ interface Connection {
   sync(): void;
 }
 
-/** By connection and name, the parsers of a plan's columns: a plan that gives other types is refused, and made anew. */
+/**
+ * The parsers of a prepared statement's columns, by connection and name. PostgreSQL refuses to run a statement whose column
+ * types have changed, and it is prepared anew.
+ */
 const described = new WeakMap<Connection, Map<string, readonly Parser[]>>();
 
 /** Who is waiting for a query. */
@@ -72,7 +75,7 @@ export class PreparedQuery {
   readonly #isDescribed: boolean;
   readonly #isStalePlan: (error: unknown) => boolean;
 
-  /** @param name '' for a statement that the server forgets at once */
+  /** @param name '' for a statement without a kept plan: PostgreSQL drops it at the next unnamed one */
   constructor(
     name: string,
     { text, described: isDescribed = false }: Statement,
@@ -103,7 +106,7 @@ export class PreparedQuery {
     connection.stream.cork();
     try {
       if (isNew) {
-        // PostgreSQL may still have a plan of this name that was forgotten here. Closing one that is not there is no error.
+        // PostgreSQL may still hold a statement of this name that was forgotten here. Closing an unknown name is no error.
         if (name !== '') connection.close({ type: 'S', name });
         connection.parse({ name, text });
       }
