@@ -97,12 +97,23 @@ function dates(results: readonly Result[], last: string): string {
   return all.length < 2 ? String(all[0]) : `${all[0]} to ${all.at(-1)}`;
 }
 
-/** Which of the others were measured in more rounds than the rest. */
+/** What was measured in more or fewer rounds than the rest: whole scenarios by their name, or single contestants. */
 function moreRounds(usual: number, results: readonly Result[]): string {
-  const more = results.filter(({ contestant, rounds }) => !contestant.startsWith('ours') && rounds.length !== usual);
-  if (more.length === 0) return '';
-  const each = more.map(({ contestant, scenario, rounds }) => `${contestant} in “${scenario}” ${rounds.length}`);
-  return ` Rounds of their own: ${each.join(', ')}.`;
+  const others = results.filter(({ contestant }) => !contestant.startsWith('ours'));
+  const more = [...new Set(others.map(({ scenario }) => scenario))].flatMap((scenario) => {
+    const counts = others.filter((result) => result.scenario === scenario);
+    const common = mostFrequent(counts.map(({ rounds }) => rounds.length));
+    const single = counts
+      .filter(({ rounds }) => rounds.length !== common)
+      .map(({ contestant, rounds }) => `${contestant} in “${scenario}” ${rounds.length}`);
+    return [...(common === usual ? [] : [`“${scenario}” ${common}`]), ...single];
+  });
+  return more.length === 0 ? '' : ` Rounds of their own: ${more.join(', ')}.`;
+}
+
+function mostFrequent(numbers: readonly number[]): number {
+  const times = (number: number): number => numbers.filter((other) => other === number).length;
+  return [...numbers].sort((one, other) => times(other) - times(one))[0] ?? 0;
 }
 
 export function goalTable(goals: readonly Goal[]): Table {
