@@ -7,7 +7,7 @@ import { HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
 import type { AnyOptions } from './state.js';
 import type { BaseUser } from './user.js';
 
-/** A session of another user, or one opened with another password, is forgotten whole; any other keeps its data. */
+/** Clears the session if it belongs to another user or to another password of this user. Otherwise it keeps its data. */
 export async function newKeyForLogin(
   session: Session,
   user: BaseUser,

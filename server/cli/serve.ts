@@ -1,4 +1,5 @@
 /** `serve`: runs the reference server, like `npm start`. */
+import { hasCode } from '../error_code.js';
 import { type Command, type ExitCode, UsageError } from './command.js';
 
 export const command: Command = {
@@ -17,12 +18,14 @@ SIGTERM ends it in order; SIGHUP replaces the processes one by one.`,
   },
 };
 
-/** By its address, since the package does not hold it. */
+/** Imported by its address, because the package does not contain it. */
 async function server(): Promise<typeof import('../processes/run.js')> {
+  const address = new URL('../processes/run.js', import.meta.url).href;
   try {
-    return await import(new URL('../processes/run.js', import.meta.url).href);
-  } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND')) throw cause;
+    return await import(address);
+  } catch (error) {
+    // Another module may be missing: that is told as it is.
+    if (!hasCode(error, 'ERR_MODULE_NOT_FOUND') || (error as { readonly url?: unknown }).url !== address) throw error;
     throw new UsageError(
       'The reference server is not part of the package. Clone its repository and run npm start there.',
     );

@@ -45,7 +45,7 @@ const REASONS: ReadonlyMap<unknown, string> = new Map([
 /** Why the database does not answer, by the code of the error or of its causes; undefined if no code is known. */
 export function reasonAway(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  const reason = REASONS.get('code' in error ? error.code : undefined);
+  const reason = REASONS.get(codeOf(error));
   if (reason !== undefined) return reason;
   const causes = error instanceof AggregateError ? error.errors : [error.cause];
   return causes.map(reasonAway).find((each) => each !== undefined);

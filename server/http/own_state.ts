@@ -1,13 +1,13 @@
-/** What a middleware keeps of one request, on an object that somebody else made: its context, request or response. */
+/** State that a middleware keeps for one request on an object of Koa's: the context, request or response. */
 
 /**
- * Lies under a symbol of its own, so that it meets no other names there. What is set on an application's `context` is that
- * of each of its requests, until it is set on one of them.
+ * Stored under its own symbol, so that it cannot collide with other properties. Each request's context inherits a value that
+ * is set on `app.context`, until the request sets its own.
  */
 export class OwnState<Value> {
   readonly #symbol: symbol;
 
-  /** @param name for whoever inspects the object */
+  /** @param name shown by console.log of the object */
   constructor(name: string) {
     this.#symbol = Symbol(`koa-django-session.${name}`);
   }
@@ -16,7 +16,7 @@ export class OwnState<Value> {
     return (holder as Readonly<Record<symbol, Value | undefined>>)[this.#symbol];
   }
 
-  /** What is there, or what `make` gives from now on. */
+  /** The present value. If there is none, the result of `make` is stored and returned. */
   orMade(holder: object, make: () => Value): Value {
     const there = this.of(holder);
     if (there !== undefined) return there;

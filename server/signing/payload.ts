@@ -1,4 +1,5 @@
 /** JSON text ↔ the part of a signed object before its signature: base64, compressed when that is shorter. */
+import { hasCode } from '../error_code.js';
 import { ValueError } from '../errors.js';
 import { deflate, inflate } from '../undocumented/zlib.js';
 import { b64url_decode, b64url_encode } from './base64url.js';
@@ -50,5 +51,4 @@ export function unpackBytes(packed: string, maxBytes: number = DEFAULT_MAX_BYTES
 export const tooLarge = (maxBytes: number): string => `The payload is larger than ${maxBytes} bytes.`;
 
 /** Whether it is the error that node:zlib throws beyond maxOutputLength. */
-const isTooLarge = (error: unknown): boolean =>
-  error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+const isTooLarge = (error: unknown): boolean => error instanceof RangeError && hasCode(error, 'ERR_BUFFER_TOO_LARGE');

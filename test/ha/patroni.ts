@@ -80,13 +80,13 @@ export class PatroniCluster {
     let seen: unknown;
     return until(
       async () => {
-        for (const [primary, standby] of pairs(this.nodes)) {
-          const members = await primary.members();
-          seen = members;
-          const role = (node: PatroniNode): string | undefined => members.find(({ name }) => name === node.name)?.role;
-          if (role(primary) === 'leader' && role(standby) === 'sync_standby') return { primary, standby };
-        }
-        return undefined;
+        // One of the nodes may be down.
+        const members = await Promise.any(this.nodes.map((node) => node.members()));
+        seen = members;
+        const inRole = (role: string): PatroniNode | undefined =>
+          this.nodes.find((node) => members.some((member) => member.name === node.name && member.role === role));
+        const [primary, standby] = [inRole('leader'), inRole('sync_standby')];
+        return primary === undefined || standby === undefined ? undefined : { primary, standby };
       },
       { seconds: PATIENCE, what: () => `a primary and its synchronous standby: ${JSON.stringify(seen)}` },
     );
@@ -98,14 +98,6 @@ export class PatroniCluster {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
-
-const pairs = ([one, two]: readonly PatroniNode[]): readonly (readonly [PatroniNode, PatroniNode])[] =>
-  one === undefined || two === undefined
-    ? []
-    : [
-        [one, two],
-        [two, one],
-      ];
 
 export class PatroniNode implements BalancedNode {
   readonly name: string;

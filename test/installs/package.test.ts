@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { until } from '../fire/until.js';
@@ -79,6 +79,19 @@ describe('the package in an empty project', () => {
     const { code, err } = await user.run('npx', ['--no-install', 'koa-django-session', 'serve']);
     expect(code).to.equal(2);
     expect(err).to.match(/^The reference server is not part of the package\. [^\n]+\n$/);
+  });
+
+  it('names another module that is missing as that', async () => {
+    const folder = path.join(user.folder, 'node_modules/koa-django-session/dist/server/processes');
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'run.js'), "import 'a-package-that-is-nowhere';\n");
+    try {
+      const { code, err } = await user.run('npx', ['--no-install', 'koa-django-session', 'serve']);
+      expect(code).to.equal(1);
+      expect(err).to.match(/^Cannot find package 'a-package-that-is-nowhere' [^\n]+\n$/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('says in one sentence to set DATABASE_URL, and leaves no folder behind', async () => {
