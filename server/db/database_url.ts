@@ -1,9 +1,7 @@
 /** Validates DATABASE_URL before anything connects, and formats it for display without the password. */
-import { readFileSync } from 'node:fs';
 import pg from 'pg';
-import { codeOf } from '../error_code.js';
 import { ImproperlyConfigured } from '../errors.js';
-import { checkCertificates } from '../settings/certificates.js';
+import { checkCertificates, readCertificate } from '../settings/certificates.js';
 import { portNumber, refuseUrl, splitUrl, type UrlParts } from '../settings/url_text.js';
 import { addressesOf } from './hosts.js';
 
@@ -82,30 +80,8 @@ function checkQuery(name: string, query: URLSearchParams): void {
 
 function checkFiles(name: string, query: URLSearchParams): void {
   for (const parameter of Object.values(FILES)) {
-    for (const file of query.getAll(parameter)) {
-      try {
-        readFileSync(file);
-      } catch (error) {
-        refuseUrl(
-          name,
-          `${parameter} names ${JSON.stringify(file)}, ${reasonOf(error)}.`,
-          'Give the path of a readable file in PEM form.',
-        );
-      }
-    }
+    for (const file of query.getAll(parameter)) readCertificate(name, parameter, file);
   }
-}
-
-function reasonOf(error: unknown): string {
-  const code = String(codeOf(error));
-  const words: Readonly<Record<string, string>> = {
-    ENOENT: 'and there is no such file',
-    ENOTDIR: 'and there is no such file',
-    EACCES: 'which this process may not read',
-    EPERM: 'which this process may not read',
-    EISDIR: 'which is a folder',
-  };
-  return words[code] ?? `which cannot be read (${code})`;
 }
 
 /** pg's client for the URL, not connected. @throws ImproperlyConfigured when pg does not understand the URL */

@@ -9,9 +9,7 @@
  *
  * `rediss` instead of `redis` is TLS, also to the sentinels. Parameters have redis-py's names.
  */
-import { readFileSync } from 'node:fs';
-import { codeOf } from '../error_code.js';
-import { checkCertificates } from './certificates.js';
+import { checkCertificates, readCertificate } from './certificates.js';
 import { boolean } from './readers.js';
 import { refuseUrl, splitUrl, type UrlParts } from './url_text.js';
 
@@ -187,20 +185,8 @@ function tlsOf(name: string, query: URLSearchParams): RedisTls {
   const files: { ca?: string; cert?: string; key?: string } = {};
   for (const [option, parameter] of Object.entries(FILES) as [keyof typeof FILES, string][]) {
     const file = query.get(parameter);
-    if (file !== null) files[option] = contentOf(name, parameter, file);
+    if (file !== null) files[option] = readCertificate(name, parameter, file);
   }
   checkCertificates(name, files, FILES);
   return { ...files, rejectUnauthorized: requirements === 'required', checkHostname };
-}
-
-function contentOf(name: string, parameter: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    refuseUrl(
-      name,
-      `${parameter} names ${JSON.stringify(file)}, which cannot be read (${String(codeOf(error))}).`,
-      'Give the path of a readable file in PEM form.',
-    );
-  }
 }

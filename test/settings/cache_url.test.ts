@@ -116,8 +116,7 @@ describe('CACHE_URL', () => {
     'redis://cache?sentinel_password=pw': 'It has an unknown parameter.',
     'rediss://cache?ssl_cert_reqs=maybe': 'Use required or none.',
     'rediss://cache?ssl_check_hostname=maybe': 'Use true or false.',
-    'rediss://cache?ssl_ca_certs=/nowhere/ca.pem':
-      'ssl_ca_certs names "/nowhere/ca.pem", which cannot be read (ENOENT).',
+    'rediss://cache?ssl_ca_certs=/nowhere/ca.pem': 'ssl_ca_certs names "/nowhere/ca.pem", and there is no such file.',
     'redis://cache?ssl_cert_reqs=none': 'Its ssl_cert_reqs is for rediss',
   };
   for (const [url, sentence] of Object.entries(refused)) {
