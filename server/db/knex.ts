@@ -1,6 +1,7 @@
 /** Connects to PostgreSQL through knex and pg, with a timeout for every wait. */
 import makeKnex, { type Knex } from 'knex';
 import type { Client } from 'pg';
+import { dispose, type KnexConnection } from '../undocumented/knex.js';
 import { cancelRequest } from './cancel_request.js';
 import { checkDatabaseUrl } from './database_url.js';
 import { addressesOf } from './hosts.js';
@@ -107,7 +108,7 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
  */
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
   const connect = milliseconds(options.connect_timeout ?? 3);
-  const standing = new Map<string, Connection>();
+  const standing = new Map<string, Client & KnexConnection>();
   const place = placeOf(DATABASE_URL, options);
   const finder = place instanceof PrimaryFinder ? place : undefined;
   const knex = makeKnex({
@@ -118,7 +119,7 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
       // 0, so that an idle connection that the server has closed is not kept for reuse.
       min: 0,
       max: options.poolSize ?? 10,
-      afterCreate: (connection: Connection, done: (error: null, connection: Connection) => void) => {
+      afterCreate: (connection: Client & KnexConnection, done: (error: null, connection: Client) => void) => {
         standing.set(connection.__knexUid, connection);
         finder?.prove();
         connection.once('error', () => finder?.forget());
@@ -134,13 +135,12 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
     // Error messages contain the statement with $1, not with the values, which are sessions.
     compileSqlOnError: false,
   });
-  // Every release of knex checks this mark before it reuses a connection; only the newest one calls `pool.validate`.
   const retire = (error: unknown): void => {
-    for (const connection of standing.values()) Object.assign(connection, { __knex__disposed: error });
+    for (const connection of standing.values()) dispose(connection, error);
     finder?.forget();
   };
   let retired = Number.NEGATIVE_INFINITY;
-  knex.on('query-error', (error: unknown, { __knexUid }: Pick<Connection, '__knexUid'>) => {
+  knex.on('query-error', (error: unknown, { __knexUid }: KnexConnection) => {
     // A connection to a former primary, now a standby, would stay in the pool as long as there is load. At most once a
     // second, in case the whole database is read-only.
     if (isReadOnly(error) && performance.now() - retired > 1000) {
@@ -159,6 +159,3 @@ export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {})
   });
   return knex;
 }
-
-/** pg's Client with the id that knex adds. */
-type Connection = Client & { readonly __knexUid: string };

@@ -1,6 +1,7 @@
 /** Advisory locks, for work that only one process may do at a time. */
 import makeKnex, { type Knex } from 'knex';
 import { hasCode } from '../error_code.js';
+import { configOf } from '../undocumented/knex.js';
 
 /** The second numbers of our locks; the first is "koa" in ASCII, so that other programs choose other ones. */
 export const LOCKS = { migrate: 1, clearsessions: 2 } as const;
@@ -36,11 +37,6 @@ export async function whileLocked<T>(
 /** Take the lock until the end of this transaction, if it is free. May be called twice in one transaction. */
 export function tryLock(trx: Knex, lock: keyof typeof LOCKS): Promise<boolean> {
   return acquire(trx, LOCKS[lock], 0);
-}
-
-/** What a knex was made with. */
-export function configOf(knex: Knex): Knex.Config {
-  return (knex.client as { readonly config: Knex.Config }).config;
 }
 
 /**

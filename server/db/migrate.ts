@@ -1,7 +1,8 @@
 /** Runs, rolls back and lists migrations, one process at a time. */
 import type { Knex } from 'knex';
 import { ImproperlyConfigured, StoreUnavailable, type TableRows } from '../errors.js';
-import { configOf, whileLocked, withPlainKnex } from './lock.js';
+import { configOf } from '../undocumented/knex.js';
+import { whileLocked, withPlainKnex } from './lock.js';
 import { appliedNames, findStrays, hasHistory, moveStrays, type Stray } from './migration_history.js';
 import {
   checkPartitions,

@@ -8,7 +8,8 @@ import * as goods from '../../migrations/0003_goods.js';
 import * as login_attempts from '../../migrations/0004_login_attempts.js';
 import * as user_sessions from '../../migrations/0005_user_sessions.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
-import { configOf, tryLock } from './lock.js';
+import { configOf } from '../undocumented/knex.js';
+import { tryLock } from './lock.js';
 import { refuseRows } from './rows_at_stake.js';
 
 /** The history table of our migrations. Not `knex_migrations`, which holds the application's own. */

@@ -1,5 +1,6 @@
 /** Every timeout for the database, as a multiple of DATABASE_TIMEOUT. */
 import type { Knex } from 'knex';
+import { configOf } from '../undocumented/knex.js';
 
 interface Bound {
   /** In units of DATABASE_TIMEOUT. */
@@ -53,6 +54,5 @@ export function databaseBounds(timeout = 1): DatabaseBounds {
 
 /** The number of connections that one kind of work may use: half the pool, so that a locked table does not block all. */
 export function shareOf(knex: Knex): number {
-  const { pool } = (knex.client as { readonly config: Knex.Config }).config;
-  return Math.max(1, Math.floor((pool?.max ?? 10) / 2));
+  return Math.max(1, Math.floor((configOf(knex).pool?.max ?? 10) / 2));
 }

@@ -1,12 +1,8 @@
 /** Checks whether the database takes writes. A standby does not. */
 import type { Knex } from 'knex';
 import { StoreUnavailable } from '../errors.js';
+import { emitQueryError } from '../undocumented/knex.js';
 import { READ_ONLY } from './unavailable.js';
-
-/** knex's client, which tells of the errors of statements. */
-interface Client {
-  emit(event: 'query-error', error: unknown, query: object): void;
-}
 
 /**
  * Checks that the database takes writes. On a standby all transactions are read-only, as with
@@ -23,6 +19,6 @@ export async function checkWritable(knex: Knex): Promise<void> {
   );
   if (rows[0]?.read_only !== 'on') return;
   const cause = Object.assign(new Error('transaction_read_only is on'), { code: READ_ONLY });
-  (knex.client as Client).emit('query-error', cause, {});
+  emitQueryError(knex, cause);
   throw new StoreUnavailable('The database is a standby, which takes no writes.', { cause });
 }

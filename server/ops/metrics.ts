@@ -3,13 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { Knex } from 'knex';
 import type Koa from 'koa';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { poolOf } from '../undocumented/knex.js';
 import { listen } from './listen.js';
-
-interface Pool {
-  numUsed(): number;
-  numFree(): number;
-  numPendingAcquires(): number;
-}
 
 export class Metrics {
   readonly registry = new Registry();
@@ -33,7 +28,7 @@ export class Metrics {
 
   constructor(knex: Knex) {
     collectDefaultMetrics({ register: this.registry });
-    const pool = (knex.client as { pool: Pool }).pool;
+    const pool = poolOf(knex);
     new Gauge({
       name: 'database_pool_connections',
       help: 'Database connections in use, free, and requests that wait for one.',
