@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
 import { type BatchAnswers, type BatchCall, Batcher } from '../db/batcher.js';
 import type { Deadline } from '../db/deadline.js';
+import { expectedOnce } from '../db/expected_once.js';
 import { runPrepared, type Statement } from '../db/prepared.js';
 import type { PermissionTables } from './permission_tables.js';
 import type { KeyType } from './user_key.js';
@@ -27,31 +28,42 @@ export interface Found {
 }
 
 /**
- * `$1`: the keys of users; `$2`: whether to return all permissions, for a superuser among them. A group's permissions
- * are returned once, for all of its users.
+ * `$1`: the keys of users; `$2`: whether to return all permissions, for a superuser among them. A row is one of these:
+ *
+ * | holder | group_id | name                                                             |
+ * |--------|----------|------------------------------------------------------------------|
+ * | key    | NULL     | a permission of the user's own                                   |
+ * | key    | id       | a group of the user's                                            |
+ * | NULL   | id       | a permission of a group; returned once, for all users of the group |
+ * | NULL   | NULL     | an existing permission                                           |
  */
 export function permissionStatement(tables: PermissionTables, keyType: KeyType): Statement {
   const { groups, permissions, user, auth_group, auth_group_permissions, auth_permission, django_content_type } =
     tables;
-  const name = `t.app_label || '.' || p.codename`;
+  const keys = `${keyType}[]`;
+  const names = `SELECT holder, group_id, t.app_label || '.' || p.codename AS name`;
   const types = `JOIN ${django_content_type} t ON t.id = p.content_type_id`;
+  // The names of permissions are joined once, to the users' own and those of groups together: each node of a plan costs
+  // PostgreSQL time, also where it returns a few rows.
   const text = `
-    WITH member AS MATERIALIZED (
-      SELECT ug.${user}::text AS holder, g.id, g.name FROM ${groups} ug JOIN ${auth_group} g ON g.id = ug.group_id
-       WHERE ug.${user} = ANY($1::${keyType}[])
+    WITH asked AS MATERIALIZED (
+      SELECT key FROM unnest($1::${keys}) AS given (key) WHERE ${expectedOnce('key')}
+    ), member AS MATERIALIZED (
+      SELECT ug.${user}::text AS holder, g.id AS group_id, g.name
+        FROM asked JOIN ${groups} ug ON ug.${user} = asked.key JOIN ${auth_group} g ON g.id = ug.group_id
+    ), granted AS (
+      SELECT up.${user}::text AS holder, NULL::bigint AS group_id, up.permission_id
+        FROM asked JOIN ${permissions} up ON up.${user} = asked.key
+      UNION ALL
+      SELECT NULL, gp.group_id, gp.permission_id
+        FROM ${auth_group_permissions} gp WHERE gp.group_id IN (SELECT group_id FROM member)
     )
-    SELECT 'own' AS kind, up.${user}::text AS holder, NULL::bigint AS id, ${name} AS name
-      FROM ${permissions} up JOIN ${auth_permission} p ON p.id = up.permission_id ${types}
-     WHERE up.${user} = ANY($1::${keyType}[])
+    ${names} FROM granted JOIN ${auth_permission} p ON p.id = granted.permission_id ${types}
     UNION ALL
-    SELECT 'of group', NULL, gp.group_id, ${name}
-      FROM ${auth_group_permissions} gp JOIN ${auth_permission} p ON p.id = gp.permission_id ${types}
-     WHERE gp.group_id IN (SELECT id FROM member)
+    SELECT holder, group_id, name FROM member
     UNION ALL
-    SELECT 'member', holder, id, name FROM member
-    UNION ALL
-    SELECT 'any', NULL, NULL, ${name} FROM ${auth_permission} p ${types} WHERE $2::boolean
-    ORDER BY id`;
+    ${names} FROM (SELECT NULL::text AS holder, NULL::bigint AS group_id WHERE $2::boolean) AS anybody, ${auth_permission} p ${types}
+    ORDER BY group_id`;
   // One name has one text.
   return { name: `permissions_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`, text };
 }
@@ -87,24 +99,24 @@ export class PermissionLookup {
     const own = byKey(() => new Set<string>());
     const ofGroup = byKey(() => new Set<string>());
     const groups = byKey((): Group[] => []);
-    for (const [kind, holder, id, text] of rows) {
+    for (const [holder = null, group = null, text] of rows) {
       const name = String(text);
-      if (kind === 'own') own(holder).add(name);
-      else if (kind === 'of group') ofGroup(id).add(name);
-      else if (kind === 'member') groups(holder).push({ name, permissions: ofGroup(id) });
-      else any.add(name);
+      if (holder === null) (group === null ? any : ofGroup(group)).add(name);
+      else if (group === null) own(holder).add(name);
+      else groups(holder).push({ name, permissions: ofGroup(group) });
     }
     return holders.map(({ key, is_superuser }) => ({ own: is_superuser ? any : own(key), groups: groups(key) }));
   }
 }
 
 /** The value for a key, created at first access. */
-function byKey<Value>(make: () => Value): (key: string | null | undefined) => Value {
+function byKey<Value>(make: () => Value): (key: string) => Value {
   const values = new Map<string, Value>();
   return (key) => {
-    const text = String(key);
-    const value = values.get(text) ?? make();
-    values.set(text, value);
+    const known = values.get(key);
+    if (known !== undefined) return known;
+    const value = make();
+    values.set(key, value);
     return value;
   };
 }

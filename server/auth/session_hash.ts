@@ -1,19 +1,19 @@
 /** `_auth_user_hash`: the keyed hash that ties a session to the password it was opened with. */
-import { createHmac, type KeyObject } from 'node:crypto';
 import type { Settings } from '../settings.js';
 import { constant_time_compare, saltedKey } from '../signing/crypto.js';
+import { HmacKey } from '../signing/hmac.js';
 
 const KEY_SALT = 'django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash';
 
 /** Keys derived from SECRET_KEY and its fallbacks, cached: every request of a logged-in user needs one. */
-const derived = new Map<string, KeyObject>();
+const derived = new Map<string, HmacKey>();
 const MOST_DERIVED = 32;
 
-function keyOf(secret: string): KeyObject {
+function keyOf(secret: string): HmacKey {
   let key = derived.get(secret);
   if (key === undefined) {
     if (derived.size >= MOST_DERIVED) derived.clear();
-    key = saltedKey(KEY_SALT, secret, 'sha256');
+    key = new HmacKey(saltedKey(KEY_SALT, secret, 'sha256').export(), 'sha256');
     derived.set(secret, key);
   }
   return key;
@@ -30,7 +30,7 @@ function keyOf(secret: string): KeyObject {
  * @param passwordField auth_user.password as stored
  */
 export function get_session_auth_hash(passwordField: string, secret: string): string {
-  return createHmac('sha256', keyOf(secret)).update(passwordField).digest('hex');
+  return keyOf(secret).sign(passwordField, 'hex');
 }
 
 /**

@@ -28,9 +28,12 @@ const INTEGER = /^\s*([+-]?\d+(?:_\d+)*)\s*$/;
  */
 export function parseUserKey(text: string, type: KeyType): string | null {
   if (text.length > LONGEST || text.includes('\0') || !isWellFormed(text)) return null;
-  if (type === 'text') return text;
+  if (type === 'text' || (type !== 'uuid' && type !== 'smallint' && USUAL.test(text))) return text;
   return type === 'uuid' ? parseUuid(text) : parseInteger(text, BITS[type]);
 }
+
+/** As nearly all keys are: in canonical form, and small enough for an integer and a bigint. */
+const USUAL = /^[1-9]\d{0,8}$/;
 
 function parseInteger(text: string, bits: bigint): string | null {
   const digits = INTEGER.exec(text)?.[1]?.replaceAll('_', '');

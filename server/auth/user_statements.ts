@@ -1,5 +1,6 @@
 /** The statements of a user model: columns by field name, from all of its tables. */
 import { createHash } from 'node:crypto';
+import { expectedOnce } from '../db/expected_once.js';
 import { quoteIdentifier } from '../db/literals.js';
 import type { Parser, Row, Statement } from '../db/prepared.js';
 import { ValueError } from '../errors.js';
@@ -71,7 +72,11 @@ export function userStatements(model: UserModel): UserStatements {
   };
   return {
     fields: [...model.columns.keys()],
-    get_by_ids: statement('by_ids', `SELECT ${columns} FROM ${from} WHERE ${key} = ANY($1::${model.keyType}[])`),
+    get_by_ids: statement(
+      'by_ids',
+      `SELECT ${columns} FROM ${from} JOIN unnest($1::${model.keyType}[]) AS asked (pk) ON asked.pk = ${key}
+        WHERE ${expectedOnce('asked.pk')}`,
+    ),
     get_by_natural_key: statement(
       'by_natural_key',
       `SELECT ${columns} FROM ${from} WHERE ${column(model.settings.USERNAME_FIELD).sql} = $1`,

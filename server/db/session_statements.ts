@@ -1,19 +1,12 @@
 /** The SQL statements for a session table: django_session, or that of a custom session model. */
 import { createHash } from 'node:crypto';
+import { expectedOnce } from './expected_once.js';
 import { quoteIdentifier } from './literals.js';
 import type { Statement } from './prepared.js';
 import { DJANGO_SESSION, quoteTable } from './session_table.js';
 
 /** The placeholders of the further columns, such as `$4`, `$5`. */
 const place = (columns: readonly string[], first: number): string[] => columns.map((_, index) => `$${index + first}`);
-
-/**
- * A condition that is always true, for PostgreSQL's planner to use the generic plan. The planner assumes a selectivity of
- * 1/200, and so expects one row of an array of any length. Without it, the planner expects ten rows, finds a custom plan
- * cheaper for smaller batches, and plans each execution again: for a batch of eight reads a third of PostgreSQL's CPU time,
- * with 16 partitions two thirds.
- */
-const expectedOnce = (key: string): string => `${key} = coalesce(${key}, '')`;
 
 /** The statements that a DatabaseStore runs. */
 export interface SessionStatements {

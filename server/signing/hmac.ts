@@ -37,14 +37,14 @@ export class HmacKey {
     this.#outer = Buffer.concat([pad(key, 0x5c), Buffer.alloc(algorithm === 'sha1' ? 20 : 32)]);
   }
 
-  /** The hash of a text's UTF-8, in base64url. */
-  sign(text: string): string {
+  /** The hash of a text's UTF-8. */
+  sign(text: string, encoding: 'base64url' | 'hex' = 'base64url'): string {
     const algorithm = this.#algorithm;
     // A UTF-16 code unit takes at most three bytes of UTF-8.
-    if (text.length * 3 > LONGEST) return createHmac(algorithm, this.#key).update(text, 'utf8').digest('base64url');
+    if (text.length * 3 > LONGEST) return createHmac(algorithm, this.#key).update(text, 'utf8').digest(encoding);
     inner.set(this.#innerPad);
     const length = inner.write(text, BLOCK, 'utf8');
     this.#outer.set(hash(algorithm, inner.subarray(0, BLOCK + length), 'buffer'), BLOCK);
-    return hash(algorithm, this.#outer, 'base64url');
+    return hash(algorithm, this.#outer, encoding);
   }
 }

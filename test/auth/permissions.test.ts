@@ -14,6 +14,7 @@ import {
   user_passes_test,
 } from '../../server/auth/index.js';
 import { Deadline } from '../../server/db/deadline.js';
+import { connectKnex } from '../../server/db/knex.js';
 import { StoreUnavailable } from '../../server/errors.js';
 import { exceptions } from '../../server/http/index.js';
 import { sessions } from '../../server/session/index.js';
@@ -204,6 +205,35 @@ describe('permissions', () => {
     for (const user of asking) ((await user?.get_group_permissions()) as Set<string>).clear();
     expect(await asking[2]?.has_perm('blog.add_post')).to.equal(true);
     expect([...((await asking[4]?.get_group_permissions()) ?? [])]).to.include('shop.delete_good');
+  });
+
+  it('and the users themselves are read by one plan, for one who asks as for several', async () => {
+    // As in a shop: where a table has one page, every plan costs the same.
+    const asked = await testDatabase();
+    const knex = connectKnex(asked.url, { poolSize: 1 });
+    try {
+      await asked.knex.raw(
+        `INSERT INTO auth_user (id, password, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined)
+         SELECT id, '', false, id, '', '', '', false, true, now() FROM generate_series(1001, 4000) id`,
+      );
+      await asked.knex.raw('INSERT INTO auth_group (id, name) SELECT id, id FROM generate_series(1001, 1010) id');
+      await asked.knex.raw('INSERT INTO auth_user_groups (user_id, group_id) SELECT id, 1001 + id % 10 FROM auth_user');
+      await asked.knex.raw('ANALYZE');
+      const table = new UserTable(knex);
+      for (let times = 0; times < 12; times += 1) {
+        const ids = Array.from({ length: 1 + (times % 4) }, (_, index) => 2000 + times + index);
+        const people = await Promise.all(ids.map((id) => table.get_by_id(id)));
+        await Promise.all(people.map((user) => user?.has_perm('shop.view_good')));
+      }
+      const { rows } = await knex.raw(
+        "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE name ~ '^(users_by_ids|permissions)_'",
+      );
+      // PostgreSQL makes five plans before it compares their cost with that of one for all.
+      expect(rows).to.deep.equal(Array(2).fill({ custom_plans: '5', generic_plans: '7' }));
+    } finally {
+      await knex.destroy();
+      await asked.drop();
+    }
   });
 
   it('take their time from the request that they are asked in', async () => {
