@@ -20,7 +20,8 @@ export type ErrorCode =
   | 'MESSAGE_FAILURE'
   | 'VALIDATION_ERROR';
 
-interface DjangoErrorOptions {
+/** Options of the errors' constructors, as of Error. */
+export interface DjangoErrorOptions {
   readonly cause?: unknown;
 }
 

@@ -26,6 +26,7 @@ export {
   type Definition,
   defineSettings,
   type GivenSettings,
+  type LoginCaptcha,
   type SameSite,
   SETTINGS,
   type Settings,

@@ -29,6 +29,7 @@ export type { Definition } from './settings/definition.js';
 export type { SameSite } from './settings/readers.js';
 export { isDefaultUserModel, type UserModelSettings } from './settings/user_model.js';
 
+/** The values of LOGIN_CAPTCHA. */
 export type LoginCaptcha = 'always' | 'after_failures' | 'off';
 
 /** The checked values. Times are seconds, sizes bytes. */

@@ -44,13 +44,14 @@ export {
   User,
   type UserRow,
 } from './user.js';
-export type { UserModel, UserModelSettings } from './user_model.js';
+export type { UserColumn, UserModel, UserModelSettings, UserTablePart } from './user_model.js';
 export {
   type PermissionRequiredOptions,
   permission_required,
   staff_member_required,
   user_passes_test,
 } from './user_passes_test.js';
+export type { UserSessionsSettings } from './user_sessions/table.js';
 export { type BrowserName, readUserAgent } from './user_sessions/user_agent.js';
 export { type UserSession, UserSessions, type UserSessionsOptions } from './user_sessions.js';
 export { normalize_username } from './username.js';

@@ -27,7 +27,8 @@ const KEY_SALT = 'koa_django_session.captcha';
 // The accepted input: a full-width A is not an A, and an empty text is wrong.
 const TYPED = /^[0-9A-Za-z]{1,32}$/;
 
-type KeySettings = Pick<Settings, 'SECRET_KEY'>;
+/** The settings that the captcha depends on. */
+export type CaptchaSettings = Pick<Settings, 'SECRET_KEY'>;
 
 /**
  * A text for a picture: CAPTCHA_LENGTH characters of CAPTCHA_ALPHABET, from node:crypto.
@@ -48,7 +49,7 @@ export function newCaptchaText(): string {
  * session['captcha'] = { hash: captchaHash('ACE235', settings), expires: now() + CAPTCHA_AGE };
  * ```
  */
-export function captchaHash(answer: string, { SECRET_KEY }: KeySettings): string {
+export function captchaHash(answer: string, { SECRET_KEY }: CaptchaSettings): string {
   return salted_hmac(KEY_SALT, answer.toLowerCase(), SECRET_KEY, 'sha256').digest('hex');
 }
 
@@ -65,7 +66,7 @@ export function captchaHash(answer: string, { SECRET_KEY }: KeySettings): string
 export function keepCaptcha(
   session: CaptchaSession,
   answer: string,
-  { settings, now }: { readonly settings: KeySettings; readonly now: number },
+  { settings, now }: { readonly settings: CaptchaSettings; readonly now: number },
 ): void {
   session.set(CAPTCHA_SESSION_KEY, { hash: captchaHash(answer, settings), expires: now + CAPTCHA_AGE });
 }
@@ -85,7 +86,7 @@ export function keepCaptcha(
 export async function acceptCaptcha(
   session: CaptchaSession,
   typed: string,
-  { settings, now }: { readonly settings: KeySettings; readonly now: number },
+  { settings, now }: { readonly settings: CaptchaSettings; readonly now: number },
 ): Promise<boolean> {
   const kept = await takeOut(session, CAPTCHA_SESSION_KEY);
   const answer = typed.trim();

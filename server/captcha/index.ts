@@ -8,6 +8,7 @@ export {
   CAPTCHA_ALPHABET,
   CAPTCHA_LENGTH,
   CAPTCHA_SESSION_KEY,
+  type CaptchaSettings,
   captchaHash,
   keepCaptcha,
   newCaptchaText,

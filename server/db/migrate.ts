@@ -16,6 +16,8 @@ import {
 import { refuseOtherPartitions } from './partitions.js';
 import { countRows, lockTables, refuseRows } from './rows_at_stake.js';
 
+export type { TableRows } from '../errors.js';
+export type { Stray } from './migration_history.js';
 export { MIGRATIONS_TABLE, type MigrationName, MigrationSource, type MigrationSourceOptions } from './migrations.js';
 
 /** Seconds to wait for another process's migrations. */

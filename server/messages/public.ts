@@ -2,3 +2,4 @@
 export { DEFAULT_LEVELS, DEFAULT_TAGS } from './constants.js';
 export { Message, mark_safe, SafeString } from './message.js';
 export { type MessagesOptions, messages } from './middleware.js';
+export type { MessageSettings } from './storage/base.js';

@@ -22,15 +22,20 @@ export interface CodecSettings
   readonly SECRET_KEY_FALLBACKS: readonly SigningKey[];
 }
 
+/** Options of SessionCodec. */
 export interface CodecOptions {
   readonly now?: Clock;
   /** Called for each text whose signature is wrong, and by `report`. The message holds nothing of the text. */
   readonly onSuspicious?: OnSuspicious;
 }
 
-/** @param session_key the one that was given to `members` */
+/**
+ * Called for a text with a wrong signature.
+ * @param session_key the one that was given to `members`
+ */
 export type OnSuspicious = (message: string, session_key: string | null) => void;
 
+/** What the signature of a `session_data` says. */
 export interface Verification {
   /** Which key signed the text: SECRET_KEY, the fallback at a place, or none that is known. */
   readonly key: 'current' | number | null;
@@ -38,7 +43,14 @@ export interface Verification {
   readonly legacy: boolean;
 }
 
-/** A text with a good signature that cannot be read here as a session. Its row must not be overwritten. */
+/**
+ * A text with a good signature that cannot be read here as a session. Its row must not be overwritten.
+ *
+ * ```ts
+ * const members = new SessionCodec(settings).members(text);
+ * if (members instanceof Unreadable) console.warn(members.reason);
+ * ```
+ */
 export class Unreadable {
   /** A sentence with the reason; it holds nothing of the text. */
   readonly reason: string;

@@ -7,6 +7,7 @@ import type { ExpirySettings } from './expiry.js';
 import type { SessionStore } from './store.js';
 import type { VerifiedTexts } from './verified.js';
 
+/** The settings that a Session depends on. */
 export type SessionSettings = ExpirySettings & Pick<Settings, 'SESSION_SAVE_EVERY_REQUEST'>;
 
 /** The options of `new Session`. An application calls `openSession` instead. */

@@ -1,8 +1,8 @@
 /** The names that examples in docstrings and documents take as given. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Context, default as Koa } from 'koa';
 import type { Knex } from 'knex';
+import type { Context, default as Koa } from 'koa';
 import type {
   AuthenticationBackend,
   Clock,

@@ -16,8 +16,6 @@ const TAG_BYTES = 16;
 /** The length of an id in hexadecimal digits: 128 bits. */
 const ID_LENGTH = 32;
 
-export type SealSettings = Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS'>;
-
 /**
  * An id for a session that gives no access. An unkeyed hash is enough, because the 165 random bits of a session key
  * cannot be guessed.
@@ -33,7 +31,7 @@ export function idOf(session_key: string): string {
 export class KeySeal {
   readonly #keys: readonly [KeyObject, ...KeyObject[]];
 
-  constructor({ SECRET_KEY, SECRET_KEY_FALLBACKS }: SealSettings) {
+  constructor({ SECRET_KEY, SECRET_KEY_FALLBACKS }: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS'>) {
     this.#keys = [saltedKey(SALT, SECRET_KEY), ...SECRET_KEY_FALLBACKS.map((key) => saltedKey(SALT, key))];
   }
 

@@ -6,9 +6,13 @@ import { storeError } from '../../db/unavailable.js';
 import { hasCode } from '../../error_code.js';
 import { SchemaMismatch } from '../../errors.js';
 import type { Settings } from '../../settings.js';
-import { idOf, KeySeal, type SealSettings } from './sealed_key.js';
+import { idOf, KeySeal } from './sealed_key.js';
 
-export type UserSessionsSettings = SealSettings & Pick<Settings, 'SESSION_TABLE' | 'AUTH_USER_MODEL'>;
+/** The settings that UserSessions depends on. */
+export type UserSessionsSettings = Pick<
+  Settings,
+  'SECRET_KEY' | 'SECRET_KEY_FALLBACKS' | 'SESSION_TABLE' | 'AUTH_USER_MODEL'
+>;
 
 /** A session as seen in a request. */
 export interface Sighting {
