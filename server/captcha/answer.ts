@@ -1,6 +1,9 @@
 /** The captcha's solution: stored in the session as a keyed hash, valid once, for ten minutes. */
+
+import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { constant_time_compare, salted_hmac } from '../signing/crypto.js';
+import { checkNow } from './now.js';
 import { type CaptchaSession, takeOut } from './once.js';
 import { randomText } from './random.js';
 
@@ -66,8 +69,11 @@ export function captchaHash(answer: string, { SECRET_KEY }: CaptchaSettings): st
 export function keepCaptcha(
   session: CaptchaSession,
   answer: string,
-  { settings, now }: { readonly settings: CaptchaSettings; readonly now: number },
+  options: { readonly settings: CaptchaSettings; readonly now: number },
 ): void {
+  checkNow('keepCaptcha', options);
+  checkSettings('keepCaptcha', options.settings, 'SECRET_KEY');
+  const { settings, now } = options;
   session.set(CAPTCHA_SESSION_KEY, { hash: captchaHash(answer, settings), expires: now + CAPTCHA_AGE });
 }
 
@@ -77,7 +83,7 @@ export function keepCaptcha(
  * and S is accepted for 5, Z for 2, G for 6, 7 for T, V for U, 1 or I for L.
  *
  * Without a picture or session, and for an expired or malformed solution: false, no error. Rejects with
- * StoreUnavailable if the store is unavailable.
+ * StoreUnavailable if the store is unavailable, with ImproperlyConfigured without settings or time.
  *
  * ```ts
  * if (!(await acceptCaptcha(ctx.session, typed, { settings, now: now() }))) ctx.throw(400, 'Another picture, please.');
@@ -86,10 +92,13 @@ export function keepCaptcha(
 export async function acceptCaptcha(
   session: CaptchaSession,
   typed: string,
-  { settings, now }: { readonly settings: CaptchaSettings; readonly now: number },
+  options: { readonly settings: CaptchaSettings; readonly now: number },
 ): Promise<boolean> {
+  checkNow('acceptCaptcha', options);
+  checkSettings('acceptCaptcha', options.settings, 'SECRET_KEY');
+  const { settings, now } = options;
   const kept = await takeOut(session, CAPTCHA_SESSION_KEY);
-  const answer = typed.trim();
+  const answer = typeof typed === 'string' ? typed.trim() : '';
   if (!TYPED.test(answer) || !isKept(kept) || kept.expires <= now) return false;
   const plain = answer.toLowerCase().replace(/[szg7v1i]/g, (character) => READ_AS[character] ?? character);
   // Also unchanged: an application may store solutions of another alphabet.

@@ -5,6 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { CAPTCHA_AGE } from './answer.js';
+import { checkNow } from './now.js';
 import { type CaptchaSession, takeOut } from './once.js';
 
 /** The session key of the task: `{"challenge": "32 hex digits", "parts": 16, "difficulty": 16, "expires": 1767225600.5}`. */
@@ -51,12 +52,11 @@ export interface ProofOfWorkOptions {
  * ctx.body = newProofOfWork(ctx.session, { now: now() });
  * ```
  *
- * @throws RangeError for a difficulty or a number of parts out of range
+ * @throws RangeError for a difficulty or a number of parts out of range, ImproperlyConfigured without the time
  */
-export function newProofOfWork(
-  session: CaptchaSession,
-  { now, difficulty = PROOF_OF_WORK_DIFFICULTY, parts = PROOF_OF_WORK_PARTS }: ProofOfWorkOptions,
-): ProofOfWork {
+export function newProofOfWork(session: CaptchaSession, options: ProofOfWorkOptions): ProofOfWork {
+  checkNow('newProofOfWork', options);
+  const { now, difficulty = PROOF_OF_WORK_DIFFICULTY, parts = PROOF_OF_WORK_PARTS } = options;
   if (!isWithin(difficulty, MOST_DIFFICULTY)) {
     throw new RangeError(`difficulty: ${difficulty} is not allowed. Use a whole number from 1 to ${MOST_DIFFICULTY}.`);
   }
@@ -72,8 +72,8 @@ export function newProofOfWork(
  * Whether `solution` solves this session's task. Either way the task is used up, under the row's lock: of fifty copies of
  * one request one is accepted. It costs the server one SHA-256 a part.
  *
- * A session without a task, one that is gone, an old task, a malformed solution: false, never an error. Rejects with
- * StoreUnavailable when the store is away.
+ * A session without a task, one that is gone, an old task, a malformed solution: false, no error. Rejects with
+ * StoreUnavailable when the store is away, with ImproperlyConfigured without the time.
  *
  * ```ts
  * const passed = await acceptProofOfWork(ctx.session, proof_of_work, { now: now() });
@@ -82,12 +82,12 @@ export function newProofOfWork(
 export async function acceptProofOfWork(
   session: CaptchaSession,
   solution: string,
-  { now }: { readonly now: number },
+  options: { readonly now: number },
 ): Promise<boolean> {
+  checkNow('acceptProofOfWork', options);
   const kept = await takeOut(session, PROOF_OF_WORK_SESSION_KEY);
-  if (solution.length > LONGEST_SOLUTION || !SOLUTION.test(solution) || !isKept(kept) || kept.expires <= now) {
-    return false;
-  }
+  if (typeof solution !== 'string' || solution.length > LONGEST_SOLUTION || !SOLUTION.test(solution)) return false;
+  if (!isKept(kept) || kept.expires <= options.now) return false;
   const nonces = solution.split('.');
   return nonces.length === kept.parts && nonces.every((nonce, part) => isSolved(kept, part, nonce));
 }

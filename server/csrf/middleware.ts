@@ -5,7 +5,7 @@
 import type { Context, Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ImproperlyConfigured, PermissionDenied, ValueError } from '../errors.js';
-import { type Application, memberInstaller } from '../http/application.js';
+import { type Application, checkApplication, memberInstaller } from '../http/application.js';
 import { type CookieSettings, cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import { afterErrorPage } from '../http/exceptions.js';
 import type { BodySettings } from '../http/form.js';
@@ -14,6 +14,7 @@ import { keepUntilAnswered } from '../http/kept_uploads.js';
 import { OwnState } from '../http/own_state.js';
 import { repr } from '../http/python_text.js';
 import { patch_vary_headers } from '../http/vary.js';
+import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { csrfField } from './field.js';
 import { originRules } from './origin.js';
@@ -219,8 +220,12 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  * app.use(formBody({ settings }));
  * // in a form: <input type="hidden" name="csrfmiddlewaretoken" value="${ctx.csrf_token}">
  * ```
+ *
+ * @throws ImproperlyConfigured without the application or settings
  */
 export function csrf(app: Application, options: CsrfOptions): Middleware {
+  checkApplication(app, 'csrf(app, { settings })');
+  checkSettings('csrf()', options?.settings, 'CSRF_COOKIE_NAME', 'CSRF_TRUSTED_ORIGINS');
   const { settings, now = systemClock, newCsrfSecret: newSecret = newCsrfSecret } = options;
   const cookies = { settings, now };
   installCookies(app, cookies);

@@ -1,4 +1,5 @@
 /** Adds members to the requests, responses and contexts of a Koa application. */
+import { ImproperlyConfigured } from '../errors.js';
 
 /** A Koa application with any types of state and context. */
 export interface Application {
@@ -7,6 +8,15 @@ export interface Application {
   readonly response: object;
   /** NODE_ENV as Koa takes it. */
   readonly env?: string;
+}
+
+/**
+ * @param usage the call as it should be, such as `csrf(app, { settings })`
+ * @throws ImproperlyConfigured for what is no application
+ */
+export function checkApplication(app: Application | undefined, usage: string): void {
+  if (typeof app?.context === 'object') return;
+  throw new ImproperlyConfigured(`${usage.replace(/\(.*/, '()')} needs the Koa application first: ${usage}.`);
 }
 
 export interface Members {

@@ -24,7 +24,8 @@ export interface AddMessageOptions {
  * messages.add_message(ctx, 30, 'Your card expires soon.', { extra_tags: 'card' });
  * ```
  *
- * @throws MessageFailure if messages(app, …) is not mounted, unless `fail_silently`
+ * @throws MessageFailure if messages(app, …) is not mounted, unless `fail_silently`; as in Django, TypeError for what is no
+ *   context, ValueError for a level that is no number
  */
 export function add_message(
   ctx: Context,
@@ -32,6 +33,9 @@ export function add_message(
   message: string | SafeString,
   { extra_tags = '', fail_silently = false }: AddMessageOptions = {},
 ): void {
+  if (typeof ctx !== 'object' || ctx === null) {
+    throw new TypeError(`add_message() argument must be a Koa context, not ${ctx === null ? 'null' : typeof ctx}.`);
+  }
   const storage = STORAGE.of(ctx);
   if (storage !== undefined) storage.add(level, message, extra_tags);
   else if (!fail_silently) {

@@ -2,10 +2,11 @@
 import type { Middleware } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
-import type { Application } from '../http/application.js';
+import { type Application, checkApplication } from '../http/application.js';
 import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import { afterErrorPage } from '../http/exceptions.js';
 import { beforeHead, headSent } from '../http/head.js';
+import { checkSettings } from '../settings/given.js';
 import { messageStorage } from '../settings.js';
 import * as api from './api.js';
 import { DEFAULT_TAGS } from './constants.js';
@@ -31,8 +32,13 @@ const STORAGES = {
 /**
  * Give every request its messages (django.contrib.messages.middleware.MessageMiddleware). Mount it inside sessions,
  * unless MESSAGE_STORAGE is `cookie`, and inside exceptions, so that messages survive an error page as in Django.
+ *
+ * @throws ImproperlyConfigured without the application or settings
  */
-function middleware(app: Application, { settings, now = systemClock, debug = false }: MessagesOptions): Middleware {
+function middleware(app: Application, options: MessagesOptions): Middleware {
+  checkApplication(app, 'messages(app, { settings })');
+  checkSettings('messages()', options?.settings, 'MESSAGE_STORAGE', 'MESSAGE_LEVEL');
+  const { settings, now = systemClock, debug = false } = options;
   const cookies = { settings, now };
   installCookies(app, cookies);
   const Storage = STORAGES[messageStorage(settings)];

@@ -1,5 +1,7 @@
-/** Checks the options of sessions(), openSession and LiveSessions when they are called, not at the first request. */
+/** Checks the options of sessions(), openSession, LiveSessions and the stores when they are called, not at the first request. */
 import { ImproperlyConfigured } from '../errors.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import type { SessionStore } from './store.js';
 
@@ -8,10 +10,7 @@ export function checkGiven(
   caller: string,
   given: { readonly settings: Settings; readonly store: SessionStore } | undefined,
 ): void {
-  // Settings that did not pass defineSettings lack the defaults.
-  if (given?.settings?.SESSION_COOKIE_NAME === undefined || given.settings.SESSION_COOKIE_AGE === undefined) {
-    throw new ImproperlyConfigured(`${caller} needs \`settings\`: what defineSettings({ SECRET_KEY }) returns.`);
-  }
+  checkSettings(caller, given?.settings, 'SESSION_COOKIE_NAME', 'SESSION_COOKIE_AGE');
   checkStore(caller, given);
 }
 
@@ -19,4 +18,10 @@ export function checkGiven(
 export function checkStore(caller: string, given: { readonly store: SessionStore } | undefined): void {
   if (typeof given?.store?.load === 'function' && typeof given.store.replace === 'function') return;
   throw new ImproperlyConfigured(`${caller} needs \`store\`: an engine, such as new DatabaseStore(knex).`);
+}
+
+/** @throws ImproperlyConfigured for what is no connection: a promise, a URL, nothing */
+export function checkRedis(caller: string, redis: RedisConnection | undefined): void {
+  if (typeof redis?.command === 'function') return;
+  throw new ImproperlyConfigured(`${caller} needs a connection to Redis: await RedisConnection.open(CACHE_URL).`);
 }

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type Koa from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';
-import type { Application } from '../http/application.js';
+import { type Application, checkApplication } from '../http/application.js';
 import { cutAnswer } from '../http/body_stream.js';
 import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import type { Logger } from '../logger.js';
@@ -67,9 +67,7 @@ export interface SessionsOptions {
  * @throws ImproperlyConfigured for another session with the same cookie, for settings without their defaults, for no store
  */
 export function sessions(app: Application, options: SessionsOptions): Koa.Middleware {
-  if (typeof app?.context !== 'object') {
-    throw new ImproperlyConfigured('sessions() needs the Koa application first: sessions(app, { settings, store }).');
-  }
+  checkApplication(app, 'sessions(app, { settings, store })');
   checkGiven('sessions()', options);
   const { settings, store, logger, sessionHash, observe, now = systemClock } = options;
   const { warnUnsaved = app.env !== 'production' } = options;

@@ -1,5 +1,6 @@
 /** A clock that a test advances. */
 import { type Clock, systemClock } from '../clock.js';
+import { ValueError } from '../errors.js';
 
 /** Pass it as `now` to stores, middleware and Client; advance it by `now` or `advance`. */
 export interface TestClock extends Clock {
@@ -17,13 +18,20 @@ export interface TestClock extends Clock {
  * now.advance(60);
  * now(); // 1767225660
  * ```
+ *
+ * @throws ValueError for what is no number, here and in `advance`
  */
 export function testClock(start: number = Math.floor(systemClock())): TestClock {
   const clock: TestClock = Object.assign(() => clock.now, {
-    now: start,
+    now: checked(start),
     advance: (seconds: number) => {
-      clock.now += seconds;
+      clock.now += checked(seconds);
     },
   });
   return clock;
+}
+
+function checked(seconds: number): number {
+  if (Number.isFinite(seconds)) return seconds;
+  throw new ValueError(`testClock needs seconds, a number, not ${JSON.stringify(seconds)}.`);
 }

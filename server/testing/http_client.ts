@@ -2,7 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Clock, systemClock } from '../clock.js';
 import { UNENFORCED } from '../csrf/unenforced.js';
-import { ValueError } from '../errors.js';
+import { ImproperlyConfigured, ValueError } from '../errors.js';
 import { encodeBody } from './body.js';
 import { ClientCookies } from './cookies.js';
 import { type Exchange, exchangeWith } from './exchange.js';
@@ -70,7 +70,11 @@ export class HttpClient {
   readonly #options: HttpClientOptions;
   #exchange: Exchange | undefined;
 
+  /** @throws ImproperlyConfigured for what is no application */
   constructor(app: TestedApplication, options: HttpClientOptions = {}) {
+    if (typeof app?.callback !== 'function') {
+      throw new ImproperlyConfigured(`new ${new.target.name}() needs the Koa application first.`);
+    }
     this.app = app;
     this.#options = options;
     this.now = options.now ?? systemClock;

@@ -1,6 +1,7 @@
 /** The base class of the three message storages (django.contrib.messages.storage.base.BaseStorage). */
 import type { Context } from 'koa';
 import type { Clock } from '../../clock.js';
+import { ValueError } from '../../errors.js';
 import type { CookieSettings } from '../../http/cookies.js';
 import type { Settings } from '../../settings.js';
 import { Message, SafeString } from '../message.js';
@@ -32,6 +33,13 @@ export interface Retrieved {
   readonly messages: Message[] | null;
   /** Whether these are all, so that no other storage must be read. */
   readonly all: boolean;
+}
+
+/** Python's int(level). */
+function wholeLevel(level: number): number {
+  const whole = Math.trunc(level);
+  if (Number.isNaN(whole)) throw new ValueError(`A level is a number, such as 40 for an error, not ${String(level)}.`);
+  return whole;
 }
 
 /**
@@ -78,7 +86,7 @@ export abstract class BaseStorage implements Iterable<Message> {
   add(level: number, message: string | SafeString, extra_tags: string | null = ''): void {
     const text = message instanceof SafeString ? message : String(message);
     if (String(text) === '') return;
-    const whole = Math.trunc(level);
+    const whole = wholeLevel(level);
     if (whole < this.level) return;
     this.added_new = true;
     this.#queued.push(new Message(whole, text, extra_tags, this.options.level_tags));
@@ -90,7 +98,7 @@ export abstract class BaseStorage implements Iterable<Message> {
   }
 
   set level(value: number | null) {
-    this.#level = value === null ? undefined : Math.trunc(value);
+    this.#level = value === null ? undefined : wholeLevel(value);
   }
 
   /** Store unread messages with the response. @returns messages that did not fit */

@@ -8,7 +8,9 @@ import { Queue } from '../../db/queue.js';
 import { CreateError, StoreUnavailable, UpdateError } from '../../errors.js';
 import type { RedisConnection } from '../../redis/connection.js';
 import { RedisReads } from '../../redis/reads.js';
+import { checkSettings } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
+import { checkRedis } from '../given.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 
 /** The settings that are part of each key, as in Django's cache. */
@@ -94,7 +96,10 @@ export class CacheStore implements SessionStore {
   readonly #now: Clock;
   readonly #turns = new Queue(CHANGING);
 
+  /** @throws ImproperlyConfigured without a connection or settings */
   constructor(redis: RedisConnection, settings: CacheSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
+    checkRedis('new CacheStore()', redis);
+    checkSettings('new CacheStore()', settings, 'CACHE_KEY_PREFIX', 'CACHE_VERSION');
     this.#redis = redis;
     this.#reads = new RedisReads(redis);
     this.#prefix = make_key('koa_django_session.cache', settings);

@@ -8,6 +8,8 @@
 import type { Deadline } from '../../db/deadline.js';
 import { StoreUnavailable } from '../../errors.js';
 import type { RedisConnection } from '../../redis/connection.js';
+import { checkSettings } from '../../settings/given.js';
+import { checkRedis, checkStore } from '../given.js';
 import { liveOf } from '../live.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore, WrittenCookie } from '../store.js';
 import { type CacheSettings, make_key } from './cache.js';
@@ -41,8 +43,14 @@ export class CachedDatabaseStore implements SessionStore {
   /** The timers of the second deletes, by session key. */
   readonly #later = new Map<string, NodeJS.Timeout>();
 
-  /** @param db a DatabaseStore */
+  /**
+   * @param db a DatabaseStore
+   * @throws ImproperlyConfigured without a store, a connection or settings
+   */
   constructor(db: SessionStore, redis: RedisConnection, settings: CacheSettings) {
+    checkStore('new CachedDatabaseStore()', { store: db });
+    checkRedis('new CachedDatabaseStore()', redis);
+    checkSettings('new CachedDatabaseStore()', settings, 'CACHE_KEY_PREFIX', 'CACHE_VERSION');
     this.#db = db;
     this.#redis = redis;
     this.#prefix = make_key(KEY_PREFIX, settings);

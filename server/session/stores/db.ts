@@ -73,8 +73,14 @@ export class DatabaseStore implements SessionStore {
   readonly #expireDateStep: number;
   readonly #table: string;
 
-  /** @param knex connected to PostgreSQL: from `connectKnex`, or your own */
+  /**
+   * @param knex connected to PostgreSQL: from `connectKnex`, or your own
+   * @throws ImproperlyConfigured without one
+   */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
+    if (typeof knex?.raw !== 'function') {
+      throw new ImproperlyConfigured('new DatabaseStore() needs a knex first, such as connectKnex(DATABASE_URL).');
+    }
     const { now = systemClock, timeout, batches, rowLocks = shareOf(knex), prepared = true } = options;
     const { table = DJANGO_SESSION, columns, expireDateStep = 0 } = options;
     this.#table = table;

@@ -15,6 +15,7 @@ import { Queue } from '../../db/queue.js';
 import { hasCode } from '../../error_code.js';
 import { CreateError, DjangoError, ImproperlyConfigured, StoreUnavailable, UpdateError } from '../../errors.js';
 import { type FileLock, lockFile, removeIfThere } from '../../file_lock.js';
+import { checkSettings } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
 import { get_random_string } from '../../signing/crypto.js';
 import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';
@@ -61,8 +62,9 @@ export class FileStore implements SessionStore {
   readonly #now: Clock;
   readonly #turns = new Queue(WAITING);
 
-  /** @throws ImproperlyConfigured when SESSION_FILE_PATH is no folder */
+  /** @throws ImproperlyConfigured without settings, and when SESSION_FILE_PATH is no folder */
   constructor(settings: FileSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
+    checkSettings('new FileStore()', settings, 'SECRET_KEY', 'SESSION_COOKIE_NAME');
     this.#folder = settings.SESSION_FILE_PATH ?? tmpdir();
     this.#prefix = settings.SESSION_COOKIE_NAME;
     this.#expiry = new PayloadExpiry(settings, now);

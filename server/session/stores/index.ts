@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import type { Clock } from '../../clock.js';
 import { ImproperlyConfigured } from '../../errors.js';
 import type { RedisConnection } from '../../redis/connection.js';
+import { checkSettings } from '../../settings/given.js';
 import { engineName, type Settings } from '../../settings.js';
 import type { SessionStore } from '../store.js';
 import type { DatabaseStoreOptions } from './db.js';
@@ -34,9 +35,10 @@ export function hasSessionTable(settings: Pick<Settings, 'SESSION_ENGINE'>): boo
  * app.use(sessions(app, { settings, store }));
  * ```
  *
- * @throws ImproperlyConfigured when the engine needs `knex` or CACHE_URL and it is missing
+ * @throws ImproperlyConfigured without settings, and when the engine needs `knex` or CACHE_URL and it is missing
  */
 export async function openStore(options: StoreOptions): Promise<SessionStore> {
+  checkSettings('openStore', options?.settings, 'SESSION_ENGINE', 'SESSION_TABLE');
   const { settings, knex, prepared = true, timeout, now, columns } = options;
   const clock = now === undefined ? {} : { now };
   const bound = timeout === undefined ? {} : { timeout };

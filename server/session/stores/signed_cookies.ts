@@ -8,6 +8,7 @@
 import { type Clock, systemClock } from '../../clock.js';
 import { ValueError } from '../../errors.js';
 import { MAX_COOKIE_BYTES } from '../../http/cookie_size.js';
+import { checkSettings } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
 import { splitTimestamp, TimestampSigner } from '../../signing/signer.js';
 import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';
@@ -37,7 +38,9 @@ export class SignedCookiesStore implements SessionStore {
   readonly #settings: SignedCookiesSettings;
   readonly #now: Clock;
 
+  /** @throws ImproperlyConfigured without settings */
   constructor(settings: SignedCookiesSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
+    checkSettings('new SignedCookiesStore()', settings, 'SECRET_KEY', 'SECRET_KEY_FALLBACKS', 'SESSION_COOKIE_NAME');
     this.#settings = settings;
     this.#now = now;
     this.#signer = new TimestampSigner({
