@@ -1,4 +1,4 @@
-/** The pages of "Sessions, explained": which button stands beside which claim. */
+/** The pages of "Sessions, explained": each claim with the button that shows it. */
 import type { ExplainedMessages } from '../messages/explained_en.js';
 
 type Chapters = ExplainedMessages['chapters'];
@@ -11,7 +11,7 @@ export interface Press {
   readonly fields?: Readonly<Record<string, string>>;
   /** A field that the visitor fills in. */
   readonly input?: string;
-  /** Whether the page has to be loaded anew to show it: a browser deletes a dead session's cookie at a navigation. */
+  /** Whether the result is visible only after a reload: the answer to a navigation deletes a dead cookie. */
   readonly reload?: boolean;
   /** A page of the site. */
   readonly href?: string;
@@ -106,7 +106,7 @@ export const chapterPath = (name: ChapterName): string => `${EXPLAINED_PATH}${na
 
 export const chapterOf = (text: string | undefined): ChapterName | undefined => CHAPTERS.find((name) => name === text);
 
-/** `cookies.set` → the page on which this claim stands; null for what is no claim. */
+/** The page of a claim such as `cookies.set`; null for an unknown claim. */
 export function claimPath(claim: string): string | null {
   const [chapter, name = ''] = claim.split('.', 2);
   const known = chapterOf(chapter);

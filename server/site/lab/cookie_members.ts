@@ -6,8 +6,8 @@ import { NOTEBOOK_COOKIE } from './mask.js';
 import { type Bench, type Member, nothing, type Prepared } from './member.js';
 
 /**
- * All cookies together. The server refuses requests with more than MAX_HEADER_BYTES of headers, 16 kB: a browser with
- * more cookies than that could not come back to delete them.
+ * The maximum of all cookies together. The server refuses requests with more than MAX_HEADER_BYTES (16 kB) of headers, so
+ * a browser with more cookies could not even delete them.
  */
 const MOST_BYTES = 9000;
 
@@ -17,7 +17,7 @@ interface Option {
   readonly javascript: string;
 }
 
-/** What was filled in, as options and as they are written down. */
+/** The form's options for a call, and their source code. */
 function optionsIn(form: Form): { readonly options: CookieOptions; readonly written: readonly Option[] } {
   const written: Option[] = [];
   const note = <Value>(
@@ -50,7 +50,7 @@ function optionsIn(form: Form): { readonly options: CookieOptions; readonly writ
   return { options, written };
 }
 
-/** A call in both: further arguments by name in Python, as an object in JavaScript. */
+/** The call in Python, with keyword arguments, and in JavaScript, with an object. */
 function call(where: string, name: string, args: readonly unknown[], written: readonly Option[]): Prepared['code'] {
   const object = written.map((option) => `${option.name}: ${option.javascript}`).join(', ');
   const named = written.map((option) => `${option.name}=${option.python}`);
@@ -60,14 +60,14 @@ function call(where: string, name: string, args: readonly unknown[], written: re
   };
 }
 
-/** @throws LabRefusal when all cookies together would be too much for the browser's next request */
+/** @throws LabRefusal if the browser's next request would exceed the limit */
 function checkRoom({ ctx }: Bench, name: string, value: string): void {
   const others = [...ctx.request.COOKIES].filter(([other]) => other !== name);
   const bytes = others.reduce((sum, [other, text]) => sum + Buffer.byteLength(other + text) + 3, 0);
   if (bytes + Buffer.byteLength(name + value) > MOST_BYTES) throw new LabRefusal('too_many_cookies');
 }
 
-/** A cookie's name to set. @throws LabRefusal for the one by which the lab finds the steps */
+/** The name of the cookie to set. @throws LabRefusal for the lab's own cookie */
 function nameToSet(form: Form): string {
   const name = form.key('name');
   if (name === NOTEBOOK_COOKIE) throw new LabRefusal('own_cookie');

@@ -1,4 +1,4 @@
-/** What a step did to row and cookies, told by comparing before and after. */
+/** The effects of a step on the row and the cookies, found by comparing before and after. */
 import { SESSION_KEY } from '../../index.js';
 import { NOTEBOOK_COOKIE } from './mask.js';
 import type { RowView } from './row.js';
@@ -8,7 +8,7 @@ import type { StepEvent, TabLine } from './step.js';
 export interface Observed {
   readonly before: RowView | null;
   readonly after: RowView | null;
-  /** Whether the row of `before` is there still; false where there was none. */
+  /** Whether the row of `before` still exists; false if there was none. */
   readonly oldRowStays: boolean;
   readonly received: readonly SentCookie[];
   readonly sessionCookie: string;
@@ -39,13 +39,13 @@ function rowEvents({ before, after, oldRowStays, tabs }: Observed): StepEvent[] 
 const textOf = ({ payload, time, signature }: RowView): string => `${payload}:${time}:${signature}`;
 const sameText = (one: RowView, other: RowView): boolean => textOf(one) === textOf(other);
 
-/** Whether every member lives on in `after`, and nobody else is logged in there. */
+/** Whether `after` has every member of `before`, and no other user is logged in. */
 function isKept({ members }: RowView, after: RowView): boolean {
   const now = new Map(after.members);
   return members.every(([name, json]) => (name === SESSION_KEY ? now.get(name) === json : now.has(name)));
 }
 
-/** Whether another tab wrote the row meanwhile, and what it wrote is there still. */
+/** Whether another tab wrote the row during the request, and its values are still there. */
 function isMerged(after: RowView, tabs: readonly TabLine[]): boolean {
   const theirs = tabs.find(({ tab, deed }) => tab === 'b' && deed === 'saves')?.row;
   if (theirs === undefined || theirs === null || sameText(theirs, after)) return false;

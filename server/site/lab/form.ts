@@ -2,7 +2,7 @@
 import { parseJson, ValueError } from '../../index.js';
 import type { LabNote } from '../messages/lab_en.js';
 
-/** What the lab itself does not do, as a note in the visitor's language. */
+/** The lab refuses a step. The code names a note in the visitor's language. */
 export class LabRefusal extends Error {
   readonly note: LabNote;
 
@@ -17,7 +17,7 @@ interface Fields {
   has(name: string): boolean;
 }
 
-/** No field is longer: a cookie has 4096 bytes at most, and what is over that is to be refused by set_cookie. */
+/** The maximum length of a field. More than the 4096 bytes of a cookie, so that set_cookie can show its own refusal. */
 const LONGEST = 10_000;
 
 export class Form {
@@ -27,7 +27,7 @@ export class Form {
     this.#fields = fields;
   }
 
-  /** '' where the field is absent. @throws LabRefusal */
+  /** '' if the field is absent. @throws LabRefusal */
   text(name: string): string {
     const text = this.#fields.get(name) ?? '';
     if (text.length > LONGEST) throw new LabRefusal('too_long');
@@ -45,7 +45,7 @@ export class Form {
     return this.#fields.has(name);
   }
 
-  /** JSON where it is JSON; otherwise the text itself, so that nobody has to type quotes. */
+  /** The parsed value if it is JSON, otherwise the text itself, so that a text needs no quotes. */
   value(name = 'value'): unknown {
     const text = this.text(name);
     try {
@@ -56,19 +56,19 @@ export class Form {
     }
   }
 
-  /** As `value`; nothing where the field was left empty. */
+  /** As `value`; no argument if the field is empty. */
   optional(name: string): readonly [] | readonly [unknown] {
     return this.text(name) === '' ? [] : [this.value(name)];
   }
 
-  /** An object of JSON. @throws LabRefusal */
+  /** A JSON object. @throws LabRefusal */
   object(name: string): Record<string, unknown> {
     const value = this.value(name);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new LabRefusal('no_object');
     return value as Record<string, unknown>;
   }
 
-  /** A whole number; null where the field was left empty. @throws LabRefusal */
+  /** An integer; null if the field is empty. @throws LabRefusal */
   numberOrNull(name: string): number | null {
     const text = this.text(name).trim();
     if (text === '') return null;
@@ -83,13 +83,13 @@ export class Form {
     return number;
   }
 
-  /** What `<input type="datetime-local">` sends, as UTC; null where it was left empty. @throws LabRefusal */
+  /** The value of `<input type="datetime-local">`, as UTC; null if the field is empty. @throws LabRefusal */
   dateOrNull(name: string): Date | null {
     const text = this.text(name).trim();
     if (text === '') return null;
     if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(text)) throw new LabRefusal('no_date');
     const date = new Date(`${text}Z`);
-    // Date takes the 30th of February for the 2nd of March.
+    // Date reads February 30 as March 2.
     if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text)) throw new LabRefusal('no_date');
     return date;
   }

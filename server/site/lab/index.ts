@@ -1,4 +1,4 @@
-/** The lab: pages on which one makes a session do something and sees what became of cookie and row. Never in production. */
+/** The lab: pages with a button for each method of the session, which show its effect on cookie and row. Never in production. */
 import type { Middleware } from 'koa';
 import type { SessionStore } from '../../index.js';
 import type { Handler, Site } from '../site.js';
@@ -9,7 +9,7 @@ import { Recorder } from './recorder.js';
 import { labStep } from './step_handler.js';
 
 export interface Lab {
-  /** Outside of sessions and errors: it finishes what the handlers begin. */
+  /** Mount it outside of sessions and exceptions: it finishes the steps that handlers begin. */
   readonly recorder: Middleware;
   readonly page: Handler;
   readonly step: Handler;

@@ -1,4 +1,4 @@
-/** How long row and cookie live, as bars on a scale from a minute to a year. */
+/** The remaining lifetimes of row and cookie, as bars on a scale from a minute to a year. */
 import type { LabMessages } from '../messages/lab_en.js';
 import { maxAgeOf, type SentCookie } from './set_cookie.js';
 import type { Step } from './step.js';
@@ -9,7 +9,7 @@ const DAY = 24 * HOUR;
 const YEAR = 365 * DAY;
 const TICKS = [MINUTE, HOUR, DAY, 14 * DAY, YEAR] as const;
 
-/** Units of the drawing. */
+/** The width of the drawing, in SVG units. */
 const WIDTH = 300;
 
 export interface Bar {
@@ -21,17 +21,17 @@ export interface Bar {
 
 export interface Lifetime {
   readonly bars: readonly Bar[];
-  /** Where a minute, an hour, a day, two weeks and a year are; lab.css has their names at the same places. */
+  /** The positions of a minute, an hour, a day, two weeks and a year. lab.css places their names there. */
   readonly ticks: readonly number[];
 }
 
-/** Logarithmic, so that a minute and a year can both be seen. */
+/** Logarithmic, so that both a minute and a year are visible. */
 function place(seconds: number): number {
   if (seconds <= MINUTE) return (Math.max(0, seconds) / MINUTE) * 6;
   return Math.round(Math.min(WIDTH, 6 + ((WIDTH - 6) * Math.log(seconds / MINUTE)) / Math.log(YEAR / MINUTE)));
 }
 
-/** @param steps those up to the shown one, which is the last */
+/** @param steps up to the shown one, which is the last */
 export function lifetimeOf(steps: readonly Step[], m: LabMessages, sessionCookie: string): Lifetime | null {
   const step = steps.at(-1);
   if (step?.after == null) return null;

@@ -1,12 +1,12 @@
-/** Values as one would type them in Python and in JavaScript, with Chinese as Chinese. */
+/** Values as source code of Python and of JavaScript. Chinese is not escaped. */
 import { printJson } from '../../index.js';
 
-// Within a JSON text: a surrogate pair, one \uXXXX, or any other escape, which stays as it is.
+// In a JSON text: a surrogate pair, one \uXXXX, or any other escape, which is kept.
 const ESCAPES = /\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\u([0-9a-f]{4})|\\./gi;
-/** What is no letter, sign or plain blank (controls, marks of direction, other blanks) stays escaped. */
+/** Control characters, direction marks and blanks other than the space stay escaped. */
 const UNSEEN = /[\p{C}\p{Z}]/u;
 
-/** `"\u4e0a\u6d77"` → `"上海"`: the same JSON text, for people. */
+/** `"\u4e0a\u6d77"` → `"上海"`: the same JSON text, readable. */
 export function readableJson(json: string): string {
   return json.replace(ESCAPES, (sequence, high?: string, low?: string, code?: string) => {
     if (high !== undefined && low !== undefined) return shown(`${character(high)}${character(low)}`, sequence);
@@ -18,7 +18,7 @@ const character = (hex: string): string => String.fromCharCode(Number.parseInt(h
 const shown = (text: string, sequence: string): string =>
   text === '"' || text === '\\' || UNSEEN.test(text) ? sequence : text;
 
-/** A JSON value in JavaScript. Absent is `undefined`. */
+/** A JSON value in JavaScript; an absent one is `undefined`. */
 export function javascript(value: unknown): string {
   if (value === undefined) return 'undefined';
   if (typeof value === 'bigint') return `${value}n`;

@@ -1,11 +1,11 @@
-/** What the lab hides: values that open something. Everything else is shown as it is. */
+/** Shortens secrets on the lab's pages: session keys, auth hashes, CSRF secrets. Everything else is shown unchanged. */
 import { CSRF_SESSION_KEY, HASH_SESSION_KEY, type Settings } from '../../index.js';
 import { shorten } from '../format.js';
 
-/** The cookie that leads to the lab's notes about a browser's steps. */
+/** The cookie with the id of a browser's steps. */
 export const NOTEBOOK_COOKIE = 'lab_notebook';
 
-/** Whoever has these can go on as the person logged in, or can forge a form. */
+/** With these, somebody else could act as the user, or forge a form. */
 const SECRET_MEMBERS: ReadonlySet<string> = new Set([HASH_SESSION_KEY, CSRF_SESSION_KEY]);
 
 export const isSecretMember = (name: string): boolean => SECRET_MEMBERS.has(name);
@@ -14,8 +14,8 @@ export function isSecretCookie(name: string, settings: Settings): boolean {
   return name === settings.SESSION_COOKIE_NAME || name === settings.CSRF_COOKIE_NAME || name === NOTEBOOK_COOKIE;
 }
 
-/** The start of a secret: enough to tell two apart. The same everywhere, so that one key looks the same in all places. */
+/** The start of a secret: enough to tell two apart, and the same length everywhere. */
 export const mask = (secret: string): string => shorten(secret);
 
-/** A JSON text of a secret: its start, in quotes. */
+/** The start of a secret, as a JSON text. */
 export const maskJson = (json: string): string => (json.startsWith('"') ? `"${mask(json.slice(1, -1))}"` : mask(json));

@@ -1,4 +1,4 @@
-/** What a button of the lab is made of. */
+/** The types of the lab's buttons. */
 import type { Context } from 'koa';
 import type { SessionCodec, SessionStore } from '../../index.js';
 import type { Site } from '../site.js';
@@ -6,34 +6,34 @@ import type { Form } from './form.js';
 import { javascript, python } from './literals.js';
 import type { Code, TabLine } from './step.js';
 
-/** What a step may use and fill while it runs. */
+/** The context of a running step. */
 export interface Bench {
   readonly ctx: Context;
   readonly site: Site;
   readonly store: SessionStore;
   readonly codec: SessionCodec;
-  /** The story of two tabs, where the step tells one. */
+  /** The lines of a step with two tabs. */
   readonly tabs: TabLine[];
-  /** A picture to show, as a data: address. */
+  /** A picture to show, as a `data:` URL. */
   picture?: string;
 }
 
-/** Where a member returns this, Python answers None and JavaScript nothing. */
+/** The result of a method that returns None in Python and undefined in JavaScript. */
 export const NOTHING = Symbol('nothing');
 
 export interface Prepared {
-  /** null where the step is a story instead of a call. */
+  /** null for a step with two tabs, which is more than one call. */
   readonly code: Code | null;
   readonly run: (bench: Bench) => unknown;
 }
 
-/** @throws LabRefusal for a field that is no use */
+/** @throws LabRefusal for an invalid field */
 export type Member = (form: Form) => Prepared;
 
 type Arguments = readonly unknown[];
 const list = (values: Arguments, print: (value: unknown) => string): string => values.map(print).join(', ');
 
-/** A method that both have under one name, with the same arguments. */
+/** A synchronous method with the same name and arguments in Django and Koa. */
 export function method(name: string, args: Arguments, run: (bench: Bench) => unknown): Prepared {
   return {
     code: {
@@ -44,7 +44,7 @@ export function method(name: string, args: Arguments, run: (bench: Bench) => unk
   };
 }
 
-/** As `method`, of what touches the store and returns a promise. */
+/** As `method`, for one that uses the store and returns a promise. */
 export function awaited(name: string, args: Arguments, run: (bench: Bench) => unknown): Prepared {
   const { code } = method(name, args, run);
   return { code: { django: code?.django ?? '', koa: `await ${code?.koa}` }, run };

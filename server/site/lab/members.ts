@@ -1,4 +1,4 @@
-/** Every button of the lab by its name. */
+/** All buttons of the lab, by name. */
 import { parseJson, printJson } from '../../index.js';
 import { COOKIE_MEMBERS } from './cookie_members.js';
 import type { Member } from './member.js';

@@ -1,8 +1,8 @@
-/** The steps that a browser has made in the lab, in this process's memory: the lab is for development, on one process. */
+/** The steps of each browser in the lab. In this process's memory, because the lab runs only in development, in one process. */
 import { randomBytes } from 'node:crypto';
 import type { Step } from './step.js';
 
-/** Browsers that are remembered, and steps of each. */
+/** The maximum number of browsers, and of steps of each. */
 const BROWSERS = 40;
 const STEPS = 16;
 const ID = /^[\w-]{22}$/;
@@ -12,7 +12,7 @@ export class Notebook {
   #count = 0;
   #steps: readonly Step[] = [];
 
-  /** The latest ones, oldest first. */
+  /** The latest steps, oldest first. */
   get steps(): readonly Step[] {
     return this.#steps;
   }
@@ -33,10 +33,10 @@ export class Notebook {
 }
 
 export class Notebooks {
-  /** By id, the one used longest ago first. */
+  /** By id, the least recently used first. */
   readonly #all = new Map<string, Notebook>();
 
-  /** undefined for an id that is none of ours, or was forgotten. */
+  /** undefined for an unknown or forgotten id. */
   find(id: string | undefined): Notebook | undefined {
     const notebook = id !== undefined && ID.test(id) ? this.#all.get(id) : undefined;
     if (notebook !== undefined) this.#use(notebook);

@@ -1,30 +1,30 @@
-/** The lab's operations: Django's session members by name, with arguments as JSON. */
+/** The operations of `POST /lab/api/`: methods of the session by name, with arguments as JSON. */
 import type { Context } from 'koa';
 import { DjangoError, StoreUnavailable, SuspiciousOperation } from '../../index.js';
 
 type Session = Context['session'];
 type Arguments = readonly unknown[];
-/** What an operation answered, or the name of what it raised. */
+/** The result of an operation, or the name of its error. */
 export type OpResult = unknown;
 
 const MAX_OPS = 200;
 const ATTRIBUTES = ['session_key', 'accessed', 'modified'] as const;
 
 interface Operation {
-  /** The least and the most arguments. */
+  /** The minimum and maximum number of arguments. */
   readonly arity: readonly [number, number];
   readonly run: (session: Session, args: Arguments, op: string) => unknown;
 }
 
 const plain = (run: (session: Session) => unknown): Operation => ({ arity: [0, 0], run });
-/** Python's functions that return nothing answer None. */
+/** Python's functions without a result return None. */
 const nothing = (run: (session: Session) => unknown): Operation =>
   plain(async (session) => {
     await run(session);
     return null;
   });
 
-/** Every operation. clear_expired is left out: it would act on everybody's rows. */
+/** All operations. Without clear_expired, which would delete rows of others. */
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['get', { arity: [1, 2], run: (s, [key, other = null], op) => s.get(keyOf(key, op), other) }],
   ['getitem', { arity: [1, 1], run: (s, [key], op) => getitem(s, keyOf(key, op)) }],
@@ -67,11 +67,11 @@ const none = (_: unknown): null => null;
 
 function getitem(session: Session, key: string): unknown {
   if (session.has_key(key)) return session.get(key);
-  // As Python's session[key]; pop would remove what is there.
+  // Python's session[key], which raises KeyError.
   return { raises: 'KeyError' };
 }
 
-/** What `ops` holds, checked as a whole before any of it runs. @throws SuspiciousOperation (400) saying what is wrong */
+/** The operations of a body. All are checked before the first one runs. @throws SuspiciousOperation (400) */
 export function readOps(body: unknown): readonly (readonly [name: string, ...args: unknown[]])[] {
   const ops =
     typeof body === 'object' && body !== null && Object.hasOwn(body, 'ops') ? (body as { ops: unknown }).ops : null;
@@ -94,7 +94,7 @@ export function readOps(body: unknown): readonly (readonly [name: string, ...arg
   });
 }
 
-/** Run operations in order. What one raises is its result, and the next one runs. */
+/** Run operations in order. An error is the result of its operation, and the next one runs. */
 export async function runOps(session: Session, ops: ReturnType<typeof readOps>): Promise<OpResult[]> {
   const results: OpResult[] = [];
   for (const [name, ...args] of ops) {
@@ -107,13 +107,13 @@ export async function runOps(session: Session, ops: ReturnType<typeof readOps>):
   return results;
 }
 
-/** The state after them, as it was before this looked at it. */
+/** The session's state. Its flags are read first, because `get_expiry_age` sets `accessed`. */
 export function stateOf(session: Session): object {
   const { session_key, accessed, modified } = session;
   return { session_key, accessed, modified, expiry_age: session.get_expiry_age() };
 }
 
-/** Wrong arguments refuse the whole request; a store that is away is no result but a 503. */
+/** Rethrows what refuses the whole request: wrong arguments (400) and an unavailable store (503). */
 function nameOf(error: unknown): string {
   if (error instanceof SuspiciousOperation || error instanceof StoreUnavailable) throw error;
   if (error instanceof DjangoError || error instanceof TypeError) return error.name;

@@ -1,4 +1,4 @@
-/** `/lab/` and the pages of "Sessions, explained": the step that was made, and forms for the next one. */
+/** `/lab/` and the pages of "Sessions, explained": the latest step, and forms for the next one. */
 import type { Context } from 'koa';
 import { DEMO_USERS } from '../demo_users.js';
 import { messages } from '../i18n.js';
@@ -42,7 +42,7 @@ export class LabPages {
     await this.#answer(ctx, 'lab/chapter', (steps) => this.#chapterLocals(ctx, chapter, steps));
   };
 
-  /** Prepares the page; what it says is found out when the answer's cookies are set. */
+  /** Prepares the page. It is rendered after the answer's cookies are set, because it shows them. */
   async #answer(
     ctx: Context,
     view: string,
@@ -52,7 +52,7 @@ export class LabPages {
     allowOwnScripts(ctx);
     const { csrf_token } = ctx;
     const notebook = this.#notebooks.find(ctx.request.COOKIES.get(NOTEBOOK_COOKIE));
-    // Asked before the session is looked at, which would drop the key of a row that is gone.
+    // Before the first access to the session, which drops the key of a deleted row.
     const before = await this.#recorder.row(ctx.session.session_key);
     const { user } = ctx;
     const person = user.is_authenticated ? user.get_username() : null;
@@ -81,7 +81,7 @@ export class LabPages {
     ctx.body = '';
   }
 
-  /** The steps up to the one that the address names; up to the latest one otherwise. */
+  /** The steps up to the one in the query, otherwise all. */
   #shown(ctx: Context, steps: readonly Step[]): readonly Step[] {
     const number = Number(queryField(ctx, 'step'));
     const index = steps.findIndex((step) => step.number === number);
@@ -151,7 +151,7 @@ export class LabPages {
   }
 }
 
-/** The group of forms that a step came from, which is open when the page is shown. */
+/** The group of forms of a step, which is open on the page. */
 function groupOf(name: string | undefined): string {
   if (name === undefined || name === 'visit') return 'dictionary';
   if (name === 'ops') return 'json';

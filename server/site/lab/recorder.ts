@@ -1,7 +1,6 @@
 /**
- * Steps and pages of the lab, finished when the middleware is through: only then the row is saved and the answer's
- * cookies are set. A handler leaves here what is still to be done, and the middleware `recorder`, which is outside of
- * sessions and errors, does it.
+ * Completes the lab's steps and pages after the session's middleware, which saves the row and sets the cookies that they
+ * show. A handler registers its work by `later`; the middleware `recorder`, outside of sessions and exceptions, does it.
  */
 import type { Context, Middleware } from 'koa';
 import { SessionCodec, SessionInterrupted, type SessionStore } from '../../index.js';
@@ -13,18 +12,18 @@ import { type RowView, rowView, secretsIn } from './row.js';
 import { isDeletion, type SentCookie, sentCookie } from './set_cookie.js';
 import type { Step } from './step.js';
 
-/** What a handler knows of its step. */
+/** The part of a step that its handler knows. */
 export type Draft = Omit<Step, 'received' | 'browserKey' | 'after' | 'events' | 'sent' | 'at' | 'user'>;
 
 interface Pending {
   readonly notebook: Notebook | undefined;
-  /** Undefined for a page: it becomes a step where its answer changes the session's cookie. */
+  /** Undefined for a page, which becomes a step only if its answer changes the session's cookie. */
   readonly draft: Draft | undefined;
-  /** The row as the request found it. */
+  /** The row before the request. */
   readonly before: RowView | null;
-  /** Where a step goes on. */
+  /** The redirect of a step. */
   readonly location?: string;
-  /** Renders the page, after the steps are noted. */
+  /** Renders the page, after the step is stored. */
   readonly render?: () => Promise<string>;
 }
 
@@ -42,7 +41,7 @@ export class Recorder {
     this.codec = new SessionCodec(salted, { now: site.now });
   }
 
-  /** The row under a key as it is stored; null where there is none. */
+  /** The stored row of a key; null if there is none. */
   async row(session_key: string | null): Promise<RowView | null> {
     const stored = session_key === null ? null : await this.store.stored?.(session_key);
     return session_key === null || stored === undefined || stored === null
@@ -50,7 +49,7 @@ export class Recorder {
       : rowView(session_key, stored, this.codec);
   }
 
-  /** Texts that must not be printed: keys, and what proves a login. */
+  /** Texts that must not be shown: session keys, auth hashes, CSRF secrets. */
   async secrets(ctx: Context): Promise<string[]> {
     const { session_key } = ctx.session;
     const cookies = [...ctx.request.COOKIES].filter(([name]) => isSecretCookie(name, this.#site.settings));
@@ -71,7 +70,7 @@ export class Recorder {
     try {
       await next();
     } catch (error) {
-      // Where no middleware for errors is outside of the session.
+      // Thrown as far as here if no `exceptions` is mounted outside of sessions.
       interrupted = error instanceof SessionInterrupted && this.#pending.get(ctx)?.draft !== undefined;
       if (!interrupted) throw error;
     }
@@ -79,7 +78,7 @@ export class Recorder {
     if (pending === undefined) return;
     const { draft, location, render } = pending;
     if (draft !== undefined && ctx.status !== 303) {
-      // The save at the end of the request failed: an interruption is what the step shows, another error is the answer.
+      // The save at the end of the request failed. The step shows an interruption; another error stays the answer.
       interrupted ||= ctx.status === 400;
       if (!interrupted) return;
     }
@@ -98,7 +97,7 @@ export class Recorder {
     const { SESSION_COOKIE_NAME } = settings;
     const received = receivedCookies(ctx, settings);
     const session = received.find(({ name }) => name === SESSION_COOKIE_NAME);
-    // Loading a page is a step only where it shows what became of the session.
+    // A page is a step only if its answer changed the session's cookie.
     if (draft === undefined && session === undefined) return;
     const { session_key } = ctx.session;
     const after = await this.row(interrupted ? (before?.session_key ?? null) : session_key);
@@ -140,7 +139,7 @@ function browserKey(received: SentCookie | undefined, sent: string | null): stri
   return isDeletion(received) ? null : received.whole;
 }
 
-/** The name of whoever is logged in, when the request's handlers are back. */
+/** The user's name after the request's handlers. */
 function usernameOf({ user }: Context): string | null {
   return user.is_authenticated ? user.get_username() : null;
 }

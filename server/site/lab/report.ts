@@ -1,4 +1,4 @@
-/** A step as its page prints it: words in the visitor's language, changes marked. */
+/** The values of a step for its page: texts in the visitor's language, changes marked. */
 import { CookieError, printJson, type Settings } from '../../index.js';
 import { DEMO_USERS } from '../demo_users.js';
 import { type Moment, moment } from '../format.js';
@@ -11,7 +11,7 @@ import type { RowView } from './row.js';
 import { isDeletion, maxAgeOf, type SentCookie } from './set_cookie.js';
 import type { Step, TabLine } from './step.js';
 
-/** How much of a line of code, and of a value in a title, is shown. */
+/** The maximum characters of a line of code, and of a value in a title. */
 const CODE_SHOWN = 300;
 const TITLE_SHOWN = 60;
 
@@ -25,7 +25,7 @@ export interface ReportContext {
   readonly settings: Settings;
 }
 
-/** @param steps those up to the one that is shown, which is the last */
+/** @param steps up to the shown one, which is the last */
 export function reportOf(steps: readonly Step[], context: ReportContext): object | null {
   const step = steps.at(-1);
   if (step === undefined) return null;
@@ -54,7 +54,7 @@ export function reportOf(steps: readonly Step[], context: ReportContext): object
   };
 }
 
-/** The call as one types it, the name of what is no call, or the button's own name where its fields made no call. */
+/** The source code of the call, or the translated name of the button, or its own name. */
 export function titleOf({ name, code }: Step, m: LabMessages): string {
   const user = DEMO_USERS[LOGINS.indexOf(name)];
   if (user !== undefined) return m.log_in_as(user.username);
@@ -80,7 +80,7 @@ export function resultOf({ outcome, events }: Step, m: LabMessages): string {
   }
 }
 
-/** With what came back as a comment. */
+/** The source code, with the result as a comment. */
 function codeOf({ code, outcome }: Step): object | null {
   if (code === null) return null;
   const django = code.django
@@ -98,7 +98,7 @@ function codeOf({ code, outcome }: Step): object | null {
     };
   }
   if (outcome.kind === 'raised') {
-    // Django sends a cookie that browsers drop: of what CookieError is for here, it refuses some names only.
+    // Where we throw CookieError, Django mostly sends a cookie that browsers ignore.
     const isOurs = outcome.name === CookieError.name;
     return { django: isOurs ? django : `${django}\n# ${outcome.name}`, koa: `${koa}\n// ${outcome.name}` };
   }
@@ -169,7 +169,7 @@ function partsOf(row: RowView, m: LabMessages, language: Language): readonly obj
   ];
 }
 
-/** What is in the dictionary now, with what went. */
+/** The members after the step, and those that it removed. */
 function membersOf({ before, after }: Step): readonly object[] {
   const old = new Map(before?.members ?? []);
   const now = new Map(after?.members ?? []);
@@ -208,7 +208,7 @@ function tabsOf({ name, tabs, after, events }: Step, m: LabMessages): object | n
 
 function tabRow(row: TabLine['row'], m: LabMessages): string {
   if (row === null || row === undefined) return m.row_none;
-  // Names that begin with `_` are Django's own, and not what the tabs talk about.
+  // Not Django's own members, whose names begin with `_`.
   const told = row.members.filter(([name]) => !name.startsWith('_'));
   const pairs = told.map(([name, json]) => `${readableJson(printJson(name))}:${readableJson(json)}`);
   const rest = told.length < row.members.length ? ['…'] : [];

@@ -1,23 +1,23 @@
-/** Set-Cookie, taken apart. */
+/** Parses the Set-Cookie headers of an answer. */
 import type { Settings } from '../../index.js';
 import { isSecretCookie, mask } from './mask.js';
 
 export interface SentCookie {
   readonly name: string;
-  /** Shortened where it is secret. */
+  /** Shortened if it is secret. */
   readonly value: string;
   readonly isSecret: boolean;
-  /** Whole, to know what the browser has from now on; a page shows `value`. */
+  /** The whole value, which the browser now has. Pages show `value`. */
   readonly whole: string;
   /** In the header's order, such as ['Max-Age', '1209600'] and ['HttpOnly', '']. */
   readonly attributes: readonly (readonly [name: string, value: string])[];
   readonly bytes: number;
 }
 
-/** How much of a value is kept for the page. */
+/** The maximum characters of a value. */
 const SHOWN = 500;
 
-/** @param line as node has it, a character for each byte */
+/** @param line as in Node: one character per byte */
 export function sentCookie(line: string, settings: Settings): SentCookie {
   // A `;` in a value is printed as \073.
   const [pair = '', ...attributes] = Buffer.from(line, 'latin1').toString('utf8').split(';');
@@ -38,7 +38,7 @@ function halves(text: string): [string, string] {
   return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-/** Seconds that the browser keeps it: null until the browser ends, 0 or less to forget it now. */
+/** Max-Age in seconds: null until the browser closes, 0 or less to delete it now. */
 export function maxAgeOf({ attributes }: SentCookie): number | null {
   const max_age = attributes.find(([name]) => name === 'Max-Age')?.[1];
   return max_age === undefined ? null : Number(max_age);

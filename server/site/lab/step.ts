@@ -1,4 +1,4 @@
-/** What the lab remembers of a step: the request, what was done, the row before and after, the answer. */
+/** A step of the lab: the request, the call, the row before and after, the answer. */
 import type { LabNote } from '../messages/lab_en.js';
 import type { RowView } from './row.js';
 import type { SentCookie } from './set_cookie.js';
@@ -7,18 +7,18 @@ import type { SentCookie } from './set_cookie.js';
 export interface Code {
   readonly django: string;
   readonly koa: string;
-  /** What Django returns, where it is another thing. */
+  /** Django's result, if it is different. */
   readonly django_returns?: string;
 }
 
 export type Outcome =
-  /** Literals of what came back; null where nothing does. */
+  /** The result as source code. */
   | { readonly kind: 'returned'; readonly python: string; readonly javascript: string }
   | { readonly kind: 'nothing' }
   | { readonly kind: 'raised'; readonly name: string; readonly message: string }
   | { readonly kind: 'refused'; readonly note: LabNote };
 
-/** What happened to row and cookies. */
+/** Effects on row and cookies. */
 export const EVENTS = [
   'row_created',
   'row_saved',
@@ -32,13 +32,13 @@ export const EVENTS = [
 ] as const;
 export type StepEvent = (typeof EVENTS)[number];
 
-/** One line of a story about two tabs. */
+/** A line of a step with two tabs. */
 export interface TabLine {
   readonly tab: 'a' | 'b';
-  /** What it does: a key of the lab's messages. */
+  /** The action: a key of the lab's messages. */
   readonly deed: 'reads' | 'sets' | 'saves' | 'deletes' | 'answers' | 'starts';
   readonly koa: string;
-  /** The row after it; undefined where nothing changed. */
+  /** The row after it; undefined if it is unchanged. */
   readonly row?: RowView | null;
 }
 
@@ -46,18 +46,18 @@ export interface Step {
   readonly number: number;
   /** Unix seconds. */
   readonly at: number;
-  /** The name of its member. */
+  /** The name of its button. */
   readonly name: string;
-  /** Fields as they were sent, for the form to show them again. */
+  /** The form's fields, to show them again. */
   readonly fields: ReadonlyMap<string, string>;
-  /** The claim of a page that it was made for; null for the lab's own. */
+  /** The claim whose button was pressed; null for a button of `/lab/`. */
   readonly claim: string | null;
   readonly code: Code | null;
   readonly outcome: Outcome;
-  /** What the browser sent, shortened where it is secret. */
+  /** The request's cookies, secrets shortened. */
   readonly sent: readonly (readonly [name: string, value: string])[];
   readonly received: readonly SentCookie[];
-  /** The session cookie's value as the browser has it after the step; null for none. */
+  /** The browser's session cookie after the step; null for none. */
   readonly browserKey: string | null;
   readonly before: RowView | null;
   readonly after: RowView | null;
@@ -65,7 +65,7 @@ export interface Step {
   readonly modified: boolean;
   readonly events: readonly StepEvent[];
   readonly tabs: readonly TabLine[];
-  /** A picture as a data: address; null without one. */
+  /** A picture as a `data:` URL; null without one. */
   readonly picture: string | null;
   readonly user: string | null;
 }

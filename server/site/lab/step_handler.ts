@@ -1,4 +1,4 @@
-/** `POST /lab/`: one step. The answer sends the browser on to the page that shows it. */
+/** `POST /lab/`: runs one step, and redirects to the page that shows it. */
 import type { Context } from 'koa';
 import { DjangoError, StoreUnavailable, SuspiciousOperation } from '../../index.js';
 import type { Handler, Site } from '../site.js';
@@ -13,10 +13,10 @@ import type { Recorder } from './recorder.js';
 import type { Outcome } from './step.js';
 
 export const LAB_PATH = '/lab/';
-/** Fields of a form that are shown in it again, and how much of each. */
+/** The maximum number of fields that the form shows again, and of characters of each. */
 const FIELDS = 20;
 const FIELD_SHOWN = 500;
-/** How much of a result or a message is shown. */
+/** The maximum characters of a result or a message. */
 const SHOWN = 1000;
 
 export function labStep(site: Site, recorder: Recorder, notebooks: Notebooks): Handler {
@@ -83,7 +83,7 @@ async function startOver(ctx: Context, notebooks: Notebooks): Promise<void> {
 
 function begin(ctx: Context, notebooks: Notebooks): ReturnType<Notebooks['create']> {
   const notebook = notebooks.create();
-  // Below /lab/ only: no other page is sent it.
+  // Its path is /lab/, so that no other page gets it.
   ctx.set_cookie(NOTEBOOK_COOKIE, notebook.id, { path: LAB_PATH, httponly: true, samesite: 'Lax' });
   return notebook;
 }
@@ -93,7 +93,7 @@ function returned(value: unknown): Outcome {
   return { kind: 'returned', python: python(value), javascript: javascript(value) };
 }
 
-/** What a step throws is its result. A store that is away is none: it is answered with 503. */
+/** An error is the result of its step, except an unavailable store (503). */
 function thrown(error: unknown): Outcome {
   if (error instanceof LabRefusal) return { kind: 'refused', note: error.note };
   if (error instanceof StoreUnavailable) throw error;

@@ -1,4 +1,4 @@
-/** Buttons that make two tabs of one browser, or another browser, meet at one row. */
+/** Buttons for concurrent requests: two tabs of one browser, or another browser. */
 import { Session } from '../../index.js';
 import { SignedCookiesStore } from '../../session/stores/signed_cookies.js';
 import { LabRefusal } from './form.js';
@@ -6,23 +6,23 @@ import { type Bench, type Member, nothing, plain } from './member.js';
 import { rowView } from './row.js';
 import type { TabLine } from './step.js';
 
-/** A session as another request has it at the same time: of the same browser, or of one without a cookie. */
+/** The session of a concurrent request, of the same browser or of one without a cookie. */
 async function another({ site, store, codec }: Bench, session_key: string | null): Promise<Session> {
   const session = new Session({ store, codec, settings: site.settings, now: site.now }, session_key);
   await session.load();
   return session;
 }
 
-/** This request's session with a row, as both tabs read it. @throws LabRefusal where the engine has no rows */
+/** The key of this request's session, which gets a row. @throws LabRefusal if the engine has no rows */
 async function withRow({ ctx, store }: Bench): Promise<string> {
   if (store instanceof SignedCookiesStore || store.stored === undefined) throw new LabRefusal('no_rows');
-  // The look comes first: until then session_key is the cookie's word, and no row need have it.
+  // Access the session first: before that, session_key is the cookie's value, and the row may not exist.
   ctx.session.keys();
   if (ctx.session.session_key === null) await ctx.session.create();
   return ctx.session.session_key ?? '';
 }
 
-/** Note a line, with the row as it is now. */
+/** Add a line, with the current row. */
 async function tell({ tabs, store, codec }: Bench, line: Omit<TabLine, 'row'>, session_key: string): Promise<void> {
   const stored = await store.stored?.(session_key);
   tabs.push({ ...line, row: stored === undefined || stored === null ? null : rowView(session_key, stored, codec) });
@@ -36,7 +36,7 @@ async function bothRead(bench: Bench): Promise<{ readonly session_key: string; r
   return { session_key, other };
 }
 
-/** Tab B puts a value and is through; then this request, tab A, puts one, and is saved when its handler is back. */
+/** Tab B sets a value and saves. Then tab A, this request, sets one, which is saved after its handler. */
 async function bothWrite(bench: Bench, [mine, theirs]: readonly [Pair, Pair]): Promise<void> {
   const { session_key, other } = await bothRead(bench);
   other.set(...theirs);
@@ -92,7 +92,7 @@ export const TAB_MEMBERS: Readonly<Record<string, Member>> = {
     await other.save();
     const theirs = other.session_key ?? '';
     await tell(bench, { tab: 'b', deed: 'saves', koa: '' }, theirs);
-    // It was there to be looked at: no browser has its key.
+    // No browser has its key.
     await other.flush();
     await tell(bench, { tab: 'b', deed: 'deletes', koa: 'await session.flush()' }, theirs);
   }),

@@ -1,4 +1,4 @@
-/** The steps as a drawing: a lane for the browser's cookie, a lane for the row. */
+/** The positions for a drawing of the steps: a lane for the browser's cookie, a lane for the row. */
 import type { Step, StepEvent } from './step.js';
 
 const LEFT = 20;
@@ -12,7 +12,7 @@ export interface Line {
   readonly x1: number;
   readonly x2: number;
   readonly y: number;
-  /** 0 to 3: another number is another key. */
+  /** 0 to 3; changes with the key. */
   readonly colour: number;
 }
 
@@ -44,7 +44,7 @@ const LANE_OF: Readonly<Record<StepEvent, Lane>> = {
   other_cookie: 'cookie',
 };
 
-/** @param shown the number of the step that the page shows */
+/** @param shown the number of the shown step */
 export function timelineOf(steps: readonly Step[], shown: number | null): Timeline {
   const x = (index: number): number => LEFT + COLUMN * (index + 0.5);
   const colours = new Map<string, number>();
@@ -60,7 +60,7 @@ export function timelineOf(steps: readonly Step[], shown: number | null): Timeli
   };
   for (const [index, step] of steps.entries()) {
     const former = steps[index - 1];
-    // A line leads from one step to the next; it begins at the left where there was something before the first.
+    // A line connects two steps. It begins at the left edge if there was a key before the first step.
     const start = index === 0 ? LEFT : x(index - 1);
     const middle = x(index);
     draw('row', start, middle, former === undefined ? step.before?.session_key : former.after?.session_key);
