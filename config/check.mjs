@@ -1,9 +1,9 @@
-/** `npm run check`: runs the checks side by side, as many as there are cores, and prints what those that fail have to say. */
+/** `npm run check`: runs the checks in parallel, one per core, and prints the output of those that fail. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 
-/** Scripts of package.json, the longest first, so that no core waits for a long one at the end. */
+/** Scripts of package.json, the longest first, so that none of them runs alone at the end. */
 const waiting = ['typecheck', 'api:report', 'api:package', 'api:docs', 'check:rules', 'lint', 'format:check'];
 
 async function check(script) {

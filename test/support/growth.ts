@@ -1,18 +1,18 @@
-/** How the work of some code grows with its input, told by CPU time so that a busy machine makes no difference. */
+/** Tests that work grows no faster than its input. Measured in CPU time, so that other processes do not matter. */
 
 /**
- * Sizes of the inputs that are compared, as parts of the given one. Linear work takes 16 times as long, quadratic work 256
- * times; between them is room for what a busy machine does to caches and to V8's compiler.
+ * The two input sizes, as factors of the given one. Linear work takes 16 times as long for the larger, quadratic work 256
+ * times. The limit is between them, because on a busy machine caches and V8's compiler are slower.
  */
 const LARGE = 4;
 const SMALL = 1 / 4;
 const MOST = 64;
-/** Microseconds of CPU below which nothing harms anybody. */
+/** Less CPU time than this always passes. Microseconds. */
 const HARMLESS = 1500;
-/** Other work of the process only adds, so the least counts, and one good round is enough. */
+/** The minimum of all rounds counts, because other work of this process only adds time. One good round is enough. */
 const ROUNDS = 12;
 
-/** Microseconds of CPU that this process spends on `work`. */
+/** The CPU time of `work`, in microseconds. */
 async function cost(work: () => unknown): Promise<number> {
   const before = process.cpuUsage();
   await work();
@@ -21,8 +21,8 @@ async function cost(work: () => unknown): Promise<number> {
 }
 
 /**
- * Settles when `work` takes an input of four times the size in at most 64 times the CPU time of a quarter of the size.
- * @throws Error with both costs when it does not
+ * Resolves if `work` on four times `size` takes at most 64 times the CPU time of `work` on a quarter of `size`.
+ * @throws Error with both times otherwise
  */
 export async function expectLinear<Input>(
   make: (size: number) => Input,
@@ -43,9 +43,8 @@ export async function expectLinear<Input>(
 }
 
 /**
- * Settles when `work` with a hostile input takes at most `times` the CPU time of the plain one, which has run before: until
- * V8 has compiled it, it is dear, too.
- * @throws Error with both costs when it does not
+ * Resolves if `hostile` takes at most `times` the CPU time of `plain`. Run `plain` before, so that V8 has compiled it.
+ * @throws Error with both times otherwise
  */
 export async function expectNoDearer(
   plain: () => Promise<unknown>,

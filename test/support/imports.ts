@@ -1,4 +1,4 @@
-/** What a module imports, read from its syntax: a name in a comment or in a text is no import. */
+/** The imports of a module, from its syntax tree, so that comments and strings do not count. */
 import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { parse } from '@babel/parser';
@@ -44,7 +44,7 @@ function textOf(node: unknown): string | undefined {
   return typeOf(node) === 'StringLiteral' ? String((node as { value?: unknown }).value) : undefined;
 }
 
-/** The package that a specifier belongs to; undefined for a path and for what Node brings. */
+/** The package of a specifier; undefined for a path and for Node's own modules. */
 export function packageOf(specifier: string): string | undefined {
   if (specifier.startsWith('.') || isBuiltin(specifier)) return undefined;
   return specifier

@@ -1,4 +1,4 @@
-/** Passwords that break a URL where they are not percent-encoded, made of letters that no sentence of ours has. */
+/** Passwords that break a URL if they are not percent-encoded. Their letter sequences occur in no message of ours. */
 export const NASTY_PASSWORDS: readonly string[] = [
   'zqxj#kvwy',
   'zqxj/kvwy',
@@ -13,11 +13,11 @@ export const NASTY_PASSWORDS: readonly string[] = [
   'zqxj:kvwy',
   'zqxj\\kvwy',
   'zqxj"kvw\'y',
-  // What stands before looks like a port.
+  // The user name before it looks like a host, the digits like its port.
   '7788/zqxjkv',
   '7788#zqxjkv',
   '7788?zqxjkv',
-  // Like a host of its own.
+  // Looks like another host.
   'zqxj@kvwy/wyzq',
   'zqxj@kvwy:7788/wyzq?xjkv=zqxj',
   '@zqxjkvwy',
@@ -27,10 +27,10 @@ export const NASTY_PASSWORDS: readonly string[] = [
   'žqxj–kvwy',
 ];
 
-/** Four characters are enough to guess from, and too many to be there by chance. */
+/** Characters of a password that count as leaked: enough to help guessing, too many to occur by chance. */
 const LENGTH = 4;
 
-/** A part of the password, plain or percent-encoded, that the text has; undefined when it has none. */
+/** A part of the password, plain or percent-encoded, that is in the text; undefined if there is none. */
 export function partOf(password: string, text: string): string | undefined {
   for (const form of [password, encodeURIComponent(password)]) {
     for (let start = 0; start + LENGTH <= form.length; start += 1) {

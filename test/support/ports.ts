@@ -1,10 +1,10 @@
-/** Free ports, and waiting for a program of others to listen on one. */
+/** Free ports, and waiting until a program listens on one. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** A free port of 127.0.0.1. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -15,10 +15,10 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Settles when a program that was started accepts connections on its port.
+ * Resolves when the program accepts connections on its port.
  *
- * @param missing what to say when it is not installed
- * @throws Error when it ends before it answers, and after a minute
+ * @param missing the error message if it is not installed
+ * @throws Error if it exits before that, and after a minute
  */
 export async function answering(child: ChildProcess, port: number, missing: string): Promise<void> {
   const [program] = child.spawnargs;

@@ -1,4 +1,4 @@
-/** What a promise is rejected with; undefined when it is fulfilled. */
+/** The reason of a rejected promise; undefined if it is fulfilled. */
 export const reasonOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => undefined,

@@ -6,7 +6,7 @@ export interface FoundRegExp {
   readonly source: string;
   readonly flags: string;
   readonly line: number;
-  /** The reason why its input is bounded, from a comment `Bounded: …` at the pattern. */
+  /** Why its input is bounded, from a comment `Bounded: …` at the pattern. */
   readonly bounded: string | null;
 }
 
@@ -27,12 +27,12 @@ function* nodesOf(value: unknown): Generator<Node> {
   }
 }
 
-/** Methods that make a RegExp of the text that they are given. */
+/** Methods that convert a string argument to a RegExp. */
 const MAKES_REGEXP = new Set(['match', 'matchAll', 'search']);
 
 /**
- * Every RegExp literal, and every RegExp that is made of constants of the same file.
- * @throws Error for one that is made of anything else: nobody can check that
+ * Every RegExp literal, and every RegExp built from constants of the same file.
+ * @throws Error for one that is built from anything else, because it cannot be checked
  */
 export function regexpsOf(code: string, file: string): readonly FoundRegExp[] {
   const { program, comments } = parse(code, { sourceType: 'module', plugins: ['typescript'] });
@@ -49,7 +49,7 @@ export function regexpsOf(code: string, file: string): readonly FoundRegExp[] {
     const reason = /^\s*Bounded: (\S.*)/.exec(value)?.[1];
     if (reason !== undefined && loc) reasons.set(loc.start.line, reason);
   }
-  // A comment may stand in the line itself, or close above it.
+  // The comment is in the same line, or up to two lines above.
   const found = (node: Node, source: string, flags: string): FoundRegExp => {
     const { line } = node.loc.start;
     const bounded = [line, line - 1, line - 2].map((at) => reasons.get(at)).find((reason) => reason !== undefined);
@@ -73,7 +73,7 @@ export function regexpsOf(code: string, file: string): readonly FoundRegExp[] {
   return all;
 }
 
-/** What `new RegExp(…)`, `RegExp(…)` or `text.match('…')` makes a RegExp of; null for all other nodes. */
+/** The arguments of `new RegExp(…)`, `RegExp(…)` or `text.match('…')`; null for all other nodes. */
 function madeOf(node: Node): { readonly pattern: Node | undefined; readonly flags: Node | undefined } | null {
   if (node.type !== 'NewExpression' && node.type !== 'CallExpression') return null;
   const callee = node['callee'] as Node;
@@ -81,13 +81,13 @@ function madeOf(node: Node): { readonly pattern: Node | undefined; readonly flag
   if (callee.type === 'Identifier' && callee['name'] === 'RegExp') return { pattern, flags };
   const property = callee.type === 'MemberExpression' ? (callee['property'] as Node) : undefined;
   const isText = pattern?.type === 'StringLiteral' || pattern?.type === 'TemplateLiteral';
-  // With a second argument it is no method of String: routers have such.
+  // String's methods have one argument; a router's `match` has two.
   return isText && flags === undefined && MAKES_REGEXP.has(String(property?.['name']))
     ? { pattern, flags: undefined }
     : null;
 }
 
-/** A constant text's value; null for what is none. */
+/** The value of a constant string; null for anything else. */
 function textOf(node: Node | undefined, constants: ReadonlyMap<string, Node>): string | null {
   if (node?.type === 'StringLiteral') return String(node['value']);
   if (node?.type === 'Identifier') return textOf(constants.get(String(node['name'])), constants);
@@ -103,10 +103,10 @@ function textOf(node: Node | undefined, constants: ReadonlyMap<string, Node>): s
   return text;
 }
 
-/** Whether a pattern is linear is not to depend on how far the search came in a second: a busy machine found what is not there. */
+/** No time limits within recheck: on a busy machine, an aborted search reported quadratic time where there is none. */
 const PATIENT = { timeout: 60_000, seedingTimeout: null, incubationTimeout: null, attackTimeout: null };
 
-/** What is wrong with these patterns, a sentence each; none for patterns that take linear time or have bounded input. */
+/** A sentence for each pattern that neither takes linear time nor has bounded input. */
 export async function regexpProblems(found: readonly FoundRegExp[], file: string): Promise<readonly string[]> {
   const problems: string[] = [];
   for (const { source, flags, line, bounded } of found) {

@@ -1,15 +1,15 @@
-/** The values that running Django gave (test/django/vectors.json), and the suites that are driven by them. */
+/** Results of running Django (test/django/vectors.json), and the suites that test each of them. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 
-/** One entry of a list, as the file has it. `django` names the versions that gave exactly this entry. */
+/** An entry of a list in the file. `django` names the versions with exactly this result. */
 export interface VectorEntry {
   readonly id?: string;
   readonly django?: readonly string[] | string;
   readonly note?: string;
 }
 
-/** An entry of a part of the file that is no list of objects: a dictionary's item, a text in a list, or a lone text. */
+/** An entry that is not an object in a list: an item of a dictionary, a string in a list, or a single string. */
 export interface VectorItem extends VectorEntry {
   readonly id: string;
   readonly value: unknown;
@@ -18,24 +18,24 @@ export interface VectorItem extends VectorEntry {
 type Check<Entry> = (entry: Entry, info: VectorInfo) => void | Promise<void>;
 
 export interface VectorInfo {
-  /** What the entry is called in titles and in the tables `cannot` and `elsewhere`. */
+  /** The entry's name in titles and in `cannot`. */
   readonly name: string;
-  /** Whether the newest Django that the list knows gave this entry. */
+  /** Whether it is a result of the newest Django in the list. */
   readonly current: boolean;
   readonly versions: readonly string[];
 }
 
 export interface VectorOptions<Entry> {
-  /** What the entries are called where they have no `id`. */
+  /** The names of entries without `id`. */
   readonly name?: (entry: Entry) => string;
-  /** Runs in place of the check for what only older versions of Django gave: asserts what we do there. */
+  /** Instead of the check, for results of older versions of Django only. */
   readonly older?: Check<Entry>;
   /**
-   * Entries, by name, that JavaScript cannot follow, and why. The check has to fail for them, so that none is listed
-   * that works; `instead` asserts what happens in its place.
+   * Names of entries where JavaScript cannot do as Django, and why. Their check must fail, so that no working entry is
+   * listed. `instead` asserts what happens.
    */
   readonly cannot?: Readonly<Record<string, string | { readonly reason: string; readonly instead: Check<Entry> }>>;
-  /** Fields of the entries that this suite does not look at, and which one does, or why none. */
+  /** Fields of the entries that this suite does not read, and which suite does, or why none. */
   readonly elsewhere?: Readonly<Record<string, string>>;
 }
 
@@ -46,15 +46,15 @@ export const vectors: Readonly<Record<string, unknown>> = Object.freeze(
   JSON.parse(readFileSync(FILE, 'utf8')) as Record<string, unknown>,
 );
 
-/** The versions of Django that were asked, oldest first. */
+/** The versions of Django in the file, oldest first. */
 export const DJANGO_VERSIONS: readonly string[] = Object.keys(vectors['per_version'] as object);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * The entries of one part of the file. What is no list of objects comes as `{ id, value }`: a dictionary's items by
- * their keys, texts of a list by their position, a lone text by the part's name.
+ * The entries of one part of the file. Other than objects in a list are `{ id, value }`; the id is the key in a dictionary,
+ * the index in a list, or the part's name.
  */
 export function vectorEntries<Entry extends VectorEntry>(list: string): readonly Entry[] {
   const part = vectors[list];
@@ -69,7 +69,7 @@ export function vectorEntries<Entry extends VectorEntry>(list: string): readonly
 const versionsOf = (entry: VectorEntry): readonly string[] =>
   typeof entry.django === 'string' ? [entry.django] : (entry.django ?? DJANGO_VERSIONS);
 
-/** How new the newest of some versions is: its place among all of them. */
+/** The index of the newest of these versions in DJANGO_VERSIONS. */
 const newest = (versions: readonly string[]): number =>
   Math.max(...versions.map((version) => DJANGO_VERSIONS.indexOf(version)));
 
@@ -80,7 +80,7 @@ function versionsTitle(versions: readonly string[]): string {
   return first === last ? ` (Django ${first})` : ` (Django ${first} to ${last})`;
 }
 
-/** The entry, telling `read` which of its fields are looked at. */
+/** A proxy of the entry that adds each accessed field to `read`. */
 function watched<Entry extends VectorEntry>(entry: Entry, read: Set<string>): Entry {
   return new Proxy(entry, {
     get(target, field) {
@@ -100,11 +100,11 @@ async function fails(run: () => void | Promise<void>): Promise<boolean> {
 }
 
 /**
- * Make one test of each entry of a list of vectors.json.
+ * Defines a test for each entry of a list of vectors.json.
  *
- * One more test fails when there is a field that no check has read and `elsewhere` does not name, so that nothing in
- * the file is passed over. A name in `cannot` that the list does not have fails too. test/vectors.test.ts finds the
- * lists without a suite by the text `vectorSuite('list'`, so write the name as a literal.
+ * One more test fails for fields that no check has read and `elsewhere` does not name, so that nothing in the file is
+ * skipped. An unknown name in `cannot` fails too. test/vectors.test.ts searches for `vectorSuite('list'`, to find lists
+ * without a suite, so write the name as a literal.
  *
  * @param list the part of the file
  * @param check asserts one entry
@@ -143,7 +143,7 @@ export function vectorSuite<Entry extends VectorEntry>(
     }
 
     it('has no field that nothing looks at', () => {
-      // Where mocha was told to run some of the entries, nothing can be said.
+      // With mocha's --grep only some entries ran.
       if (ran < entries.length) return;
       const fields = new Set(entries.flatMap((entry) => Object.keys(entry)));
       expect([...fields].filter((field) => !read.has(field))).to.deep.equal([]);
@@ -158,8 +158,8 @@ export function vectorSuite<Entry extends VectorEntry>(
   });
 }
 
-/** The SECRET_KEY of the lists whose entries name none. */
+/** The SECRET_KEY of entries that name none. */
 export const VECTORS_SECRET_KEY = 'django-insecure-)x2v!7w#0p5@k3r9$z^&*m(t=e_q+8y1u6i4oahs-dflgjnbc';
 
-/** The moment at which they were made: 2026-01-01T00:00:00Z. */
+/** The time at which Django ran: 2026-01-01T00:00:00Z. */
 export const VECTORS_TIME = 1_767_225_600;

@@ -1,6 +1,6 @@
 /**
- * The login form's way for those who cannot see the picture: a button that lets this device do a task instead.
- * Without scripts the button is not there, and the picture is.
+ * The login form's button for visitors who cannot see the picture: this device does a proof of work instead.
+ * Without scripts there is only the picture.
  */
 const task = document.getElementById('task');
 const form = task.closest('form');
@@ -10,14 +10,14 @@ const [button, progress, status] = ['button', 'progress', '[role="status"]'].map
 const solution = task.querySelector('[name="proof_of_work"]');
 
 let running = false;
-/** Whether the form was sent while the task ran: it goes as soon as the task is done. */
+/** Whether the form was submitted while the task ran. It is sent when the task is done. */
 let waiting = false;
 
 function say(text) {
   status.textContent = text;
 }
 
-/** The picture's field must not be asked for, and must not be sent, while there is a task. */
+/** While there is a task, the picture's field is neither required nor sent. */
 function usePicture(used) {
   picture.hidden = !used;
   for (const field of picture.querySelectorAll('input')) field.disabled = !used;
@@ -33,7 +33,7 @@ function fail(text) {
   button.focus();
 }
 
-/** What is to be done, or `{problem}`: a sentence of the server's. */
+/** The task, or `{problem}` with the server's message. */
 async function fetchTask() {
   const token = form.elements.csrfmiddlewaretoken.value;
   const answer = await fetch(task.dataset.address, { method: 'POST', headers: { 'X-CSRFToken': token } });
@@ -53,7 +53,7 @@ async function start() {
   button.hidden = true;
   usePicture(false);
   say(task.dataset.working);
-  // The button that had the focus is gone: go on where something is to be typed.
+  // The focused button is hidden: focus the first empty field.
   const empty = [...form.querySelectorAll('input[required]:enabled')].find((field) => field.value === '');
   (empty ?? password).focus();
   const work = await fetchTask().catch(() => ({}));
@@ -75,7 +75,7 @@ async function start() {
 
 button.addEventListener('click', start);
 form.addEventListener('submit', (event) => {
-  // A new picture may be asked for at any time.
+  // A new picture can be requested while the task runs.
   if (!running || event.submitter?.name === 'refresh') return;
   event.preventDefault();
   waiting = true;

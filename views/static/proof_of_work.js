@@ -1,12 +1,12 @@
 /**
- * A worker that does the login form's task (server/captcha/proof_of_work.ts says what it is). Asked with
- * `{challenge, parts, difficulty}`, it answers `{done}` after each part, and `{done, solution}` after the last one.
+ * A worker that does the login form's proof of work (server/captcha/proof_of_work.ts). It receives
+ * `{challenge, parts, difficulty}`, and posts `{done}` after each part and `{done, solution}` after the last one.
  */
 import { sha256 } from './noble/sha2.js';
 
 const text = new TextEncoder();
 
-/** Whether a sum begins with so many zero bits. */
+/** Whether a SHA-256 sum begins with `difficulty` zero bits. */
 function hasZeroBits(sum, difficulty) {
   const whole = difficulty >> 3;
   for (let i = 0; i < whole; i += 1) if (sum[i] !== 0) return false;

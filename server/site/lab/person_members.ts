@@ -4,7 +4,7 @@ import { DEMO_USERS } from '../demo_users.js';
 import { LabRefusal } from './form.js';
 import { type Member, nothing, type Prepared, plain } from './member.js';
 
-/** With the demo user's own password: in a database where nobody has it, this logs nobody in. */
+/** Checks the demo user's password, so that in a database with other passwords nobody is logged in. */
 function loginAs({ username, password }: (typeof DEMO_USERS)[number]): Prepared {
   return {
     code: {

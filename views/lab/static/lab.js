@@ -1,11 +1,11 @@
 /**
- * The lab's forms without loading the page anew: the same form is sent, and of the page that answers it the parts marked
- * `data-live` are put in the place of those shown. Without scripts the forms work as they are.
+ * Sends the lab's forms without a page load, and replaces the parts marked `data-live` by those of the response. Without
+ * scripts the forms work as usual.
  */
 const NARROW = matchMedia('(max-width: 60rem)');
 let running = false;
 
-/** Put the parts of another page, and its CSRF token, in the place of this page's. */
+/** Replaces the live parts and the CSRF token by those of another page. */
 function adopt(page) {
   for (const part of document.querySelectorAll('[data-live]')) {
     const fresh = page.getElementById(part.id);
@@ -19,7 +19,7 @@ function adopt(page) {
   document.querySelector('[data-say]').textContent = said;
 }
 
-/** Scroll to what has changed. Beside the forms it is moved no further than needed, so that the button stays in sight. */
+/** Scrolls to the result. Beside the forms no further than needed, so that the button stays visible. */
 function show(hash) {
   const isBeside = hash === '#step' && !NARROW.matches;
   const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -33,7 +33,7 @@ async function send(form, submitter) {
   if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
   adopt(new DOMParser().parseFromString(await answer.text(), 'text/html'));
   const address = new URL(answer.url);
-  // A redirect's fragment is not in the address that fetch tells.
+  // `answer.url` has no fragment.
   const hash = form.elements.claim === undefined ? '#step' : `#${form.closest('li').id}`;
   history.replaceState(null, '', address.pathname + address.search + hash);
   show(hash);
@@ -46,7 +46,7 @@ document.addEventListener('submit', (event) => {
   if (running) return;
   running = true;
   send(form, submitter)
-    // The server's own page says what is wrong.
+    // Submit without script: the server's page shows the error.
     .catch(() => {
       form.removeAttribute('data-lab');
       form.requestSubmit(submitter);
