@@ -55,14 +55,8 @@ describe('MigrationSource', function () {
       expect(await migrate(database.knex)).to.deep.equal([]);
 
       mkdirSync(build, { recursive: true });
-      // Emits whatever the types say: another test holds the types.
-      await run(process.execPath, [
-        'node_modules/typescript/bin/tsc',
-        '-p',
-        'tsconfig.build.json',
-        '--outDir',
-        build,
-      ]).catch(() => {});
+      const tsc = 'node_modules/typescript/bin/tsc';
+      await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--noCheck', '--outDir', build]);
       const knexfile = path.join(build, 'config', 'knexfile.js');
       const listed = await knex(knexfile, 'migrate:list');
       for (const name of names) expect(listed).to.include(name);
