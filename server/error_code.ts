@@ -1,6 +1,6 @@
-/** The `code` of an error: PostgreSQL's SQLSTATE, or Node's name of what went wrong, such as ENOENT. */
+/** The `code` of an error: PostgreSQL's SQLSTATE, or Node's, such as ENOENT. */
 
-/** Undefined where there is none, also for what is no error at all. */
+/** Undefined if it has none, or is no object. */
 export function codeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }

@@ -7,7 +7,7 @@ import { hasCode } from './error_code.js';
 import { StoreUnavailable } from './errors.js';
 import { get_random_string } from './signing/crypto.js';
 
-/** Milliseconds; whoever cannot have the lock by then gets 503, within the three seconds in which a page answers. */
+/** Milliseconds to wait for the lock. Then the answer is 503, within the three seconds in which a page answers. */
 const PATIENCE = 1500;
 
 /** Seconds without a sign of life after which a lock counts as left behind by a process that was killed. */
@@ -46,7 +46,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   }
   const heart = setInterval(() => {
     const now = systemClock();
-    // A lock that was taken over meanwhile is noticed by isHeld.
+    // isHeld detects a lock that another process has taken over.
     utimes(path, now, now).catch(() => {});
   }, HEARTBEAT);
   heart.unref();

@@ -7,6 +7,6 @@ export interface Logger {
   info(fields: object, message: string): void;
   /** What went wrong and was dealt with. */
   warn(fields: object, message: string): void;
-  /** What somebody has to look at. */
+  /** For problems that an operator must look at. */
   error(fields: object, message: string): void;
 }

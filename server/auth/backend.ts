@@ -24,13 +24,13 @@ export interface AuthenticationBackend<U extends BaseUser = User> {
   authenticate(credentials: Credentials, ctx: Context): Promise<U | null | undefined>;
   /**
    * The user of a session; null for a deleted user, one who may not log in, or an invalid id.
-   * @param deadline of the request, for whoever asks the database
+   * @param deadline of the request, for database queries
    */
   get_user(user_id: string, deadline?: Deadline): Promise<U | null | undefined>;
   /**
    * Store the time of a login (in Django a receiver of user_logged_in does it).
    * @param transaction in which the session's row is written, if the session store has the same `database`
-   * @param deadline of the request, for whoever asks the database
+   * @param deadline of the request, for database queries
    * @returns the user as stored now; if undefined, the given user is used
    */
   update_last_login?(user: U, at: Date, transaction?: object, deadline?: Deadline): Promise<U | null | undefined>;

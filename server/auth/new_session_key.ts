@@ -31,7 +31,7 @@ export async function newKeyForSession(session: Session, options: NewKeyOptions)
   }
 }
 
-/** Whether it is this user's login. Also by a hash under an older SECRET_KEY: nobody loses data because the key was rotated. */
+/** Whether the session is logged in as this user. A hash under a fallback key counts: a key rotation must not lose data. */
 export function isSessionOf(session: Session, user: BaseUser, settings: AnyOptions['settings']): boolean {
   if (userIdText(session.get(SESSION_KEY)) !== String(user.id)) return false;
   return verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings) !== null;

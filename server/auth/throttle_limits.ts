@@ -1,4 +1,4 @@
-/** How many logins may be tried in which time, and how long whoever tries more has to wait. */
+/** The limits of login attempts, and the waits above them. */
 import { ImproperlyConfigured } from '../errors.js';
 
 /**

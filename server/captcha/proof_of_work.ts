@@ -1,7 +1,7 @@
 /**
- * A task that a device does instead of reading a picture: SHA-256 sums with leading zero bits, accepted once. It needs
- * neither eyes nor ears (WCAG 2.2, 1.1.1 and 3.3.8). Rejected: spoken characters, which leave out who is deaf-blind, and
- * which in noise are understood by programs sooner than by people.
+ * A proof of work instead of a picture: SHA-256 sums with leading zero bits, accepted once. It needs neither eyes nor ears
+ * (WCAG 2.2, 1.1.1 and 3.3.8). Rejected: spoken characters, which deaf-blind people cannot use, and which programs understand
+ * better than people do if they are noisy enough to be a test.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { CAPTCHA_AGE } from './answer.js';
@@ -13,8 +13,8 @@ export const PROOF_OF_WORK_SESSION_KEY = 'proof_of_work';
 /** Zero bits at the start of each sum: 2^16 sums for a part on average. */
 export const PROOF_OF_WORK_DIFFICULTY = 16;
 /**
- * One task of 2^20 sums has parts, because the time for a single sum that is rare varies too much: one visitor in
- * twenty would wait three times the average. Of 16 parts together one in a hundred takes 1.7 times as long.
+ * A task of 2^20 sums on average is split into parts, because the time for a single rare sum varies too much: one visitor in
+ * twenty would wait three times the average. With 16 parts, one in a hundred waits 1.7 times the average.
  */
 export const PROOF_OF_WORK_PARTS = 16;
 
@@ -24,7 +24,7 @@ const LONGEST_SOLUTION = MOST_PARTS * 16;
 // solution = nonce *( "." nonce ), each a decimal number
 const SOLUTION = /^\d{1,15}(?:\.\d{1,15})*$/;
 
-/** What a client is told. */
+/** The task for a client. */
 export interface ProofOfWork {
   /** Hexadecimal digits, new for each task. */
   readonly challenge: string;
@@ -32,18 +32,18 @@ export interface ProofOfWork {
   readonly difficulty: number;
 }
 
-/** How much work a task is, and when it is given. */
+/** The difficulty of a task, and the current time. */
 export interface ProofOfWorkOptions {
   /** Unix seconds. */
   readonly now: number;
-  /** Zero bits, 1 to 40. Each more doubles the work. */
+  /** Zero bits, 1 to 40. Each further bit doubles the work. */
   readonly difficulty?: number;
   /** 1 to 64. */
   readonly parts?: number;
 }
 
 /**
- * Give this session a task, in place of an earlier one. For the client:
+ * Creates a task, which replaces the session's earlier one. For the client:
  *
  * For each part from 0 to `parts - 1`, find a nonce, a decimal number of at most 15 digits, for which the SHA-256 of the
  * ASCII text `challenge:part:nonce` begins with `difficulty` zero bits. The solution is the nonces, joined by `.`.
@@ -69,11 +69,11 @@ export function newProofOfWork(session: CaptchaSession, options: ProofOfWorkOpti
 }
 
 /**
- * Whether `solution` solves this session's task. Either way the task is used up, under the row's lock: of fifty copies of
- * one request one is accepted. It costs the server one SHA-256 a part.
+ * Whether `solution` solves this session's task. The task is used up in any case: it is removed under the row's lock, so that
+ * of concurrent copies of a request one is accepted. Costs the server one SHA-256 per part.
  *
- * A session without a task, one that is gone, an old task, a malformed solution: false, no error. Rejects with
- * StoreUnavailable when the store is away, with ImproperlyConfigured without the time.
+ * Without a task or session, and for an expired task or a malformed solution: false, no error. Rejects with
+ * StoreUnavailable if the store is unavailable, with ImproperlyConfigured without the time.
  *
  * ```ts
  * const passed = await acceptProofOfWork(ctx.session, proof_of_work, { now: now() });
@@ -93,7 +93,7 @@ export async function acceptProofOfWork(
 }
 
 /**
- * Do the task here, for tests and for clients that are programs. Takes seconds, and nothing else runs meanwhile.
+ * Solves a task, for tests and for clients that are programs. Blocks the event loop for seconds.
  *
  * ```ts
  * const task = newProofOfWork(ctx.session, { now: now(), difficulty: 4, parts: 2 });
@@ -111,11 +111,11 @@ export function solveProofOfWork(task: ProofOfWork): string {
 
 function isSolved({ challenge, difficulty }: ProofOfWork, part: number, nonce: string): boolean {
   const sum = createHash('sha256').update(`${challenge}:${part}:${nonce}`, 'latin1').digest();
-  // 2^48 is within a double's whole numbers; readUIntBE takes six bytes at most.
+  // Six bytes, the maximum of readUIntBE; 2^48 is a safe integer.
   return sum.readUIntBE(0, 6) < 2 ** (48 - difficulty);
 }
 
-/** Rows come from outside: whoever has the key may have written anything there. */
+/** Rows are untrusted: another program with the key may have written anything. */
 function isKept(value: unknown): value is ProofOfWork & { readonly expires: number } {
   if (typeof value !== 'object' || value === null) return false;
   const { challenge, parts, difficulty, expires } = value as Partial<Record<keyof ProofOfWork | 'expires', unknown>>;

@@ -44,7 +44,7 @@ export function memberInstaller({ context = {}, request = {}, response = {} }: M
 type Part = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
 type Delegating = Readonly<Record<'request' | 'response', Part>>;
 
-/** Members of `ctx` that hand over to these members of its request or response, as Koa's own do. */
+/** Members of `ctx` that delegate to these members of its request or response, as Koa's own do. */
 export function delegates(part: keyof Delegating, members: PropertyDescriptorMap): PropertyDescriptorMap {
   const delegate = (name: string, { get }: PropertyDescriptor): PropertyDescriptor =>
     get === undefined

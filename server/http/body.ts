@@ -64,10 +64,10 @@ const tooBig = ({ bytes, setting }: Limit): RequestDataTooBig =>
   new RequestDataTooBig(`The body is larger than ${bytes} bytes, the value of ${setting}.`);
 
 /**
- * Pass the body to `take` chunk by chunk; the next one is read when `take` has settled.
+ * Passes the body to `take` chunk by chunk; the next one is read when `take` has settled.
  *
- * When the last one was taken off the stream, `putBack` says what a parser further in is to find there. Nothing is put
- * back where somebody listens to the stream already, who would otherwise wait for its end.
+ * After the last chunk, the result of `putBack` is put back into the stream for later parsers. Nothing is put back if the
+ * stream already has a listener, which would otherwise wait for its end.
  *
  * Rejects with what `take` throws, 413 over the limit, 415 for a compressed body, 400 for one that ends early.
  */

@@ -1,4 +1,4 @@
-/** The boundary of a multipart form: its syntax, and the check of what follows it. */
+/** The boundary of a multipart form: its syntax, and the check of the delimiter lines. */
 import { SuspiciousOperation } from '../errors.js';
 import { parse_header_parameters } from './header_parameters.js';
 

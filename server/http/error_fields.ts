@@ -1,30 +1,29 @@
-/** What may be written of an error: where it happened, and words only if they are ours. */
+/** The parts of an error that may be logged: its place, and its message only if it is ours. */
 import { DjangoError } from '../errors.js';
 
 export interface ErrorFields {
   readonly type: string;
-  /** Of this package's errors, and of errors that say that visitors may see it. */
+  /** Only of this package's errors, and of errors with `expose`. */
   readonly message?: string;
   readonly code?: string;
   readonly frames?: readonly string[];
   readonly cause?: ErrorFields;
 }
 
-/** A stack's line about a place in the code. What a message put into the stack is left out by its shape. */
+/** A line of the stack with a place in the code; lines of the message have another form. */
 const FRAME = /^\s+at (?:[^"'`]*[\s(])?[^\s"'`()]+:\d+:\d+\)?$/;
 const DEEPEST = 3;
 
 /**
- * The fields of an error for a log. Messages of drivers, parsers and of JavaScript itself can hold what they were about:
- * a row, a cookie, a password (`invalid input syntax for type integer: "…"`). So do the further properties of a driver's
- * error. None of them is taken.
+ * The fields of an error for a log. Without messages of drivers, parsers and JavaScript itself, and without a driver error's
+ * further properties: they can contain a row, a cookie or a password (`invalid input syntax for type integer: "…"`).
  */
 export function errorFields(error: unknown, depth = 0): ErrorFields {
   if (!(error instanceof Error)) return { type: error === null ? 'null' : typeof error };
   try {
     return fieldsOf(error, depth);
   } catch {
-    // A getter of the application's error that throws.
+    // A getter of the application's error has thrown.
     return { type: 'Error' };
   }
 }

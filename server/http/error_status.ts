@@ -1,12 +1,12 @@
 /**
- * Decides the status of an error's response, such as 503 or 500, and what the visitor is told. Errors name their status
+ * Decides the status of an error's response, such as 503 or 500, and the visitor's message. Errors name their status
  * themselves (errors.ts); those of PostgreSQL become a 503 in db/unavailable.ts, those of Redis in redis/faults.ts.
  */
 import { STATUS_CODES } from 'node:http';
 import type { Context } from 'koa';
 import { hasCode } from '../error_code.js';
 
-/** The answer to what was thrown. */
+/** The response to an error. */
 export interface Failure {
   readonly status: number;
   /** For the visitor. */
@@ -19,7 +19,7 @@ interface FailureOptions {
   readonly retry_after?: number;
 }
 
-/** The status that an error says of itself, 400 for a path that cannot be decoded, and 500 for all others. */
+/** The error's own status, 400 for a path that cannot be decoded, otherwise 500. */
 export function failureOf(error: unknown, ctx: Context, { debug = false, retry_after = 5 }: FailureOptions): Failure {
   const { status: given, expose, message, headers } = protocolOf(error);
   const known = typeof given === 'number' && given >= 400 && STATUS_CODES[given] !== undefined;

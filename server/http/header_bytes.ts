@@ -1,4 +1,4 @@
-/** Headers with characters beyond ASCII: node has a character for each byte. */
+/** Headers with non-ASCII characters, which Node stores as one character per byte. */
 
 /**
  * Decodes a header of Node (one character per byte) as Django's get_str_from_wsgi: as UTF-8, with U+FFFD for invalid

@@ -57,7 +57,7 @@ export function createListener(
   // For a client that does not read its answers; later than the 408 for an incomplete request.
   const still = limits.REQUEST_TIMEOUT * 1000 + 3 * CHECK;
   server.setTimeout(still, (socket) => {
-    // Cut off, a browser would send its request once more. The timer rests until something moves: it is set anew.
+    // After a closed connection a browser would repeat its request. The timer restarts at the next activity.
     if (connections.isWaiting(socket)) socket.setTimeout(still);
     else socket.destroy();
   });

@@ -10,7 +10,7 @@ export type PartHead =
   | { readonly kind: 'file'; readonly head: UploadedFileHead | null; readonly base64: boolean }
   | { readonly kind: 'raw' };
 
-/** Names in lower case, values as bytes in Latin-1, of one name all. */
+/** All values by name in lower case; values are bytes as Latin-1. */
 export type RawHeaders = Readonly<Record<string, readonly string[]>>;
 
 export function readPartHead(headers: RawHeaders): PartHead {

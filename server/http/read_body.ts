@@ -16,10 +16,10 @@ function warn(app: object): void {
 }
 
 /**
- * Let `req.pipe`, `pipeline`, async iteration and listeners to `data` or `readable` fail with ImproperlyConfigured, and
- * warn. Where nobody listens to errors, which would end the process, the body ends as an empty one.
+ * Makes `req.pipe`, `pipeline`, async iteration and listeners to `data` or `readable` fail with ImproperlyConfigured, and
+ * warns. Without an 'error' listener, where an error would end the process, the body is empty.
  *
- * A proxy sends the Content-Length that the body had, so the end alone would leave it waiting.
+ * An end alone is not enough: a proxy sends the original Content-Length, and its server would wait for the body.
  */
 export function failReaders({ app, req }: Context): void {
   let isRead = false;

@@ -1,4 +1,4 @@
-/** The request's target, where it may be no URL at all. */
+/** The path of a request whose target may be no URL. */
 import type { Context } from 'koa';
 
 /** `ctx.path`, or null for a target such as `http://[`, for which Koa's getter throws. */
@@ -10,5 +10,5 @@ export function pathOf(ctx: Context): string | null {
   }
 }
 
-/** What stands in a log for a path that cannot be read. */
+/** The log's placeholder for an unreadable path. */
 export const MALFORMED = '(malformed)';

@@ -28,7 +28,7 @@ export function giveSpace(bytes: number): void {
   taken -= bytes;
 }
 
-/** What is held now. */
+/** The bytes reserved now, and the number of files. */
 export const heldSpace = (): { readonly bytes: number; readonly files: number } => ({
   bytes: taken,
   files: paths.size,

@@ -2,7 +2,7 @@
  * `session_data`, the signed text of a session in its row (SessionBase.encode and decode):
  *
  *     eyJmb28iOiJiYXIifQ:1vb66i:FZyO6WHab44PzBNgRfllLfQAAfZoRDykrU5AhEwqF0E
- *     {"foo":"bar"}      time   signature of what stands before it
+ *     {"foo":"bar"}      time   signature of the text before it
  *
  * A leading dot says that the JSON was compressed. Before Django 3.1 it was `base64(hex signature:JSON)`.
  */
@@ -15,7 +15,7 @@ import { pack, tooLarge, unpackBytes } from '../signing/payload.js';
 import { splitTimestamp, TimestampSigner } from '../signing/signer.js';
 import type { MemberTexts } from './document.js';
 
-/** What session_data depends on. Keys may be bytes, as in Django. */
+/** The settings that session_data depends on. Keys may be bytes, as in Django. */
 export interface CodecSettings
   extends Pick<Settings, 'SESSION_KEY_SALT' | 'SESSION_READ_LEGACY' | 'SESSION_MAX_BYTES'> {
   readonly SECRET_KEY: SigningKey;
@@ -25,21 +25,21 @@ export interface CodecSettings
 /** Options of SessionCodec. */
 export interface CodecOptions {
   readonly now?: Clock;
-  /** Called for each text whose signature is wrong, and by `report`. The message holds nothing of the text. */
+  /** Called for each text with a wrong signature, and by `report`. The message contains no part of the text. */
   readonly onSuspicious?: OnSuspicious;
 }
 
 /**
  * Called for a text with a wrong signature.
- * @param session_key the one that was given to `members`
+ * @param session_key the argument of `members`
  */
 export type OnSuspicious = (message: string, session_key: string | null) => void;
 
-/** What the signature of a `session_data` says. */
+/** The result of `SessionCodec.verify`. */
 export interface Verification {
-  /** Which key signed the text: SECRET_KEY, the fallback at a place, or none that is known. */
+  /** The key that signed the text: SECRET_KEY, the index of a fallback, or null for an unknown one. */
   readonly key: 'current' | number | null;
-  /** Whether it has the format of Django before 3.1. False where no key fits. */
+  /** Whether it has the format of Django before 3.1. False if no key matches. */
   readonly legacy: boolean;
 }
 
@@ -52,7 +52,7 @@ export interface Verification {
  * ```
  */
 export class Unreadable {
-  /** A sentence with the reason; it holds nothing of the text. */
+  /** A sentence with the reason; it contains no part of the text. */
   readonly reason: string;
 
   constructor(reason: string) {
@@ -71,7 +71,7 @@ interface Opened extends Verification {
 }
 
 /**
- * Signs and verifies session_data. Keys are derived once, when it is made.
+ * Signs and verifies session_data. Keys are derived once, in the constructor.
  *
  * ```ts
  * const codec = new SessionCodec(settings);
@@ -95,8 +95,8 @@ export class SessionCodec {
   }
 
   /**
-   * JSON text → session_data, signed with SECRET_KEY at the present second.
-   * @throws ValueError over SESSION_MAX_BYTES, which could not be read again
+   * The session_data of a JSON text, signed with SECRET_KEY and the current time.
+   * @throws ValueError over SESSION_MAX_BYTES, because it could not be read again
    */
   encode(json: string): string {
     const { SESSION_MAX_BYTES } = this.#settings;
@@ -109,10 +109,10 @@ export class SessionCodec {
   }
 
   /**
-   * session_data → the text that was signed. It is not parsed: it may be no object, or no JSON.
+   * The signed text of a session_data, not parsed: it may be no object, or no JSON.
    *
-   * Null when the signature is wrong, which is told to `onSuspicious`. Also null, without that, when the text cannot be
-   * unpacked or is larger than SESSION_MAX_BYTES. Never throws.
+   * Null for a wrong signature, which is reported to `onSuspicious`. Also null, without a report, for a text that cannot be
+   * unpacked or exceeds SESSION_MAX_BYTES. Never throws.
    */
   decode(session_data: string): string | null {
     const bytes = this.#bytes(session_data, null);
@@ -120,11 +120,10 @@ export class SessionCodec {
   }
 
   /**
-   * session_data → its members' JSON texts by key. Null when the signature is wrong, as `decode`. Unreadable, without a
-   * word, when it is right and what was signed is larger than SESSION_MAX_BYTES, cannot be unpacked, or is no object of
-   * JSON within MAX_DEPTH levels.
+   * The members' JSON texts by key. Null for a wrong signature, as `decode`. Unreadable, without a report, if the signature
+   * is right and the text exceeds SESSION_MAX_BYTES, cannot be unpacked, or is no JSON object within MAX_DEPTH levels.
    *
-   * @param session_key whose text it is, for `onSuspicious` alone
+   * @param session_key of the text, only for `onSuspicious`
    */
   members(session_data: string, session_key: string | null = null): MemberTexts | Unreadable | null {
     const bytes = this.#bytes(session_data, session_key);
@@ -132,12 +131,12 @@ export class SessionCodec {
     return membersOf(bytes);
   }
 
-  /** Tells `onSuspicious` of a row or an expiry that cannot be read. */
+  /** Calls `onSuspicious` for an unreadable row or expiry. */
   report(message: string, session_key: string | null): void {
     this.#onSuspicious(message, session_key);
   }
 
-  /** The bytes that were signed; null when the signature is wrong. */
+  /** The signed bytes; null for a wrong signature. */
   #bytes(session_data: string, session_key: string | null): Buffer | Unreadable | null {
     const opened = this.#open(session_data);
     if (opened.key === null) {
@@ -159,8 +158,8 @@ export class SessionCodec {
   }
 
   /**
-   * When session_data was signed, Unix seconds: what stands in the text, so ask only of one that was verified. Null in
-   * the format of Django before 3.1, which has no time.
+   * When session_data was signed, Unix seconds. Read from the text, so call it only with a verified one. Null in the format
+   * of Django before 3.1, which has no time.
    */
   signedAt(session_data: string): number | null {
     const signed = session_data.slice(0, Math.max(0, session_data.lastIndexOf(':')));
@@ -168,7 +167,7 @@ export class SessionCodec {
     return stamped === null ? null : Number(stamped.timestamp);
   }
 
-  /** Which key signed the text, and in which format, for tools that look at rows. Logs nothing. */
+  /** The key that signed the text, and its format, for tools. Reports nothing. */
   verify(session_data: string): Verification {
     const { key, legacy } = this.#open(session_data);
     return { key, legacy };
@@ -181,10 +180,10 @@ export class SessionCodec {
     return legacy ?? { key: null, legacy: false, signed: '' };
   }
 
-  /** `base64(hex:JSON)`, the hex being HMAC-SHA1 with a salt without a dot (Django 3.2, SessionBase._legacy_decode). */
+  /** `base64(hex:JSON)`; hex is HMAC-SHA1 with a salt without a dot (Django 3.2, SessionBase._legacy_decode). */
   #openLegacy(session_data: string): Opened | null {
     const data = Buffer.from(session_data, 'base64');
-    // Base64 has several texts for the same bytes; Django wrote this one.
+    // Several base64 texts have the same bytes; only Django's is accepted.
     if (data.toString('base64') !== session_data) return null;
     const text = data.toString('latin1');
     const colon = text.indexOf(':');
@@ -208,7 +207,7 @@ function membersOf(json: Buffer): MemberTexts | Unreadable {
   }
 }
 
-/** The messages of signing's errors hold positions and limits, nothing of the text. */
+/** The messages of signing's errors contain positions and limits, no part of the text. */
 function unreadable(error: unknown): Unreadable {
   if (error instanceof ValueError) return new Unreadable(error.message);
   throw error;

@@ -34,7 +34,7 @@ const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 /** util.inspect, as it is handed to what inspects itself. */
 type Inspect = (value: unknown, options: object) => string;
 
-/** Never printed: who has the auth hash and the session's key can log in. `get` returns them. */
+/** Never printed: with the auth hash and the session key somebody else could act as the user. `get` returns them. */
 const SECRETS: ReadonlySet<string> = new Set(['_auth_user_hash', '_csrftoken']);
 
 /** Any key, any value. */

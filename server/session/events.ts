@@ -1,4 +1,4 @@
-/** Names of what can happen to a session, for counters. */
+/** The names of a session's events, for counters. */
 
 /**
  * `load`: a row was asked for; `miss`: there was none, or it had expired; `save`: a row was written; `merge`: another

@@ -1,11 +1,11 @@
 /**
- * When a session ends: what `set_expiry` keeps under `_session_expiry`, and what it means
+ * The expiry of a session: the values that `set_expiry` stores under `_session_expiry`, and their meaning
  * (SessionBase.set_expiry, get_expiry_age and get_expiry_date).
  *
  * | stored | means |
  * |---|---|
  * | nothing, null | SESSION_COOKIE_AGE seconds after the last change |
- * | 0, or what cannot be read | the same for the row, and a cookie that ends with the browser |
+ * | 0, or an invalid value | the same for the row, and a cookie that ends with the browser |
  * | a number | so many seconds after the last change |
  * | an ISO date | that moment |
  */
@@ -27,7 +27,7 @@ export interface ExpiryContext {
   readonly cookieAge: number;
   /** When the session was last changed, Unix seconds. */
   readonly modification: number;
-  /** TIME_ZONE where USE_TZ is off; otherwise absent, and a date without an offset counts as UTC. */
+  /** TIME_ZONE if USE_TZ is off; otherwise absent, and a date without an offset is UTC. */
   readonly time_zone?: string | undefined;
 }
 
@@ -49,7 +49,7 @@ interface Moment {
   readonly microseconds: number;
 }
 
-/** Not all in microseconds: from the year 2255 on that is no safe integer. */
+/** In two numbers, because microseconds alone are no safe integer from the year 2255 on. */
 function momentOf(unixSeconds: number): Moment {
   const seconds = Math.floor(unixSeconds);
   const microseconds = Math.round((unixSeconds - seconds) * SECOND);
@@ -67,8 +67,8 @@ const milliseconds = (moment: Moment): number => moment.seconds * 1000 + Math.fl
 const isRepresentable = (time: number): boolean => time >= FIRST_MOMENT && time <= LAST_MOMENT;
 
 /**
- * ISO text → the moment, or undefined when it is none. Text without an offset is what Django writes with
- * USE_TZ = False: local time in its TIME_ZONE, or UTC where that is not given.
+ * The moment of an ISO text; undefined if it is invalid. Django with USE_TZ = False writes text without an offset: local time
+ * in TIME_ZONE, or UTC if that is not given.
  */
 function parseIsoDate(text: string, time_zone: string | undefined): Moment | undefined {
   const date = readIsoDate(text);
@@ -86,7 +86,7 @@ function parseIsoDate(text: string, time_zone: string | undefined): Moment | und
 /** The meaning of a stored expiry: a moment, or seconds after the last change. */
 type Expiry = { readonly moment: Moment } | { readonly age: number };
 
-/** @param expiry any JSON, since anybody can put it there. @returns undefined for what Django raises an exception on */
+/** @param expiry any JSON: the application may store anything. @returns undefined if Django would raise an exception */
 function understand(expiry: unknown, { cookieAge, modification, time_zone }: ExpiryContext): Expiry | undefined {
   if (expiry instanceof Date || typeof expiry === 'string') {
     const moment = expiry instanceof Date ? momentOfDate(expiry) : parseIsoDate(expiry, time_zone);
@@ -107,9 +107,9 @@ function isNothing(expiry: unknown): boolean {
 
 /**
  * Seconds from the last change to the end: whole seconds for a stored date, negative once it has passed. SESSION_COOKIE_AGE
- * where the stored expiry cannot be read.
+ * if the stored expiry is invalid.
  *
- * @param expiry what lies under `_session_expiry`, or a Date
+ * @param expiry the value of `_session_expiry`, or a Date
  */
 export function get_expiry_age(expiry: unknown, context: ExpiryContext): number {
   const understood = understand(expiry, context) ?? { age: context.cookieAge };
@@ -127,11 +127,11 @@ export function get_expiry_date(expiry: unknown, context: ExpiryContext): Date {
 }
 
 /**
- * Whether the cookie ends with the browser: as stored, otherwise as SESSION_EXPIRE_AT_BROWSER_CLOSE says.
+ * Whether the cookie ends with the browser: by the stored expiry, otherwise by SESSION_EXPIRE_AT_BROWSER_CLOSE.
  * Python's `expiry == 0` also holds for False.
  *
- * What is stored and no expiry (text that is no date, a list, a date beyond the year 9999) is treated as 0, where Django
- * raises and answers 500: nobody knows how long the session was to last, so it is not kept longer than the browser.
+ * An invalid stored value (text that is no date, a list, a date beyond the year 9999) counts as 0, the shortest lifetime,
+ * because the intended one is unknown. Django answers 500.
  */
 export function get_expire_at_browser_close(expiry: unknown, setting: boolean, context: ExpiryContext): boolean {
   if (expiry === null || expiry === undefined) return setting;
@@ -139,15 +139,15 @@ export function get_expire_at_browser_close(expiry: unknown, setting: boolean, c
 }
 
 /**
- * What `set_expiry(value)` keeps under `_session_expiry`: a number or ISO text, or null for nothing.
+ * The value that `set_expiry(value)` stores under `_session_expiry`: a number or ISO text; null to remove it.
  *
  * A Date or a span becomes the text of Python's isoformat(): with `+00:00`, never `Z`, and with six digits of fraction
  * or none. Text is kept as given.
  *
- * @param now Unix seconds, from where a span counts
- * @param time_zone TIME_ZONE where USE_TZ is off: then the text is local time without an offset, since a Django with
- *   USE_TZ = False answers 500 to one with it
- * @throws ValueError for what is no expiry, or lies outside the years 1 to 9999
+ * @param now Unix seconds, the start of a span
+ * @param time_zone TIME_ZONE if USE_TZ is off: then the text is local time without an offset, because a Django with
+ *   USE_TZ = False answers 500 to one with an offset
+ * @throws ValueError for an invalid expiry, or one outside the years 1 to 9999
  */
 export function expiryValue(value: ExpiryInput, now: number, time_zone?: string): number | string | null {
   if (value === null) return null;

@@ -33,28 +33,28 @@ export interface SessionsOptions {
   readonly settings: Settings;
   readonly store: SessionStore;
   readonly now?: Clock;
-  /** Draws keys; `newSessionKey` unless given. */
+  /** Generates keys; default `newSessionKey`. */
   readonly newSessionKey?: () => string;
-  /** Gets a line for each row whose signature is wrong or that cannot be read; never with a key or a value. */
+  /** Gets a warning for each row with a wrong signature or an unreadable text, without keys and values. */
   readonly logger?: Pick<Logger, 'warn'>;
-  /** A keyed hash of a session's key, by which the log names the session. */
+  /** A keyed hash of the session key, which identifies the session in the log. */
   readonly sessionHash?: (session_key: string) => string;
   /**
-   * Tell `logger` when a list or dictionary in the session was changed in place and nothing saved it. True unless the
-   * application's `env` is production (NODE_ENV, where Koa looks).
+   * Warn `logger` about a list or dictionary that was changed in place and not saved. Default: true unless the application's
+   * `env` is production (Koa reads NODE_ENV).
    */
   readonly warnUnsaved?: boolean;
-  /** Called with what happens to a session, for counters. */
+  /** Called with each event of a session, for counters. */
   readonly observe?: (event: SessionEvent) => void;
 }
 
 /**
- * Give every request `ctx.request.session` and keep what became of it
- * (django.contrib.sessions.middleware.SessionMiddleware, as of Django 6.0).
+ * Gives every request `ctx.request.session`, and saves it (django.contrib.sessions.middleware.SessionMiddleware, as of
+ * Django 6.0).
  *
- * Mount it outside everything that uses the session: once, or with several cookie names on one site, also in
- * applications that are mounted in others. A response of 5xx saves nothing. What a handler throws is
- * passed on as it is; when its status is below 500 the session is saved, and its cookie is sent whoever answers.
+ * Mount it outside everything that uses the session: once, or with several cookie names on one site, also in mounted
+ * applications. A response of 5xx saves nothing. A handler's error is rethrown; if its status is below 500, the session is
+ * saved, and its cookie is sent with the error's response.
  *
  * ```ts
  * app.use(sessions(app, { settings, store: new DatabaseStore(knex), logger: console }));
@@ -85,7 +85,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   });
   const verified = new VerifiedTexts(codec, settings.SESSION_VERIFIED_BYTES);
   const rest = options.newSessionKey === undefined ? {} : { newSessionKey: options.newSessionKey };
-  // One options object for all requests. `finish` returns no promise where there is nothing to save, as for most pages.
+  // One options object for all requests. `finish` returns no promise if there is nothing to save, as for most pages.
   const shared = { store, codec, verified, settings, now, observe, ...rest };
   const answering = { settings, store, now, warn: warningTo(logger) };
 
@@ -110,7 +110,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   return function sessions(ctx, next) {
     const outer = sessionResponseOf(ctx);
     if (outer === undefined && (ctx.app as object) === app) return withSession(ctx, next);
-    // Mounted twice: the one around this one does it. Of two applications that is found out only here.
+    // Mounted twice: the outer one does the work. With two applications, this is known only now.
     if (outer !== undefined && isSameSession(outer.options, answering)) return next();
     return inside(ctx, outer, () => withSession(ctx, next));
   };
@@ -121,7 +121,7 @@ type Identity = Pick<SessionsOptions, 'settings' | 'store'>;
 
 /**
  * Whether both are the same session.
- * @throws ImproperlyConfigured when they share the cookie's name alone: one would overwrite the other's cookie
+ * @throws ImproperlyConfigured if they share only the cookie's name: each would overwrite the other's cookie
  */
 function isSameSession(one: Identity, other: Identity): boolean {
   const { SESSION_COOKIE_NAME } = one.settings;
@@ -136,17 +136,17 @@ function isSameSession(one: Identity, other: Identity): boolean {
 
 const mounted = new WeakMap<Application, Identity[]>();
 
-/** @throws ImproperlyConfigured at start, where one application has two such sessions */
+/** @throws ImproperlyConfigured at start, if one application has two such sessions */
 function refuseSecond(app: Application, identity: Identity): void {
   const others = mounted.get(app) ?? [];
   for (const other of others) isSameSession(identity, other);
   mounted.set(app, [...others, identity]);
 }
 
-/** A session inside another application, or inside another session, which is the request's again afterwards. */
+/** Runs an inner session (a mounted application, another cookie), and restores the outer one afterwards. */
 async function inside(ctx: Koa.Context, outer: SessionResponse | undefined, run: () => Promise<void>): Promise<void> {
   installDelegate(ctx.app.context);
-  // Another library's ctx.session, of the application around this one.
+  // The outer application has another library's ctx.session.
   const foreign = Object.getOwnPropertyDescriptor(ctx.app.context, 'session')?.get !== DELEGATE.get;
   if (foreign) Object.defineProperty(ctx, 'session', DELEGATE);
   const cookies = cookieScope(ctx);
@@ -163,13 +163,13 @@ async function inside(ctx: Koa.Context, outer: SessionResponse | undefined, run:
   }
 }
 
-/** A save failed. An answer that Koa has begun is cut off; one that other code writes is left to that code. */
+/** After a failed save: aborts an answer that Koa has begun. Does not touch one that other code writes. */
 function endWith(ctx: Koa.Context, error: unknown): never {
   if (ctx.respond !== false) cutAnswer(ctx);
   throw error;
 }
 
-/** Where there is no logger, the process is warned, once. */
+/** Without a logger: a warning of the process, once. */
 function warningTo(logger: SessionsOptions['logger']): (message: string) => void {
   if (logger !== undefined) return (message) => logger.warn({ logger: 'koa-django-session' }, message);
   let warned = false;
@@ -180,7 +180,7 @@ function warningTo(logger: SessionsOptions['logger']): (message: string) => void
   };
 }
 
-/** What a store's texts are signed with: engine signed_cookies has a salt of its own. */
+/** The settings that sign a store's texts: engine signed_cookies has its own salt. */
 export function settingsFor({ key_salt }: Pick<SessionStore, 'key_salt'>, settings: Settings): Settings {
   return key_salt === undefined ? settings : { ...settings, SESSION_KEY_SALT: key_salt };
 }
@@ -192,19 +192,19 @@ const DELEGATE = {
   },
 };
 
-/** `ctx.session`, unless another library's stands there: then ours is `ctx.request.session` alone. */
+/** `ctx.session`, unless another library has defined it: then ours is only `ctx.request.session`. */
 function installDelegate(context: object): void {
   if (!Object.hasOwn(context, 'session')) Object.defineProperty(context, 'session', DELEGATE);
 }
 
-/** The status that Koa answers an error with (lib/context.js, onerror): 500 unless the error says another. */
+/** The status of Koa's response to an error (lib/context.js, onerror): the error's own, or 500. */
 function statusOfError(error: unknown): number {
   try {
     const { status, statusCode } = Object(error) as Record<string, unknown>;
     const given = status || statusCode;
     return typeof given === 'number' && STATUS_CODES[given] !== undefined ? given : 500;
   } catch {
-    // A getter of the application's error that throws.
+    // A getter of the application's error has thrown.
     return 500;
   }
 }

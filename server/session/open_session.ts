@@ -29,12 +29,12 @@ export interface AnyRequest {
 }
 
 /**
- * Read a session by its key, or by the cookie of a request that Koa does not answer. Where there is no such session, or
- * none any more, it is empty and its `session_key` is null, as for a visitor without a cookie.
+ * Reads a session by its key, or by the cookie of a request that Koa does not answer. If it does not exist, it is empty and
+ * its `session_key` is null, as for a visitor without a cookie.
  *
- * Nothing is saved by itself: `await session.save()` writes what was changed, and joins it with what pages have changed
- * meanwhile. It rejects with UpdateError where the session has ended meanwhile. No cookie is sent: what takes a new
- * key (`flush`, `cycle_key`, a session that was empty) is not told to the browser.
+ * Nothing is saved automatically: `await session.save()` writes the changes, merged with those that pages have saved since.
+ * It rejects with UpdateError if the session has ended since. No cookie is sent, so the browser does not get a new key (by
+ * `flush`, `cycle_key`, or the first save of an empty session).
  *
  * ```ts
  * const session = await openSession(session_key, { settings, store }); // or openSession(request, …)
@@ -44,7 +44,7 @@ export interface AnyRequest {
  *
  * @param from a session key, or the request of a handshake or upgrade, Node's or fetch's, whose Cookie header is read as
  *   Django does
- * @throws StoreUnavailable when the store does not answer, ValueError for what is neither a key nor a request
+ * @throws StoreUnavailable when the store does not answer, ValueError if it is neither a key nor a request
  */
 export async function openSession(from: string | AnyRequest, options: OpenSessionOptions): Promise<Session> {
   checkGiven('openSession', options);

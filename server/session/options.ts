@@ -20,8 +20,8 @@ export interface SessionOptions {
   /** The cookie's value; one that `validSessionKey` refuses counts as none. */
   readonly session_key?: string | null | undefined;
   readonly now?: Clock;
-  /** Draws keys; `newSessionKey` unless given. */
+  /** Generates keys; default `newSessionKey`. */
   readonly newSessionKey?: () => string;
-  /** Told what happens to the session. */
+  /** Called with each event of the session. */
   readonly observe?: ((event: SessionEvent) => void) | undefined;
 }

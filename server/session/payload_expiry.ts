@@ -1,4 +1,4 @@
-/** Finds out what a signed text itself says about its end, for engines that keep no `expire_date` beside it. */
+/** The expiry in a signed text, for engines that store no `expire_date`. */
 import type { Clock } from '../clock.js';
 import type { Settings } from '../settings.js';
 import { parseJson } from '../signing/python_json.js';
@@ -15,7 +15,7 @@ export type PayloadSettings = Pick<
   | 'SESSION_READ_LEGACY'
 >;
 
-/** The last moment that a Date can hold. */
+/** The latest possible Date. */
 const NEVER = new Date(8.64e15);
 
 export class PayloadExpiry {
@@ -23,15 +23,15 @@ export class PayloadExpiry {
   readonly #cookieAge: number;
 
   constructor(settings: PayloadSettings, now: Clock) {
-    // Whoever opens the text as a session reports a wrong signature; here it only means that nothing is known.
+    // Not reported here: reading the session reports a wrong signature.
     this.#codec = new SessionCodec(settings, { now });
     this.#cookieAge = settings.SESSION_COOKIE_AGE;
   }
 
   /**
-   * When a text that was written at `modification` (Unix seconds) ends: by its `_session_expiry`, or SESSION_COOKIE_AGE
-   * later when it has none, or when its signature is wrong. Never, where the signature is right and the text cannot be
-   * read here: Django may know a later end, so removing it is Django's.
+   * The expiry of a text written at `modification` (Unix seconds): by its `_session_expiry`, or SESSION_COOKIE_AGE later if it
+   * has none or a wrong signature. An unreadable text with a good signature never expires here, because Django may be able to
+   * read a later expiry.
    */
   date(session_data: string, modification: number): Date {
     const members = this.#codec.members(session_data);

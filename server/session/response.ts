@@ -1,4 +1,4 @@
-/** Saves a session and sends its cookie with the answer (SessionMiddleware.process_response), also when it begins early. */
+/** Saves a session and sends its cookie (SessionMiddleware.process_response), also for answers that begin early. */
 import type { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
@@ -52,22 +52,21 @@ export interface SessionResponseOptions {
   readonly settings: Settings;
   readonly store: SessionStore;
   readonly now?: Clock;
-  /** Called when a new session is not kept because the answer began too early. */
+  /** Called when a new session is lost because the answer began before its cookie was set. */
   readonly warn: (message: string) => void;
 }
 
 /**
- * One request's session on its way into row and cookie, in one of four states:
+ * Saves one request's session and sets its cookie. Four states:
  *
- * - open: the handlers run. When the head of the answer is written now, it says what can be said by now; a save would have
- *   to be waited for.
- * - finished: the handlers are back; row, cookie and Vary are done.
- * - handed over: the handlers are back, and somebody to whom one has given `ctx.res` writes the answer (`ctx.respond` is
- *   false; a proxy that nobody waits for). They may overwrite every header, so cookies and Vary are set again when the head
- *   is written; what changes until the answer is over is saved then.
- * - failed: an error is on its way out. Koa's error handler drops the headers, and so does `exceptions` outside, so they
- *   are set again when the head is written. They never go into the error, which another visitor's request may hold too:
- *   a constant, a look-up that two requests wait for.
+ * - open: the handlers run. If the head of the answer is written now, it gets Vary and the cookie of an existing row; a
+ *   save is asynchronous, and the head cannot wait for it.
+ * - finished: the handlers have returned; row, cookie and Vary are done.
+ * - handed over: the handlers have returned, and other code writes the answer to `ctx.res` (`ctx.respond` is false; a proxy
+ *   that is not awaited). It may overwrite every header, so cookies and Vary are set again when the head is written. Changes
+ *   until the end of the answer are saved then.
+ * - failed: an error was thrown. Koa's error handler removes the headers, and so does `exceptions` outside, so they are set
+ *   again when the head is written. They are never added to the error, because two requests may share one error object.
  */
 export class SessionResponse implements HeadWork {
   readonly session: RequestSession;
@@ -86,7 +85,7 @@ export class SessionResponse implements HeadWork {
     beforeHead(ctx, this);
   }
 
-  /** The handlers have returned. Undefined where there is nothing to wait for, as for most pages. */
+  /** The handlers have returned. Undefined if there is nothing to save, as for most pages. */
   finish(): Promise<void> | undefined {
     const { res, respond } = this.#ctx;
     if (respond === false && res !== undefined && !res.writableEnded) return this.#handOver();
@@ -111,13 +110,13 @@ export class SessionResponse implements HeadWork {
     else this.options.warn(NOT_KEPT);
   }
 
-  /** An error that will be answered with `status` is on its way out. */
+  /** An error was thrown, which will be answered with `status`. */
   async fail(status: number): Promise<void> {
     this.#state = 'failed';
     if (this.#isTouched()) await this.#keep(status);
   }
 
-  /** See `commitSession`. Twice at once is one after the other: a new session gets one row. */
+  /** See `commitSession`. Concurrent calls run one after the other, so that a new session gets one row. */
   commit(): Promise<void> {
     const before = this.#committing;
     const commit = async (): Promise<void> => {
@@ -136,12 +135,12 @@ export class SessionResponse implements HeadWork {
     return session.accessed || session.modified || this.options.settings.SESSION_SAVE_EVERY_REQUEST || this.#isDead();
   }
 
-  /** The browser sent a cookie, and there is no session for it any more. */
+  /** Whether the browser sent a cookie and the session is empty: the cookie is to be deleted. */
   #isDead(): boolean {
     return this.session.is_empty() && this.#ctx.request.COOKIES.has(this.options.settings.SESSION_COOKIE_NAME);
   }
 
-  /** Whether the row and the browser's cookie are to be brought up to date. */
+  /** Whether to save the row and to send the cookie. */
   #wantsSave(): boolean {
     const { session } = this;
     const { SESSION_SAVE_EVERY_REQUEST, SESSION_SAVE_UNCHANGED_AFTER } = this.options.settings;
@@ -157,9 +156,9 @@ export class SessionResponse implements HeadWork {
     else this.#varies = true;
   }
 
-  /** Whether a save writes a row whose key the browser has already. */
+  /** Whether a save would change a row whose key the browser already has. */
   #hasRow(): boolean {
-    // The first look drops the key of a row that is not there.
+    // The first access drops the key of a missing row.
     this.session.has_key('');
     const { session_key, hasUnreadableRow, isInCookie } = this.session;
     return session_key !== null && !hasUnreadableRow && !isInCookie;
@@ -172,17 +171,17 @@ export class SessionResponse implements HeadWork {
       this.#setHeaders();
       return;
     }
-    // Read before saving: a save is an access of its own, which says nothing about the answer.
+    // Before saving, because a save sets `accessed`, which must not add Vary to the answer.
     this.#varies ||= session.accessed;
     this.#setHeaders();
     if (!this.#wantsSave()) return;
-    // A login has written the row already. Its new key is told also by an answer of 5xx, or nobody would have it.
+    // A login has already written the row under a new key. Also an answer of 5xx sends it, or the session would be lost.
     const written = session.alreadyWritten(status < 500);
     if (written !== null && !headSent(this.#ctx)) this.#tell(session.session_key, written);
     if (written !== null || status >= 500) return;
     const { res, body } = this.#ctx;
     if (headSent(this.#ctx) && !this.#hasRow()) {
-      // SESSION_SAVE_EVERY_REQUEST alone loses nothing but the renewal.
+      // Without other changes, only the renewal by SESSION_SAVE_EVERY_REQUEST is lost.
       if (session.modified) this.options.warn(NOT_KEPT);
     } else await (res !== undefined && isStream(body) ? this.#saveBeside(body) : this.#save());
   }
@@ -193,7 +192,7 @@ export class SessionResponse implements HeadWork {
     const saved = await save(session);
     if (!headSent(this.#ctx)) this.#tell(session.session_key, saved);
     else if (session.session_key !== before) {
-      // The answer began while the row was made.
+      // The answer began while the row was created.
       await session.flush();
       this.options.warn(NOT_KEPT);
     }
@@ -213,7 +212,7 @@ export class SessionResponse implements HeadWork {
     } finally {
       failure = end();
     }
-    // Koa 2 listens by itself, and has answered by now.
+    // Koa 2 has its own listener, and has answered already.
     if (failure === undefined || headSent(this.#ctx)) return;
     this.#state = 'failed';
     throw failure.error;
@@ -226,7 +225,7 @@ export class SessionResponse implements HeadWork {
     if (this.#state === 'handed over') resendCookies(this.#ctx);
   }
 
-  /** The answer begins before the handlers are back. */
+  /** The answer begins before the handlers have returned. */
   #begin(): void {
     const { session } = this;
     if (!this.#isTouched()) return;
@@ -236,7 +235,7 @@ export class SessionResponse implements HeadWork {
     this.#setHeaders();
   }
 
-  /** The cookie of a row that is there already, as the save at the end will want it. */
+  /** The cookie of an existing row, with the expiry that the save at the end will write. */
   #cookieBeforeSave(): SessionCookie | undefined {
     const { session } = this;
     try {
@@ -245,12 +244,12 @@ export class SessionResponse implements HeadWork {
       const max_age = session.get_expire_at_browser_close() ? null : session.get_expiry_age();
       return sessionCookie(session.session_key, max_age, this.options.now);
     } catch {
-      // The store was away. The save at the end says so; this would end the answer in the middle of its head.
+      // The store was unavailable. The save at the end reports that; an error here would break the head.
       return undefined;
     }
   }
 
-  /** Put into the answer what it is to say, unless it has begun. */
+  /** Set the answer's cookie and Vary, unless it has begun. */
   #setHeaders(): void {
     if (headSent(this.#ctx)) return;
     const cookie = this.#cookie;
@@ -259,7 +258,7 @@ export class SessionResponse implements HeadWork {
   }
 }
 
-/** A WebSocket's context has no response (koa-websocket), and nothing that could say a status. */
+/** A WebSocket's context has no response (koa-websocket), so no status and no headers. */
 const statusOf = (ctx: Context): number => (ctx.res === undefined ? 200 : ctx.res.statusCode);
 
 async function save(session: Session): Promise<SavedExpiry> {
@@ -276,7 +275,7 @@ async function save(session: Session): Promise<SavedExpiry> {
 
 const RESPONSE = new OwnState<SessionResponse>('session');
 
-/** The session that surrounds this point of the request; undefined outside of `sessions`. */
+/** The innermost session at this point of the request; undefined outside of `sessions`. */
 export function sessionResponseOf(ctx: Context): SessionResponse | undefined {
   return RESPONSE.of(ctx);
 }
@@ -286,8 +285,8 @@ export function setSessionResponse(ctx: Context, response: SessionResponse): voi
 }
 
 /**
- * Save the session now and set its cookie, for a handler that writes the answer by itself (`ctx.res`, an event stream,
- * `ctx.flushHeaders()`, a renderer or proxy that is given `ctx.res`). Call it before the answer begins:
+ * Saves the session now and sets its cookie, for a handler that writes the answer itself (`ctx.res`, an event stream,
+ * `ctx.flushHeaders()`, a renderer or proxy with `ctx.res`). Call it before the answer begins:
  *
  * ```ts
  * ctx.session['cart'] = cart;
@@ -296,8 +295,8 @@ export function setSessionResponse(ctx: Context, response: SessionResponse): voi
  * ctx.res.writeHead(200, { 'Content-Type': 'text/event-stream' });
  * ```
  *
- * What changes afterwards is saved when the handler is back. Only a new key (a login, a first session) needs this call:
- * after the answer has begun, the browser cannot be told of it.
+ * Later changes are saved after the handler. Only a new key (a login, a first session) needs this call, because its cookie
+ * cannot be sent after the answer has begun.
  *
  * @throws ImproperlyConfigured outside of `sessions`; SessionInterrupted and StoreUnavailable as a save at the end
  */

@@ -12,7 +12,7 @@ import type { VerifiedTexts } from './verified.js';
 export interface Baseline {
   readonly session_data: string;
   readonly texts: MemberTexts;
-  /** What this session wrote with it; undefined for what was read. */
+  /** The expiry that this session wrote; undefined if the row was only read. */
   readonly written: SavedExpiry | undefined;
 }
 
@@ -25,10 +25,10 @@ export interface RowReading {
 }
 
 /**
- * A row's members; empty when the signature is wrong, as in Django. Unreadable when the signature is right and the text
- * cannot be read: that is reported at each reading, and the caller must not overwrite the row.
+ * A row's members; empty for a wrong signature, as in Django. Unreadable if the signature is right and the text cannot be
+ * read: reported at each read, and the caller must not overwrite the row.
  *
- * @param session_key for the report only
+ * @param session_key only for the report
  */
 export function readRow(
   session_data: string,
@@ -44,22 +44,22 @@ export function readRow(
 }
 
 /**
- * The members that another request wrote into the row since it was read.
- * @throws UpdateError when they cannot be read: then they can neither be merged nor be overwritten
+ * The members that another request wrote into the row.
+ * @throws UpdateError if they cannot be read, because they can then be neither merged nor overwritten
  */
 export function theirsOf(texts: MemberTexts | Unreadable): MemberTexts {
   if (!(texts instanceof Unreadable)) return texts;
   throw new UpdateError(`Somebody else changed the session to what cannot be read here. ${texts.reason}`);
 }
 
-/** Whether the row was signed less than `seconds` ago. Its text says when; the format of Django before 3.1 does not. */
+/** Whether the row was signed less than `seconds` ago, by the time in its text. False in Django's format before 3.1. */
 export function isSignedWithin({ session_data }: Baseline, seconds: number, codec: SessionCodec, now: number): boolean {
   const signedAt = codec.signedAt(session_data);
-  // A Django whose clock is ahead signs in the future.
+  // The clock of a Django may be ahead.
   return signedAt !== null && Math.abs(now - signedAt) < seconds;
 }
 
-/** What was written, and what the store returned for it. */
+/** The written change, and the store's result. */
 export interface Modified {
   readonly written: Change;
   readonly cookie: WrittenCookie;
@@ -82,7 +82,7 @@ export async function modifyRow(
   return { written, cookie };
 }
 
-/** Tells `observe` of an interruption, wherever in a request it happens. */
+/** Reports an interruption to `observe`. */
 export function noted<T>(work: Promise<T>, observe: SessionOptions['observe']): Promise<T> {
   return work.catch((error: unknown) => {
     if (error instanceof UpdateError) observe?.('interrupted');

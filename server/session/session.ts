@@ -44,11 +44,11 @@ export class Session extends SessionDictionary<DeclaredData> {
   #deadline: Deadline | undefined;
   /** Absent until the first access. Until then the session keeps the cookie's key, even if no row has it. */
   #document: Document | undefined;
-  /** What the row held when it was read or written; absent while no row is known. */
+  /** The row's content when it was last read or written; absent without a row. */
   #baseline: Baseline | undefined;
-  /** Whether the row has a good signature and cannot be read here. Then it is never written, and a save creates another. */
+  /** Whether the row has a good signature and is unreadable. Then it is never written, and a save creates another. */
   #isUnreadable = false;
-  /** Whether this request drew the key, so that the browser does not know it yet. */
+  /** Whether this request generated the key, so that the browser does not have it yet. */
   #hasNewKey = false;
   /** Held by save, create and cycle_key, so that the next call sees the row and the key of the one before. */
   readonly #writing = new WriteLock();
@@ -73,8 +73,8 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   /**
-   * Whether the row has a good signature and cannot be read here: it is too large, too deep, or no dictionary. The session is
-   * empty then, and a save writes a row of its own under a new key.
+   * Whether the row has a good signature and is unreadable here: too large, too deep, or no dictionary. The session is then
+   * empty, and a save creates another row under a new key.
    */
   get hasUnreadableRow(): boolean {
     this.#document ??= this.#open();
@@ -111,12 +111,12 @@ export class Session extends SessionDictionary<DeclaredData> {
     return this.#document;
   }
 
-  /** Whether no row has the cookie's key. Asking is no access. */
+  /** Whether no row has the cookie's key. Does not set `accessed`. */
   isMissing(): boolean {
     return this.#loaded !== undefined && 'session_data' in this.#loaded && this.#loaded.session_data === null;
   }
 
-  /** Whether the row is gone and nothing was set since. */
+  /** Whether the row is missing and nothing was set since. */
   protected override [IS_GONE](): boolean {
     return this.#document === undefined && this.isMissing();
   }
@@ -182,7 +182,7 @@ export class Session extends SessionDictionary<DeclaredData> {
    *
    * @param must_create add the row under this session's key, and fail if there is one
    * @throws UpdateError when the row is gone (a logout, an expiry): it is not created again. Also when another request has
-   *   written meanwhile what cannot be read here: it cannot be merged, and overwriting it could bring back an ended login
+   *   made the row unreadable here: it cannot be merged, and overwriting it could restore an ended login
    * @throws CreateError when `must_create` is set and the key is taken
    */
   async save(must_create = false): Promise<SavedExpiry> {

@@ -46,7 +46,7 @@ function cookieSigner(version: SaltVersion, key: string, options: CookieSignerOp
 }
 
 /**
- * A value → what stands in the cookie `key`: `value:time:signature`.
+ * The signed text of the cookie `key`: `value:time:signature`.
  *
  * ```ts
  * const signed = signCookie('coupon', 'spring', { settings });

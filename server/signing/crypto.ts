@@ -13,7 +13,7 @@ import { ValueError } from '../errors.js';
 /** A SECRET_KEY: bytes, or text that is encoded as UTF-8. */
 export type SigningKey = string | Buffer;
 
-/** The hash functions that Django's signers use: sha256, and sha1 for what Django wrote before 3.1. */
+/** The hash functions of Django's signers: sha256, and sha1 before Django 3.1. */
 export type HashAlgorithm = 'sha256' | 'sha1';
 
 /**

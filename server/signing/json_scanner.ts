@@ -48,10 +48,10 @@ const IS_HEX = tableOf((code) => /[0-9a-fA-F]/.test(String.fromCharCode(code)));
 const IS_SPACE = tableOf((code) => ' \t\n\r'.includes(String.fromCharCode(code)));
 /** What may follow a backslash, except u. */
 const IS_ESCAPE = tableOf((code) => '"\\/bfnrt'.includes(String.fromCharCode(code)));
-/** What stands for itself in a string: all but control characters, quote and backslash. */
+/** The characters of a string that need no escape: all except control characters, quote and backslash. */
 const IS_PLAIN = tableOf((code) => code >= SPACE && code !== QUOTE && code !== BACKSLASH);
 
-/** Says where the text stops being JSON; never what stands there. */
+/** The message names the position of the error, no part of the text. */
 const noJson = (index: number): ValueError =>
   new ValueError(`The text is no JSON: unexpected character or end at position ${index}.`);
 

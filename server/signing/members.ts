@@ -1,8 +1,8 @@
 /**
  * Splits an object's JSON into its members' texts.
  *
- * Only the places of the members are noted; their texts are cut out when somebody asks for them. Most requests look at two or
- * three of a dozen, and cutting out all of them took as much CPU as verifying the signature.
+ * Only the positions of the members are stored; a text is cut out at its first access. Most requests read two or three of a
+ * dozen, and cutting out all of them took as much CPU as verifying the signature.
  */
 import { readString } from './json_reader.js';
 import {
@@ -94,15 +94,15 @@ export class Members implements ReadonlyMap<string, string> {
   }
 }
 
-/** The places of the present text's members. One array for all calls: they are synchronous. */
+/** The positions of the current text's members. One array for all calls, because they are synchronous. */
 const places: number[] = [];
 
 /**
- * An object's JSON text → the JSON text of each member as it stands, by its key, in order; of equal keys the last
- * text counts, at the place of the first. The whole text is checked, and no value is built.
+ * The unchanged JSON text of each member of an object's JSON, by key, in order. Of equal keys the last text counts, at the
+ * position of the first. The whole text is checked, and no value is parsed.
  *
  * @param bytes the text in ISO 8859-1
- * @param text the same, where there is one already
+ * @param text the same as a string, if the caller has it
  * @returns null when the text is JSON but no object
  * @throws ValueError as `parseJson`
  */
