@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { Logger } from './logger.js';
+import { rowsOf } from './rows.js';
 import type { SessionStore } from './session/store.js';
 import { engineName, type Settings } from './settings.js';
 
@@ -48,7 +49,8 @@ export async function clearRegularly({ knex, store, settings, interval, log, sig
  * @returns 0, or the seconds until the next turn
  */
 export async function takeTurn(knex: Knex, bucket: string, interval: number): Promise<number> {
-  const taken: { rows: readonly unknown[] } = await knex.raw(
+  const taken = await rowsOf(
+    knex,
     `INSERT INTO koa_login_attempts AS present (bucket, attempts, counted_at, retry_at, forget_at)
      SELECT :bucket, 1, at, at + length, at + 2 * length
        FROM (SELECT clock_timestamp() AS at, make_interval(secs => :interval) AS length) AS clock
@@ -58,11 +60,12 @@ export async function takeTurn(knex: Knex, bucket: string, interval: number): Pr
      RETURNING bucket`,
     { bucket, interval },
   );
-  if (taken.rows.length > 0) return 0;
-  const { rows }: { rows: readonly { left: number }[] } = await knex.raw(
+  if (taken.length > 0) return 0;
+  const [turn] = await rowsOf<{ left: number }>(
+    knex,
     `SELECT extract(epoch FROM counted_at - clock_timestamp())::float8 + ? AS left FROM koa_login_attempts
       WHERE bucket = ?`,
     [interval, bucket],
   );
-  return Math.max(rows[0]?.left ?? 0, 1);
+  return Math.max(turn?.left ?? 0, 1);
 }

@@ -6,6 +6,7 @@
  */
 import type { Knex } from 'knex';
 import { SchemaMismatch } from './errors.js';
+import { rowsOf } from './rows.js';
 
 /** A column in Django's form. */
 export interface Column {
@@ -51,13 +52,8 @@ const HISTORY_TABLE: Table = {
   ],
 };
 
-async function rows<Row>(knex: Knex, sql: string, bindings: readonly string[] = []): Promise<Row[]> {
-  const result: { rows: Row[] } = await knex.raw(sql, [...bindings]);
-  return result.rows;
-}
-
 async function exists(knex: Knex, table: string): Promise<boolean> {
-  const [row] = await rows<{ found: boolean }>(knex, 'SELECT to_regclass(quote_ident(?)) IS NOT NULL AS found', [
+  const [row] = await rowsOf<{ found: boolean }>(knex, 'SELECT to_regclass(quote_ident(?)) IS NOT NULL AS found', [
     table,
   ]);
   return row?.found === true;
@@ -83,7 +79,7 @@ const mismatch = (text: string): SchemaMismatch => new SchemaMismatch(`${text} $
 async function check(knex: Knex, table: Table): Promise<void> {
   const found = new Map(
     (
-      await rows<FoundColumn>(
+      await rowsOf<FoundColumn>(
         knex,
         `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable,
                 atthasdef OR attidentity <> '' AS filled
@@ -116,7 +112,7 @@ async function check(knex: Knex, table: Table): Promise<void> {
       throw mismatch(`Column ${table.name}.${column.name} is NOT NULL, has no default, and Django has no such column.`);
     }
   }
-  const indexes = await rows<{ columns: string }>(
+  const indexes = await rowsOf<{ columns: string }>(
     knex,
     `SELECT (SELECT string_agg(attname, ',' ORDER BY attname) FROM pg_attribute
               WHERE attrelid = indrelid AND attnum = ANY (indkey::int2[])) AS columns
@@ -142,7 +138,7 @@ async function remember(knex: Knex, what: string): Promise<void> {
 /** Whether we created it; also deletes the record of that. */
 async function forget(knex: Knex, what: string): Promise<boolean> {
   if (!(await exists(knex, CREATED))) return false;
-  const made = await rows(knex, `DELETE FROM ${CREATED} WHERE what = ? RETURNING what`, [what]);
+  const made = await rowsOf(knex, `DELETE FROM ${CREATED} WHERE what = ? RETURNING what`, [what]);
   return made.length > 0;
 }
 
@@ -153,7 +149,7 @@ async function forget(knex: Knex, what: string): Promise<boolean> {
  */
 export async function madeBefore(knex: Knex, table: string, columns: readonly string[]): Promise<boolean> {
   if (!(await exists(knex, table))) return false;
-  const found = await rows<{ name: string }>(
+  const found = await rowsOf<{ name: string }>(
     knex,
     `SELECT attname AS name FROM pg_attribute
       WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 AND NOT attisdropped`,
@@ -176,7 +172,7 @@ export async function existing(knex: Knex, tables: readonly string[]): Promise<r
 /** The tables that `dropDjangoTables` would drop. Reads only. */
 export async function madeHere(knex: Knex, django: DjangoTables): Promise<readonly string[]> {
   if (!(await exists(knex, CREATED))) return [];
-  const made = new Set((await rows<{ what: string }>(knex, `SELECT what FROM ${CREATED}`)).map(({ what }) => what));
+  const made = new Set((await rowsOf<{ what: string }>(knex, `SELECT what FROM ${CREATED}`)).map(({ what }) => what));
   const ours = django.tables.filter(({ name }) => made.has(`table ${name}`));
   return existing(
     knex,
@@ -198,7 +194,7 @@ async function make(knex: Knex, table: Table): Promise<boolean> {
 /** Whether django_migrations has this migration, written by Django or by us. */
 export async function recorded(knex: Knex, app: string, name: string): Promise<boolean> {
   if (!(await exists(knex, HISTORY))) return false;
-  return (await rows(knex, `SELECT 1 FROM ${HISTORY} WHERE app = ? AND name = ?`, [app, name])).length > 0;
+  return (await rowsOf(knex, `SELECT 1 FROM ${HISTORY} WHERE app = ? AND name = ?`, [app, name])).length > 0;
 }
 
 /**
@@ -247,7 +243,7 @@ export async function dropDjangoTables(knex: Knex, django: DjangoTables): Promis
   const ours: string[] = [];
   for (const { name } of django.tables) if (await forget(knex, `table ${name}`)) ours.push(name);
   if (ours.length > 0) {
-    const users = await rows<{ table: string; refers: string }>(
+    const users = await rowsOf<{ table: string; refers: string }>(
       knex,
       `SELECT conrelid::regclass::text AS table, confrelid::regclass::text AS refers FROM pg_constraint
         WHERE contype = 'f' AND confrelid = ANY (SELECT to_regclass(quote_ident(n)) FROM unnest(string_to_array(?, ',')) n)
@@ -274,7 +270,7 @@ export async function dropDjangoTables(knex: Knex, django: DjangoTables): Promis
 async function tidy(knex: Knex): Promise<void> {
   if (!(await exists(knex, CREATED))) return;
   const empty = async (table: string): Promise<boolean> =>
-    (await rows(knex, `SELECT 1 FROM ${table} LIMIT 1`)).length === 0;
+    (await rowsOf(knex, `SELECT 1 FROM ${table} LIMIT 1`)).length === 0;
   if ((await exists(knex, HISTORY)) && (await empty(HISTORY)) && (await forget(knex, `table ${HISTORY}`))) {
     await knex.raw(`DROP TABLE ${HISTORY}`);
   }

@@ -2,8 +2,9 @@
  * Finds tables that may belong to a user model, and the model of each, by Django's content types and the admin's log.
  */
 import type { Knex } from 'knex';
-import { rowsOf } from '../db/rows.js';
 import { tableNameText } from '../db/table_name.js';
+import { rowsOf } from '../rows.js';
+import { IS_OURS_AND_READABLE } from '../search_path.js';
 import type { UserModelSettings } from '../settings.js';
 import { truncateName, userTableName } from './table_names.js';
 
@@ -60,9 +61,7 @@ const TABLES = `
   WITH RECURSIVE readable AS (
     SELECT c.oid, c.relname, c.relnamespace, n.nspname, pg_table_is_visible(c.oid) AS visible
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-       AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-       AND (pg_table_is_visible(c.oid) OR to_regclass(quote_ident(n.nspname) || '.django_migrations') IS NULL)
+     WHERE ${IS_OURS_AND_READABLE}
   ), family AS (
     SELECT oid, NULL::oid AS parent FROM readable
      WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull

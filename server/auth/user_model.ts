@@ -1,10 +1,10 @@
 /** Django's AUTH_USER_MODEL: finds the users' table and columns in this database. */
 import type { Knex } from 'knex';
 import { quoteIdentifier } from '../db/literals.js';
-import { rowsOf } from '../db/rows.js';
 import { splitTableName } from '../db/table_name.js';
 import { hasCode } from '../error_code.js';
 import { SchemaMismatch } from '../errors.js';
+import { rowsOf } from '../rows.js';
 import { djangoSchemas, searchPathAdvice } from '../search_path.js';
 import { SETTINGS, type UserModelSettings } from '../settings.js';
 import { userTableName } from './table_names.js';

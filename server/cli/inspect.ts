@@ -1,7 +1,9 @@
 /** `inspect KEY`: shows a row of the session table, and whether this server would accept it. */
+
 import { developmentKey } from '../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../config/settings.js';
 import { quoteTable } from '../db/session_table.js';
+import { rowsOf } from '../rows.js';
 import { SessionCodec, Unreadable } from '../session/codec.js';
 import type { Settings } from '../settings.js';
 import { type Command, EXIT, print, printError, withDatabase } from './command.js';
@@ -26,15 +28,15 @@ when no key of SECRET_KEY and SECRET_KEY_FALLBACKS signed it.`,
   async run({ positionals: [given = ''] }) {
     const key = given === '-' ? (await new Prompt().ask({ what: 'KEY', secret: true })).trim() : given;
     const settings = serverSettings(() => developmentKey(ownSettings())).django;
-    const row = await withDatabase(async (knex) => {
-      const result: { rows: readonly Row[] } = await knex.raw(
+    const [row] = await withDatabase((knex) =>
+      rowsOf<Row>(
+        knex,
         `SELECT session_data, expire_date::text, extract(epoch FROM expire_date - now())::float8 AS lifetime
            FROM ${quoteTable(settings.SESSION_TABLE)} WHERE session_key = ?`,
         // PostgreSQL's text holds no NUL, so no row has such a key.
         [key.replaceAll('\0', '\ufffd')],
-      );
-      return result.rows[0];
-    });
+      ),
+    );
     if (row === undefined) {
       printError(
         'There is no session with this key: it never was, it ended with a logout, or it expired and was cleared.',

@@ -6,6 +6,7 @@
  */
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
+import { rowsOf } from '../rows.js';
 import { whileLocked } from './lock.js';
 import { DJANGO_SESSION, quoteTable } from './session_table.js';
 
@@ -60,10 +61,6 @@ interface Batch {
   readonly floor: string | null;
 }
 
-interface Rows<Row> {
-  readonly rows: readonly Row[];
-}
-
 /** Remove expired sessions, and return a summary. One process at a time; a second one returns `busy` at once. */
 export async function sweep(knex: Knex, options: SweepOptions = {}): Promise<Sweep> {
   if (options.dry_run === true) return { removed: await countExpired(knex, options), busy: false };
@@ -80,18 +77,19 @@ export async function clear_expired(knex: Knex, options: SweepOptions = {}): Pro
 
 export async function countExpired(knex: Knex, options: Pick<SweepOptions, 'now' | 'table'> = {}): Promise<number> {
   const cut = await cutOf(knex, options.now);
-  const result: Rows<{ count: string }> = await knex.raw(
+  const [row] = await rowsOf<{ count: string }>(
+    knex,
     `SELECT count(*) FROM ${quoteTable(options.table ?? DJANGO_SESSION)} WHERE expire_date < ?`,
     [cut],
   );
-  return Number(result.rows[0]?.count ?? 0);
+  return Number(row?.count ?? 0);
 }
 
 /** The time before which sessions have expired: fixed for the run, so that it ends. A text, to keep the microseconds. */
 async function cutOf(knex: Knex, now: Clock = systemClock): Promise<string> {
   if (now !== systemClock) return new Date(now() * 1000).toISOString();
-  const result: Rows<{ now: string }> = await knex.raw('SELECT now()::text AS now');
-  return result.rows[0]?.now ?? 'now';
+  const [row] = await rowsOf<{ now: string }>(knex, 'SELECT now()::text AS now');
+  return row?.now ?? 'now';
 }
 
 async function batches(
@@ -103,12 +101,11 @@ async function batches(
   let floor = '-infinity';
   let removed = 0;
   while (signal?.aborted !== true) {
-    const { rows } = await knex.transaction(async (transaction): Promise<Rows<Batch>> => {
+    const [gone] = await knex.transaction(async (transaction) => {
       await transaction.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT}`);
       await transaction.raw(`SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT}`);
-      return transaction.raw(statement, { cut, floor, batch });
+      return rowsOf<Batch>(transaction, statement, { cut, floor, batch });
     });
-    const [gone] = rows;
     if (gone === undefined || gone.floor === null) break;
     removed += gone.count;
     floor = gone.floor;
@@ -120,12 +117,14 @@ async function batches(
 
 /** Removes expired rows of koa_user_sessions, which lists each user's sessions. The table is optional. */
 async function clearUserSessions(knex: Knex, cut: string, batch: number): Promise<void> {
-  const found: Rows<{ there: boolean }> = await knex.raw(
+  const [found] = await rowsOf<{ there: boolean }>(
+    knex,
     "SELECT to_regclass('koa_user_sessions') IS NOT NULL AS there",
   );
-  if (found.rows[0]?.there !== true) return;
+  if (found?.there !== true) return;
   for (let count = batch; count === batch; ) {
-    const gone: Rows<{ count: number }> = await knex.raw(
+    const [gone] = await rowsOf<{ count: number }>(
+      knex,
       `WITH gone AS (
          DELETE FROM koa_user_sessions
           WHERE id IN (SELECT id FROM koa_user_sessions WHERE expire_date < :cut LIMIT :batch FOR UPDATE SKIP LOCKED)
@@ -133,6 +132,6 @@ async function clearUserSessions(knex: Knex, cut: string, batch: number): Promis
        SELECT count(*)::int AS count FROM gone`,
       { cut, batch },
     );
-    count = gone.rows[0]?.count ?? 0;
+    count = gone?.count ?? 0;
   }
 }

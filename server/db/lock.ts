@@ -1,6 +1,7 @@
 /** Advisory locks, for work that only one process may do at a time. */
 import makeKnex, { type Knex } from 'knex';
 import { hasCode } from '../error_code.js';
+import { rowsOf } from '../rows.js';
 import { configOf } from '../undocumented/knex.js';
 
 /** The second numbers of our locks; the first is "koa" in ASCII, so that other programs choose other ones. */
@@ -65,11 +66,9 @@ export async function withPlainKnex<T>(
 
 async function acquire(holder: Knex, number: number, wait: number): Promise<boolean> {
   if (wait === 0) {
-    const result: { rows: readonly { got: boolean }[] } = await holder.raw(
-      'SELECT pg_try_advisory_xact_lock(?, ?) AS got',
-      [OURS, number],
-    );
-    return result.rows[0]?.got === true;
+    const sql = 'SELECT pg_try_advisory_xact_lock(?, ?) AS got';
+    const [row] = await rowsOf<{ got: boolean }>(holder, sql, [OURS, number]);
+    return row?.got === true;
   }
   try {
     await holder.raw(`SET LOCAL lock_timeout = ${Math.round(wait * 1000)}`);

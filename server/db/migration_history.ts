@@ -1,5 +1,6 @@
 /** The history of our migrations: in our own table, and rows that knex wrote into the application's table ("strays"). */
 import type { Knex } from 'knex';
+import { rowsOf } from '../rows.js';
 import {
   applicationTables,
   type HistoryTable,
@@ -27,24 +28,21 @@ export interface Stray {
   readonly from: string;
 }
 
-interface Rows<Row> {
-  readonly rows: readonly Row[];
-}
-
 /** Looks in the current schema only, because there knex creates its table, whatever else is on the search_path. */
 export async function hasHistory(knex: Knex): Promise<boolean> {
-  const result: Rows<{ found: boolean }> = await knex.raw(
+  const [row] = await rowsOf<{ found: boolean }>(
+    knex,
     "SELECT to_regclass(quote_ident(current_schema()) || '.' || quote_ident(?)) IS NOT NULL AS found",
     [MIGRATIONS_TABLE],
   );
-  return result.rows[0]?.found === true;
+  return row?.found === true;
 }
 
 /** The names in our table, including those of other releases. Only reads. */
 export async function appliedNames(knex: Knex): Promise<readonly string[]> {
   if (!(await hasHistory(knex))) return [];
-  const result: Rows<{ name: string }> = await knex.raw('SELECT name FROM ?? ORDER BY id', [MIGRATIONS_TABLE]);
-  return result.rows.map(({ name }) => name);
+  const rows = await rowsOf<{ name: string }>(knex, 'SELECT name FROM ?? ORDER BY id', [MIGRATIONS_TABLE]);
+  return rows.map(({ name }) => name);
 }
 
 /**
@@ -59,11 +57,12 @@ export async function findStrays(knex: Knex, config: Knex.Config): Promise<reado
     const from = await readable(knex, table);
     if (from === undefined || seen.has(from)) continue;
     seen.add(from);
-    const found: Rows<{ name: string; migration_time: Date | null }> = await knex.raw(
+    const found = await rowsOf<{ name: string; migration_time: Date | null }>(
+      knex,
       `SELECT name, migration_time FROM ${from} WHERE name = ANY (?) ORDER BY id`,
       [[...migrationNames()]],
     );
-    for (const { name, migration_time } of found.rows) {
+    for (const { name, migration_time } of found) {
       // The application may have a migration of the same name, which did not create our table.
       if (isMigrationName(name) && (await historyTable(knex, { schema: null, table: PROOFS[name] })) !== undefined) {
         strays.push({ name, migration_time, from });
@@ -76,13 +75,14 @@ export async function findStrays(knex: Knex, config: Knex.Config): Promise<reado
 async function readable(knex: Knex, table: HistoryTable): Promise<string | undefined> {
   const name = await historyTable(knex, table);
   if (name === undefined) return undefined;
-  const result: Rows<{ readable: boolean }> = await knex.raw(
+  const [row] = await rowsOf<{ readable: boolean }>(
+    knex,
     `SELECT has_table_privilege(?::regclass, 'SELECT') AND 3 = (
        SELECT count(*) FROM pg_attribute
         WHERE attrelid = ?::regclass AND attname IN ('id', 'name', 'migration_time') AND NOT attisdropped) AS readable`,
     [name, name],
   );
-  return result.rows[0]?.readable === true ? name : undefined;
+  return row?.readable === true ? name : undefined;
 }
 
 /** Moves these rows into our table, which must exist. The application's own rows stay. */

@@ -8,6 +8,7 @@ import * as goods from '../../migrations/0003_goods.js';
 import * as login_attempts from '../../migrations/0004_login_attempts.js';
 import * as user_sessions from '../../migrations/0005_user_sessions.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
+import { rowsOf } from '../rows.js';
 import { configOf } from '../undocumented/knex.js';
 import { tryLock } from './lock.js';
 import { refuseRows } from './rows_at_stake.js';
@@ -78,11 +79,12 @@ export function applicationTables({ migrations = {} }: Knex.Config): readonly Hi
 
 /** The table's name, quoted for SQL; undefined if it does not exist. */
 export async function historyTable(knex: Knex, { schema, table }: HistoryTable): Promise<string | undefined> {
-  const result: { rows: readonly { found: string | null }[] } = await knex.raw(
+  const [row] = await rowsOf<{ found: string | null }>(
+    knex,
     "SELECT to_regclass(coalesce(quote_ident(?::text) || '.', '') || quote_ident(?))::text AS found",
     [schema, table],
   );
-  return result.rows[0]?.found ?? undefined;
+  return row?.found ?? undefined;
 }
 
 /** Options of MigrationSource. */
@@ -196,6 +198,5 @@ async function refuseApplicationTables(knex: Knex): Promise<void> {
 async function isLocked(knex: Knex, { schema, table }: HistoryTable): Promise<boolean> {
   const lock = await historyTable(knex, { schema, table: `${table}_lock` });
   if (lock === undefined) return false;
-  const locked: { rows: readonly unknown[] } = await knex.raw(`SELECT 1 FROM ${lock} WHERE is_locked = 1`);
-  return locked.rows.length > 0;
+  return (await rowsOf(knex, `SELECT 1 FROM ${lock} WHERE is_locked = 1`)).length > 0;
 }

@@ -1,16 +1,18 @@
 /** The partitions of a table of sessions. */
 import type { Knex } from 'knex';
 import { SchemaMismatch } from '../errors.js';
+import { rowsOf } from '../rows.js';
 import { DJANGO_SESSION } from './session_table.js';
 
 /** The number of partitions of `django_session`; undefined if the table does not exist. */
 async function partitionsOf(knex: Knex): Promise<number | undefined> {
-  const { rows }: { rows: readonly { there: boolean; count: string }[] } = await knex.raw(
+  const [found] = await rowsOf<{ there: boolean; count: string }>(
+    knex,
     `SELECT to_regclass(?) IS NOT NULL AS there,
             (SELECT count(*) FROM pg_inherits WHERE inhparent = to_regclass(?)) AS count`,
     [DJANGO_SESSION, DJANGO_SESSION],
   );
-  return rows[0]?.there === true ? Number(rows[0].count) : undefined;
+  return found?.there === true ? Number(found.count) : undefined;
 }
 
 /**

@@ -1,13 +1,14 @@
 /** Counts the rows of tables that a rollback would drop, and refuses to drop tables with rows. */
 import type { Knex } from 'knex';
 import { RowsAtStake, type TableRows } from '../errors.js';
+import { rowsOf } from '../rows.js';
 
 /** Milliseconds. All later statements on a table queue behind a waiting ACCESS EXCLUSIVE lock. */
 const LOCK_TIMEOUT = 5000;
 
 async function count(knex: Knex, table: string): Promise<number> {
-  const result: { rows: readonly { count: string }[] } = await knex.raw('SELECT count(*) AS count FROM ??', [table]);
-  return Number(result.rows[0]?.count);
+  const [row] = await rowsOf<{ count: string }>(knex, 'SELECT count(*) AS count FROM ??', [table]);
+  return Number(row?.count);
 }
 
 /** The tables with the numbers of their rows. Only reads. */

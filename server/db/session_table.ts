@@ -1,6 +1,8 @@
 /** Checks and finds session tables: django_session, or that of a custom session model. */
 import type { Knex } from 'knex';
 import { SchemaMismatch } from '../errors.js';
+import { rowsOf } from '../rows.js';
+import { IS_OURS_AND_READABLE } from '../search_path.js';
 import { quoteIdentifier } from './literals.js';
 import { splitTableName, tableNameText } from './table_name.js';
 
@@ -33,7 +35,8 @@ const COLUMNS: readonly string[] = [
  * @throws SchemaMismatch with what to do
  */
 export async function checkSessionTable(knex: Knex, table: string, filled: readonly string[] = []): Promise<void> {
-  const { rows: found }: { rows: readonly FoundColumn[] } = await knex.raw(
+  const found = await rowsOf<FoundColumn>(
+    knex,
     `SELECT attname AS name, NOT attnotnull OR atthasdef OR attidentity <> '' AS given,
             attname || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END AS line
        FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
@@ -64,12 +67,11 @@ export async function checkSessionTable(knex: Knex, table: string, filled: reado
  * another Django.
  */
 export async function sessionTables(knex: Knex): Promise<readonly string[]> {
-  const { rows: found }: { rows: readonly { schema: string; table: string; visible: boolean }[] } = await knex.raw(
+  const found = await rowsOf<{ schema: string; table: string; visible: boolean }>(
+    knex,
     `SELECT n.nspname AS schema, c.relname AS table, pg_table_is_visible(c.oid) AS visible
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-        AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-        AND (pg_table_is_visible(c.oid) OR to_regclass(quote_ident(n.nspname) || '.django_migrations') IS NULL)
+      WHERE ${IS_OURS_AND_READABLE}
         AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attnotnull
                 AND (a.attname = 'session_key' AND format_type(a.atttypid, a.atttypmod) = 'character varying(40)'
                   OR a.attname = 'session_data' AND a.atttypid = 'text'::regtype

@@ -1,6 +1,7 @@
 /** Checks whether the database takes writes. A standby does not. */
 import type { Knex } from 'knex';
 import { StoreUnavailable } from '../errors.js';
+import { rowsOf } from '../rows.js';
 import { emitQueryError } from '../undocumented/knex.js';
 import { READ_ONLY } from './unavailable.js';
 
@@ -14,10 +15,11 @@ import { READ_ONLY } from './unavailable.js';
  * @throws StoreUnavailable when the database is read-only
  */
 export async function checkWritable(knex: Knex): Promise<void> {
-  const { rows }: { rows: readonly { read_only: string }[] } = await knex.raw(
+  const [row] = await rowsOf<{ read_only: string }>(
+    knex,
     "SELECT current_setting('transaction_read_only') AS read_only",
   );
-  if (rows[0]?.read_only !== 'on') return;
+  if (row?.read_only !== 'on') return;
   const cause = Object.assign(new Error('transaction_read_only is on'), { code: READ_ONLY });
   emitQueryError(knex, cause);
   throw new StoreUnavailable('The database is a standby, which takes no writes.', { cause });

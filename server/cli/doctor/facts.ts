@@ -2,10 +2,10 @@
 import type { Knex } from 'knex';
 import type { Clock } from '../../clock.js';
 import { WITH_PARTS } from '../../db/partitions.js';
-import { rowsOf } from '../../db/rows.js';
 import { checkSessionTable, DJANGO_SESSION, quoteTable, sessionTables } from '../../db/session_table.js';
 import { splitTableName } from '../../db/table_name.js';
 import { SchemaMismatch } from '../../errors.js';
+import { rowsOf } from '../../rows.js';
 import { djangoSchemas, pathName } from '../../search_path.js';
 
 export interface SessionRow {

@@ -1,6 +1,7 @@
 /** `sessions stats`: counts sessions, with their size and expiry. */
 import type { Knex } from 'knex';
 import { quoteTable } from '../../db/session_table.js';
+import { rowsOf } from '../../rows.js';
 import { b62_decode } from '../../signing/base62.js';
 import { type Command, EXIT, print, withDatabase } from '../command.js';
 import { settingsWithTable } from './tables.js';
@@ -56,7 +57,8 @@ export const command: Command = {
 /** A signed time has six digits of base 62 until the year 3770, and its digits sort as ASCII does. */
 async function totalsOf(knex: Knex, table: string): Promise<Totals> {
   const name = quoteTable(table);
-  const result: { rows: readonly [Totals] } = await knex.raw(
+  const [totals] = await rowsOf<Totals>(
+    knex,
     `SELECT count(*) FILTER (WHERE is_live)::float8 AS live, count(*) FILTER (WHERE NOT is_live)::float8 AS expired,
             (SELECT coalesce(sum(pg_total_relation_size(relid)), pg_total_relation_size(to_regclass(:name)))::float8
                FROM pg_partition_tree(to_regclass(:name))) AS bytes,
@@ -67,17 +69,17 @@ async function totalsOf(knex: Knex, table: string): Promise<Totals> {
        FROM (SELECT session_data, expire_date > now() AS is_live FROM ${name}) AS s`,
     { name },
   );
-  return result.rows[0];
+  return totals as Totals;
 }
 
 /** Live sessions by days until expiry; those above DAYS are one group. */
 async function barsOf(knex: Knex, table: string): Promise<readonly Bar[]> {
-  const result: { rows: readonly Bar[] } = await knex.raw(
+  return rowsOf<Bar>(
+    knex,
     `SELECT least(?, floor(extract(epoch FROM expire_date - now()) / 86400))::int AS day, count(*)::float8 AS count
        FROM ${quoteTable(table)} WHERE expire_date > now() GROUP BY 1 ORDER BY 1`,
     [DAYS],
   );
-  return result.rows;
 }
 
 function printChart(bars: readonly Bar[]): void {
