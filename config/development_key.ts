@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeDataFolder } from '../server/embedded_database/index.js';
+import { hasCode } from '../server/error_code.js';
 import type { OwnSettings } from './settings.js';
 
 /** The development SECRET_KEY: created once in the data folder, readable only for the owner. */
@@ -14,7 +15,7 @@ export function developmentKey({ DATA_FOLDER }: Pick<OwnSettings, 'DATA_FOLDER'>
       writeFileSync(file, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
     } catch (error) {
       // Of two concurrent first starts, the first one's key is used.
-      if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
+      if (!hasCode(error, 'EEXIST')) throw error;
     }
   }
   return readFileSync(file, 'utf8').trim();

@@ -7,6 +7,7 @@ import { salted_hmac } from '../signing/crypto.js';
 import { addressBlock } from './address_block.js';
 import { AttemptsTable } from './attempts_table.js';
 import type { ThrottleAnswer } from './throttle.js';
+import { healed } from './throttle_limits.js';
 
 /** A leaky bucket: each request adds one, time removes them; while it is full, requests must wait. */
 export interface AddressLimit {
@@ -73,7 +74,7 @@ export class AddressThrottle {
     await this.#table.pruneNowAndThen();
     const { free, healsIn } = this.#limit;
     const now = `greatest(t.counted_at, excluded.counted_at)`;
-    const left = leftOf('t.attempts', `${now} - t.counted_at`, healsIn);
+    const left = healed('t', now, healsIn);
     const counted = await this.#table.rows(
       `WITH clock AS (${this.#table.clock()})
        INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
@@ -97,7 +98,7 @@ export class AddressThrottle {
     const { free, healsIn } = this.#limit;
     const [row] = await this.#table.rows<{ wait: number }>(
       `WITH clock AS (${this.#table.clock()})
-       SELECT (${leftOf('attempts', 'at - counted_at', healsIn)} + 1 - ${free}) * ${healsIn} AS wait
+       SELECT (${healed('koa_login_attempts', 'at', healsIn)} + 1 - ${free}) * ${healsIn} AS wait
          FROM koa_login_attempts, clock WHERE bucket = ?`,
       [this.#bucket(address)],
     );
@@ -109,9 +110,4 @@ export class AddressThrottle {
     const hash = salted_hmac('koa_django_session.address_throttle', addressBlock(address), this.#key);
     return `${this.#name}:${hash.digest('hex')}`;
   }
-}
-
-/** SQL: the count after the time that has passed. */
-function leftOf(count: string, since: string, healsIn: number): string {
-  return `greatest(0, ${count} - greatest(0, extract(epoch FROM ${since})::float8) / ${healsIn})`;
 }

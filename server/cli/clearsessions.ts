@@ -4,7 +4,16 @@ import { ownSettings, serverSettings, sessionEngine, sessionTable } from '../../
 import { countExpired, sweep } from '../db/clear_expired.js';
 import { openStore } from '../session/stores/index.js';
 import type { SessionEngine } from '../settings.js';
-import { type Command, EXIT, type ExitCode, print, printError, UsageError, withDatabase } from './command.js';
+import {
+  type Command,
+  EXIT,
+  type ExitCode,
+  print,
+  printError,
+  UsageError,
+  wholeNumber,
+  withDatabase,
+} from './command.js';
 
 /** Engines whose sessions are rows. */
 const IN_THE_TABLE: readonly SessionEngine[] = ['db', 'cached_db'];
@@ -25,8 +34,7 @@ With another SESSION_ENGINE than db and cached_db it removes what that engine ke
     batch: { type: 'string', value: 'N', help: 'Rows a statement (1000).' },
   },
   async run({ values }) {
-    const batch = Number(values['batch'] ?? 1000);
-    if (!Number.isSafeInteger(batch) || batch < 1) throw new UsageError('--batch is a whole number, 1 or more.');
+    const batch = wholeNumber('batch', { values }, 1000);
     const engine = sessionEngine();
     if (!IN_THE_TABLE.includes(engine)) {
       if (values['dry-run'] === true) throw new UsageError(`--dry-run counts rows, and SESSION_ENGINE is ${engine}.`);

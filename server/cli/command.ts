@@ -40,6 +40,13 @@ export interface Command {
 /** Wrong usage of a command; the message explains it and mentions `--help`. */
 export class UsageError extends Error {}
 
+/** The whole number that an option gives, 1 or more. @throws UsageError for anything else */
+export function wholeNumber(option: string, { values }: Pick<Arguments, 'values'>, otherwise: number): number {
+  const number = Number(values[option] ?? otherwise);
+  if (Number.isSafeInteger(number) && number >= 1) return number;
+  throw new UsageError(`--${option} is a whole number, 1 or more.`);
+}
+
 export const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };

@@ -7,6 +7,7 @@ import { nearestName } from '../spelling.js';
 import { encodeHeader } from './header_bytes.js';
 import { http_date, type TimeDelta, total_seconds } from './http_date.js';
 import { type Morsel, printSetCookie } from './set_cookie_header.js';
+import { cookieNameOf, setCookieLines } from './set_cookie_lines.js';
 
 /** Attributes of a cookie, with the names of Django's `HttpResponse.set_cookie`. null or '' omits one. */
 export interface CookieOptions {
@@ -67,7 +68,7 @@ export class CookieJar {
   /** Restore cookies whose headers were overwritten, unless another cookie of that name was set. */
   resend(): void {
     const lines = setCookieLines(this.#res);
-    const names = new Set(lines.map((line) => line.slice(0, Math.max(0, line.indexOf('=')))));
+    const names = new Set(lines.map(cookieNameOf));
     const missing = [...this.#entries].filter(([name]) => !names.has(name)).map(([, { line }]) => line);
     if (missing.length > 0) this.#res.setHeader('Set-Cookie', [...lines, ...missing]);
   }
@@ -91,12 +92,6 @@ export class CookieJar {
       Object.defineProperty(res, method, { value: wrapped, configurable: true, writable: true });
     }
   }
-}
-
-function setCookieLines(res: ServerResponse): string[] {
-  const header = res.getHeader('Set-Cookie');
-  if (header === undefined) return [];
-  return Array.isArray(header) ? [...header] : [String(header)];
 }
 
 const EMPTY = { expires: '', path: '', domain: '', max_age: '', secure: false, httponly: false, samesite: '' } as const;

@@ -1,6 +1,7 @@
 /** Callbacks just before the head of a response is written, by Koa, by its error handler, or by a handler itself. */
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
+import { cookieNameOf, setCookieLines } from './set_cookie_lines.js';
 
 type WriteHead = (status: number, ...rest: unknown[]) => ServerResponse;
 
@@ -66,15 +67,12 @@ function pairsOf(headers: unknown): readonly Header[] {
   return pairs;
 }
 
-const linesOf = (value: OutgoingHttpHeader | undefined): readonly string[] =>
-  value === undefined ? [] : Array.isArray(value) ? value : [String(value)];
-
 /**
  * Set the headers given to `writeHead` as Node does, except Set-Cookie: a handler that forwards the head of another
  * server (a proxy, a renderer) does not know our cookies. Cookies of other names are kept.
  */
 function takeHeaders(res: ServerResponse, headers: unknown): void {
-  const before = linesOf(res.getHeader('Set-Cookie'));
+  const before = setCookieLines(res);
   const given = new Set<string>();
   for (const [name, value] of pairsOf(headers)) {
     if (value === undefined) continue;
@@ -84,14 +82,10 @@ function takeHeaders(res: ServerResponse, headers: unknown): void {
     given.add(lower);
   }
   if (!given.has('set-cookie')) return;
-  const now = linesOf(res.getHeader('Set-Cookie'));
-  const names = new Set(now.map(cookieName));
-  const kept = before.filter((line) => !names.has(cookieName(line)));
+  const now = setCookieLines(res);
+  const names = new Set(now.map(cookieNameOf));
+  const kept = before.filter((line) => !names.has(cookieNameOf(line)));
   if (kept.length > 0) res.setHeader('Set-Cookie', [...kept, ...now]);
-}
-
-function cookieName(line: string): string {
-  return line.slice(0, Math.max(0, line.indexOf('='))).trim();
 }
 
 /** Protect these headers from error handlers: set those that are missing when the head is written. */

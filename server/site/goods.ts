@@ -3,7 +3,7 @@ import { price, shorten } from './format.js';
 import { type Language, messages } from './i18n.js';
 import { isPlainSvg } from './safe_svg.js';
 import type { Handler, Site } from './site.js';
-import type { GoodRow } from './tables.js';
+import { type GoodRow, isGoodId } from './tables.js';
 import { addViewedGood, viewedGoods } from './viewed_goods.js';
 import { markup } from './views.js';
 
@@ -49,7 +49,7 @@ export function goodPage(site: Site): Handler {
 /** Ids begin at 1 and have at most ten digits; `01` would be a second URL of the same page. */
 function idIn(text: string): number | null {
   const id = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
-  return id !== null && id <= 0x7fff_ffff ? id : null;
+  return isGoodId(id) ? id : null;
 }
 
 const shownAll = (rows: readonly GoodRow[], language: Language): Good[] => rows.map((row) => shown(row, language));

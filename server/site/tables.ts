@@ -15,6 +15,10 @@ export interface GoodRow {
   readonly svg: string;
 }
 
+/** Whether it can be the id of a row, which PostgreSQL's integer holds; other numbers would be errors of a statement. */
+export const isGoodId = (id: unknown): id is number =>
+  Number.isSafeInteger(id) && Number(id) > 0 && Number(id) <= 0x7fff_ffff;
+
 /** @throws StoreUnavailable from every method if the database does not respond */
 export class SiteTables {
   readonly #knex: Knex;

@@ -1,6 +1,7 @@
 /** The goods that a visitor viewed last: in the session, or without one in a signed cookie. */
 import type { Context } from 'koa';
 import type { Settings } from '../index.js';
+import { isGoodId } from './tables.js';
 
 /** The session key: a list of ids, newest first. */
 export const VIEWED_SESSION_KEY = 'viewed_goods';
@@ -40,6 +41,6 @@ function fromCookie(ctx: Context): number[] {
 
 function idsOf(value: unknown): number[] {
   if (!Array.isArray(value)) return [];
-  const ids = value.filter((id): id is number => Number.isSafeInteger(id) && id > 0 && id <= 0x7fff_ffff);
+  const ids = value.filter(isGoodId);
   return [...new Set(ids)].slice(0, VIEWED_LENGTH);
 }

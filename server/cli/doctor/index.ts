@@ -1,7 +1,7 @@
 /** `doctor`: will a Django on this database and this server share their logins? */
 import { developmentKey } from '../../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../../config/settings.js';
-import { type Command, EXIT, print, UsageError, withDatabase } from '../command.js';
+import { type Command, EXIT, print, wholeNumber, withDatabase } from '../command.js';
 import { DEFAULT_SAMPLE, examine, inWords } from './report.js';
 
 export const command: Command = {
@@ -13,8 +13,7 @@ nothing to the database and shows no secret. The exit code is 0 when all is well
     sample: { type: 'string', value: 'N', help: `How many of the newest sessions to verify (${DEFAULT_SAMPLE}).` },
   },
   async run({ values }) {
-    const sample = Number(values['sample'] ?? DEFAULT_SAMPLE);
-    if (!Number.isSafeInteger(sample) || sample < 1) throw new UsageError('--sample is a whole number, 1 or more.');
+    const sample = wholeNumber('sample', { values }, DEFAULT_SAMPLE);
     const settings = serverSettings(() => developmentKey(ownSettings())).django;
     const diagnosis = await withDatabase((knex) => examine(knex, { settings, sample }));
     print(values['json'] === true ? JSON.stringify(diagnosis, null, 2) : inWords(diagnosis));

@@ -3,7 +3,7 @@ import type { Entry } from '../../auth/user_sessions/table.js';
 import { type BrowserName, readUserAgent } from '../../auth/user_sessions/user_agent.js';
 import { ImproperlyConfigured } from '../../errors.js';
 import { type Command, EXIT, print, printError } from '../command.js';
-import { SHORT_ID, withSessionsOf } from './tables.js';
+import { minuteOf, SHORT_ID, withSessionsOf } from './tables.js';
 
 export const command: Command = {
   summary: 'Show where a user is logged in.',
@@ -26,7 +26,7 @@ Sessions are known from their first request to this server on; those that were o
 async function rowOf(entry: Entry, withKey: boolean): Promise<string[]> {
   const { browser, system } = await browserOf(entry.user_agent);
   const titled = [browser ?? 'unknown', ...(system === null ? [] : [`on ${system}`])].join(' ');
-  const times = [entry.begun, entry.last_seen, entry.expire_date].map(minute);
+  const times = [entry.begun, entry.last_seen, entry.expire_date].map(minuteOf);
   return [entry.id.slice(0, SHORT_ID), titled, entry.address, ...times, ...(withKey ? [entry.session_key] : [])];
 }
 
@@ -43,9 +43,6 @@ async function browserOf(user_agent: string): Promise<BrowserName> {
     return { browser: null, system: null };
   }
 }
-
-/** In UTC, like the pages. */
-const minute = (date: Date): string => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 function printTable(rows: readonly (readonly string[])[]): void {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

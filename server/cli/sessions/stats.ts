@@ -4,7 +4,7 @@ import { quoteTable } from '../../db/session_table.js';
 import { rowsOf } from '../../rows.js';
 import { b62_decode } from '../../signing/base62.js';
 import { type Command, EXIT, print, withDatabase } from '../command.js';
-import { settingsWithTable } from './tables.js';
+import { minuteOf, settingsWithTable } from './tables.js';
 
 interface Totals {
   readonly live: number;
@@ -46,7 +46,7 @@ export const command: Command = {
       }
       if (totals.oldest !== null) {
         const written = new Date(Number(b62_decode(totals.oldest)) * 1000);
-        line('oldest', `last written ${written.toISOString().slice(0, 16).replace('T', ' ')} UTC`);
+        line('oldest', `last written ${minuteOf(written)}`);
       }
       if (bars.length > 0) printChart(bars);
       return EXIT.ok;

@@ -1,4 +1,4 @@
-/** The tables for the commands about sessions. */
+/** Shared by the commands about sessions: their tables, and how they print ids and times. */
 import type { Knex } from 'knex';
 import { developmentKey } from '../../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../../config/settings.js';
@@ -12,6 +12,9 @@ import { UsageError, withDatabase } from '../command.js';
 
 /** The number of digits of an id that are printed, and that identify a session. */
 export const SHORT_ID = 8;
+
+/** In UTC, like the pages. */
+export const minuteOf = (date: Date): string => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 /** The library's settings. @throws UsageError if the engine has no rows */
 export function settingsWithTable(): Settings {

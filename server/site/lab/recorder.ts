@@ -3,6 +3,7 @@
  * show. A handler registers its work by `later`; the middleware `recorder`, outside of sessions and exceptions, does it.
  */
 import type { Context, Middleware } from 'koa';
+import { setCookieLines } from '../../http/set_cookie_lines.js';
 import { SessionCodec, SessionInterrupted, type SessionStore } from '../../index.js';
 import type { Site } from '../site.js';
 import { eventsOf } from './events.js';
@@ -129,9 +130,7 @@ export class Recorder {
 }
 
 function receivedCookies(ctx: Context, settings: Site['settings']): SentCookie[] {
-  const header = ctx.res.getHeader('Set-Cookie');
-  const lines = header === undefined ? [] : Array.isArray(header) ? header : [String(header)];
-  return lines.map((line) => sentCookie(line, settings));
+  return setCookieLines(ctx.res).map((line) => sentCookie(line, settings));
 }
 
 function browserKey(received: SentCookie | undefined, sent: string | null): string | null {
