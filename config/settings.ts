@@ -88,7 +88,7 @@ const processes = (value: unknown): number | undefined => {
 export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<OwnSettings[Name]> } = {
   NODE_ENV: {
     default: 'development',
-    meaning: 'production checks the settings for a public server, and turns the lab off.',
+    meaning: '`production` checks that the settings suit a public server, and turns the lab off.',
     allowed: 'development, production or test',
     read: oneOf('development', 'production', 'test'),
   },
@@ -100,14 +100,14 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   },
   PORT: {
     default: 8000,
-    meaning: 'The port to listen on; 0 for any free one.',
+    meaning: 'The port to listen on; 0: any free one.',
     allowed: 'a number from 0 to 65535',
     read: port,
   },
   WEB_CONCURRENCY: {
     default: 1,
     meaning:
-      'The number of processes that serve requests. auto: one per core, at least two, so that SIGHUP can replace them. Also `--workers`. Each process has its own pool of DATABASE_POOL connections.',
+      'The number of processes that serve requests. `auto`: one per core, at least two, so that SIGHUP can replace them. `serve --workers N` overrides it. Each process has its own pool of DATABASE_POOL connections.',
     allowed: `a whole number from 1 to ${MOST_PROCESSES}, or auto`,
     read: processes,
   },
@@ -147,7 +147,8 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   },
   LAB: {
     default: null,
-    meaning: 'Serve the lab pages, which show cookies, rows and headers. On in development; refused in production.',
+    meaning:
+      'Serve the lab pages, which show cookies, rows and headers. None: only in development. `true` is refused in production.',
     allowed: 'true or false',
     read: orNone(boolean),
   },
@@ -159,20 +160,20 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   },
   METRICS_PORT: {
     default: null,
-    meaning: 'A separate port on HOST that serves /metrics for Prometheus; off when absent.',
+    meaning: 'A separate port on HOST that serves /metrics for Prometheus; None: off.',
     allowed: 'a number from 0 to 65535, or None',
     read: orNone(port),
   },
   CLEARSESSIONS_INTERVAL: {
     default: null,
     meaning:
-      'Seconds between removals of expired sessions by the server; off when absent. Of all processes on the database, one removes them.',
+      'Seconds between two removals of expired sessions by the server; None: off. Of all processes with this database, one removes them.',
     allowed: 'a whole number of seconds, 1 or more, or None',
     read: orNone(integer(1)),
   },
   DATABASE_POOL: {
     default: 10,
-    meaning: 'The size of the connection pool of each process.',
+    meaning: 'The size of the connection pool of each process: its maximum number of connections.',
     allowed: 'a whole number, 1 or more',
     read: integer(1),
   },
@@ -193,20 +194,20 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   SHUTDOWN_GRACE: {
     default: 0,
     meaning:
-      'Seconds after SIGTERM during which requests are still served, with /readyz 503 and `Connection: close`. Set it to more than the load balancer needs to notice.',
+      'Seconds after SIGTERM during which requests are still served, with /readyz 503 and `Connection: close`. Set it to more than the load balancer needs to notice it.',
     allowed: 'a whole number of seconds, 0 or more',
     read: integer(0),
   },
   SHUTDOWN_TIMEOUT: seconds(10, 'Seconds after SIGTERM and SHUTDOWN_GRACE until requests in flight are aborted.'),
   MAX_HEADER_BYTES: {
     default: 16_384,
-    meaning: 'The largest size of request line and headers together. More is 431.',
+    meaning: 'The largest size of request line and headers together, in bytes. A larger request gets 431.',
     allowed: 'a whole number of bytes, 1024 or more',
     read: integer(1024),
   },
   MAX_HEADERS: {
     default: 100,
-    meaning: 'The largest number of request headers. More is 431.',
+    meaning: 'The largest number of request headers. A request with more gets 431.',
     allowed: 'a whole number, 10 or more',
     read: integer(10),
   },

@@ -168,7 +168,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   },
   SESSION_ENGINE: {
     default: 'django.contrib.sessions.backends.db',
-    meaning: 'Where sessions are kept.',
+    meaning: 'The engine, which decides where sessions are stored (ENGINES.md).',
     allowed: `one of ${SESSION_ENGINES.join(', ')}, or Django's dotted path of one of them`,
     read: engine,
   },
@@ -176,10 +176,10 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_COOKIE_AGE: size(
     1_209_600,
     1,
-    'Seconds until a session expires, unless it has called set_expiry.',
+    'Seconds after its last change until a session expires. `set_expiry` overrides it for one session.',
     'seconds',
   ),
-  SESSION_COOKIE_DOMAIN: domain("The session cookie's Domain; None for this host alone."),
+  SESSION_COOKIE_DOMAIN: domain("The session cookie's Domain; None: this host only."),
   SESSION_COOKIE_SECURE: flag(false, 'Send the session cookie over https only.'),
   SESSION_COOKIE_PATH: path('/', "The session cookie's Path."),
   SESSION_COOKIE_HTTPONLY: flag(true, 'Hide the session cookie from scripts.'),
@@ -197,7 +197,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_EXPIRE_DATE_STEP: {
     default: 0,
     meaning:
-      "Round expire_date up, by at most this part of the session's life, so that most saves leave it unchanged and update no index (DEPLOYMENT.md, Bloat). The cookie's expiry is not rounded. For engines `db` and `cached_db`. 0 does not round, as Django.",
+      "Round expire_date up by at most this fraction of the session's lifetime (0.1: a tenth), so that most saves leave it unchanged and update no index (DEPLOYMENT.md, Bloat). The cookie's expiry is not rounded. For engines `db` and `cached_db`. 0 does not round, as Django.",
     allowed: 'a number from 0 to 0.5',
     read: fraction(0.5),
   },
@@ -233,7 +233,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_MAX_BYTES: size(
     4_194_304,
     1024,
-    'The largest session that is read or written, uncompressed. A larger one written by Django reads as empty; its row is never overwritten.',
+    'The largest session that is read or written, in bytes, uncompressed. A larger one written by Django reads as empty; its row is never overwritten.',
     'bytes',
   ),
   SESSION_FILE_PATH: {
@@ -269,7 +269,7 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   SESSION_VERIFIED_BYTES: size(
     67_108_864,
     0,
-    'The size, per process, of the cache of verified sessions: those whose signature was already checked. 64 MiB hold about 14,000 sessions of 2 kB. 0 turns it off.',
+    'The size of the cache of sessions whose signature was already checked, in bytes per process. 64 MiB hold about 14,000 sessions of 2 kB. 0 turns it off.',
     'bytes',
   ),
   SIGNED_COOKIE_SALT_VERSION: {
@@ -283,11 +283,11 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   CSRF_COOKIE_NAME: name('csrftoken', 'The name of the CSRF cookie.'),
   CSRF_COOKIE_AGE: {
     default: 31_449_600,
-    meaning: 'Seconds until the CSRF cookie expires; None: when the browser closes.',
+    meaning: 'Seconds until the CSRF cookie expires; None: it expires when the browser closes.',
     allowed: 'a whole number of seconds, 0 or more, or None',
     read: orNone(integer(0)),
   },
-  CSRF_COOKIE_DOMAIN: domain("The CSRF cookie's Domain."),
+  CSRF_COOKIE_DOMAIN: domain("The CSRF cookie's Domain; None: this host only."),
   CSRF_COOKIE_PATH: path('/', "The CSRF cookie's Path."),
   CSRF_COOKIE_SECURE: flag(false, 'Send the CSRF cookie over https only.'),
   CSRF_COOKIE_HTTPONLY: flag(false, 'Hide the CSRF cookie from scripts.'),
@@ -325,38 +325,54 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
   },
   MESSAGE_TAGS: {
     default: {},
-    meaning: "Tags of message levels, in addition to Django's.",
+    meaning: "The tags (CSS classes) of message levels, in addition to Django's.",
     allowed: 'an object from level to tag, such as {"50": "critical"}',
     read: tags,
   },
-  LOGIN_URL: path('/login/', 'Where login_required redirects a visitor who is not logged in.'),
-  LOGIN_REDIRECT_URL: path('/index1/', 'Where a login without `next` redirects.'),
+  LOGIN_URL: path('/login/', 'The page to which login_required redirects anonymous visitors.'),
+  LOGIN_REDIRECT_URL: path('/index1/', 'The page after a login without `next`.'),
   LOGIN_CAPTCHA: {
     default: 'after_failures',
-    meaning: 'When the login form shows a captcha. In development the default is always.',
+    meaning:
+      'When the login form shows a captcha: always, after failed logins, or never. In development the default is always.',
     allowed: 'always, after_failures or off',
     read: oneOf('always', 'after_failures', 'off'),
   },
   LANGUAGE_COOKIE_NAME: name('django_language', "The name of the cookie that holds the visitor's language."),
-  DATA_UPLOAD_MAX_MEMORY_SIZE: size(2_621_440, 1, 'The largest request body, without its files. More is 413.', 'bytes'),
-  DATA_UPLOAD_MAX_NUMBER_FIELDS: size(1000, 1, 'The largest number of form fields. More is 400.', 'fields'),
-  DATA_UPLOAD_MAX_NUMBER_FILES: size(100, 0, 'The largest number of files in a form. More is 400.', 'files'),
+  DATA_UPLOAD_MAX_MEMORY_SIZE: size(
+    2_621_440,
+    1,
+    'The largest request body, in bytes, without its files. A larger one gets 413.',
+    'bytes',
+  ),
+  DATA_UPLOAD_MAX_NUMBER_FIELDS: size(
+    1000,
+    1,
+    'The largest number of form fields. A form with more gets 400.',
+    'fields',
+  ),
+  DATA_UPLOAD_MAX_NUMBER_FILES: size(
+    100,
+    0,
+    'The largest number of files in a form. A form with more gets 400.',
+    'files',
+  ),
   FILE_UPLOAD_MAX_MEMORY_SIZE: size(
     2_621_440,
     0,
-    'The largest form whose files are kept in memory. Larger ones are written to temporary files.',
+    'The largest form whose files are kept in memory, in bytes. The files of a larger one are written to temporary files.',
     'bytes',
   ),
   FILE_UPLOAD_MAX_BYTES: size(
     26_214_400,
     1,
-    'The largest form, as sent, with its files. More is 413. Django has no such limit.',
+    'The largest form with its files, in bytes, as sent. A larger one gets 413. Django has no such limit.',
     'bytes',
   ),
   FILE_UPLOAD_MAX_TOTAL_BYTES: size(
     1_073_741_824,
     1,
-    'The largest total size of the files of all current requests of a process. More is 503. Django has no such limit.',
+    'The largest total size of the files of all current requests of a process, in bytes. Requests beyond it get 503. Django has no such limit.',
     'bytes',
   ),
   FILE_UPLOAD_TEMP_DIR: {

@@ -31,7 +31,8 @@ The server reads settings from environment variables of the same name; \`NAME_FI
 Django has the setting, name and default are Django's. The server does not start with a wrong value, and the error message
 says what is allowed. Nor does it start with a variable whose name differs by one character from a setting of 13 characters or more
 (\`SESION_COOKIE_AGE\`). If another program needs that variable, set the setting as well. The library takes the settings of
-the first table by \`defineSettings({ … })\`, which refuses unknown names.
+the first table by \`defineSettings({ … })\`, which refuses unknown names. \`None\` is \`null\` in code, and \`None\` or an empty
+text in an environment variable.
 
 ${table(SETTINGS)}
 

@@ -20,20 +20,20 @@ export const USER_MODEL_SETTINGS: {
 } = {
   AUTH_USER_MODEL: {
     default: 'auth.User',
-    meaning: "Django's AUTH_USER_MODEL.",
+    meaning: "Django's AUTH_USER_MODEL: the model of the users. Its table and columns are found in the database.",
     allowed: "the app's label, a dot and the model's name, such as accounts.User",
     read: text(/^[A-Za-z_]\w*\.[A-Za-z_]\w*$/),
   },
   AUTH_USER_TABLE: {
     default: null,
     meaning:
-      "The users' table, if the model sets `db_table`; otherwise it is `app_model`. Write `schema.table` for a schema off the search_path, and double quotes around a name with a dot.",
+      "The users' table, if the model sets `db_table`; None: the default name, `app_model`. Write `schema.table` for a schema off the search_path, and double quotes around a name with a dot.",
     allowed: 'the name of a table, or None',
     read: orNone(text(ANY)),
   },
   AUTH_USER_COLUMNS: {
     default: {},
-    meaning: 'Columns whose names differ from their fields (`db_column`), by field.',
+    meaning: 'The columns of fields with `db_column`; other fields have their own name.',
     allowed: 'JSON from fields to columns, such as {"email": "email_address"}',
     read: textMap,
   },
@@ -45,7 +45,7 @@ export const USER_MODEL_SETTINGS: {
   },
   EMAIL_FIELD: {
     default: 'email',
-    meaning: "The user model's EMAIL_FIELD.",
+    meaning: "The user model's EMAIL_FIELD: the field with the email address.",
     allowed: 'the name of a field',
     read: text(/^[A-Za-z_]\w*$/),
   },
