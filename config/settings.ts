@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { checkDatabaseUrl } from '../server/db/database_url.js';
+import { codeOf } from '../server/error_code.js';
 import { ImproperlyConfigured } from '../server/errors.js';
 import {
   type Definition,
@@ -19,6 +20,7 @@ import {
   type Settings,
   type UserModelSettings,
 } from '../server/settings.js';
+import { checkDeployment } from './deployment_checks.js';
 import { refuseMisspeltNames } from './misspelt_names.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -233,9 +235,8 @@ function fromEnvironment(environment: Environment, name: string): string | undef
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
     // No cause: it contains the path, which is the secret itself if the two settings were mixed up.
-    const code = (error as NodeJS.ErrnoException).code ?? '';
     throw new ImproperlyConfigured(
-      `${name}_FILE: the file cannot be read (${code}). Give the path of a readable file.`,
+      `${name}_FILE: the file cannot be read (${String(codeOf(error))}). Give the path of a readable file.`,
     );
   }
 }
@@ -255,8 +256,7 @@ function pick<T extends object>(definitions: T, environment: Environment): Given
 
 /** Only SESSION_ENGINE, by its short name. @throws ImproperlyConfigured */
 export function sessionEngine(environment: Environment = process.env): SessionEngine {
-  const definition = { SESSION_ENGINE: SETTINGS.SESSION_ENGINE };
-  return engineName(readSettings<Pick<Settings, 'SESSION_ENGINE'>>(definition, pick(definition, environment)));
+  return engineName(librarySettings(['SESSION_ENGINE'], environment));
 }
 
 /**
@@ -312,50 +312,6 @@ export function serverSettings(developmentKey: () => string, environment: Enviro
     given['LOGIN_CAPTCHA'] ??= 'always';
   }
   const django = defineSettings(given);
-  if (production) checkProduction(own, django);
+  if (production) checkDeployment(own, django);
   return { ...own, django, production, lab: !production && own.LAB !== false };
-}
-
-const LEAST_KEY_LENGTH = 50;
-const LEAST_UNIQUE_CHARACTERS = 5;
-
-/** Whether the key repeats one text, such as `changemechangemechangeme…`; the last repetition may be cut. */
-function isRepetition(key: string): boolean {
-  for (let length = 1; length <= key.length / 2; length += 1) if (key.startsWith(key.slice(length))) return true;
-  return false;
-}
-
-/** Django's `check --deploy` (security.W009, W012, W016), as errors instead of warnings. */
-function checkProduction(own: OwnSettings, django: Settings): void {
-  const keys = [
-    ['SECRET_KEY', django.SECRET_KEY],
-    ...django.SECRET_KEY_FALLBACKS.map((key) => ['SECRET_KEY_FALLBACKS', key]),
-  ];
-  for (const [name, key = ''] of keys) {
-    if (
-      key.length < LEAST_KEY_LENGTH ||
-      new Set(key).size < LEAST_UNIQUE_CHARACTERS ||
-      isRepetition(key) ||
-      key.startsWith('django-insecure-')
-    ) {
-      throw new ImproperlyConfigured(
-        `${name} is too weak for production: use at least ${LEAST_KEY_LENGTH} random characters, of which ${LEAST_UNIQUE_CHARACTERS} differ, not one text again and again, without the prefix "django-insecure-".`,
-      );
-    }
-  }
-  if (own.LAB === true)
-    throw new ImproperlyConfigured('LAB shows the content of sessions and is not for production. Unset it.');
-  if (own.DATABASE_URL === null) {
-    throw new ImproperlyConfigured(
-      'DATABASE_URL is not set. The embedded PostgreSQL is for development: give your own.',
-    );
-  }
-  if (own.ALLOWED_HOSTS.length === 0) {
-    throw new ImproperlyConfigured('ALLOWED_HOSTS is empty. List the host names under which this server is reached.');
-  }
-  for (const name of ['SESSION_COOKIE_SECURE', 'CSRF_COOKIE_SECURE'] as const) {
-    if (!django[name] && !own.INSECURE_COOKIES) {
-      throw new ImproperlyConfigured(`${name} is false. Set it to true, or INSECURE_COOKIES=true to allow http.`);
-    }
-  }
 }

@@ -1,7 +1,7 @@
 /** Login, logout, and the user of a session (django.contrib.auth). */
 import type { Context } from 'koa';
 import { systemClock } from '../clock.js';
-import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/middleware.js';
+import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/secret.js';
 import { PermissionDenied, ValueError } from '../errors.js';
 import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite } from '../session/new_key.js';

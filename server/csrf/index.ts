@@ -1,5 +1,6 @@
 /** `koa-django-session/csrf`: Django's protection against cross site request forgery. */
-export { CSRF_SESSION_KEY, type CsrfOptions, type CsrfSettings, csrf, get_token, rotate_token } from './middleware.js';
+export { type CsrfOptions, csrf } from './middleware.js';
+export { CSRF_SESSION_KEY, type CsrfSettings, get_token, rotate_token } from './secret.js';
 export {
   check_token_format,
   does_token_match,

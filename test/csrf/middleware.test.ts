@@ -1,7 +1,8 @@
 /** CSRF protection over real sockets, held against Django's own answers. */
 import { expect } from 'chai';
 import Koa from 'koa';
-import { type CsrfOptions, csrf, rotate_token } from '../../server/csrf/middleware.js';
+import { type CsrfOptions, csrf } from '../../server/csrf/middleware.js';
+import { rotate_token } from '../../server/csrf/secret.js';
 import { exceptions } from '../../server/http/exceptions.js';
 import { formBody } from '../../server/http/form.js';
 import { type Answer, NOW, type Portless, portless, settings } from '../http/serve.js';
