@@ -26,12 +26,12 @@ const sessions = (count: number): string =>
 
 export const command: Command = {
   summary: 'Remove expired sessions.',
-  details: `In small batches that disturb nobody; what has expired is up to the database's clock. An interrupted run has
-done what it did, and the next one goes on. Two at once: the second says so and ends with exit code 1.
-With another SESSION_ENGINE than db and cached_db it removes what that engine keeps, all at once.`,
+  details: `Deletes rows in small batches, by the database's clock. After an interruption, the next run continues. While another
+process clears, nothing is deleted and the exit code is 1. With a SESSION_ENGINE other than db and cached_db, removes the
+engine's expired sessions at once.`,
   options: {
-    'dry-run': { type: 'boolean', help: 'Say how many there are; remove none.' },
-    batch: { type: 'string', value: 'N', help: 'Rows a statement (1000).' },
+    'dry-run': { type: 'boolean', help: 'Count them; remove none.' },
+    batch: { type: 'string', value: 'N', help: 'Rows per statement (1000).' },
   },
   async run({ values }) {
     const batch = wholeNumber('batch', { values }, 1000);
@@ -66,7 +66,7 @@ With another SESSION_ENGINE than db and cached_db it removes what that engine ke
         printError('Another process is removing expired sessions from this database.');
         return EXIT.failed;
       }
-      print(`Removed ${sessions(removed)}.${stop.signal.aborted ? ' Interrupted; the next run goes on.' : ''}`);
+      print(`Removed ${sessions(removed)}.${stop.signal.aborted ? ' Interrupted; the next run continues.' : ''}`);
       return stop.signal.aborted ? EXIT.failed : EXIT.ok;
     });
   },

@@ -11,15 +11,15 @@ import { Prompt } from './prompt.js';
 const SHORTEST_ADVISED = 8;
 
 export const command: Command = {
-  summary: 'Add a user, whom Django knows too.',
-  details: `Asks for name and password. The password is no option, because options are seen in the list of processes and kept
-in the shell's history. From a pipe: the name (unless --username gives it) and the password, a line each. With a user model of
-Django's own (AUTH_USER_MODEL) the name is what its USERNAME_FIELD holds, such as the email.`,
+  summary: 'Add a user, for this server and Django.',
+  details: `Prompts for name and password. The password is not an option, because options are visible in the list of processes and
+in the shell's history. From a pipe, reads two lines: the name (unless --username gives it) and the password. With a custom
+user model (AUTH_USER_MODEL), the name is the value of USERNAME_FIELD, such as the email address.`,
   options: {
     username: {
       type: 'string',
       value: 'NAME',
-      help: 'The name (the value of USERNAME_FIELD), instead of asking for it.',
+      help: 'The name (the value of USERNAME_FIELD); no prompt for it.',
     },
     email: { type: 'string', value: 'ADDRESS', help: 'The email address; none by default.' },
     staff: { type: 'boolean', help: "May enter Django's admin." },

@@ -7,7 +7,7 @@ import { type Command, EXIT, print, printError } from './command.js';
 export const command: Command = {
   summary: "Print a session engine for Django that keeps both sides' changes.",
   details: `One Python file without dependencies: koa-django-session django-engine > mysite/sessions.py
-Django then uses it with SESSION_ENGINE = 'mysite.sessions'; the table stays as it is, and SESSION_ENGINE here stays db.`,
+In Django's settings, set SESSION_ENGINE = 'mysite.sessions'. The table does not change, and SESSION_ENGINE here stays db.`,
   run() {
     print(readFileSync(find(), 'utf8').trimEnd());
     printError("Save it in Django's project, as mysite/sessions.py, and set there: SESSION_ENGINE = 'mysite.sessions'");

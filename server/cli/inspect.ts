@@ -21,9 +21,9 @@ interface Row {
 
 export const command: Command = {
   summary: 'Show one session.',
-  details: `KEY is the value of the sessionid cookie; "-" reads it from standard input, out of sight of the list of processes.
-The exit code is 0 when this server would accept the session, and 1 when there is no such row, when it has expired, or
-when no key of SECRET_KEY and SECRET_KEY_FALLBACKS signed it.`,
+  details: `KEY is the value of the sessionid cookie; "-" reads it from standard input, so that the list of processes does not
+show it. The exit code is 0 if this server accepts the session, and 1 if there is no such row, it has expired, or neither
+SECRET_KEY nor SECRET_KEY_FALLBACKS signed it.`,
   positionals: ['KEY'],
   async run({ positionals: [given = ''] }) {
     const key = given === '-' ? (await new Prompt().ask({ what: 'KEY', secret: true })).trim() : given;
@@ -47,7 +47,7 @@ when no key of SECRET_KEY and SECRET_KEY_FALLBACKS signed it.`,
   },
 };
 
-/** Print it. @returns whether a server with these settings accepts the session */
+/** Prints the session. @returns whether a server with these settings accepts it */
 function describe(key: string, { session_data, expire_date, lifetime }: Row, settings: Settings): boolean {
   const line = (name: string, value: string): void => print(`${name.padEnd(14)}${value}`);
   // Also reads the legacy format, even if the server does not, to show the content.

@@ -35,7 +35,7 @@ Django's sessions on Koa. The database is DATABASE_URL's, or the server's own.
 
 ${lines.join('\n')}
 
-Each command has --help. Exit codes: 0 done, 1 failed, 2 called wrongly.`;
+Each command has --help. Exit codes: 0 success, 1 failure, 2 wrong usage.`;
 }
 
 function usage(name: string, { summary, details, options = {}, positionals = [] }: Command): string {

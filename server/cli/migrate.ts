@@ -31,17 +31,17 @@ function partitionsOf(value: unknown): number | undefined {
 
 export const command: Command = {
   summary: 'Bring the database up to date.',
-  details: `Tables that a Django made are checked and kept. Where ours come first, Django's own "migrate" goes on from them.
-A Django with a user model of its own (AUTH_USER_MODEL) comes first: its users are its own.
---partitions divides django_session by hash of session_key when it is made; a table that is there is not changed.
-What has run is noted in koa_django_session_migrations, beside an application's own migrations.`,
+  details: `Tables that Django has created are checked and kept. Django's "migrate" may also run later: it accepts our tables.
+With a custom user model (AUTH_USER_MODEL), run Django's "migrate" first.
+--partitions creates django_session partitioned by hash of session_key; an existing table is not changed.
+The history is in koa_django_session_migrations, separate from an application's own migrations.`,
   options: {
     partitions: {
       type: 'string',
       value: 'N',
-      help: 'Make django_session of N partitions, for tens of millions of sessions.',
+      help: 'Create django_session with N partitions, for tens of millions of sessions.',
     },
-    only: { type: 'string', value: 'NAME,…', help: 'Run these migrations alone, such as 0001_django_session.' },
+    only: { type: 'string', value: 'NAME,…', help: 'Run only these migrations, such as 0001_django_session.' },
   },
   async run({ values }) {
     const only = onlyOf(values['only']);

@@ -6,8 +6,8 @@ import { type Command, EXIT, print, printError, withDatabase } from './command.j
 
 export const command: Command = {
   summary: 'Undo the last migration.',
-  details: `Drops the tables that this migration made. Where they have rows, nothing is changed without --yes: the tables are
-listed, with how many rows each has. A table that Django made stays.`,
+  details: `Drops the tables that this migration created. If they have rows, lists them with the number of rows and changes
+nothing, unless --yes is given. Tables that Django created stay.`,
   options: {
     all: { type: 'boolean', help: 'Undo every migration.' },
     yes: { type: 'boolean', short: 'y', help: 'Drop the tables even if they have rows.' },

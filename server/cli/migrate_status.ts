@@ -4,7 +4,7 @@ import { type Command, EXIT, print, withDatabase } from './command.js';
 
 export const command: Command = {
   summary: 'Show which migrations have run.',
-  details: 'Reads only. The exit code is 0 whether or not something is pending.',
+  details: 'Changes nothing. The exit code is 0 even if migrations are pending.',
   async run() {
     const { applied, pending } = await withDatabase(migrationStatus);
     for (const name of applied) print(`[X] ${name}`);

@@ -4,8 +4,8 @@ import { type Command, type ExitCode, UsageError } from './command.js';
 
 export const command: Command = {
   summary: 'Run the reference server, as npm start does.',
-  details: `For a clone of the repository: the package holds the library, without the server and its pages.
-SIGTERM ends it in order; SIGHUP replaces the processes one by one.`,
+  details: `Only in a clone of the repository: the package does not contain the server and its pages.
+SIGTERM ends it after the requests in flight; SIGHUP replaces the processes one by one.`,
   options: {
     workers: { type: 'string', value: 'N', help: 'Processes behind one port, or auto (WEB_CONCURRENCY).' },
   },
@@ -24,7 +24,7 @@ async function server(): Promise<typeof import('../processes/run.js')> {
   try {
     return await import(address);
   } catch (error) {
-    // Another module may be missing: that is told as it is.
+    // Another module may be missing: its error is rethrown.
     if (!hasCode(error, 'ERR_MODULE_NOT_FOUND') || (error as { readonly url?: unknown }).url !== address) throw error;
     throw new UsageError(
       'The reference server is not part of the package. Clone its repository and run npm start there.',

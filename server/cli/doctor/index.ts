@@ -1,16 +1,16 @@
-/** `doctor`: will a Django on this database and this server share their logins? */
+/** `doctor`: checks whether this server and a Django on the same database share logins. */
 import { developmentKey } from '../../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../../config/settings.js';
 import { type Command, EXIT, print, wholeNumber, withDatabase } from '../command.js';
 import { DEFAULT_SAMPLE, examine, inWords } from './report.js';
 
 export const command: Command = {
-  summary: 'Say whether a Django and this server will share logins.',
-  details: `Looks at the table, the newest sessions, and the users, with SECRET_KEY and the other settings of this server. Writes
-nothing to the database and shows no secret. The exit code is 0 when all is well and 1 when logins are not shared.`,
+  summary: 'Check whether Django and this server share logins.',
+  details: `Checks the table, the newest sessions and the users against this server's settings. Changes nothing in the database and
+shows no secrets. The exit code is 0 if logins are shared, otherwise 1.`,
   options: {
-    json: { type: 'boolean', help: 'For machines.' },
-    sample: { type: 'string', value: 'N', help: `How many of the newest sessions to verify (${DEFAULT_SAMPLE}).` },
+    json: { type: 'boolean', help: 'Print JSON.' },
+    sample: { type: 'string', value: 'N', help: `The number of newest sessions to verify (${DEFAULT_SAMPLE}).` },
   },
   async run({ values }) {
     const sample = wholeNumber('sample', { values }, DEFAULT_SAMPLE);

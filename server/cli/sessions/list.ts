@@ -7,16 +7,16 @@ import { minuteOf, SHORT_ID, withSessionsOf } from './tables.js';
 
 export const command: Command = {
   summary: 'Show where a user is logged in.',
-  details: `The last seen first: an id for "sessions revoke", browser and system, network, when it began, was last seen and expires.
-Sessions are known from their first request to this server on; those that were only used at Django are not in the list.`,
+  details: `Prints an id for "sessions revoke", browser and system, network, begin, last use and expiry, the last used first.
+Lists only sessions that have been used at this server, not those used only at Django.`,
   options: {
-    user: { type: 'string', value: 'NAME', help: 'Whose (the value of USERNAME_FIELD).' },
-    keys: { type: 'boolean', help: 'Show the session keys too. Each is a login: mind who looks on.' },
+    user: { type: 'string', value: 'NAME', help: 'The name of the user (the value of USERNAME_FIELD).' },
+    keys: { type: 'boolean', help: 'Show the session keys too. Each of them gives access to the account.' },
   },
   run: ({ values }) =>
     withSessionsOf(values['user'], async ({ user, entries }) => {
       const name = user.get_username();
-      if (entries.length === 0) print(`${JSON.stringify(name)} has no session that came here.`);
+      if (entries.length === 0) print(`${JSON.stringify(name)} has no session at this server.`);
       const rows = await Promise.all(entries.map((entry) => rowOf(entry, values['keys'] === true)));
       if (rows.length > 0) printTable([['id', 'browser', 'network', 'begun', 'last seen', 'expires'], ...rows]);
       return EXIT.ok;

@@ -5,10 +5,10 @@ import { SHORT_ID, withSessionsOf } from './tables.js';
 
 export const command: Command = {
   summary: 'End sessions of a user, here and at Django.',
-  details: `Either one, by the id that "sessions list" shows, or all of them. Sessions that were only used at Django are not known: a
-new password ends those, too.`,
+  details: `Ends one session, by its id from "sessions list", or all that have been used at this server. Those used only at Django
+are not known here; a new password ends them too.`,
   options: {
-    user: { type: 'string', value: 'NAME', help: 'Whose (the value of USERNAME_FIELD).' },
+    user: { type: 'string', value: 'NAME', help: 'The name of the user (the value of USERNAME_FIELD).' },
     id: { type: 'string', value: 'ID', help: 'The one to end.' },
     all: { type: 'boolean', help: 'End all.' },
   },

@@ -29,7 +29,7 @@ const WIDEST = 40;
 
 export const command: Command = {
   summary: 'Count sessions: live, expired, their size, when they expire.',
-  details: 'Reads the whole table of sessions, without holding anybody up.',
+  details: 'Reads the whole session table, without locks that others would wait for.',
   async run() {
     const { SESSION_TABLE } = settingsWithTable();
     return withDatabase(async (knex) => {

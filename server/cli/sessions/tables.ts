@@ -37,7 +37,7 @@ export interface UsersSessions {
  * @throws UsageError without a name, or for an unknown one
  */
 export async function withSessionsOf<T>(name: unknown, work: (found: UsersSessions) => Promise<T>): Promise<T> {
-  if (typeof name !== 'string' || name === '') throw new UsageError('Say whose: --user NAME.');
+  if (typeof name !== 'string' || name === '') throw new UsageError('Name the user: --user NAME.');
   const settings = settingsWithTable();
   return withDatabase(async (knex: Knex) => {
     const user = await new UserTable(knex, { settings }).get_by_natural_key(name);
