@@ -2,7 +2,8 @@
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
-import { type Application, memberInstaller } from '../http/application.js';
+import { type Application, checkApplication, memberInstaller } from '../http/application.js';
+import { checkSettings } from '../settings/given.js';
 import { currentUser, forgetStale, lookAhead } from './login.js';
 import { SESSION_KEY } from './session_keys.js';
 import {
@@ -44,12 +45,17 @@ declare module 'koa' {
  * });
  * ```
  *
- * @throws ImproperlyConfigured without a backend, or with two of the same path
+ * @throws ImproperlyConfigured without the application, settings or a backend, or with two of the same path
  */
 export function authentication<U extends BaseUser = RegisteredUser>(
   app: Application,
   given: AuthenticationOptions<U>,
 ): Middleware<Koa.DefaultState, Koa.DefaultContext & { readonly user?: CurrentUser<U> }> {
+  checkApplication(app, 'authentication(app, { settings, backends })');
+  checkSettings('authentication()', given?.settings, 'SECRET_KEY', 'SECRET_KEY_FALLBACKS', 'LOGIN_URL');
+  if (!Array.isArray(given.backends)) {
+    throw new ImproperlyConfigured('authentication() needs `backends`: a list, such as [new ModelBackend(users)].');
+  }
   const options = forAnyUser(given);
   const paths = options.backends.map(({ path }) => path);
   if (paths.length === 0)

@@ -5,10 +5,11 @@
 import type { Context, Request, Response } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
 import { BadSignature, KeyError } from '../errors.js';
+import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { signCookie, unsignCookie } from '../signing/cookie_signer.js';
 import { printJson } from '../signing/python_json.js';
-import { type Application, delegates, memberInstaller } from './application.js';
+import { type Application, checkApplication, delegates, memberInstaller } from './application.js';
 import { type Cookies, parse_cookie } from './cookie_header.js';
 import { CookieJar, type CookieOptions } from './cookie_jar.js';
 import { decodeHeader } from './header_bytes.js';
@@ -185,8 +186,13 @@ const installMembers = memberInstaller({
  *   ctx.body = ctx.COOKIES.get('django_language') ?? 'en';
  * });
  * ```
+ *
+ * @throws ImproperlyConfigured without the application or settings
  */
-export function installCookies(app: Application, { settings, now = systemClock }: InstallCookiesOptions): void {
+export function installCookies(app: Application, options: InstallCookiesOptions): void {
+  checkApplication(app, 'installCookies(app, { settings })');
+  checkSettings('installCookies()', options?.settings, 'SECRET_KEY', 'SECRET_KEY_FALLBACKS');
+  const { settings, now = systemClock } = options;
   OPTIONS.set(app.context, { settings, now });
   installMembers(app);
 }

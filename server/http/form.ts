@@ -2,6 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../errors.js';
+import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { parseJson } from '../signing/python_json.js';
 import { eachChunk, type Left, type Limit, leftBehind, mediaType, readBody } from './body.js';
@@ -67,9 +68,11 @@ const NO_FORM: Multipart = { fields: NO_FIELDS, files: NO_FILES };
  * });
  * ```
  *
- * @throws ImproperlyConfigured if FILE_UPLOAD_TEMP_DIR is not a writable folder
+ * @throws ImproperlyConfigured without settings, or if FILE_UPLOAD_TEMP_DIR is not a writable folder
  */
-export function formBody({ settings, multipart = true }: FormOptions): Middleware {
+export function formBody(options: FormOptions): Middleware {
+  checkSettings('formBody()', options?.settings, 'DATA_UPLOAD_MAX_MEMORY_SIZE', 'FILE_UPLOAD_TEMP_DIR');
+  const { settings, multipart = true } = options;
   checkFolder(settings.FILE_UPLOAD_TEMP_DIR);
   return async function formBody(ctx, next) {
     if (!multipart && mediaType(ctx) === 'multipart/form-data') fill(ctx, NO_FORM, false);

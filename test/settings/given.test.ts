@@ -1,9 +1,11 @@
 /** Calls as JavaScript allows them: without the application, options or settings, or with the wrong kind of value. */
 import { expect } from 'chai';
 import Koa from 'koa';
+import { authentication } from '../../server/auth/index.js';
 import { acceptCaptcha, acceptProofOfWork, keepCaptcha, newProofOfWork } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
 import { ImproperlyConfigured, ValueError } from '../../server/errors.js';
+import { formBody, installCookies } from '../../server/http/index.js';
 import { messages } from '../../server/messages/index.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
 import { CachedDatabaseStore } from '../../server/session/stores/cached_db.js';
@@ -41,6 +43,10 @@ describe('a call from JavaScript', () => {
       app,
       { settings: { SECRET_KEY: 'a' } },
     ],
+    ['authentication without options', 'authentication() needs `settings`', call(authentication), app],
+    ['authentication without backends', 'needs `backends`', call(authentication), app, { settings }],
+    ['formBody without options', 'formBody() needs `settings`', call(formBody)],
+    ['installCookies without options', 'installCookies() needs `settings`', call(installCookies), app],
     ['keepCaptcha without options', 'keepCaptcha needs `now`', call(keepCaptcha), session, 'ACE235'],
     ['keepCaptcha without settings', 'keepCaptcha needs `settings`', call(keepCaptcha), session, 'ACE235', { now: 1 }],
     [
