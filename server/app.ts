@@ -8,7 +8,6 @@ import { checkWritable } from './db/writable.js';
 import { StoreUnavailable } from './errors.js';
 import { installProxies } from './http/proxies.js';
 import {
-  AddressThrottle,
   allowed_hosts,
   authentication,
   csrf,
@@ -27,7 +26,7 @@ import {
 import { health, type Phase } from './ops/health.js';
 import { isBrokenConnection, requestLog, sessionHasher } from './ops/log.js';
 import type { Metrics } from './ops/metrics.js';
-import { CAPTCHA_LIMITS, createSite } from './site/index.js';
+import { captchaThrottles, createSite } from './site/index.js';
 
 export interface AppOptions {
   readonly settings: ServerSettings;
@@ -67,15 +66,6 @@ export function createApp(options: AppOptions): Koa {
       metrics?.throttled();
     },
   });
-  const captchas = {
-    new_session: new AddressThrottle(knex, {
-      settings: django,
-      name: 'captcha_new',
-      limit: CAPTCHA_LIMITS.new_session,
-      timeout,
-    }),
-    session: new AddressThrottle(knex, { settings: django, name: 'captcha', limit: CAPTCHA_LIMITS.session, timeout }),
-  };
   const site = createSite({
     settings: django,
     knex,
@@ -84,7 +74,7 @@ export function createApp(options: AppOptions): Koa {
     users,
     userSessions,
     throttle,
-    captchas,
+    captchas: captchaThrottles(knex, { settings: django, timeout }),
     lab,
     now,
   });
@@ -114,7 +104,7 @@ export function createApp(options: AppOptions): Koa {
       store,
       now,
       logger: log,
-      sessionHash: sessionHash,
+      sessionHash,
       warnUnsaved: !production,
       ...(metrics && { observe: metrics.session }),
     }),

@@ -1,7 +1,8 @@
 /** The rate limit of pictures and tasks per client address. */
 import type { Context } from 'koa';
-import type { AddressLimit, ThrottleAnswer } from '../index.js';
+import { type AddressLimit, AddressThrottle, type Settings, type ThrottleAnswer } from '../index.js';
 import type { CaptchaThrottles, Site } from './site.js';
+import type { Database } from './tables.js';
 
 /**
  * Pictures and tasks for one address (IPv6: one /64). Those that insert a session row: as many as login attempts of one
@@ -12,6 +13,19 @@ export const CAPTCHA_LIMITS: Readonly<Record<keyof CaptchaThrottles, AddressLimi
   new_session: { free: 50, healsIn: 12 },
   session: { free: 200, healsIn: 2 },
 };
+
+/** @param knex of the database with koa_login_attempts */
+export function captchaThrottles(
+  knex: Database,
+  { settings, timeout }: { readonly settings: Settings; readonly timeout: number },
+): CaptchaThrottles {
+  const throttle = (name: string, limit: AddressLimit): AddressThrottle =>
+    new AddressThrottle(knex, { settings, name, limit, timeout });
+  return {
+    new_session: throttle('captcha_new', CAPTCHA_LIMITS.new_session),
+    session: throttle('captcha', CAPTCHA_LIMITS.session),
+  };
+}
 
 /** A separate count for visitors with a session: programs without cookies cannot use it up. */
 function throttleFor({ captchas }: Site, { session }: Context): CaptchaThrottles['session'] | undefined {

@@ -9,7 +9,7 @@ import { staticFiles } from './static_files.js';
 import { type Database, SiteTables } from './tables.js';
 import { Pages } from './views.js';
 
-export { CAPTCHA_LIMITS } from './captcha_limits.js';
+export { CAPTCHA_LIMITS, captchaThrottles } from './captcha_limits.js';
 export type { CaptchaThrottles, SiteThrottle } from './site.js';
 
 export interface SiteOptions {

@@ -7,7 +7,7 @@ import type { Pages } from './views.js';
 /** The methods of the throttle that the login page uses. */
 export type SiteThrottle = Pick<LoginThrottle, 'check' | 'succeeded' | 'failures'>;
 
-/** What the pages that make captchas ask of the throttles of CAPTCHA_LIMITS. */
+/** The methods of the throttles of CAPTCHA_LIMITS that the captcha's pages use. */
 export type CaptchaThrottles = Readonly<Record<'new_session' | 'session', Pick<AddressThrottle, 'check' | 'wait'>>>;
 
 export interface Site {
