@@ -27,7 +27,7 @@ export class NestedChanges {
     const around = this.#around();
     if (around.includes(session_key)) {
       throw new ValueError(
-        'Inside of a change of a session under its lock (`atomic`), the same session can be changed by what the change is given alone. Save, delete or cycle it before or after.',
+        'Inside `atomic`, change the session only by the argument of its function. Save, delete or cycle the session before or after it.',
       );
     }
     return around.length > 0;

@@ -82,7 +82,7 @@ export async function eachChunk(
   // 200 kB could inflate to 200 MB.
   if (encoding !== 'identity' && encoding !== '') ctx.throw(415, 'This server takes no compressed bodies.');
   if (req.readableEncoding !== null) {
-    throw new ImproperlyConfigured('Something has called setEncoding() on the request, so that its bytes are lost.');
+    throw new ImproperlyConfigured('Other code has called setEncoding() on the request, so its bytes cannot be read.');
   }
   try {
     if (Number(req.headers['content-length'] ?? 0) > limit.bytes) throw tooBig(limit);

@@ -190,7 +190,7 @@ export class RedisConnection {
     });
     this.#made += 1;
     const connect = (): Promise<unknown> => {
-      if (line.left && line.commands === 0) throw new Error('Nobody waits for this connection any more.');
+      if (line.left && line.commands === 0) throw new Error('No command needs this connection any more.');
       // A timeout here too: a node may accept the connection and not answer.
       return inTime(client.connect(), new Deadline(this.#timeout), silent);
     };

@@ -49,7 +49,7 @@ export function readRow(
  */
 export function theirsOf(texts: MemberTexts | Unreadable): MemberTexts {
   if (!(texts instanceof Unreadable)) return texts;
-  throw new UpdateError(`Somebody else changed the session to what cannot be read here. ${texts.reason}`);
+  throw new UpdateError(`Another request changed the session, and its row cannot be read here. ${texts.reason}`);
 }
 
 /** Whether the row was signed less than `seconds` ago, by the time in its text. False in Django's format before 3.1. */
@@ -78,7 +78,8 @@ export async function modifyRow(
     return written;
   };
   const cookie = await noted(store.modify(session_key, changed, deadline), observe);
-  if (written === undefined) throw new UpdateError('The store changed a row without asking for the change.');
+  if (written === undefined)
+    throw new UpdateError('The store resolved `modify` without calling the function `change`.');
   return { written, cookie };
 }
 

@@ -321,7 +321,8 @@ export class Session extends SessionDictionary<DeclaredData> {
       await this.#insert(session_key, mine, companion);
       return false;
     }
-    if (written === undefined) throw new UpdateError('The store moved a row without asking for the change.');
+    if (written === undefined)
+      throw new UpdateError('The store resolved `cycle` without calling the function `change`.');
     this.#wrote(cookie ?? session_key, written);
     const isMerged = written.texts !== mine;
     if (isMerged) this.#document = Document.fromTexts(written.texts);

@@ -216,7 +216,7 @@ export class CacheStore implements SessionStore {
         if (value === null) throw new UpdateError('The session was deleted meanwhile.');
         if (await write(value.session_data)) return;
       } while (performance.now() < deadline);
-      throw new StoreUnavailable('Other servers write this session all the time. Try again in a moment.');
+      throw new StoreUnavailable('Other servers keep changing this session. Try again in a moment.');
     });
   }
 }

@@ -261,7 +261,7 @@ export class DatabaseStore implements SessionStore {
    * SELECT, an INSERT waits for a transaction that is about to commit the same key.
    */
   async #isTaken(session_key: string): Promise<boolean> {
-    const isFree = new Error('Nothing is kept of this.');
+    const isFree = new Error('Rolls back the probe.');
     const probe = { session_key, session_data: '', expire_date: new Date(0) };
     try {
       await this.#knex.transaction(async (transaction) => {

@@ -273,7 +273,7 @@ export class FileStore implements SessionStore {
         if (file === null) throw new UpdateError('The session was deleted meanwhile.');
         if (await write(file.session_data, lock)) return;
       }
-      throw new StoreUnavailable('Another server writes this session all the time. Try again in a moment.');
+      throw new StoreUnavailable('Another server keeps changing this session. Try again in a moment.');
     });
   }
 
