@@ -5,7 +5,15 @@ import { expect } from 'chai';
 
 /** From the bottom up. A file may import what stands on a lower line, and its own part. */
 const LEVELS: readonly (readonly string[])[] = [
-  ['server/errors', 'server/error_code', 'server/clock', 'server/logger', 'server/rows', 'server/spelling'],
+  [
+    'server/errors',
+    'server/error_code',
+    'server/clock',
+    'server/installed_file',
+    'server/logger',
+    'server/rows',
+    'server/spelling',
+  ],
   ['server/settings', 'server/schema', 'server/search_path', 'server/optional_package'],
   ['migrations'],
   ['server/undocumented'],

@@ -1,12 +1,10 @@
 /** Django's four password validators (django.contrib.auth.password_validation), with identical results. */
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { ValidationError, type ValidationProblem, ValueError } from '../errors.js';
 import { len, strip } from '../http/python_text.js';
+import { installedFile } from '../installed_file.js';
 
 /** Its code is `password_too_short`, `_too_similar`, `_too_common`, `password_entirely_numeric`, or a validator's own. */
 export type PasswordProblem = ValidationProblem;
@@ -122,21 +120,9 @@ function commonPasswords(): Promise<ReadonlySet<string>> {
 }
 
 async function readCommonPasswords(): Promise<ReadonlySet<string>> {
-  const text = await promisify(gunzip)(await readFile(findList()));
+  const text = await promisify(gunzip)(await readFile(installedFile('server', 'django', 'common_passwords.txt.gz')));
   // The last line ends, too.
   return new Set(text.toString('utf8').trimEnd().split('\n'));
-}
-
-/** The file in server/django/, in the source and in the package; from dist/ it is further up. */
-function findList(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  for (;;) {
-    const file = join(folder, 'server', 'django', 'common_passwords.txt.gz');
-    if (existsSync(file)) return file;
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error('The file server/django/common_passwords.txt.gz is not installed.');
-    folder = parent;
-  }
 }
 
 // Python's str.isdigit(): decimal digits of every script, superscripts, circled digits and so on.
