@@ -11,21 +11,21 @@ import {
   UpdateError,
 } from 'koa-django-session';
 
-/** In a worker, which may be another process: makes a report, and leaves it in the session that asked for it. */
+/** In a worker, maybe in another process: creates a report, and stores it in the session that requested it. */
 export async function makeReport(session_key: string, settings: Settings, store: SessionStore): Promise<boolean> {
   const session = await openSession(session_key, { settings, store });
   if (session.session_key === null) return false; // ended before the job began
   session['report'] = { status: 'ready', lines: 42 };
   try {
-    await session.save(); // joined with what pages have changed meanwhile
+    await session.save(); // merged with the changes of pages since then
     return true;
   } catch (error) {
-    if (error instanceof UpdateError) return false; // the visitor has logged out meanwhile
+    if (error instanceof UpdateError) return false; // the visitor has logged out since then
     throw error;
   }
 }
 
-/** @param enqueue gives the key to the worker: whoever has it has the session, so it belongs into no log */
+/** @param enqueue passes the key to the worker. The key gives access to the session: never log it */
 export function createApp(settings: Settings, store: SessionStore, enqueue: (session_key: string) => void): Koa {
   const app = new Koa();
   app.use(sessions(app, { settings, store }));
@@ -35,7 +35,7 @@ export function createApp(settings: Settings, store: SessionStore, enqueue: (ses
   const router = new Router();
   router.post('/report/', async (ctx) => {
     ctx.session['report'] = { status: 'waiting' };
-    await commitSession(ctx); // the row is there before the worker looks for it
+    await commitSession(ctx); // the row must exist before the worker reads it
     enqueue(ctx.session.session_key ?? '');
     ctx.status = 202;
     ctx.body = ctx.session['report'];

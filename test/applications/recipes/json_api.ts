@@ -14,7 +14,7 @@ export function createApp(settings: Settings, store: SessionStore): Koa {
   app.use(csrf(app, { settings }));
 
   const router = new Router({ prefix: '/api' });
-  // A script sends this token in the header X-CSRFToken of each request that changes something.
+  // Scripts send this token in the header X-CSRFToken with each unsafe request.
   router.get('/csrf', (ctx) => {
     ctx.body = { csrf_token: ctx.csrf_token };
   });
@@ -24,7 +24,7 @@ export function createApp(settings: Settings, store: SessionStore): Koa {
   router.post('/cart', async (ctx) => {
     const id = idOf(await jsonBody(ctx, settings));
     if (id === null) return ctx.throw(400, 'Send {"id": 7}.');
-    // Two requests at once both count: each changes the cart as the other has left it.
+    // Of two concurrent requests, each changes the cart that the other has saved.
     const cart = await ctx.session.atomic((fresh) => {
       const longer = [...(fresh.get('cart', []) as number[]), id];
       fresh.set('cart', longer);

@@ -29,7 +29,7 @@ export interface LoginFormOptions {
   readonly now?: Clock;
 }
 
-/** The form posts to its own address, so that `?next=` comes along. */
+/** The form posts to its own URL, which keeps `?next=`. */
 const form = (csrf_token: string, fault = ''): string => `<!doctype html>
 <title>Log in</title>
 <form method="post">

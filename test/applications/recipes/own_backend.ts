@@ -19,7 +19,7 @@ import {
   spendRuntime,
 } from 'koa-django-session';
 
-/** Somebody of the application's own table `members`; `id`, `password` and `get_username` are all that is needed. */
+/** A user from the application's table `members`. Only `id`, `password` and `get_username` are required. */
 export class Member implements BaseUser {
   readonly is_authenticated = true;
   constructor(
@@ -34,7 +34,7 @@ export class Member implements BaseUser {
 }
 
 export class Members implements AuthenticationBackend<Member> {
-  /** Stands in the sessions of those who log in by this backend: it stays the same for ever. */
+  /** Stored in the sessions of this backend's users, so never change it. */
   readonly path = 'shop.Members';
   readonly #knex: Knex;
 
@@ -42,7 +42,7 @@ export class Members implements AuthenticationBackend<Member> {
     this.#knex = knex;
   }
 
-  /** Null, after the time of a check, where nobody has this address: the time tells nobody who is a member. */
+  /** Null for an unknown address, after the time of a password check, so that the time does not reveal the members. */
   async authenticate({ email, password }: Credentials): Promise<Member | null> {
     if (email === undefined || password === undefined) return null; // another backend's credentials
     const member = await this.#find({ email: String(email).toLowerCase() });
@@ -53,7 +53,7 @@ export class Members implements AuthenticationBackend<Member> {
     return (await check_password(String(password), member.password)) ? member : null;
   }
 
-  /** Asked once a request; null ends the login, and so does another password than at the login. */
+  /** Called once per request. Null, or a changed password, ends the login. */
   async get_user(user_id: string): Promise<Member | null> {
     return this.#find({ id: user_id });
   }

@@ -14,7 +14,7 @@ import {
   type UploadedFile,
 } from 'koa-django-session';
 
-/** What is allowed, by the bytes that a file begins with: its name and its content type are the visitor's words. */
+/** Allowed types, by the first bytes of a file: the visitor chooses its name and content type. */
 const KINDS: Readonly<Record<string, string>> = { ffd8ff: '.jpg', '89504e': '.png' };
 
 async function kindOf(file: UploadedFile): Promise<string | undefined> {
@@ -45,7 +45,7 @@ export function createApp(settings: Settings, store: SessionStore, folder: strin
       ctx.request.FILES.getlist('photo').map(async (file) => ({ file, kind: await kindOf(file) })),
     );
     if (photos.some(({ kind }) => kind === undefined)) ctx.throw(400, 'Send photos as JPEG or PNG.');
-    // The uploads are removed when the request is done: these are what stays, under names of our own.
+    // Uploads are deleted after the request, so copy them, under names of our own.
     for (const { file, kind } of photos) {
       const name = `${randomUUID()}${kind}`;
       await pipeline(file.chunks(), createWriteStream(path.join(folder, name), { flags: 'wx' }));

@@ -14,14 +14,14 @@ import {
 } from 'koa-django-session';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-/** The pages, and a chat for users who are logged in; its sockets close within two seconds of their sessions' end. */
+/** Pages, and a chat for logged-in users. A socket closes within two seconds after its session ends. */
 export function createChat(settings: Settings, knex: Knex, store: SessionStore): { app: Koa; server: Server } {
   const backends = [new ModelBackend(new UserTable(knex, { settings }))];
   const app = new Koa();
   app.use(sessions(app, { settings, store }));
   app.use(authentication(app, { settings, backends }));
 
-  const live = new LiveSessions({ settings, store, backends }); // one for a process
+  const live = new LiveSessions({ settings, store, backends }); // one per process
   const chat = new WebSocketServer({ noServer: true });
   chat.on('connection', (socket: WebSocket) => {
     socket.on('message', (text) => {
@@ -50,7 +50,7 @@ export function createChat(settings: Settings, knex: Knex, store: SessionStore):
   return { app, server };
 }
 
-/** Browsers send cookies with another site's WebSocket, too, and say in Origin whose it is. */
+/** Browsers send cookies also with a WebSocket of another site; Origin names that site. */
 function isSameSite({ headers: { origin = '', host } }: IncomingMessage): boolean {
   return URL.canParse(origin) && new URL(origin).host === host;
 }
