@@ -4,9 +4,9 @@
  * A page reads its session at each request, so a logout takes effect at once; an open connection would outlive the
  * session. LiveSessions polls once a second, for all open connections of a process together:
  *
- *     waiting    connections are watched, and the next look is a second away at most
- *     looking    the keys of all of them are on their way in one question; another for their users
- *     idle       nothing is watched: no timer, no question
+ *     waiting    connections are watched; the next poll is at most a second away
+ *     polling    one statement for all their sessions is under way, then one for their users
+ *     idle       no connections are watched: no timer, no statement
  */
 import { ImproperlyConfigured, ValueError } from '../errors.js';
 import type { Logger } from '../logger.js';

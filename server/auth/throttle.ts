@@ -63,7 +63,7 @@ export type ThrottleAnswer =
  * attempts of its exact spelling, and its address is known only for that spelling. Otherwise the owner of one account
  * could reset the count of their guesses at the other.
  *
- * A refused attempt is not counted and does not extend the wait, so waiting as told always gives an attempt. Attempts
+ * A refused attempt is not counted and does not extend the wait, so after the wait there is always an attempt. Attempts
  * from a known address are counted separately: attackers on the account do not make its owner wait there. From a new
  * address the owner competes with them for one attempt per `account.longestWait`.
  */

@@ -17,13 +17,13 @@ export interface LockOptions {
 }
 
 /**
- * Do `work` while no other process holds the lock in this database.
+ * Runs `work` under a lock that one process in this database can hold.
  *
- * The lock hangs on a transaction of a connection of its own, so that it goes when this process goes, and holds behind
- * pgbouncer too. `work` gets that transaction, and a knex for another connection beside it, both without statement
- * timeout: to build an index or to remove a million rows takes longer than a page may.
+ * The lock belongs to a transaction on a separate connection, so that it ends with this process, and works behind pgbouncer.
+ * `work` gets that transaction, and a knex for a further connection. Both have no statement timeout, because building an
+ * index or deleting a million rows takes longer than a page may.
  *
- * @returns what `work` returned; undefined when another process kept the lock
+ * @returns the result of `work`; undefined when another process held the lock
  */
 export async function whileLocked<T>(
   knex: Knex,
@@ -35,14 +35,14 @@ export async function whileLocked<T>(
   );
 }
 
-/** Take the lock until the end of this transaction, if it is free. May be called twice in one transaction. */
+/** Takes the lock until the end of this transaction, if it is free. May be called twice in one transaction. */
 export function tryLock(trx: Knex, lock: keyof typeof LOCKS): Promise<boolean> {
   return acquire(trx, LOCKS[lock], 0);
 }
 
 /**
- * Do `work` with a knex on the same database that has two connections at most, and nothing that the application set up
- * for statements of its own: no mappers of names and rows, no settings of its own migrations.
+ * Runs `work` with a separate knex on the same database, with at most two connections and without the application's own
+ * configuration: no mappers of names and rows, no settings of its migrations.
  */
 export async function withPlainKnex<T>(
   knex: Knex,
@@ -50,7 +50,7 @@ export async function withPlainKnex<T>(
   work: (knex: Knex) => Promise<T>,
 ): Promise<T> {
   const { wrapIdentifier, postProcessResponse, migrations, seeds, pool, ...config } = configOf(knex);
-  // It may set a role or a search_path.
+  // The application's afterCreate may set a role or a search_path.
   const { afterCreate } = pool ?? {};
   const own = makeKnex({
     ...config,
@@ -90,7 +90,7 @@ function withoutTimeouts({ connection }: Knex.Config): NonNullable<Knex.Config['
     };
   }
   if (typeof connection === 'string') return { connectionString: connection, ...timeouts };
-  // Knex hides the password from what lists an object's properties.
+  // Knex makes the password non-enumerable.
   const password = connection === undefined ? undefined : Reflect.get(connection, 'password');
   return { ...connection, ...timeouts, ...(password === undefined ? {} : { password }) };
 }

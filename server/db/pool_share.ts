@@ -33,7 +33,7 @@ export class PoolShare {
     return new Deadline(this.#bounds.request);
   }
 
-  /** @throws StoreUnavailable at the deadline, or when the database is away; otherwise what `work` throws */
+  /** @throws StoreUnavailable at the deadline, or when the database is unavailable; otherwise what `work` throws */
   async run<T>(work: () => PromiseLike<T>, deadline = this.deadline()): Promise<T> {
     try {
       return await inTime(

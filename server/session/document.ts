@@ -2,7 +2,7 @@
  * The members of a session. Each keeps its JSON text as it was read until it is changed.
  *
  * Django may have written `1.0`, `NaN` or a 64-bit integer. A member that was not changed here is written back as the same
- * text. A value is parsed when it is asked for.
+ * text. A value is parsed at its first access.
  */
 import { MAX_DEPTH } from '../signing/json_scanner.js';
 import { parseMember, printJson } from '../signing/python_json.js';
@@ -13,24 +13,24 @@ export type MemberTexts = ReadonlyMap<string, string>;
 interface Member {
   /** The text as read or as set; undefined for a list or dictionary that was set here, which may change until the save. */
   readonly raw: string | undefined;
-  /** The parsed value; absent until it is asked for. */
+  /** The parsed value; absent before the first access. */
   value?: unknown;
   /** `raw` parsed and printed again, see memberText; absent until it is needed. */
   printed?: string;
 }
 
 /**
- * Levels of arrays and objects that a value may have which is set here. Python 3.11 reads 992 levels, less the frames that
- * are on its stack. A Django that cannot read a session takes it for an empty one, and overwrites it.
+ * The maximum nesting of a value that is set. Python 3.11 reads 992 levels, minus the frames on its stack. A Django that
+ * cannot read a session treats it as empty, and overwrites it.
  */
 const MOST_SET = 900;
 
 const isMutable = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 export class Document {
-  /** As read. Never changed: other requests that read the same text share it. */
+  /** As read. Never changed, because requests that read the same text share it. */
   readonly #texts: MemberTexts;
-  /** Those members that were asked for. Most requests ask for two or three of a dozen. */
+  /** The accessed members. Most requests access two or three of a dozen. */
   #looked: Map<string, Member> | undefined;
   /** All members, once one was set or deleted; those of #looked included. */
   #members: Map<string, Member> | undefined;

@@ -1,4 +1,4 @@
-/** Columns of a session model of one's own, beside Django's three. */
+/** The columns of a custom session model besides Django's three. */
 import type { Parameter } from '../db/prepared.js';
 import { ImproperlyConfigured } from '../errors.js';
 import { Document } from './document.js';
@@ -10,21 +10,21 @@ const OWN_COLUMNS: ReadonlySet<string> = new Set(['session_key', 'session_data',
 export type ColumnValue = string | number | bigint | boolean | Date | null;
 
 /**
- * The values of the model's further columns, for which a Django overrides `create_model_instance`:
+ * Computes the values of the model's further columns, as `create_model_instance` does in Django:
  *
  * ```ts
  * columns: (data) => ({ account_id: data.get('_auth_user_id') ?? null })
  * ```
  *
- * Asked for a row that is added, and for one that takes a new key, as at login; a column that is not named then keeps
- * what the former row had. All other writes leave these columns as they are. Django asks at every save.
+ * Called for a new row, and for one that gets a new key, as at login; then a column that is not returned keeps its value.
+ * Other writes do not change these columns. Django computes them at every save.
  */
 export type FurtherColumns = (
   data: ReadonlyMap<string, unknown>,
   record: SessionRecord,
 ) => Readonly<Record<string, ColumnValue | undefined>>;
 
-/** The columns beside Django's three that `columns` names, and their values as PostgreSQL reads them. */
+/** The further columns and their values, for PostgreSQL. */
 export function furtherColumns(
   columns: FurtherColumns | undefined,
   record: SessionRecord,

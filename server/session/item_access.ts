@@ -15,10 +15,10 @@ const OWN: ReadonlySet<string> = new Set([
     .filter((name) => name !== 'constructor'),
 ]);
 
-/** `await session` reads this name of any value. It must not count as an access, nor be a key. */
+/** `await session` reads this property. It is no key, and does not set `accessed`. */
 const THEN = 'then';
 
-/** Whether a name is JavaScript's: one that every object has (`__proto__`, `constructor`, `toString` …), or `then`. */
+/** Whether every object has this name (`__proto__`, `constructor`, `toString` …), or it is `then`. */
 const isInherited = (name: string): boolean => name in Object.prototype || name === THEN;
 
 function refuse(name: string, deed: 'set' | 'remove'): never {
@@ -29,7 +29,7 @@ function refuse(name: string, deed: 'set' | 'remove'): never {
   );
 }
 
-/** Refuses true or false under a name that is nearly `modified` or `accessed`. Other values are data. */
+/** Refuses true or false under a misspelt `modified` or `accessed`. Other values are data. */
 function refuseMisspelling(name: string, value: unknown): void {
   const right = typeof value === 'boolean' ? meant(name) : undefined;
   if (right === undefined) return;
@@ -39,20 +39,20 @@ function refuseMisspelling(name: string, value: unknown): void {
   );
 }
 
-/** One handler for all sessions: one for each request would leave it and its functions to the garbage collector. */
+/** One handler for all sessions, so that requests create no garbage for it. */
 const ITEM_ACCESS: ProxyHandler<Session> = {
   get(target, name) {
     if (typeof name === 'string' && !OWN.has(name)) {
       return name !== THEN && target.has_key(name) ? target.get(name) : undefined;
     }
     const member: unknown = Reflect.get(target, name, target);
-    // A proxy has no private fields, so methods run on the target. Bound at each access: a property that somebody sets on the
-    // function is not on another session's.
+    // A proxy has no private fields, so methods run on the target. Bound at each access, so that a property set on the function
+    // does not appear at other sessions.
     return typeof member === 'function' ? member.bind(target) : member;
   },
   set(target, name, value) {
     if (typeof name === 'symbol') return false;
-    // Another value is data under a name that a visitor chose. Taken for the flag, it could prevent a save.
+    // Other values are data under a name that a visitor chose. As the flag, they could prevent a save.
     if (ASSIGNABLE.has(name) && typeof value === 'boolean') return Reflect.set(target, name, value, target);
     if (OWN.has(name) || isInherited(name)) refuse(name, 'set');
     refuseMisspelling(name, value);
@@ -90,12 +90,12 @@ const ITEM_ACCESS: ProxyHandler<Session> = {
 };
 
 /**
- * The same session, whose unknown names are its keys. A name of the session's own (`save`, `keys` …) is read as that. Such
- * a name, one that every object has, or one that is nearly `modified` is refused as a key with a sentence, and 400, since
- * it may come from a visitor; `get`, `set` and `remove` take any key.
+ * A proxy of the session whose unknown property names are its keys. The session's own names (`save`, `keys` …) remain its
+ * members. Assigning to such a name, to one that every object has, or to a misspelt `modified` is refused with 400, because the
+ * name may come from a visitor; `get`, `set` and `remove` accept any key.
  *
- * `Object.keys`, `{...session}` and `for … in` give the keys, `JSON.stringify` and `console.log` the dictionary, all
- * without `_auth_user_hash` and `_csrftoken`.
+ * `Object.keys`, `{...session}` and `for … in` list the keys, `JSON.stringify` and `console.log` the dictionary, without
+ * `_auth_user_hash` and `_csrftoken`.
  *
  * ```ts
  * const items = withItemAccess(session);

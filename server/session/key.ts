@@ -1,7 +1,7 @@
-/** Session keys: checks a cookie's value, and draws new keys. */
+/** Session keys: checks a cookie's value, and generates new keys. */
 import { get_random_string, isWellFormed } from '../signing/crypto.js';
 
-/** Characters that a key has at least (SessionBase._validate_session_key). */
+/** The minimum length of a key (SessionBase._validate_session_key). */
 const LEAST_CHARACTERS = 8;
 
 /** Django's VALID_KEY_CHARS: no capitals, for stores that cannot tell them apart. */
@@ -9,9 +9,9 @@ const KEY_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const KEY_LENGTH = 32;
 
 /**
- * A cookie's value as a session key; null where it is treated like a missing cookie.
+ * A cookie's value as a session key; null if it is treated like a missing cookie.
  *
- * As in Django, any text of 8 characters or more is accepted here; whether a row has that key shows at the first access.
+ * As in Django, any text of 8 characters or more is accepted; the first access finds whether a row has that key.
  * Django also accepts NUL and half surrogate pairs, which PostgreSQL refuses, and answers 500: here they count as no cookie.
  *
  * ```ts

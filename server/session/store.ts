@@ -1,5 +1,5 @@
 /**
- * The contract between a session and the place where it is kept.
+ * The interface between a session and its store.
  *
  * A store moves signed text, never values: it neither verifies nor parses `session_data`, and knows nothing of HTTP.
  * All stores pass one suite, test/session/stores/contract.ts. When a store does not answer, or not in time, every
@@ -17,13 +17,13 @@ export interface SessionRecord {
   /** Signed text as session/codec.ts makes it. */
   readonly session_data: string;
   readonly expire_date: Date;
-  /** Seconds from this write to `expire_date`, where each save moves the end; absent where the end is a fixed date. */
+  /** Seconds from this write to `expire_date`, if each save extends the session; absent for a fixed date. */
   readonly lifetime?: number | undefined;
-  /** The members of `session_data` as JSON, by key, for stores that keep some in columns of their own. Sessions set it. */
+  /** The members of `session_data` as JSON, by key, for stores with further columns. Sessions set it. */
   readonly texts?: ReadonlyMap<string, string>;
 }
 
-/** What a change of a row writes back. */
+/** The result of a change of a row. */
 export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date' | 'lifetime'>;
 
 /**
@@ -33,26 +33,25 @@ export type SessionChange = Pick<SessionRecord, 'session_data' | 'expire_date' |
 export type Companion = (transaction: object) => Promise<void>;
 
 /**
- * What a write returns: the cookie's value, where that is another than the record's `session_key`. An engine that keeps rows
- * under their keys returns nothing.
+ * The result of a write: the cookie's value, if it is not the record's `session_key`. Engines with rows return nothing.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: so that an engine's method may end without `return`
 export type WrittenCookie = string | void;
 
-/** Where sessions are kept. An engine of an application's own implements it. */
+/** Stores sessions. A custom engine implements it. */
 export interface SessionStore {
-  /** The salt that signs what is kept here, as each engine of Django has one; SESSION_KEY_SALT when absent. */
+  /** The salt that signs `session_data`, which differs between Django's engines; SESSION_KEY_SALT when absent. */
   readonly key_salt?: string;
 
   /**
-   * The database that holds the rows: the knex instance of engine db. Others that keep rows there compare it with theirs.
-   * Absent where the store has no transactions; then it is given no companion.
+   * The database of the rows: the knex instance of engine db. Code with tables in the same database compares it with its own.
+   * Absent for a store without transactions, which then gets no companion.
    */
   readonly database?: object | undefined;
 
   /**
-   * A new deadline for one request: how long all its waits for this store may take together. A session passes it as the last
-   * argument of every method; a call without one gets its own. Absent where each wait has a limit of its own.
+   * A new deadline for one request: the time limit of all its waits for this store together. A session passes it as the last
+   * argument of every method; a call without one has its own. Absent if each wait has a separate limit.
    */
   deadline?(): Deadline | undefined;
 
@@ -60,36 +59,35 @@ export interface SessionStore {
   load(session_key: string, deadline?: Deadline): Promise<string | null>;
 
   /**
-   * The row as stored, expired or not, for pages and tools that show rows; null when there is none. Absent in an engine
+   * The row as stored, even if it has expired, for tools that show rows; null when there is none. Absent in an engine
    * without rows.
    */
   stored?(session_key: string, deadline?: Deadline): Promise<SessionChange | null>;
 
   /**
-   * Which of the keys have a row that has not expired, for code that watches many sessions. Absent where an
-   * engine has nothing cheaper than `load`.
+   * Those of the keys that have a live row, for code that watches many sessions. Absent if nothing is cheaper than `load`.
    */
   live?(sessionKeys: readonly string[], deadline?: Deadline): Promise<ReadonlySet<string>>;
 
-  /** Whether there is a row, expired or not. */
+  /** Whether the row exists, even if it has expired. */
   exists(session_key: string, deadline?: Deadline): Promise<boolean>;
 
   /**
-   * Add a row.
+   * Creates a row.
    * @param companion in the same commit
-   * @throws CreateError when the key is taken: the row that is there stays as it is
+   * @throws CreateError when the key is taken; the existing row is unchanged
    */
   create(record: SessionRecord, companion?: Companion, deadline?: Deadline): Promise<WrittenCookie>;
 
   /**
-   * Write the row if its text still is `loaded`: compare and set, so that no other request's change is lost.
-   * @returns false when the row is gone or holds another text; nothing was written then. Otherwise true, or the cookie's value
+   * Writes the row if its text is still `loaded` (compare-and-set), so that no other request's change is lost.
+   * @returns false when the row is gone or has another text; then nothing was written. Otherwise true, or the cookie's value
    */
   replace(loaded: string, record: SessionRecord, deadline?: Deadline): Promise<boolean | string>;
 
   /**
-   * Lock the row, hand its present text to `change`, and write what that gives.
-   * @throws UpdateError when the row is gone. What `change` throws is passed on, and nothing is written
+   * Locks the row, calls `change` with its current text, and writes the result.
+   * @throws UpdateError when the row is gone. An error of `change` is rethrown, and nothing is written
    */
   modify(
     session_key: string,
@@ -98,8 +96,8 @@ export interface SessionStore {
   ): Promise<WrittenCookie>;
 
   /**
-   * Lock the row, hand its present text to `change`, add the record that gives under its new key, then delete the
-   * old row. Both or neither, and what `change` throws is passed on.
+   * Locks the row, calls `change` with its current text, creates the resulting record under its new key, then deletes the
+   * old row. Both or neither; an error of `change` is rethrown.
    * @param companion in the same commit
    * @throws UpdateError when the old row is gone, CreateError when the new key is taken
    */
@@ -110,22 +108,22 @@ export interface SessionStore {
     deadline?: Deadline,
   ): Promise<WrittenCookie>;
 
-  /** Remove the row; nothing happens when there is none. */
+  /** Deletes the row, if it exists. */
   delete(session_key: string, deadline?: Deadline): Promise<void>;
 
   /**
-   * Remove the rows whose `expire_date` lies in the past.
-   * @returns how many there were
+   * Deletes the rows whose `expire_date` has passed.
+   * @returns their number
    */
   clear_expired(): Promise<number>;
 
   /**
-   * Whether what the store needs besides its `database` works, for readiness checks. Absent where it needs nothing else.
-   * @returns a sentence on what does not work, although sessions can be read; undefined when everything works
+   * For readiness checks: whether the store's other services besides `database` work. Absent if it has none.
+   * @returns a sentence about a failure that does not prevent reading sessions; undefined when everything works
    * @throws StoreUnavailable when sessions cannot be read
    */
   check?(): Promise<string | undefined>;
 
-  /** Let go of connections of its own; absent where there are none. */
+  /** Closes the store's own connections; absent if it has none. */
   close?(): Promise<void>;
 }

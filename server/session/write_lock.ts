@@ -9,7 +9,7 @@
  */
 export class WriteLock {
   #isTaken = false;
-  /** Resolve the promises of `left`; absent while nobody waits. */
+  /** Resolve the promises of `left`; absent if no call waits. */
   #waiting: (() => void)[] | undefined;
 
   get isTaken(): boolean {
