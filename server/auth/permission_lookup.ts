@@ -8,6 +8,8 @@ import { runPrepared, type Statement } from '../db/prepared.js';
 import type { PermissionTables } from './permission_tables.js';
 import type { KeyType } from './user_key.js';
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** A user's key from `parseUserKey`, and `is_superuser` of the row. */
 export interface Holder {
   readonly key: string;
@@ -30,18 +32,20 @@ export interface Found {
 /**
  * `$1`: the keys of users; `$2`: whether to return all permissions, for a superuser among them. A row is one of these:
  *
- * | holder | group_id | name                                                             |
+ * | holder | group_id | found                                                            |
  * |--------|----------|------------------------------------------------------------------|
- * | key    | NULL     | a permission of the user's own                                   |
- * | key    | id       | a group of the user's                                            |
- * | NULL   | id       | a permission of a group; returned once, for all users of the group |
- * | NULL   | NULL     | an existing permission                                           |
+ * | key    | NULL     | the user's own permissions                                       |
+ * | key    | id       | the name of a group of the user                                  |
+ * | NULL   | id       | the permissions of a group; one row for all users of the group   |
+ * | NULL   | NULL     | all permissions                                                  |
+ *
+ * Permissions are a JSON list: a row for each takes ten times the CPU of this process, where a group has a hundred.
  */
 export function permissionStatement(tables: PermissionTables, keyType: KeyType): Statement {
   const { groups, permissions, user, auth_group, auth_group_permissions, auth_permission, django_content_type } =
     tables;
   const keys = `${keyType}[]`;
-  const names = `SELECT holder, group_id, t.app_label || '.' || p.codename AS name`;
+  const names = `SELECT holder, group_id, json_agg(t.app_label || '.' || p.codename)::text AS found`;
   const types = `JOIN ${django_content_type} t ON t.id = p.content_type_id`;
   // The names of permissions are joined once, to the users' own and those of groups together: each node of a plan costs
   // PostgreSQL time, also where it returns a few rows.
@@ -58,11 +62,12 @@ export function permissionStatement(tables: PermissionTables, keyType: KeyType):
       SELECT NULL, gp.group_id, gp.permission_id
         FROM ${auth_group_permissions} gp WHERE gp.group_id IN (SELECT group_id FROM member)
     )
-    ${names} FROM granted JOIN ${auth_permission} p ON p.id = granted.permission_id ${types}
+    ${names} FROM granted JOIN ${auth_permission} p ON p.id = granted.permission_id ${types} GROUP BY holder, group_id
     UNION ALL
     SELECT holder, group_id, name FROM member
     UNION ALL
     ${names} FROM (SELECT NULL::text AS holder, NULL::bigint AS group_id WHERE $2::boolean) AS anybody, ${auth_permission} p ${types}
+     GROUP BY holder, group_id
     ORDER BY group_id`;
   // One name has one text.
   return { name: `permissions_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`, text };
@@ -95,28 +100,26 @@ export class PermissionLookup {
     if (statement === null) return holders.map(() => ({ own: new Set<string>(), groups: [] }));
     const values = [holders.map(({ key }) => key), String(holders.some(({ is_superuser }) => is_superuser))];
     const { rows } = await runPrepared(this.#knex, statement, values, this.#prepared);
-    const any = new Set<string>();
-    const own = byKey(() => new Set<string>());
-    const ofGroup = byKey(() => new Set<string>());
-    const groups = byKey((): Group[] => []);
-    for (const [holder = null, group = null, text] of rows) {
-      const name = String(text);
-      if (holder === null) (group === null ? any : ofGroup(group)).add(name);
-      else if (group === null) own(holder).add(name);
-      else groups(holder).push({ name, permissions: ofGroup(group) });
+    const owned = new Map<string, ReadonlySet<string>>();
+    const ofGroups = new Map<string, ReadonlySet<string>>();
+    let all = NONE;
+    for (const [holder = null, group = null, found] of rows) {
+      if (holder !== null && group !== null) continue;
+      const names: ReadonlySet<string> = new Set(JSON.parse(found ?? '[]') as string[]);
+      if (holder !== null) owned.set(holder, names);
+      else if (group !== null) ofGroups.set(group, names);
+      else all = names;
     }
-    return holders.map(({ key, is_superuser }) => ({ own: is_superuser ? any : own(key), groups: groups(key) }));
+    const memberships = new Map<string, Group[]>();
+    for (const [holder = null, group = null, name] of rows) {
+      if (holder === null || group === null) continue;
+      const groups = memberships.get(holder) ?? [];
+      groups.push({ name: String(name), permissions: ofGroups.get(group) ?? NONE });
+      memberships.set(holder, groups);
+    }
+    return holders.map(({ key, is_superuser }) => ({
+      own: is_superuser ? all : (owned.get(key) ?? NONE),
+      groups: memberships.get(key) ?? [],
+    }));
   }
-}
-
-/** The value for a key, created at first access. */
-function byKey<Value>(make: () => Value): (key: string) => Value {
-  const values = new Map<string, Value>();
-  return (key) => {
-    const known = values.get(key);
-    if (known !== undefined) return known;
-    const value = make();
-    values.set(key, value);
-    return value;
-  };
 }

@@ -133,6 +133,14 @@ describe('permissions', () => {
     expect(await user.has_module_perms('blo')).to.equal(false);
   });
 
+  it('may have any characters that a text of PostgreSQL may have', async () => {
+    const names = ['shop.say "hi"', 'shop.a\\b', 'shop.two\nlines', 'shop.改', "shop.it's"];
+    const { id } = await person({ permissions: names, groups: [await group('Odd "ones"', ...names)] });
+    const user = await users.get_by_id(id);
+    expect([...((await user?.get_all_permissions()) ?? [])].sort()).to.deep.equal([...names].sort());
+    expect(await user?.groups()).to.deep.equal(['Odd "ones"']);
+  });
+
   it('of a superuser are all that there are, and any that are not', async () => {
     const user = await person({ is_superuser: true });
     expect(await user.has_perm('no.such_thing')).to.equal(true);

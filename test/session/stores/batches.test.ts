@@ -71,6 +71,9 @@ describe('DatabaseStore, when many ask at once', () => {
         { name: 'reads', custom_plans: '5', generic_plans: '7' },
         { name: 'writes', custom_plans: '5', generic_plans: '7' },
       ]);
+      const plan = await trx.raw("EXPLAIN EXECUTE writes ('{a,b}', '{a,b}', ARRAY[now(), now()], '{a,b}')");
+      // Each given row compared with each locked one.
+      expect(JSON.stringify(plan.rows)).to.include('LockRows').and.not.to.include('Join Filter');
       await trx.raw('DEALLOCATE reads');
       await trx.raw('DEALLOCATE writes');
     });
