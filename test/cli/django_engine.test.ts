@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { compiled } from '../support/programs.js';
 
 const FILE = 'server/django/sessions.py';
 
@@ -11,7 +12,7 @@ describe('django-engine', function () {
   it('prints the file that Django imports, and beside it how to set it', async () => {
     const { stdout, stderr } = await promisify(execFile)(
       process.execPath,
-      ['--import', 'tsx', 'server/cli/main.ts', 'django-engine'],
+      [compiled('server/cli/main.ts'), 'django-engine'],
       { env: { PATH: process.env['PATH'] } },
     );
     expect(stdout).to.equal(readFileSync(FILE, 'utf8'));

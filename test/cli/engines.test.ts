@@ -10,6 +10,7 @@ import { SessionCodec } from '../../server/session/codec.js';
 import { newSessionKey } from '../../server/session/key.js';
 import { FileStore } from '../../server/session/stores/file.js';
 import { defineSettings } from '../../server/settings.js';
+import { compiled } from '../support/programs.js';
 
 describe('clearsessions with SESSION_ENGINE file', function () {
   this.timeout(180_000);
@@ -22,7 +23,7 @@ describe('clearsessions with SESSION_ENGINE file', function () {
   const SECRET_KEY = 'a key that only the tests of the command line use';
 
   async function clearsessions(...args: readonly string[]): Promise<{ code: unknown; out: string; err: string }> {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', 'clearsessions', ...args], {
+    const child = spawn(process.execPath, [compiled('server/cli/main.ts'), 'clearsessions', ...args], {
       env: { PATH: process.env['PATH'], SECRET_KEY, SESSION_ENGINE: 'file', SESSION_FILE_PATH: folder },
     });
     const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);

@@ -11,6 +11,7 @@ import { MIGRATIONS_TABLE, MigrationSource, migrationNames } from '../../server/
 import { ImproperlyConfigured, RowsAtStake, StoreUnavailable } from '../../server/errors.js';
 import { until } from '../fire/until.js';
 import { emptyDatabase, type TestDatabase } from '../support/database.js';
+import { commandLine } from '../support/programs.js';
 import { reasonOf } from '../support/reason.js';
 
 const LOCK_TABLE = `${MIGRATIONS_TABLE}_lock`;
@@ -101,7 +102,7 @@ describe('migrate and rollback', function () {
 
     /** Start a program and resolve when its statement waits for a lock of `holder`. */
     const stuck = async (holder: Knex.Transaction, ...program: string[]): Promise<ChildProcess> => {
-      const started = spawn(process.execPath, ['--import', 'tsx', ...program], {
+      const started = spawn(process.execPath, commandLine(program), {
         env: { PATH: process.env['PATH'], DATABASE_URL: database.url },
         stdio: ['ignore', 'pipe', 'pipe'],
       });

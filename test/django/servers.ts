@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { compiled } from '../support/programs.js';
 import type { Environment } from './environments.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -68,10 +69,10 @@ function watch(child: ChildProcess, url: () => string): { server: RunningServer;
   return { server, log };
 }
 
-/** Our server, from source, with the lab open and no captcha. */
+/** Our server, with the lab open and no captcha. */
 export async function startKoa(values: Values): Promise<RunningServer> {
   const fixed = { HOST: '127.0.0.1', PORT: '0', LAB: '1', LOGIN_CAPTCHA: 'off', ALLOWED_HOSTS: '*', LOG_LEVEL: 'warn' };
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts'], {
+  const child = spawn(process.execPath, [compiled('server/main.ts')], {
     cwd: ROOT,
     env: { ...process.env, ...fixed, ...values },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -101,14 +102,14 @@ export async function manage(django: Environment, values: Values, ...command: st
   return stdout;
 }
 
-/** Run our own command line from source. */
+/** Run our own command line. */
 export function koaCommand(values: Values, ...command: string[]): Promise<string> {
   return koaCommandWith('', values, ...command);
 }
 
 /** The same with lines for its standard input. */
 export async function koaCommandWith(input: string, values: Values, ...command: string[]): Promise<string> {
-  const running = promisify(execFile)(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', ...command], {
+  const running = promisify(execFile)(process.execPath, [compiled('server/cli/main.ts'), ...command], {
     cwd: ROOT,
     env: { ...process.env, ...values },
   });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -15,7 +15,6 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
 import { nobody } from '../../server/embedded_database/account.js';
@@ -26,10 +25,10 @@ import {
 } from '../../server/embedded_database/index.js';
 import { processInfo, readPs } from '../../server/embedded_database/processes.js';
 import { ImproperlyConfigured } from '../../server/errors.js';
+import { compiled } from '../support/programs.js';
 
 const ROOT = process.getuid?.() === 0;
 const LINUX = process.platform === 'linux';
-const CHILD = fileURLToPath(new URL('../support/embedded_child.ts', import.meta.url));
 
 async function ask<Row extends pg.QueryResultRow>(url: string, sql: string): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
@@ -73,7 +72,7 @@ class Child {
   readonly exit: Promise<unknown[]>;
 
   constructor(folder: string, ...more: string[]) {
-    this.process = spawn(process.execPath, ['--import', 'tsx', CHILD, folder, ...more], {
+    this.process = spawn(process.execPath, [compiled('test/support/embedded_child.ts'), folder, ...more], {
       stdio: ['ignore', 'pipe', 'inherit'],
       detached: true,
       env: { ...process.env, CANARY: 'secret-of-the-server' },
@@ -123,6 +122,21 @@ describe('the embedded PostgreSQL', function () {
     rmSync(path.dirname(folder), { recursive: true });
     mkdirSync(path.dirname(folder), { mode: 0o755 });
     log = [];
+  };
+  let stopped: string | undefined;
+  after(() => {
+    if (stopped !== undefined) rmSync(path.dirname(stopped), { recursive: true, force: true });
+  });
+  /** A place with what a server left that started and stopped: the copy of one that did. */
+  const placeStopped = async (): Promise<void> => {
+    if (stopped === undefined) {
+      place();
+      await (await start()).stop();
+      stopped = folder;
+    }
+    place();
+    // Node's own copy would give root what belongs to PostgreSQL's account.
+    execFileSync('cp', ['-a', stopped, folder]);
   };
   const clear = async (): Promise<void> => {
     for (const result of await Promise.allSettled(opened.splice(0))) {
@@ -278,7 +292,7 @@ describe('the embedded PostgreSQL', function () {
   });
 
   describe('at a later start', () => {
-    beforeEach(place);
+    beforeEach(placeStopped);
     afterEach(clear);
 
     it('has the data, at the same URL', async () => {
@@ -460,7 +474,7 @@ describe('the embedded PostgreSQL', function () {
   });
 
   describe('on a signal', () => {
-    beforeEach(place);
+    beforeEach(placeStopped);
     afterEach(clear);
 
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -478,7 +492,7 @@ describe('the embedded PostgreSQL', function () {
   });
 
   describe('when PostgreSQL is killed', () => {
-    beforeEach(place);
+    beforeEach(placeStopped);
     afterEach(clear);
 
     it('is started again at the same URL, with what was committed', async () => {

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { commandLine } from '../support/programs.js';
 import { until } from './until.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -42,7 +43,7 @@ export class ServerProcess {
 
   private constructor(command: readonly string[], environment: Environment) {
     const { DATABASE_URL: _, ...rest } = process.env;
-    this.#child = spawn(process.execPath, ['--import', WITH_PARENT, '--import', 'tsx', ...command], {
+    this.#child = spawn(process.execPath, ['--import', WITH_PARENT, ...commandLine(command)], {
       cwd: ROOT,
       env: { ...rest, ...QUIET, SECRET_KEY, ...environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

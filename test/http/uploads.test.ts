@@ -18,6 +18,7 @@ import { exceptions } from '../../server/http/exceptions.js';
 import { formBody } from '../../server/http/form.js';
 import { heldSpace } from '../../server/http/upload_space.js';
 import { InMemoryUploadedFile, TemporaryUploadedFile, type UploadedFile } from '../../server/http/uploaded_file.js';
+import { compiled } from '../support/programs.js';
 import { type Ask, appWith, closeServers, type Server, serve, settings } from './serve.js';
 
 // Without its types, which would add `body` to everybody's Koa.
@@ -397,7 +398,7 @@ describe('uploaded files', () => {
 
     it('when the process ends while they are there', async function () {
       this.timeout(60_000);
-      const child = spawn(process.execPath, ['--import', 'tsx', path.join(import.meta.dirname, 'upload_child.ts')], {
+      const child = spawn(process.execPath, [compiled('test/http/upload_child.ts')], {
         env: { ...process.env, UPLOADS: folder },
         stdio: ['ignore', 'pipe', 'inherit'],
       });

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { migrate, migrationStatus } from '../../server/db/migrate.js';
 import { MigrationSource } from '../../server/db/migrations.js';
 import { emptyDatabase, type TestDatabase } from '../support/database.js';
+import { compiled } from '../support/programs.js';
 
 const run = promisify(execFile);
 const KNEX = path.resolve('node_modules/knex/bin/cli.js');
@@ -28,16 +29,11 @@ describe('MigrationSource', function () {
 
   describe('through knex’s own command line', () => {
     let database: TestDatabase;
-    let build: string;
 
     beforeEach(async () => {
       database = await emptyDatabase();
-      build = path.resolve('node_modules/.cache', `koa-django-session-build-${process.pid}`);
     });
-    afterEach(async () => {
-      await database.drop();
-      rmSync(build, { recursive: true, force: true });
-    });
+    afterEach(() => database.drop());
 
     const knex = async (knexfile: string, command: string, ...node: string[]): Promise<string> => {
       const { stdout } = await run(process.execPath, [...node, KNEX, command, '--knexfile', knexfile], {
@@ -54,10 +50,7 @@ describe('MigrationSource', function () {
       expect(await migrationStatus(database.knex)).to.deep.equal({ applied: names, pending: [] });
       expect(await migrate(database.knex)).to.deep.equal([]);
 
-      mkdirSync(build, { recursive: true });
-      const tsc = 'node_modules/typescript/bin/tsc';
-      await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--noCheck', '--outDir', build]);
-      const knexfile = path.join(build, 'config', 'knexfile.js');
+      const knexfile = compiled('config/knexfile.ts');
       const listed = await knex(knexfile, 'migrate:list');
       for (const name of names) expect(listed).to.include(name);
       expect(listed).to.include('No Pending Migration');

@@ -13,6 +13,7 @@ import { SessionCodec } from '../../../server/session/codec.js';
 import { defineSettings } from '../../../server/settings.js';
 import { databaseOfSuite, emptyDatabase } from '../../support/database.js';
 import { partOf } from '../../support/passwords.js';
+import { compiled } from '../../support/programs.js';
 import { cli, KEY } from '../command.js';
 
 const COMMANDS = [
@@ -36,7 +37,7 @@ describe('koa-django-session', function () {
   });
 
   it('goes on when the reader of its output is gone, as in `… | head`', async () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', '--help']);
+    const child = spawn(process.execPath, [compiled('server/cli/main.ts'), '--help']);
     child.stdout.destroy();
     const [err] = await Promise.all([text(child.stderr), once(child, 'close')]);
     expect([child.exitCode, err]).to.deep.equal([0, '']);
@@ -259,7 +260,7 @@ describe('koa-django-session', function () {
     it('on a terminal asks twice and shows no password', async function () {
       // util-linux's script gives a program a terminal; macOS has another one of that name.
       if (process.platform !== 'linux' || !existsSync('/usr/bin/script')) this.skip();
-      const command = `${process.execPath} --import tsx server/cli/main.ts createuser --username tina`;
+      const command = `${process.execPath} ${compiled('server/cli/main.ts')} createuser --username tina`;
       const child = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], {
         env: { PATH: process.env['PATH'], TERM: 'xterm', SECRET_KEY: KEY, ...environment },
       });

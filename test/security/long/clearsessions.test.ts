@@ -8,6 +8,7 @@ import { ServerProcess } from '../../fire/processes.js';
 import { until } from '../../fire/until.js';
 import { hangUp, Visitor } from '../../fire/visitor.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { compiled } from '../../support/programs.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
@@ -43,7 +44,7 @@ describe('security: clearsessions', function () {
     return { expired, live: keys.length - expired };
   }
   const command = (...args: string[]): ReturnType<typeof spawn> =>
-    spawn(process.execPath, ['--import', 'tsx', 'server/cli/main.ts', 'clearsessions', ...args], {
+    spawn(process.execPath, [compiled('server/cli/main.ts'), 'clearsessions', ...args], {
       cwd: ROOT,
       env: { ...process.env, DATABASE_URL: database.url },
       stdio: ['ignore', 'pipe', 'pipe'],

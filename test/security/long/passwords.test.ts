@@ -7,6 +7,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { SECRET_KEY } from '../../fire/processes.js';
 import { NASTY_PASSWORDS, partOf } from '../../support/passwords.js';
+import { commandLine } from '../../support/programs.js';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
 /** Nobody listens there. */
@@ -20,7 +21,7 @@ interface Ended {
 /** Run a program of ours to its end, or until it has written `enough`. */
 async function written(program: readonly string[], environment: NodeJS.ProcessEnv, enough = /$^/): Promise<Ended> {
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', ...program], {
+  const child = spawn(process.execPath, commandLine(program), {
     cwd: ROOT,
     env: { PATH, HOME, SECRET_KEY, PORT: '0', LOG_LEVEL: 'trace', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

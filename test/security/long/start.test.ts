@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { SECRET_KEY } from '../../fire/processes.js';
+import { compiled } from '../../support/programs.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const GOOD = {
@@ -27,7 +28,7 @@ async function start(changes: Readonly<Record<string, string | undefined>>): Pro
   const env = Object.fromEntries(
     Object.entries({ PATH, HOME, ...GOOD, ...changes }).filter(([, value]) => value !== undefined),
   );
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts'], { cwd: ROOT, env, stdio: 'pipe' });
+  const child = spawn(process.execPath, [compiled('server/main.ts')], { cwd: ROOT, env, stdio: 'pipe' });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => {
     out += chunk.toString('utf8');

@@ -21,6 +21,7 @@ import { SessionCodec } from '../../../server/session/codec.js';
 import { newSessionKey } from '../../../server/session/key.js';
 import { FileStore } from '../../../server/session/stores/file.js';
 import { defineSettings, type Settings } from '../../../server/settings.js';
+import { compiled } from '../../support/programs.js';
 import { rejects, storeContract } from './contract.js';
 
 const NOW = 1_767_225_600;
@@ -162,7 +163,7 @@ describe('FileStore', () => {
       const row = { session_key: KEY, session_data: '0', expire_date: new Date(Date.now() + 600_000) };
       await store.create(row);
       const children = [1, 2].map(() =>
-        fork(path.join(import.meta.dirname, 'file_child.ts'), [folder, KEY, '60'], { execArgv: ['--import', 'tsx'] }),
+        fork(compiled('test/session/stores/file_child.ts'), [folder, KEY, '60'], { execArgv: [] }),
       );
       const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as unknown));
       expect(codes).to.deep.equal([0, 0]);
