@@ -3,27 +3,22 @@ import { expect } from 'chai';
 import { OWN_SETTINGS } from '../../config/settings.js';
 import { newSessionKey } from '../../server/session/key.js';
 import { Planted } from '../fire/planted.js';
-import { PATIENT, ServerProcess, showLogs } from '../fire/processes.js';
 import { hangUp, Visitor } from '../fire/visitor.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { freePort } from '../support/ports.js';
+import { startServer, type TestServer } from './server.js';
 
 describe('security: metrics', function () {
   this.timeout(180_000);
   let database: TestDatabase;
   let planted: Planted;
-  let server: ServerProcess;
+  let server: TestServer;
   let metricsUrl: string;
 
   before(async () => {
     database = await testDatabase();
     planted = new Planted(database.knex);
-    const METRICS_PORT = String(await freePort());
-    metricsUrl = `http://127.0.0.1:${METRICS_PORT}/metrics`;
-    server = await ServerProcess.ready({ ...PATIENT, DATABASE_URL: database.url, METRICS_PORT });
-  });
-  afterEach(function () {
-    showLogs(this.currentTest, [server]);
+    server = await startServer({ DATABASE_URL: database.url, METRICS_PORT: '0', LAB: '1', LOGIN_CAPTCHA: 'off' });
+    metricsUrl = server.metricsUrl ?? '';
   });
   after(async () => {
     hangUp();
