@@ -7,9 +7,9 @@ export function b64url_encode(data: Buffer | string): string {
 }
 
 /**
- * What django.core.signing.b64_decode makes of a text: padding is added, characters outside the alphabet are skipped,
- * `+` and `/` count as `-` and `_`. That leniency never weakens a signature, which covers the text as it stands.
- * @throws ValueError where Python raises binascii.Error: the characters of the alphabet make no whole number of bytes
+ * Decodes as django.core.signing.b64_decode: adds padding, skips characters outside the alphabet, and reads `+` and `/` as
+ * `-` and `_`. That leniency does not weaken a signature, which covers the undecoded text.
+ * @throws ValueError where Python raises binascii.Error: the characters of the alphabet are no whole number of bytes
  */
 export function b64url_decode(text: string): Buffer {
   const data = Buffer.from(text, 'base64url');

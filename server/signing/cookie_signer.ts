@@ -5,7 +5,7 @@ import type { Settings } from '../settings.js';
 import type { SigningKey } from './crypto.js';
 import { TimestampSigner } from './signer.js';
 
-/** What signed cookies depend on. Keys may be bytes, as in Django. */
+/** The settings that signed cookies depend on. Keys may be bytes, as in Django. */
 export interface CookieSignerSettings
   extends Pick<Settings, 'SIGNED_COOKIE_SALT_VERSION' | 'SIGNED_COOKIE_LEGACY_SALT_FALLBACK'> {
   readonly SECRET_KEY: SigningKey;
@@ -57,7 +57,7 @@ export function signCookie(key: string, value: string, options: CookieSignerOpti
 }
 
 /**
- * What stood in the cookie `key` → the value.
+ * The value of the cookie `key` from its signed text.
  *
  * Cookies of salt version 2 are always read. Those of version 1 are read while SIGNED_COOKIE_LEGACY_SALT_FALLBACK is on or
  * SIGNED_COOKIE_SALT_VERSION is 1.

@@ -41,7 +41,7 @@ export function salted_hmac(
 }
 
 /**
- * Whether two texts are the same, in a time that tells nothing about where they differ; only their lengths may show.
+ * Compares two texts in a time that does not depend on where they differ. It may depend on their lengths.
  *
  * ```ts
  * if (!constant_time_compare(ctx.get('X-Api-Key'), key)) ctx.throw(403);
@@ -67,7 +67,7 @@ const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 export function get_random_string(length: number, allowed_chars: string = LETTERS_AND_DIGITS): string {
   const { length: choices } = allowed_chars;
   if (choices === 0 || choices > 256) throw new ValueError('allowed_chars must hold 1 to 256 characters.');
-  // 256 is no multiple of most lengths: taking every byte modulo `choices` would make the first characters more likely.
+  // Bytes at or above the limit are skipped: modulo `choices`, they would make the first characters more likely.
   const limit = 256 - (256 % choices);
   let text = '';
   while (text.length < length) {

@@ -1,4 +1,4 @@
-/** Prints values as Python's json.dumps does, in time proportional to the text, however deep they lie. */
+/** Prints values as Python's json.dumps does, in time proportional to the text, at any depth. */
 import { tooDeep } from './json_scanner.js';
 
 /** Levels that are printed by recursion, which is faster for small values. Deeper ones are printed by a loop. */
@@ -73,7 +73,7 @@ const CLOSE_BRACKET = 93;
 const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
 
-/** Characters up to which a loop copies a text faster than Buffer.write does. */
+/** For texts of up to this many characters, a loop is faster than Buffer.write. */
 const SHORT = 16;
 
 /** A text of ASCII that grows in a buffer: `+=` on a string makes an object for each character. */
@@ -107,7 +107,7 @@ class AsciiText {
   }
 }
 
-/** An array or object that is half printed. The object is used again for the next one at its depth. */
+/** An array or object that is being printed. Reused for the next one at its depth. */
 interface Open {
   value: object;
   /** Of an object: its keys, in the order of `items`. */
@@ -126,7 +126,7 @@ function printDeep(root: object, depth: number, most: number): string {
   let height = 0;
   let checked = 0;
   const enter = (value: object): void => {
-    // A check for a cycle takes time in proportion to the depth, so it is done once in that many printed characters.
+    // A check for a cycle takes time proportional to the depth, so it is done once per as many printed characters.
     const isTooDeep = depth + height >= most;
     if (isTooDeep || text.length - checked > CYCLE_CHECK + 16 * height) {
       checked = text.length;

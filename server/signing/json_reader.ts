@@ -1,7 +1,7 @@
 /** Builds the values of Python's JSON. */
 import { bytesOf, type JsonListener, OPEN_BRACKET, skipWhole } from './json_scanner.js';
 
-/** The words that stand for values; Python's are NaN and the infinities. */
+/** The literal names; NaN and the infinities are Python's. */
 const WORDS = new Map<string, boolean | number | null>([
   ['true', true],
   ['false', false],
@@ -43,7 +43,7 @@ class Collection {
   add(value: unknown): void {
     if (Array.isArray(this.value)) this.value.push(value);
     else if (this.key !== '__proto__') this.value[this.key] = value;
-    // Assigned, it would set the prototype.
+    // An assignment would set the prototype.
     else Object.defineProperty(this.value, this.key, { value, writable: true, enumerable: true, configurable: true });
   }
 }
@@ -51,7 +51,7 @@ class Collection {
 class Reading implements JsonListener {
   value: unknown;
   readonly #text: string;
-  /** The collections around the present place, from the outside in. */
+  /** The open collections, outermost first. */
   readonly #around: Collection[] = [];
 
   constructor(text: string) {
@@ -81,7 +81,7 @@ class Reading implements JsonListener {
   }
 }
 
-/** The value that the text is, read token by token: what JSON.parse would change or refuse. @throws ValueError */
+/** Reads a text token by token, for values that JSON.parse would change or refuse. @throws ValueError */
 export function readJson(text: string): unknown {
   const reading = new Reading(text);
   skipWhole(bytesOf(text), reading);

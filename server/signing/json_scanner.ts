@@ -3,20 +3,19 @@
  *
  * It walks over bytes instead of a string, because a byte of a Buffer is read three times as fast as by charCodeAt, and each
  * read of a session passes here. Each `skip…` function takes the index of the first byte of something, returns the index
- * behind it, and throws ValueError where the text is no JSON.
+ * after it, and throws ValueError for invalid JSON.
  */
 import { ValueError } from '../errors.js';
 
 /**
- * How many arrays and objects may be nested: more than any Python reads with its default recursion limit (measured: 3.11.7
- * reads 992 levels, 3.12.1 reads 1,497, 3.13.0 reads 9,998). No function here recurses by depth, so this limits what a handler
- * is given, not the stack.
+ * The maximum nesting: more than any Python reads with its default recursion limit (measured: 3.11.7 reads 992 levels, 3.12.1
+ * reads 1,497, 3.13.0 reads 9,998). No function here recurses by depth, so this protects handlers, not the stack.
  */
 export const MAX_DEPTH = 10_000;
 
 /**
- * Digits of an integer. Python refuses longer ones (sys.get_int_max_str_digits), because reading one takes time by the
- * square of its digits; a session with one is empty to Django too.
+ * The maximum digits of an integer. Python refuses longer ones (sys.get_int_max_str_digits), because reading one takes
+ * quadratic time; for Django, too, a session with a longer one is empty.
  */
 const MOST_DIGITS = 4300;
 
@@ -36,10 +35,10 @@ const SMALL_U = 117;
 export const OPEN_BRACE = 123;
 export const CLOSE_BRACE = 125;
 
-// Loops compare the index with the length: V8 makes a table lookup with undefined, read behind the end, slow for good.
-// Elsewhere undefined is fine: it equals no code.
+// Loops compare the index with the length: a table lookup with undefined, read past the end, makes V8's code permanently
+// slower. Elsewhere undefined is fine, because it equals no code.
 
-/** One lookup is faster than comparing: most of a session is the insides of strings and numbers. */
+/** A lookup is faster than comparisons: most bytes of a session are inside strings and numbers. */
 const tableOf = (holds: (code: number) => boolean): Uint8Array =>
   Uint8Array.from({ length: 256 }, (_, code) => (holds(code) ? 1 : 0));
 
@@ -61,8 +60,8 @@ export const tooDeep = (most: number = MAX_DEPTH): ValueError =>
 const WIDE = /[^\0-\xff]/;
 
 /**
- * A text's bytes, one for each character, so that an index means the same in both. A character above U+00FF becomes ÿ: the
- * grammar allows both inside strings and nowhere else.
+ * A text's bytes, one per character, so that indices are the same in both. A character above U+00FF becomes ÿ, because the
+ * grammar allows both only inside strings.
  */
 export function bytesOf(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1');
@@ -157,14 +156,14 @@ export function skipScalar(bytes: Uint8Array, start: number): number {
   return skipNumber(bytes, start);
 }
 
-/** From behind a key to the first byte of its value. */
+/** From the end of a key to the first byte of its value. */
 export function skipColon(bytes: Uint8Array, start: number): number {
   const colon = bytes[start] === COLON ? start : skipSpaces(bytes, start);
   if (bytes[colon] !== COLON) throw noJson(colon);
   return skipSpace(bytes, colon + 1);
 }
 
-/** Hears what a walk over a value meets, in order. Keys and scalars are given as their start and end in the text. */
+/** Receives the tokens of a value, in order. Keys and scalars are passed as their start and end in the text. */
 export interface JsonListener {
   open(opening: number): void;
   key(start: number, end: number): void;
@@ -174,10 +173,10 @@ export interface JsonListener {
 
 const isOpening = (code: number | undefined): boolean => code === OPEN_BRACE || code === OPEN_BRACKET;
 
-/** `{` and `}`, `[` and `]` lie two apart in ASCII. */
+/** In ASCII, `}` is two after `{`, and `]` two after `[`. */
 const closerOf = (opening: number): number => opening + 2;
 
-/** Closing brackets of the objects and arrays around the present one, from the outside in. One for all calls: none waits. */
+/** The closing brackets of the open objects and arrays, outermost first. One for all calls, which are synchronous. */
 const closers = new Uint8Array(MAX_DEPTH);
 
 /**
@@ -253,7 +252,7 @@ export function skipWhole(bytes: Uint8Array, listener?: JsonListener): void {
   skipEnd(bytes, skipValue(bytes, skipSpace(bytes, 0), 0, listener));
 }
 
-/** From behind an object's member to the next one. @returns 0 behind the closing brace */
+/** From the end of an object's member to the next one. @returns 0 after the closing brace */
 export function nextMember(bytes: Uint8Array, start: number): number {
   const index = bytes[start] === COMMA ? start : skipSpaces(bytes, start);
   if (bytes[index] === COMMA) return skipSpace(bytes, index + 1);

@@ -19,10 +19,10 @@ import {
   skipWhole,
 } from './json_scanner.js';
 
-/** Numbers that `places` has for a member: start and end of its key with the quotes, start and end of its value. */
+/** The numbers per member in `places`: start and end of its key with the quotes, start and end of its value. */
 const NUMBERS = 4;
 
-/** A read-only Map, which makes a real one inside when it is asked for more than single members. */
+/** A read-only Map. Builds a real Map for everything but access to single members. */
 export class Members implements ReadonlyMap<string, string> {
   readonly #text: string;
   readonly #places: readonly number[];
@@ -30,8 +30,8 @@ export class Members implements ReadonlyMap<string, string> {
 
   /**
    * @param text an object's JSON
-   * @param places four numbers a member, in order
-   * @param hasEscapes whether a key holds a backslash; keys are not compared as they stand then
+   * @param places NUMBERS per member, in order
+   * @param hasEscapes whether a key contains a backslash; then keys must be decoded before they are compared
    */
   constructor(text: string, places: readonly number[], hasEscapes: boolean) {
     this.#text = text;
@@ -43,7 +43,7 @@ export class Members implements ReadonlyMap<string, string> {
     if (this.#map !== undefined) return this.#map.get(key);
     const text = this.#text;
     const places = this.#places;
-    // From behind: of equal keys the last text counts.
+    // Backwards: of equal keys the last text counts.
     for (let at = places.length - NUMBERS; at >= 0; at -= NUMBERS) {
       const begin = (places[at] as number) + 1;
       const end = (places[at + 1] as number) - 1;

@@ -13,9 +13,9 @@ export interface SignerOptions {
   readonly key: SigningKey;
   /** Separates value and signature; must hold a character that base64 does not use. */
   readonly sep?: string;
-  /** Names the purpose: a signature made with one salt is wrong under another. */
+  /** The purpose: a signature with one salt is invalid with another. */
   readonly salt?: string;
-  /** `sha1` for what Django wrote before 3.1. */
+  /** `sha1` for texts of Django before 3.1. */
   readonly algorithm?: HashAlgorithm;
   /** Keys that verify and never sign, newest first. */
   readonly fallback_keys?: readonly SigningKey[];
