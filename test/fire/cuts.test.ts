@@ -1,11 +1,11 @@
 /** The connection breaks at a statement: what is answered 2xx stands whole, and there is no half login or logout. */
 import { expect } from 'chai';
 import type { User } from '../../server/auth/user.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { FaultProxy, type Trap } from './fault_proxy.js';
-import { PASSWORD, Planted } from './planted.js';
-import { PATIENT, ServerProcess, showLogs } from './processes.js';
-import { hangUp, Visitor } from './visitor.js';
+import type { Trap } from './fault_proxy.js';
+import { PASSWORD } from './planted.js';
+import { PATIENT, type ServerProcess } from './processes.js';
+import { suiteUnderFire } from './suite.js';
+import { Visitor } from './visitor.js';
 
 /** Every statement by which a request changes something. */
 const STATEMENTS: Readonly<Record<string, RegExp>> = {
@@ -20,29 +20,14 @@ const STATEMENTS: Readonly<Record<string, RegExp>> = {
 
 describe('under fire: the connection is cut at a statement', function () {
   this.timeout(180_000);
-  let database: TestDatabase;
-  let proxy: FaultProxy;
-  let planted: Planted;
+  const fire = suiteUnderFire();
+  const { database, planted } = fire;
   let server: ServerProcess;
   let user: User;
 
   before(async () => {
-    database = await testDatabase();
-    planted = new Planted(database.knex);
-    proxy = await FaultProxy.start(database.url);
-    server = await ServerProcess.ready({ ...PATIENT, DATABASE_URL: proxy.url, TRUSTED_PROXIES: '127.0.0.1' });
+    server = await fire.start({ ...PATIENT, TRUSTED_PROXIES: '127.0.0.1' });
     user = await planted.user();
-  });
-  beforeEach(() => hangUp());
-  afterEach(async function () {
-    showLogs(this.currentTest, [server]);
-    await proxy.mend();
-  });
-  after(async () => {
-    hangUp();
-    await server?.stop();
-    await proxy?.close();
-    await database?.drop();
   });
 
   let logins = 0;
@@ -57,10 +42,10 @@ describe('under fire: the connection is cut at a statement', function () {
     const cut: string[] = [];
     for (const [name, statement] of Object.entries(STATEMENTS)) {
       for (const when of ['before', 'after'] as const satisfies readonly Trap['when'][]) {
-        const trap = proxy.set({ statement, when, action: 'cut' });
+        const trap = fire.proxy.set({ statement, when, action: 'cut' });
         await round(`cut ${when} ${name}`);
         if (trap.caught > 0) cut.push(`${when} ${name}`);
-        await proxy.mend();
+        await fire.proxy.mend();
       }
     }
     return cut;
@@ -71,9 +56,9 @@ describe('under fire: the connection is cut at a statement', function () {
     let cuts = 0;
     for (const when of ['before', 'after'] as const satisfies readonly Trap['when'][]) {
       for (let skip = 0; ; skip += 1) {
-        const trap = proxy.set({ statement: /./s, when, action: 'cut', skip });
+        const trap = fire.proxy.set({ statement: /./s, when, action: 'cut', skip });
         await round(`cut ${when} statement ${skip + 1}`);
-        await proxy.mend();
+        await fire.proxy.mend();
         if (trap.caught === 0) break;
         cuts += 1;
       }

@@ -20,10 +20,15 @@ const quick = new PBKDF2PasswordHasher({ iterations: 1 });
 export type Values = Readonly<Record<string, unknown>>;
 
 export class Planted {
-  readonly knex: Knex;
+  readonly #database: { readonly knex: Knex };
 
-  constructor(knex: Knex) {
-    this.knex = knex;
+  /** @param database may be connected later */
+  constructor(database: { readonly knex: Knex }) {
+    this.#database = database;
+  }
+
+  get knex(): Knex {
+    return this.#database.knex;
   }
 
   /** A user whose password is PASSWORD. */

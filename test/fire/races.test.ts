@@ -1,11 +1,10 @@
 /** Requests that race for one session, over two server processes on one database. */
 import { expect } from 'chai';
 import { captchaHash } from '../../server/captcha/answer.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { FaultProxy } from './fault_proxy.js';
-import { PASSWORD, Planted } from './planted.js';
-import { PATIENT, SECRET_KEY, ServerProcess, showLogs } from './processes.js';
-import { hangUp, Visitor } from './visitor.js';
+import { PASSWORD } from './planted.js';
+import { PATIENT, SECRET_KEY, type ServerProcess } from './processes.js';
+import { suiteUnderFire } from './suite.js';
+import { Visitor } from './visitor.js';
 
 /** The key that both processes of racing_server.ts take first. */
 const FIRST_KEY = 'thesamekeyintwoprocesses00000000';
@@ -21,10 +20,9 @@ const FIFTY = Array.from({ length: 50 }, (_, i) => i);
 
 describe('under fire: races', function () {
   this.timeout(180_000);
-  let database: TestDatabase;
-  let planted: Planted;
-  /** Before the first server's database. */
-  let proxy: FaultProxy;
+  const fire = suiteUnderFire();
+  const { database, planted } = fire;
+  /** The first is behind the proxy. */
   let servers: readonly ServerProcess[] = [];
   /** Two processes of racing_server.ts. */
   let racing: readonly ServerProcess[] = [];
@@ -32,34 +30,18 @@ describe('under fire: races', function () {
   const url = (i: number): string => servers[i % 2]?.url ?? '';
 
   before(async () => {
-    database = await testDatabase();
-    planted = new Planted(database.knex);
     const environment = {
       ...PATIENT,
-      DATABASE_URL: database.url,
       LOGIN_CAPTCHA: 'always',
       TRUSTED_PROXIES: '127.0.0.1',
       FIRST_KEY,
     };
+    const direct = { ...environment, DATABASE_URL: database.url };
+    servers = await Promise.all([fire.start(environment), fire.start(direct)]);
     const program = 'test/fire/racing_server.ts';
-    proxy = await FaultProxy.start(database.url);
-    servers = await Promise.all([
-      ServerProcess.ready({ ...environment, DATABASE_URL: proxy.url }),
-      ServerProcess.ready(environment),
-    ]);
-    racing = await Promise.all([ServerProcess.ready(environment, program), ServerProcess.ready(environment, program)]);
+    racing = await Promise.all([fire.start(direct, program), fire.start(direct, program)]);
   });
-  afterEach(async function () {
-    showLogs(this.currentTest, [...servers, ...racing]);
-    await proxy.mend();
-    await database.knex.raw('DROP FUNCTION IF EXISTS slowly CASCADE');
-  });
-  after(async () => {
-    hangUp();
-    await Promise.all([...servers, ...racing].map((server) => server.stop()));
-    await proxy?.close();
-    await database?.drop();
-  });
+  afterEach(() => database.knex.raw('DROP FUNCTION IF EXISTS slowly CASCADE'));
 
   describe('writes to one session', () => {
     it('keeps all of fifty keys that fifty requests write at once', async () => {
@@ -236,7 +218,7 @@ describe('under fire: races', function () {
           const late = new Visitor(session_key);
           // The first statement after the one that loads.
           const statement = name === 'cycle_key' ? /FOR UPDATE\s*$/ : /UPDATE django_session/;
-          const held = proxy.set({ statement, when: 'before', action: 'hold' });
+          const held = fire.proxy.set({ statement, when: 'before', action: 'hold' });
           const writing = late.ops(url(0), ['set', 'late', 1], op);
           await held.sprung;
           const newKey = await end(session_key);
@@ -263,7 +245,12 @@ describe('under fire: races', function () {
     const session_key = await planted.session({ base: 1, captcha: captcha() });
     // One jar, as in a browser: whatever the late answers delete or set counts.
     const browser = new Visitor(session_key, { 'x-forwarded-for': '10.4.0.1', 'sec-fetch-mode': 'cors' });
-    const held = proxy.set({ statement: /^SELECT session_(?:key|data)/, when: 'before', action: 'hold', times: 4 });
+    const held = fire.proxy.set({
+      statement: /^SELECT session_(?:key|data)/,
+      when: 'before',
+      action: 'hold',
+      times: 4,
+    });
     const late = [0, 1, 2, 3].map(() => browser.get(`${url(0)}/api/me/`));
     await held.sprung;
     const login = await browser.post(`${url(1)}/login/`, fields(user));

@@ -5,10 +5,9 @@ import type { User } from '../../server/auth/user.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { defineSettings } from '../../server/settings.js';
 import { parseJson } from '../../server/signing/python_json.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
-import { Planted } from './planted.js';
-import { PATIENT, SECRET_KEY, ServerProcess, showLogs } from './processes.js';
-import { hangUp, Visitor } from './visitor.js';
+import { PATIENT, SECRET_KEY, type ServerProcess } from './processes.js';
+import { suiteUnderFire } from './suite.js';
+import { Visitor } from './visitor.js';
 
 const NEW_KEY = 'after-the-rotation-9876543210-zyxwvutsrqponmlkjihgfedcba-9876543210';
 const codec = new SessionCodec(defineSettings({ SECRET_KEY: NEW_KEY }));
@@ -16,15 +15,13 @@ const TWENTY = Array.from({ length: 20 }, (_, i) => i);
 
 describe('under fire: SECRET_KEY is rotated', function () {
   this.timeout(60_000);
-  let database: TestDatabase;
-  let planted: Planted;
+  const fire = suiteUnderFire();
+  const { database, planted } = fire;
   let user: User;
   let servers: readonly ServerProcess[] = [];
   const url = (i: number): string => servers[i % 2]?.url ?? '';
 
   before(async () => {
-    database = await testDatabase();
-    planted = new Planted(database.knex);
     user = await planted.user();
     const environment = {
       ...PATIENT,
@@ -32,15 +29,7 @@ describe('under fire: SECRET_KEY is rotated', function () {
       SECRET_KEY: NEW_KEY,
       SECRET_KEY_FALLBACKS: JSON.stringify([SECRET_KEY]),
     };
-    servers = await Promise.all([ServerProcess.ready(environment), ServerProcess.ready(environment)]);
-  });
-  afterEach(function () {
-    showLogs(this.currentTest, servers);
-  });
-  after(async () => {
-    hangUp();
-    await Promise.all(servers.map((server) => server.stop()));
-    await database?.drop();
+    servers = await Promise.all([fire.start(environment), fire.start(environment)]);
   });
 
   /** What a row holds when the new key signed it. */

@@ -110,7 +110,7 @@ class Shoppers {
  * @param knex leads to the primary, now and in the end
  */
 export async function shopDuring(server: ServerProcess, knex: Knex, happens: () => Promise<void>): Promise<Account> {
-  const shoppers = await Shoppers.enter(server.url, new Planted(knex), VISITORS);
+  const shoppers = await Shoppers.enter(server.url, new Planted({ knex }), VISITORS);
   const more = (count: number): Promise<unknown> => {
     const wanted = shoppers.served + count;
     return until(() => (shoppers.served >= wanted ? true : undefined), {

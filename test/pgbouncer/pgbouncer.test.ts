@@ -64,7 +64,7 @@ describe('behind a pgbouncer that shares connections by transaction', () => {
     });
 
     it('knows forty users at once who are logged in', async () => {
-      const planted = new Planted(database.knex);
+      const planted = new Planted(database);
       const users = await Promise.all(Array.from({ length: 40 }, () => planted.user()));
       const keys = await Promise.all(users.map((user) => planted.session({}, user)));
       for (let round = 0; round < 3; round += 1) {

@@ -80,7 +80,7 @@ export class Visitors {
 
   /** @param store of the server that they will ask; a login and a number are put straight into it */
   static async loggedIn(count: number, database: TestDatabase, store: SessionStore): Promise<Visitors> {
-    const planted = new Planted(database.knex);
+    const planted = new Planted(database);
     const user = await planted.user();
     const codec = new SessionCodec(defineSettings({ SECRET_KEY }));
     const asking = Array.from({ length: count }, () => new Asking());

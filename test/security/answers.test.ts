@@ -49,7 +49,7 @@ describe('security: answers', function () {
 
   before(async () => {
     database = await testDatabase();
-    planted = new Planted(database.knex);
+    planted = new Planted(database);
     server = await startServer({ DATABASE_URL: database.url, TRUSTED_PROXIES: '127.0.0.1' });
   });
   after(async () => {

@@ -3,11 +3,11 @@ import { connect } from 'node:net';
 import { expect } from 'chai';
 import { captchaHash } from '../../server/captcha/answer.js';
 import { newSessionKey } from '../../server/session/key.js';
-import { PASSWORD, Planted } from '../fire/planted.js';
-import { PATIENT, SECRET_KEY, ServerProcess, showLogs } from '../fire/processes.js';
+import { PASSWORD } from '../fire/planted.js';
+import { PATIENT, SECRET_KEY, type ServerProcess } from '../fire/processes.js';
+import { suiteUnderFire } from '../fire/suite.js';
 import { until } from '../fire/until.js';
-import { type Answer, hangUp, Visitor } from '../fire/visitor.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type Answer, Visitor } from '../fire/visitor.js';
 import { raw } from './server.js';
 
 const ANSWER = 'CHK7XA';
@@ -23,16 +23,14 @@ interface Line {
 
 describe('security: logs', function () {
   this.timeout(180_000);
-  let database: TestDatabase;
-  let planted: Planted;
+  const fire = suiteUnderFire();
+  const { database, planted } = fire;
   let server: ServerProcess;
   /** What must not be found, by what it is. */
   const secrets = new Map<string, string>();
 
   before(async () => {
-    database = await testDatabase();
-    planted = new Planted(database.knex);
-    server = await ServerProcess.ready({
+    server = await fire.start({
       ...PATIENT,
       DATABASE_URL: database.url,
       NODE_ENV: 'production',
@@ -49,14 +47,6 @@ describe('security: logs', function () {
     secrets.set("a captcha's answer", ANSWER);
     secrets.set('a wrong answer', WRONG_ANSWER);
     secrets.set('what a session holds', CART);
-  });
-  afterEach(function () {
-    showLogs(this.currentTest, [server]);
-  });
-  after(async () => {
-    hangUp();
-    await server?.stop();
-    await database?.drop();
   });
 
   /** All lines so far; each is JSON but for those that a person reads at the start. */

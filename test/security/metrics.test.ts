@@ -16,7 +16,7 @@ describe('security: metrics', function () {
 
   before(async () => {
     database = await testDatabase();
-    planted = new Planted(database.knex);
+    planted = new Planted(database);
     server = await startServer({ DATABASE_URL: database.url, METRICS_PORT: '0', LAB: '1', LOGIN_CAPTCHA: 'off' });
     metricsUrl = server.metricsUrl ?? '';
   });

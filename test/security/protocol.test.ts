@@ -4,10 +4,10 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { createListener } from '../../server/http/listener.js';
-import { PATIENT, ServerProcess, showLogs } from '../fire/processes.js';
+import { PATIENT, type ServerProcess } from '../fire/processes.js';
+import { suiteUnderFire } from '../fire/suite.js';
 import { until } from '../fire/until.js';
-import { hangUp, Visitor } from '../fire/visitor.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { Visitor } from '../fire/visitor.js';
 import { headOf, raw } from './server.js';
 
 const FORM = 'Content-Type: application/x-www-form-urlencoded';
@@ -22,27 +22,15 @@ const ALWAYS = [
 
 describe('security: the protocol', function () {
   this.timeout(180_000);
-  let database: TestDatabase;
+  const fire = suiteUnderFire();
   let server: ServerProcess;
   const open: Socket[] = [];
 
   before(async () => {
-    database = await testDatabase();
-    server = await ServerProcess.ready({
-      ...PATIENT,
-      DATABASE_URL: database.url,
-      HEADERS_TIMEOUT: '2',
-      REQUEST_TIMEOUT: '4',
-    });
+    server = await fire.start({ ...PATIENT, HEADERS_TIMEOUT: '2', REQUEST_TIMEOUT: '4' });
   });
-  afterEach(function () {
-    showLogs(this.currentTest, [server]);
+  afterEach(() => {
     for (const socket of open.splice(0)) socket.destroy();
-  });
-  after(async () => {
-    hangUp();
-    await server?.stop();
-    await database?.drop();
   });
 
   /** A connection that says so much and then waits; `text` is what came back, `ended` that it was closed. */

@@ -57,7 +57,7 @@ describe('security: hostile rows', function () {
     large();
     million();
     database = await testDatabase();
-    planted = new Planted(database.knex);
+    planted = new Planted(database);
     server = await startServer({ DATABASE_URL: database.url, SESSION_COOKIE_AGE: '3600' });
     const user = await planted.user();
     user_id = user.id;

@@ -2,12 +2,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { User } from '../../../server/auth/user.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
-import { FaultProxy } from '../fault_proxy.js';
-import { PASSWORD, Planted } from '../planted.js';
-import { ServerProcess, showLogs } from '../processes.js';
+import { databaseOfSuite } from '../../support/database.js';
+import { PASSWORD } from '../planted.js';
+import type { ServerProcess } from '../processes.js';
+import { suiteUnderFire } from '../suite.js';
 import { until } from '../until.js';
-import { type Answer, hangUp, Visitor } from '../visitor.js';
+import { type Answer, Visitor } from '../visitor.js';
 
 /** DATABASE_TIMEOUT of the server, seconds: so long that a busy machine does in it what needs no database. */
 const TIMEOUT = 2;
@@ -23,41 +23,24 @@ interface Fault {
 
 describe('under fire: the database is away', function () {
   this.timeout(180_000);
-  let database: TestDatabase;
-  let admin: TestDatabase;
-  let proxy: FaultProxy;
-  let planted: Planted;
+  const fire = suiteUnderFire();
+  const { database, planted } = fire;
+  // From here connections to the other database are forbidden and ended.
+  const admin = databaseOfSuite();
   let server: ServerProcess;
   let user: User;
 
   before(async () => {
-    database = await testDatabase();
-    // From here connections to the other database are forbidden and ended.
-    admin = await testDatabase();
-    planted = new Planted(database.knex);
-    proxy = await FaultProxy.start(database.url);
-    server = await ServerProcess.ready({ DATABASE_URL: proxy.url, DATABASE_TIMEOUT: `${TIMEOUT}` });
+    server = await fire.start({ DATABASE_TIMEOUT: `${TIMEOUT}` });
     user = await planted.user();
-  });
-  beforeEach(() => hangUp());
-  afterEach(async function () {
-    showLogs(this.currentTest, [server]);
-    await proxy.mend();
-  });
-  after(async () => {
-    hangUp();
-    await server?.stop();
-    await proxy?.close();
-    await database?.drop();
-    await admin?.drop();
   });
 
   const name = (): string => new URL(database.url).pathname.slice(1);
   const terminate = (): Promise<unknown> =>
     admin.knex.raw('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ?', [name()]);
   const through = (mode: 'refuse' | 'reset' | 'silent'): Fault => ({
-    begin: () => proxy.become(mode),
-    end: () => proxy.mend(),
+    begin: () => fire.proxy.become(mode),
+    end: () => fire.proxy.mend(),
   });
   const faults: Readonly<Record<string, Fault>> = {
     'connections are refused': through('refuse'),
@@ -198,7 +181,7 @@ describe('under fire: the database is away', function () {
     const crowd = (): Promise<Answer[]> =>
       Promise.all(Array.from({ length: 20 }, () => visitor.get(`${server.url}/goods/`)));
     await crowd();
-    await proxy.become('lose');
+    await fire.proxy.become('lose');
     const since = performance.now();
     await until(async () => (await crowd()).every(({ status }) => status === 200) || undefined, {
       seconds: RECOVERY,

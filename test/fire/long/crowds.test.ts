@@ -2,29 +2,23 @@
 import { expect } from 'chai';
 import type { User } from '../../../server/auth/user.js';
 import { databaseBounds } from '../../../server/db/wait_bounds.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
-import { FaultProxy } from '../fault_proxy.js';
-import { Planted } from '../planted.js';
-import { ServerProcess, showLogs } from '../processes.js';
-import { type Answer, crowd, hangUp, Visitor } from '../visitor.js';
+import type { ServerProcess } from '../processes.js';
+import { suiteUnderFire } from '../suite.js';
+import { type Answer, crowd, Visitor } from '../visitor.js';
 
 /** Seconds of a request that may go by without the database: this process, the server and PostgreSQL share a machine. */
 const PROMISE = databaseBounds(1).request;
 
 describe('under fire: a crowd and a database that is far away', function () {
   this.timeout(180_000);
-  let database: TestDatabase;
-  let proxy: FaultProxy;
-  let planted: Planted;
+  const fire = suiteUnderFire();
+  const { planted } = fire;
   let server: ServerProcess;
   const users: User[] = [];
   const sessionKeys: string[] = [];
 
   before(async () => {
-    database = await testDatabase();
-    planted = new Planted(database.knex);
-    proxy = await FaultProxy.start(database.url);
-    server = await ServerProcess.ready({ DATABASE_URL: proxy.url });
+    server = await fire.start();
     for (let n = 0; n < 30; n += 1) users.push(await planted.user());
     for (let n = 0; n < 3000; n += 300) {
       sessionKeys.push(
@@ -35,17 +29,6 @@ describe('under fire: a crowd and a database that is far away', function () {
     }
     // A server that has just started compiles its code meanwhile; so would it if it were asked for the first time now.
     for (let round = 0; round < 5; round += 1) await ask(100);
-  });
-  afterEach(async function () {
-    showLogs(this.currentTest, [server]);
-    hangUp();
-    await proxy.mend();
-  });
-  after(async () => {
-    hangUp();
-    await server?.stop();
-    await proxy?.close();
-    await database?.drop();
   });
 
   const ask = (visitors: number): Promise<readonly Answer[]> =>
@@ -58,7 +41,7 @@ describe('under fire: a crowd and a database that is far away', function () {
   for (const delay of [40, 80, 200]) {
     for (const visitors of [300, 3000]) {
       it(`${visitors} logged-in visitors, ${delay} ms: each is known, or has waited as long as is promised`, async () => {
-        proxy.delay = delay;
+        fire.proxy.delay = delay;
         const answers = await ask(visitors);
         for (const [n, { status, text, seconds }] of answers.entries()) {
           if (status === 200) expect(text).to.contain(users[n % 30]?.username);
@@ -70,7 +53,7 @@ describe('under fire: a crowd and a database that is far away', function () {
         const served = answers.filter(({ status }) => status === 200).length;
         // A machine that is busy otherwise may use the time up; the database alone never does.
         expect(served).to.be.at.least(visitors === 300 ? 300 : 1);
-        proxy.delay = 0;
+        fire.proxy.delay = 0;
         const [again] = await ask(1);
         expect(again?.status).to.equal(200);
       });
@@ -80,7 +63,7 @@ describe('under fire: a crowd and a database that is far away', function () {
   for (const delay of [120, 800]) {
     it(`thirty who change one session, ${delay} ms: each is told within the bound, and what is told 200 is there`, async () => {
       const session_key = await planted.session({ visits: 1 });
-      proxy.delay = delay;
+      fire.proxy.delay = delay;
       const answers = await Promise.all(
         Array.from({ length: 30 }, (_, n) =>
           new Visitor(session_key, {}, crowd).ops(server.url, ['set', `by ${n}`, n]),

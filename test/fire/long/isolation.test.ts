@@ -1,12 +1,11 @@
 /** A locked row, a slow statement, a full pool: whoever needs it waits, within a bound, and the others go on. */
 import { expect } from 'chai';
 import type { Knex } from 'knex';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
-import { FaultProxy } from '../fault_proxy.js';
-import { PASSWORD, Planted } from '../planted.js';
-import { type Environment, ServerProcess, showLogs } from '../processes.js';
+import { PASSWORD } from '../planted.js';
+import type { ServerProcess } from '../processes.js';
+import { suiteUnderFire } from '../suite.js';
 import { until } from '../until.js';
-import { type Answer, hangUp, Visitor } from '../visitor.js';
+import { type Answer, Visitor } from '../visitor.js';
 
 /** DATABASE_TIMEOUT of these servers, seconds: so long that a busy machine does in it what is not held up. */
 const TIMEOUT = 3;
@@ -17,36 +16,15 @@ const SOON = 0.8 * TIMEOUT;
 
 describe('under fire: what is held up, and what is not', function () {
   this.timeout(180_000);
-  let database: TestDatabase;
-  let proxy: FaultProxy;
-  let planted: Planted;
+  const fire = suiteUnderFire();
+  const { database, planted } = fire;
   let server: ServerProcess;
   /** With three connections. */
   let small: ServerProcess;
 
   before(async () => {
-    database = await testDatabase();
-    planted = new Planted(database.knex);
-    proxy = await FaultProxy.start(database.url);
-    const start = (environment: Environment): Promise<ServerProcess> =>
-      ServerProcess.ready({
-        DATABASE_URL: proxy.url,
-        DATABASE_TIMEOUT: `${TIMEOUT}`,
-        TRUSTED_PROXIES: '127.0.0.1',
-        ...environment,
-      });
-    [server, small] = await Promise.all([start({}), start({ DATABASE_POOL: '3' })]);
-  });
-  beforeEach(() => hangUp());
-  afterEach(async function () {
-    showLogs(this.currentTest, [server, small]);
-    await proxy.mend();
-  });
-  after(async () => {
-    hangUp();
-    await Promise.all([server?.stop(), small?.stop()]);
-    await proxy?.close();
-    await database?.drop();
+    const environment = { DATABASE_TIMEOUT: `${TIMEOUT}`, TRUSTED_PROXIES: '127.0.0.1' };
+    [server, small] = await Promise.all([fire.start(environment), fire.start({ ...environment, DATABASE_POOL: '3' })]);
   });
 
   const times = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -142,7 +120,7 @@ describe('under fire: what is held up, and what is not', function () {
 
       it('two statements that are stuck hold up those who share them, and nobody else', async () => {
         for (const statement of [/SELECT .*session_data.* FROM django_session/s, /UPDATE django_session/]) {
-          const stuck = proxy.set({ statement, when: 'before', action: 'hold', times: 2 });
+          const stuck = fire.proxy.set({ statement, when: 'before', action: 'hold', times: 2 });
           const held: Promise<Answer>[] = [];
           for (const session_key of await sessions(2)) {
             held.push(new Visitor(session_key).ops(url(), ['set', 'late', 1]));
@@ -152,7 +130,7 @@ describe('under fire: what is held up, and what is not', function () {
             });
           }
           expectGivenUp(await othersGoOn(url(), Promise.all(held)));
-          await proxy.mend();
+          await fire.proxy.mend();
         }
       });
 

@@ -34,7 +34,7 @@ describe('under fire: kill -9 while many write', function () {
     postgres = await startEmbeddedPostgres({ folder });
     knex = connectKnex(postgres.url, { poolSize: 2 });
     await migrate(knex);
-    planted = new Planted(knex);
+    planted = new Planted({ knex });
     servers.push(await start(), await start());
   });
   afterEach(function () {

@@ -1,12 +1,12 @@
 /** A server is killed at each statement of a login: the login is whole, or the session is what it was. */
 import { expect } from 'chai';
 import type { User } from '../../../server/auth/user.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
-import { FaultProxy, type Trap } from '../fault_proxy.js';
-import { PASSWORD, Planted } from '../planted.js';
-import { ServerProcess, showLogs } from '../processes.js';
+import type { Trap } from '../fault_proxy.js';
+import { PASSWORD } from '../planted.js';
+import type { ServerProcess } from '../processes.js';
+import { suiteUnderFire } from '../suite.js';
 import { until } from '../until.js';
-import { hangUp, Visitor } from '../visitor.js';
+import { Visitor } from '../visitor.js';
 
 /** In their order. */
 const STATEMENTS: Readonly<Record<string, RegExp>> = {
@@ -17,38 +17,25 @@ const STATEMENTS: Readonly<Record<string, RegExp>> = {
 
 describe('under fire: a server is killed while it logs somebody in', function () {
   this.timeout(60_000);
-  let database: TestDatabase;
-  let proxy: FaultProxy;
-  let planted: Planted;
+  const fire = suiteUnderFire();
+  const { database, planted } = fire;
   let server: ServerProcess;
   let user: User;
 
   before(async () => {
-    database = await testDatabase();
-    planted = new Planted(database.knex);
-    proxy = await FaultProxy.start(database.url);
     user = await planted.user();
   });
   beforeEach(async () => {
-    server = await ServerProcess.ready({ DATABASE_URL: proxy.url, TRUSTED_PROXIES: '127.0.0.1' });
+    server = await fire.start({ TRUSTED_PROXIES: '127.0.0.1' });
     await database.knex('django_session').delete();
     await database.knex('auth_user').update({ last_login: null });
   });
-  afterEach(async function () {
-    showLogs(this.currentTest, [server]);
-    hangUp();
-    await server?.stop();
-    await proxy.mend();
-  });
-  after(async () => {
-    await proxy?.close();
-    await database?.drop();
-  });
+  afterEach(() => server?.stop());
 
   /** Kill the server when `trap` springs, and wait until the database knows. @returns the key of the session from before */
   async function killed(trap: Trap): Promise<string> {
     const session_key = await planted.session({ cart: [1] });
-    const set = proxy.set(trap);
+    const set = fire.proxy.set(trap);
     const visitor = new Visitor(session_key, { 'x-forwarded-for': '10.9.0.1' });
     const answer = visitor
       .post(`${server.url}/login/`, { username: user.username, password: PASSWORD })
@@ -57,7 +44,7 @@ describe('under fire: a server is killed while it logs somebody in', function ()
     server.kill('SIGKILL');
     await server.exited;
     expect(await answer, 'an answer').to.equal(null);
-    await proxy.mend();
+    await fire.proxy.mend();
     await until(
       async () => {
         const { rows } = await database.knex.raw(

@@ -7,40 +7,27 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { connectKnex } from '../../../server/db/knex.js';
-import { emptyDatabase, type TestDatabase, testDatabase } from '../../support/database.js';
+import { emptyDatabase } from '../../support/database.js';
 import { FaultProxy } from '../fault_proxy.js';
-import { Planted } from '../planted.js';
-import { type Environment, ServerProcess, showLogs } from '../processes.js';
+import { type Environment, ServerProcess } from '../processes.js';
+import { suiteUnderFire } from '../suite.js';
 import { until } from '../until.js';
-import { hangUp, Visitor } from '../visitor.js';
+import { Visitor } from '../visitor.js';
 
 describe('under fire: stopping', function () {
   this.timeout(60_000);
-  let database: TestDatabase;
-  let proxy: FaultProxy;
-  let planted: Planted;
+  const fire = suiteUnderFire();
+  const { planted } = fire;
   let server: ServerProcess | undefined;
   let folder: string | undefined;
 
-  before(async () => {
-    database = await testDatabase();
-    planted = new Planted(database.knex);
-    proxy = await FaultProxy.start(database.url);
-  });
-  afterEach(async function () {
-    showLogs(this.currentTest, [server]);
-    hangUp();
+  afterEach(async () => {
     await server?.stop();
-    await proxy.mend();
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-  });
-  after(async () => {
-    await proxy?.close();
-    await database?.drop();
   });
 
   async function started(environment: Environment = {}): Promise<ServerProcess> {
-    server = await ServerProcess.ready({ DATABASE_URL: proxy.url, LOG_LEVEL: 'info', ...environment });
+    server = await fire.start({ LOG_LEVEL: 'info', ...environment });
     return server;
   }
 
@@ -66,7 +53,7 @@ describe('under fire: stopping', function () {
 
   it('SIGHUP, of a terminal that closes, lets what is in flight finish, too', async () => {
     const running = await started();
-    const stuck = proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
+    const stuck = fire.proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
     const inFlight = new Visitor(await planted.session({ visits: 1 })).ops(running.url, ['set', 'visits', 2]);
     await stuck.sprung;
     running.kill('SIGHUP');
@@ -85,7 +72,7 @@ describe('under fire: stopping', function () {
     const late = await socketTo(running);
     late.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n');
 
-    const stuck = proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
+    const stuck = fire.proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
     const inFlight = new Visitor(session_key).ops(running.url, ['set', 'visits', 2]);
     await stuck.sprung;
     const since = performance.now();
@@ -149,7 +136,7 @@ describe('under fire: stopping', function () {
 
   it('what does not finish within SHUTDOWN_TIMEOUT is cut off', async () => {
     const running = await started({ SHUTDOWN_TIMEOUT: '1', DATABASE_TIMEOUT: '20' });
-    const stuck = proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
+    const stuck = fire.proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
     const inFlight = new Visitor(await planted.session({ visits: 1 })).ops(running.url, ['set', 'visits', 2]).then(
       ({ status }) => status,
       () => 'cut off',
@@ -175,7 +162,7 @@ describe('under fire: stopping', function () {
 
   it('a second signal ends it at once', async () => {
     const running = await started({ SHUTDOWN_TIMEOUT: '30', DATABASE_TIMEOUT: '20' });
-    const stuck = proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
+    const stuck = fire.proxy.set({ statement: /UPDATE django_session/, when: 'before', action: 'hold' });
     const inFlight = new Visitor(await planted.session({ visits: 1 })).ops(running.url, ['set', 'visits', 2]).then(
       ({ status }) => status,
       () => 'cut off',
@@ -194,7 +181,7 @@ describe('under fire: stopping', function () {
     it(`SIGTERM ends it in time while the database is away (${mode})`, async () => {
       const running = await started({ SHUTDOWN_TIMEOUT: '3' });
       await new Visitor(await planted.session({})).get(`${running.url}/api/me/`);
-      await proxy.become(mode);
+      await fire.proxy.become(mode);
       const since = performance.now();
       running.kill('SIGTERM');
       expect(await running.exited).to.deep.equal({ code: 0, signal: null });
@@ -202,8 +189,8 @@ describe('under fire: stopping', function () {
     });
 
     it(`SIGTERM ends it in time when it still waits for the database (${mode})`, async () => {
-      await proxy.become(mode);
-      server = await ServerProcess.listening({ DATABASE_URL: proxy.url, SHUTDOWN_TIMEOUT: '2' });
+      await fire.proxy.become(mode);
+      server = await ServerProcess.listening({ DATABASE_URL: fire.proxy.url, SHUTDOWN_TIMEOUT: '2' });
       const { log } = server;
       expect(log).to.contain('Listening');
       const since = performance.now();

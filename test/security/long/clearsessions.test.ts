@@ -19,7 +19,7 @@ describe('security: clearsessions', function () {
 
   before(async () => {
     database = await testDatabase();
-    planted = new Planted(database.knex);
+    planted = new Planted(database);
   });
   afterEach(async () => {
     await database.knex.raw('DROP FUNCTION IF EXISTS slowly CASCADE');

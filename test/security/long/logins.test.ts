@@ -2,10 +2,10 @@
 import { expect } from 'chai';
 import { make_password } from '../../../server/auth/hashers.js';
 import { UserTable } from '../../../server/auth/users.js';
-import { PASSWORD, Planted } from '../../fire/planted.js';
-import { type Environment, ServerProcess, showLogs } from '../../fire/processes.js';
-import { type Answer, hangUp, Visitor } from '../../fire/visitor.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { PASSWORD } from '../../fire/planted.js';
+import type { Environment, ServerProcess } from '../../fire/processes.js';
+import { suiteUnderFire } from '../../fire/suite.js';
+import { type Answer, Visitor } from '../../fire/visitor.js';
 
 // As documented: server/auth/throttle_limits.ts.
 const FREE = 5;
@@ -15,28 +15,20 @@ const FREE_BY_ADDRESS = 50;
 
 describe('security: logins', function () {
   this.timeout(60_000);
-  let database: TestDatabase;
-  let planted: Planted;
+  const fire = suiteUnderFire();
+  const { database, planted } = fire;
   let environment: Environment;
   /** Two behind a proxy that they trust, and one that trusts nobody and asks for a captcha after failures. */
   let behind: ServerProcess[] = [];
   let alone: ServerProcess;
 
   before(async () => {
-    database = await testDatabase();
-    planted = new Planted(database.knex);
-    environment = { DATABASE_URL: database.url, TRUSTED_PROXIES: '127.0.0.1', DATABASE_TIMEOUT: '5' };
-    behind = await Promise.all([ServerProcess.ready(environment), ServerProcess.ready(environment)]);
-    alone = await ServerProcess.ready({ ...environment, TRUSTED_PROXIES: '', LOGIN_CAPTCHA: 'after_failures' });
+    environment = { TRUSTED_PROXIES: '127.0.0.1', DATABASE_TIMEOUT: '5' };
+    behind = await Promise.all([fire.start(environment), fire.start(environment)]);
+    alone = await fire.start({ ...environment, TRUSTED_PROXIES: '', LOGIN_CAPTCHA: 'after_failures' });
   });
-  afterEach(async function () {
-    showLogs(this.currentTest, [...behind, alone]);
+  afterEach(async () => {
     await database.knex('koa_login_attempts').delete();
-  });
-  after(async () => {
-    hangUp();
-    await Promise.all([...behind, alone].map((server) => server?.stop()));
-    await database?.drop();
   });
 
   let turn = 0;
@@ -83,7 +75,7 @@ describe('security: logins', function () {
     const { username } = await planted.user();
     await fail(username, FREE);
     await Promise.all(behind.map((server) => server.stop()));
-    behind = await Promise.all([ServerProcess.ready(environment), ServerProcess.ready(environment)]);
+    behind = await Promise.all([fire.start(environment), fire.start(environment)]);
     expect((await attempt(username, '203.0.113.7', PASSWORD)).status).to.equal(429);
     await pass(FIRST_WAIT);
     expect((await attempt(username, '203.0.113.7', PASSWORD)).status).to.equal(302);
