@@ -127,16 +127,21 @@ describe('the embedded PostgreSQL', function () {
   after(() => {
     if (stopped !== undefined) rmSync(path.dirname(stopped), { recursive: true, force: true });
   });
-  /** A place with what a server left that started and stopped: the copy of one that did. */
-  const placeStopped = async (): Promise<void> => {
+  /** Fill the place with what a server left that started and stopped: the copy of one that did. */
+  const fillPlace = async (): Promise<void> => {
+    const filled = folder;
     if (stopped === undefined) {
       place();
       await (await start()).stop();
       stopped = folder;
+      folder = filled;
     }
-    place();
     // Node's own copy would give root what belongs to PostgreSQL's account.
     execFileSync('cp', ['-a', stopped, folder]);
+  };
+  const placeStopped = (): Promise<void> => {
+    place();
+    return fillPlace();
   };
   const clear = async (): Promise<void> => {
     for (const result of await Promise.allSettled(opened.splice(0))) {
@@ -403,6 +408,7 @@ describe('the embedded PostgreSQL', function () {
     afterEach(clear);
 
     it('leaves no PostgreSQL behind', async () => {
+      await fillPlace();
       const server = child();
       await server.first('url');
       const postmaster = postmasterPid(folder);
@@ -427,6 +433,7 @@ describe('the embedded PostgreSQL', function () {
     });
 
     it('is taken over by the next start, when what would have stopped it was killed too', async () => {
+      await fillPlace();
       const server = child();
       const { url = '' } = await server.first('url');
       await ask(url, 'CREATE TABLE kept AS SELECT 42 AS answer');
@@ -449,6 +456,7 @@ describe('the embedded PostgreSQL', function () {
     afterEach(clear);
 
     it('is refused with a sentence, and the first goes on', async () => {
+      await fillPlace();
       const { url } = await start();
       const error = await failure(startEmbeddedPostgres({ folder }));
       expect(error).to.be.instanceOf(ImproperlyConfigured);
