@@ -98,12 +98,12 @@ export class LoginThrottle {
     const { address, account, exact, known } = this.#buckets(attempt);
     // The address first: a refused address must not use up an account's attempts.
     const deadline = this.#table.deadline();
-    const byAddress = await this.#count(address, this.#limits.address, deadline);
-    if (!byAddress.allowed) return byAddress;
-    if (await this.#isKnown(known, deadline)) return this.#count(known, this.#limits.account, deadline);
-    const byAccount = await this.#count(account, this.#limits.account, deadline);
-    if (byAccount.allowed) await this.#countBeside(exact, deadline);
-    return byAccount;
+    const byAddress = await this.#count(address, this.#limits.address, deadline, known);
+    if (!byAddress.answer.allowed) return byAddress.answer;
+    if (byAddress.isKnown) return (await this.#count(known, this.#limits.account, deadline)).answer;
+    const { answer } = await this.#count(account, this.#limits.account, deadline);
+    if (answer.allowed) await this.#countBeside(exact, deadline);
+    return answer;
   }
 
   /**
@@ -159,26 +159,38 @@ export class LoginThrottle {
     return this.#table.prune();
   }
 
-  /** Count one attempt unless the bucket is full. */
-  async #count(bucket: string, limit: ThrottleLimit, deadline: Deadline): Promise<ThrottleAnswer> {
+  /**
+   * Count one attempt unless the bucket is full.
+   * @param known a bucket of which to tell whether it is there: with the same statement, because each one takes a turn
+   */
+  async #count(
+    bucket: string,
+    limit: ThrottleLimit,
+    deadline: Deadline,
+    known = bucket,
+  ): Promise<{ readonly answer: ThrottleAnswer; readonly isKnown: boolean }> {
     const { healsIn, longestWait } = limit;
     const attempts = `least(${mostOf(limit)}, ${healed('t', 'excluded.counted_at', healsIn)} + 1)`;
-    const counted = await this.#table.rows(
-      `WITH clock AS (${this.#table.clock()})
-       INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
-       SELECT ?, 1, at, at + ${waitOf(limit, '1::float8')}, at + interval '${healsIn + longestWait} seconds' FROM clock
-       ON CONFLICT (bucket) DO UPDATE
-          SET attempts = ${attempts},
-              counted_at = greatest(t.counted_at, excluded.counted_at),
-              retry_at = excluded.counted_at + ${waitOf(limit, attempts)},
-              forget_at = greatest(t.forget_at,
-                excluded.counted_at + interval '1 second' * (${longestWait} + ${healsIn} * ${attempts}))
-        WHERE t.retry_at <= greatest(t.counted_at, excluded.counted_at)
-       RETURNING 1`,
-      [bucket],
+    const [counted] = await this.#table.rows<{ allowed: boolean; known: boolean }>(
+      `WITH clock AS (${this.#table.clock()}), counted AS (
+         INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
+         SELECT ?, 1, at, at + ${waitOf(limit, '1::float8')}, at + interval '${healsIn + longestWait} seconds' FROM clock
+         ON CONFLICT (bucket) DO UPDATE
+            SET attempts = ${attempts},
+                counted_at = greatest(t.counted_at, excluded.counted_at),
+                retry_at = excluded.counted_at + ${waitOf(limit, attempts)},
+                forget_at = greatest(t.forget_at,
+                  excluded.counted_at + interval '1 second' * (${longestWait} + ${healsIn} * ${attempts}))
+          WHERE t.retry_at <= greatest(t.counted_at, excluded.counted_at)
+         RETURNING 1
+       )
+       SELECT EXISTS (SELECT FROM counted) AS allowed,
+              EXISTS (SELECT FROM koa_login_attempts, clock WHERE bucket = ? AND forget_at > clock.at) AS known`,
+      [bucket, known],
       deadline,
     );
-    if (counted.length > 0) return { allowed: true };
+    const isKnown = counted?.known === true;
+    if (counted?.allowed === true) return { answer: { allowed: true }, isKnown };
     const [row] = await this.#table.rows<{ wait: number }>(
       `WITH clock AS (${this.#table.clock()})
        SELECT extract(epoch FROM retry_at - clock.at)::float8 AS wait FROM koa_login_attempts, clock WHERE bucket = ?`,
@@ -186,7 +198,7 @@ export class LoginThrottle {
       deadline,
     );
     // The wait may have ended, or a login may have removed the row, between the two statements.
-    return { allowed: false, retry_after: Math.max(1, Math.ceil(row?.wait ?? 1)) };
+    return { answer: { allowed: false, retry_after: Math.max(1, Math.ceil(row?.wait ?? 1)) }, isKnown };
   }
 
   /**
@@ -223,16 +235,6 @@ export class LoginThrottle {
       [exact, account],
       deadline,
     );
-  }
-
-  async #isKnown(bucket: string, deadline: Deadline): Promise<boolean> {
-    const rows = await this.#table.rows(
-      `WITH clock AS (${this.#table.clock()})
-       SELECT 1 FROM koa_login_attempts, clock WHERE bucket = ? AND forget_at > clock.at`,
-      [bucket],
-      deadline,
-    );
-    return rows.length > 0;
   }
 
   #buckets({ username, address }: LoginAttempt): Record<'account' | 'address' | 'exact' | 'known', string> {

@@ -7,7 +7,8 @@
  *   under way at a time. Calls that arrive meanwhile form the next batch.
  * - sent: it is in a batch that is under way.
  * - answered: with the result of its batch, or with a separate promise that the batch returned for it.
- * - given up: its deadline passed before a result. If it was sent, it is unknown whether it was executed.
+ * - given up: its deadline passed before a result, or less than `reserve` was left when it would have been sent. If it was
+ *   sent, it is unknown whether it was executed.
  *
  * A batch is in one of these:
  *
@@ -33,6 +34,8 @@ export interface BatcherOptions {
   /** Seconds after which a batch is slow. */
   readonly patience?: number;
   readonly slowBatches?: number;
+  /** Seconds that must be left before a call's deadline when it is sent: a write must not be done after a 503. */
+  readonly reserve?: number;
 }
 
 const DEFAULTS: Required<BatcherOptions> = {
@@ -42,6 +45,7 @@ const DEFAULTS: Required<BatcherOptions> = {
   halve: false,
   patience: 0.05,
   slowBatches: 2,
+  reserve: 0,
 };
 
 /** So many calls are never split, to share the cost of a commit. */
@@ -101,9 +105,9 @@ class Call<Input, Answer> implements BatchCall<Input> {
     if (this.#end()) this.#reject(error);
   }
 
-  /** Gives the call up when its deadline has come. @returns whether its caller still waits */
-  isWanted(now: number): boolean {
-    if (!this.#isOver && this.deadline.left(now) <= 0) this.fail(late());
+  /** Gives the call up when its deadline has come, but for `reserve` milliseconds. @returns whether its caller still waits */
+  isWanted(now: number, reserve = 0): boolean {
+    if (!this.#isOver && this.deadline.left(now) <= reserve) this.fail(late());
     return !this.#isOver;
   }
 
@@ -209,12 +213,14 @@ export class Batcher<Input, Answer> {
   }
 
   #take(): Batch<Input, Answer> {
-    const { shared } = this.#limits;
+    const { shared, reserve } = this.#limits;
     const most = this.#most();
+    const now = performance.now();
     const calls: Call<Input, Answer>[] = [];
     const keys = new Map<string, Call<Input, Answer>>();
     let bytes = 0;
     this.#waiting = this.#waiting.filter((call) => {
+      if (!call.isWanted(now, reserve * 1000)) return false;
       const same = keys.get(call.key);
       if (same !== undefined && shared) {
         call.joined = same.joined;
@@ -228,7 +234,7 @@ export class Batcher<Input, Answer> {
       calls.push(call);
       return false;
     });
-    return { calls, keys, since: performance.now() };
+    return { calls, keys, since: now };
   }
 
   async #run(batch: Batch<Input, Answer>): Promise<void> {

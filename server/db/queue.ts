@@ -3,7 +3,9 @@
  *
  * Work is in one of three states:
  *
- * - waiting: its key is busy, or all slots are taken. Tasks start in the order of arrival.
+ * - waiting: its key is busy, or all slots are taken. Tasks of a request that already had a turn start first, the others
+ *   in the order of arrival. Otherwise, with more requests than can be served in time, all would be half done at their
+ *   deadlines, and nobody served.
  * - running: it occupies a slot until it settles, even if its caller's deadline has passed.
  * - given up: its turn did not come with enough time left for the task. It never runs.
  *
@@ -13,6 +15,7 @@ import { type Deadline, late } from './deadline.js';
 
 interface Waiting {
   readonly key: string | null;
+  readonly hadTurn: boolean;
   readonly begin: () => void;
 }
 
@@ -20,6 +23,8 @@ export class Queue {
   readonly #most: number;
   readonly #reserve: number;
   readonly #busy = new Set<string>();
+  /** The deadlines of requests that had a turn. */
+  readonly #served = new WeakSet<Deadline>();
   #running = 0;
   #waiting: Waiting[] = [];
 
@@ -42,6 +47,7 @@ export class Queue {
     if (this.#patience(deadline) < 0) throw late();
     if (this.#isFree(key)) this.#take(key);
     else await this.#turn(key, deadline);
+    this.#served.add(deadline);
     try {
       return await work();
     } finally {
@@ -77,7 +83,7 @@ export class Queue {
         leave();
         resolve();
       };
-      const waiting = { key, begin };
+      const waiting = { key, hadTurn: this.#served.has(deadline), begin };
       const giveUp = (): void => {
         if (!this.#waiting.includes(waiting)) return;
         leave();
@@ -91,7 +97,8 @@ export class Queue {
 
   #next(): void {
     while (this.#running < this.#most) {
-      const next = this.#waiting.find(({ key }) => this.#isFree(key));
+      const free = this.#waiting.filter(({ key }) => this.#isFree(key));
+      const next = free.find(({ hadTurn }) => hadTurn) ?? free[0];
       if (next === undefined) return;
       this.#take(next.key);
       next.begin();

@@ -2,7 +2,7 @@
  * Changes rows under their lock, with a limit on how many connections may wait for locks.
  *
  * Between processes, PostgreSQL's row lock orders the changes. In this process they wait in a queue, one at a time per row,
- * so that waiting changes occupy only a part of the pool.
+ * so that waiting changes occupy only a part of the pool. All stores on one knex share the queue.
  */
 import type { Knex } from 'knex';
 import { UpdateError } from '../errors.js';
@@ -11,7 +11,7 @@ import { NestedChanges } from './nested_changes.js';
 import { Queue } from './queue.js';
 import { transact } from './transaction.js';
 import { storeError, unavailable } from './unavailable.js';
-import type { DatabaseBounds } from './wait_bounds.js';
+import { type DatabaseBounds, shareOf } from './wait_bounds.js';
 
 /** A change of a row in one transaction. */
 export interface RowChange<Changed> {
@@ -24,18 +24,43 @@ export interface RowChange<Changed> {
   readonly wasCommitted?: () => Promise<boolean>;
 }
 
+/** What all stores on one knex share: they also share its connections. */
+interface Shared {
+  readonly queue: Queue;
+  /** The rows whose `change` runs. */
+  readonly changing: NestedChanges;
+}
+
+const sharedBy = new WeakMap<Knex, Shared>();
+
+function sharedOf(knex: Knex, bounds: DatabaseBounds): Shared {
+  const shared = sharedBy.get(knex) ?? {
+    queue: new Queue(shareOf(knex), bounds.statement),
+    changing: new NestedChanges(),
+  };
+  sharedBy.set(knex, shared);
+  return shared;
+}
+
 export class RowLocks {
   readonly #knex: Knex;
+  readonly #table: string;
   readonly #bounds: DatabaseBounds;
   readonly #queue: Queue;
-  /** The rows whose `change` runs. */
-  readonly #changing = new NestedChanges();
+  readonly #changing: NestedChanges;
 
-  /** @param most the maximum number of connections that may wait for locks */
-  constructor(knex: Knex, most: number, bounds: DatabaseBounds) {
+  /**
+   * @param table of the rows
+   * @param most the maximum number of connections that may wait for locks of this table's rows; half of the pool for all
+   *   stores together when absent
+   */
+  constructor(knex: Knex, table: string, bounds: DatabaseBounds, most?: number) {
+    const { queue, changing } = sharedOf(knex, bounds);
     this.#knex = knex;
+    this.#table = table;
     this.#bounds = bounds;
-    this.#queue = new Queue(most, bounds.statement);
+    this.#queue = most === undefined ? queue : new Queue(most, bounds.statement);
+    this.#changing = changing;
   }
 
   /**
@@ -43,7 +68,12 @@ export class RowLocks {
    * @throws ValueError inside the change of the same row
    */
   isInside(key: string): boolean {
-    return this.#changing.check(key);
+    return this.#changing.check(this.#row(key));
+  }
+
+  /** A row's name among those of all tables. */
+  #row(key: string): string {
+    return `${this.#table} ${key}`;
   }
 
   /**
@@ -53,7 +83,7 @@ export class RowLocks {
    * the queue: if all of them waited for a second slot, they would deadlock.
    */
   inTurn<T>(key: string, deadline: Deadline, work: () => Promise<T>): Promise<T> {
-    return inTime(this.isInside(key) ? work() : this.#queue.run(key, deadline, work), deadline);
+    return inTime(this.isInside(key) ? work() : this.#queue.run(this.#row(key), deadline, work), deadline);
   }
 
   /**
@@ -89,7 +119,7 @@ export class RowLocks {
     if (deadline.left() <= 0) throw late();
     deadline.end();
     try {
-      return await inTime(this.#changing.run(key, change), new Deadline(seconds), tookLong);
+      return await inTime(this.#changing.run(this.#row(key), change), new Deadline(seconds), tookLong);
     } finally {
       deadline.begin();
     }

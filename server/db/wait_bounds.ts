@@ -31,7 +31,7 @@ export const DATABASE_BOUNDS = {
   commit: {
     times: 0.5,
     meaning:
-      'The time that the request must have left before a COMMIT is sent, so that its result can still be reported.',
+      'The time that the request must have left before a save or a COMMIT is sent, so that its result can still be reported.',
   },
   change: {
     times: 4,

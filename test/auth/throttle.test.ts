@@ -1,10 +1,11 @@
 /** Throttling on a real PostgreSQL, with a clock that the test turns. */
 import { expect } from 'chai';
 import { addressBlock } from '../../server/auth/address_block.js';
-import { LoginThrottle, type LoginThrottleOptions } from '../../server/auth/throttle.js';
+import { LoginThrottle, type LoginThrottleOptions, type ThrottleAnswer } from '../../server/auth/throttle.js';
 import { THROTTLE_LIMITS } from '../../server/auth/throttle_limits.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../../server/errors.js';
+import { FaultProxy } from '../fire/fault_proxy.js';
 import { NOW } from '../http/serve.js';
 import { databaseOfSuite } from '../support/database.js';
 import { expectLinear } from '../support/growth.js';
@@ -150,6 +151,32 @@ describe('LoginThrottle', () => {
       }
       expect((await throttle().check({ username: name, address: elsewhere() })).allowed).to.equal(false);
     });
+  });
+
+  it('serves some of a crowd where the database is too far away for all', async () => {
+    const proxy = await FaultProxy.start(database.url);
+    const knex = connectKnex(proxy.url);
+    try {
+      const far = new LoginThrottle(knex, { settings: SETTINGS });
+      const crowd = (name: string, many: number): Promise<PromiseSettledResult<ThrottleAnswer>[]> =>
+        Promise.allSettled(
+          Array.from({ length: many }, (_, n) => far.check({ username: `${name}${n}`, address: `192.0.${n}.1` })),
+        );
+      // Connections of the pool's half.
+      await crowd('near', 5);
+      proxy.delay = 120;
+      const answers = await crowd('far', 30);
+      const served = answers.filter(({ status }) => status === 'fulfilled').length;
+      // Each takes three statements of 120 ms, and five run at a time: in 1.5 seconds twenty are served.
+      expect(served).to.be.at.least(6);
+      for (const answer of answers) {
+        if (answer.status === 'rejected') expect(answer.reason).to.be.instanceOf(StoreUnavailable);
+        else expect(answer.value).to.deep.equal({ allowed: true });
+      }
+    } finally {
+      await knex.destroy();
+      await proxy.close();
+    }
   });
 
   describe('for two accounts whose names differ in case alone', () => {

@@ -249,6 +249,15 @@ describe('Batcher', () => {
       expect(await patient).to.equal(1);
     });
 
+    it('sends no call that has not as much time left as is reserved, so that no write is done after a 503', async () => {
+      open({ reserve: 30 });
+      const [late, inTime] = [call('a', 20), call('b', 60)];
+      expect(await reasonOf(late)).to.be.instanceOf(StoreUnavailable);
+      expect(sent()).to.deep.equal([['b']]);
+      batches[0]?.answer();
+      expect(await inTime).to.equal(0);
+    });
+
     it('gives up a call that is on its way, and none that shares its batch or its answer', async () => {
       open({ shared: true, patience: 0.01 });
       const [impatient, sharing, other] = [call('a', 0.02), call('a'), call('b')];

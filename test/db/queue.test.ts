@@ -39,6 +39,26 @@ describe('Queue', () => {
     expect(await Promise.all(answers)).to.deep.equal(['first', 'second', 'third', 'fourth']);
   });
 
+  it('lets a request that had a turn go before those that had none, so that some are served where not all can be', async () => {
+    const queue = new Queue(1);
+    const [first, others, second] = [new Work(), [new Work(), new Work()], new Work()];
+    const mine = patient();
+    const begun = queue.run(null, mine, first.run);
+    const answers = others.map(({ run }) => queue.run(null, patient(), run));
+    const next = begun.then(() => queue.run(null, mine, second.run));
+    first.end('1');
+    await settled();
+    expect([...others, second].map((work) => work.begun)).to.deep.equal([true, false, false]);
+    others[0]?.end('2');
+    await settled();
+    expect([...others, second].map((work) => work.begun)).to.deep.equal([true, false, true]);
+    second.end('3');
+    await next;
+    await settled();
+    others[1]?.end('4');
+    await Promise.all(answers);
+  });
+
   it('runs one at a time for a key, and others meanwhile', async () => {
     const queue = new Queue(2);
     const works = [new Work(), new Work(), new Work()];

@@ -39,7 +39,7 @@ export interface DatabaseStoreOptions {
   readonly timeout?: number;
   /** How reads and writes of one tick are combined into statements. */
   readonly batches?: BatcherOptions;
-  /** The maximum number of connections that may wait for row locks. Half the pool when absent. */
+  /** The maximum number of connections that may wait for row locks. Half the pool, for all stores on it, when absent. */
   readonly rowLocks?: number;
   /** False behind a pgbouncer in transaction mode that keeps no prepared statements (max_prepared_statements = 0). */
   readonly prepared?: boolean;
@@ -81,7 +81,7 @@ export class DatabaseStore implements SessionStore {
     if (typeof knex?.raw !== 'function') {
       throw new ImproperlyConfigured('new DatabaseStore() needs a knex first, such as connectKnex(DATABASE_URL).');
     }
-    const { now = systemClock, timeout, batches, rowLocks = shareOf(knex), prepared = true } = options;
+    const { now = systemClock, timeout, batches, rowLocks, prepared = true } = options;
     const { table = DJANGO_SESSION, columns, expireDateStep = 0 } = options;
     this.#table = table;
     this.#columns = columns;
@@ -92,11 +92,12 @@ export class DatabaseStore implements SessionStore {
     const bounds = databaseBounds(timeout);
     this.#requestBound = bounds.request;
     this.#prepared = prepared;
-    this.#rows = new RowLocks(knex, rowLocks, bounds);
+    this.#rows = new RowLocks(knex, table, bounds, rowLocks);
     this.#inserts = new Queue(shareOf(knex), bounds.statement);
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
     // One batch at a time: two concurrent commits are slower than one commit of both batches.
-    this.#saves = new Batcher((calls) => this.#replaceMany(calls), { lanes: 1, halve: true, ...batches });
+    const writes = { lanes: 1, halve: true, reserve: bounds.commit };
+    this.#saves = new Batcher((calls) => this.#replaceMany(calls), { ...writes, ...batches });
   }
 
   deadline(): Deadline {

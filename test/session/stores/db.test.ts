@@ -187,6 +187,26 @@ describe('DatabaseStore', () => {
       beforeEach(() => Promise.all([...others, ...mine].map((row) => store.create(row))));
       const written = { session_data: 'written', expire_date: NEVER };
 
+      it('does so for twenty at once, of two stores on one pool of ten', async () => {
+        const stores = [store, new DatabaseStore(database.knex)] as const;
+        const rows = Array.from({ length: 40 }, (_, n) => ({
+          session_key: `twostores${String(n).padStart(23, '0')}`,
+          session_data: 'text',
+          expire_date: NEVER,
+        }));
+        await Promise.all(rows.map((row) => store.create(row)));
+        await Promise.all(
+          rows.slice(0, 20).map(({ session_key }, n) => {
+            const own = stores[n % 2] as DatabaseStore;
+            return own.modify(session_key, async () => {
+              await own.replace('text', { ...(rows[20 + n] as SessionRecord), ...written });
+              return written;
+            });
+          }),
+        );
+        for (const { session_key } of rows) expect(await store.load(session_key)).to.equal('written');
+      });
+
       for (const [what, act] of Object.entries({
         delete: (row: SessionRecord) => store.delete(row.session_key),
         replace: (row: SessionRecord) => store.replace('text', { ...row, ...written }),
