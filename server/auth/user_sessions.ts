@@ -3,8 +3,9 @@ import type { Knex } from 'knex';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../clock.js';
 import { Deadline, inTime } from '../db/deadline.js';
-import { Queue } from '../db/queue.js';
-import { databaseBounds, shareOf } from '../db/wait_bounds.js';
+import { lockQueue } from '../db/lock_queue.js';
+import type { Queue } from '../db/queue.js';
+import { databaseBounds } from '../db/wait_bounds.js';
 import { ImproperlyConfigured, SchemaMismatch } from '../errors.js';
 import { errorFields } from '../http/error_fields.js';
 import type { Logger } from '../logger.js';
@@ -111,7 +112,7 @@ export class UserSessions {
     const bounds = databaseBounds(timeout);
     this.#store = store;
     this.#table = new UserSessionsTable(knex, settings, now);
-    this.#queue = new Queue(shareOf(knex), bounds.statement);
+    this.#queue = lockQueue(knex, bounds);
     this.#seconds = bounds.request;
     this.#logger = logger;
   }

@@ -1,9 +1,10 @@
 /** A share of a pool's connections, for statements that may wait for a lock. */
 import type { Knex } from 'knex';
 import { Deadline, inTime } from './deadline.js';
-import { Queue } from './queue.js';
+import { lockQueue } from './lock_queue.js';
+import type { Queue } from './queue.js';
 import { storeError } from './unavailable.js';
-import { type DatabaseBounds, databaseBounds, shareOf } from './wait_bounds.js';
+import { type DatabaseBounds, databaseBounds } from './wait_bounds.js';
 
 const ofPages = new WeakMap<Knex, Queue>();
 
@@ -18,12 +19,12 @@ export class PoolShare {
    */
   constructor(knex: Knex, timeout?: number, queue?: Queue) {
     this.#bounds = databaseBounds(timeout);
-    this.#queue = queue ?? new Queue(shareOf(knex), this.#bounds.statement);
+    this.#queue = queue ?? lockQueue(knex, this.#bounds);
   }
 
   /** The share, one per knex, for all tables that only some pages need: login attempts, goods, lists of sessions. */
   static ofPages(knex: Knex, timeout?: number): PoolShare {
-    const queue = ofPages.get(knex) ?? new Queue(shareOf(knex), databaseBounds(timeout).statement);
+    const queue = ofPages.get(knex) ?? lockQueue(knex, databaseBounds(timeout));
     ofPages.set(knex, queue);
     return new PoolShare(knex, timeout, queue);
   }

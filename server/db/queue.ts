@@ -22,6 +22,7 @@ interface Waiting {
 export class Queue {
   readonly #most: number;
   readonly #reserve: number;
+  readonly #within: Queue | undefined;
   readonly #busy = new Set<string>();
   /** The deadlines of requests that had a turn. */
   readonly #served = new WeakSet<Deadline>();
@@ -32,10 +33,12 @@ export class Queue {
    * @param most tasks that may run at once
    * @param reserve seconds that must be left before the deadline when a task starts. Otherwise it could still write after
    *   its caller got a 503
+   * @param within a queue that limits the tasks of several queues together
    */
-  constructor(most: number, reserve = 0) {
+  constructor(most: number, reserve = 0, within?: Queue) {
     this.#most = most;
     this.#reserve = reserve * 1000;
+    this.#within = within;
   }
 
   /**
@@ -49,7 +52,7 @@ export class Queue {
     else await this.#turn(key, deadline);
     this.#served.add(deadline);
     try {
-      return await work();
+      return await (this.#within === undefined ? work() : this.#within.run(null, deadline, work));
     } finally {
       this.#running -= 1;
       if (key !== null) this.#busy.delete(key);

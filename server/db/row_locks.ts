@@ -7,11 +7,12 @@
 import type { Knex } from 'knex';
 import { UpdateError } from '../errors.js';
 import { Deadline, inTime, late } from './deadline.js';
+import { lockQueue } from './lock_queue.js';
 import { NestedChanges } from './nested_changes.js';
-import { Queue } from './queue.js';
+import type { Queue } from './queue.js';
 import { transact } from './transaction.js';
 import { storeError, unavailable } from './unavailable.js';
-import { type DatabaseBounds, shareOf } from './wait_bounds.js';
+import type { DatabaseBounds } from './wait_bounds.js';
 
 /** A change of a row in one transaction. */
 export interface RowChange<Changed> {
@@ -35,7 +36,7 @@ const sharedBy = new WeakMap<Knex, Shared>();
 
 function sharedOf(knex: Knex, bounds: DatabaseBounds): Shared {
   const shared = sharedBy.get(knex) ?? {
-    queue: new Queue(shareOf(knex), bounds.statement),
+    queue: lockQueue(knex, bounds),
     changing: new NestedChanges(),
   };
   sharedBy.set(knex, shared);
@@ -59,7 +60,7 @@ export class RowLocks {
     this.#knex = knex;
     this.#table = table;
     this.#bounds = bounds;
-    this.#queue = most === undefined ? queue : new Queue(most, bounds.statement);
+    this.#queue = most === undefined ? queue : lockQueue(knex, bounds, most);
     this.#changing = changing;
   }
 

@@ -1,6 +1,4 @@
 /** Every timeout for the database, as a multiple of DATABASE_TIMEOUT. */
-import type { Knex } from 'knex';
-import { configOf } from '../undocumented/knex.js';
 
 interface Bound {
   /** In units of DATABASE_TIMEOUT. */
@@ -50,9 +48,4 @@ export type DatabaseBounds = Readonly<Record<keyof typeof DATABASE_BOUNDS, numbe
 export function databaseBounds(timeout = 1): DatabaseBounds {
   const bounds = Object.entries(DATABASE_BOUNDS).map(([name, { times }]) => [name, times * timeout]);
   return Object.fromEntries(bounds) as DatabaseBounds;
-}
-
-/** The number of connections that one kind of work may use: half the pool, so that a locked table does not block all. */
-export function shareOf(knex: Knex): number {
-  return Math.max(1, Math.floor((configOf(knex).pool?.max ?? 10) / 2));
 }

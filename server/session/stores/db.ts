@@ -5,13 +5,14 @@ import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from 
 import { clear_expired } from '../../db/clear_expired.js';
 import { Deadline, inTime } from '../../db/deadline.js';
 import { storedExpireDate } from '../../db/expire_date_step.js';
+import { lockQueue } from '../../db/lock_queue.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
-import { Queue } from '../../db/queue.js';
+import type { Queue } from '../../db/queue.js';
 import { RowLocks } from '../../db/row_locks.js';
 import { type SessionStatements, sessionStatements } from '../../db/session_statements.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { isUnavailable, storeError } from '../../db/unavailable.js';
-import { databaseBounds, shareOf } from '../../db/wait_bounds.js';
+import { databaseBounds } from '../../db/wait_bounds.js';
 import { hasCode } from '../../error_code.js';
 import { CreateError, ImproperlyConfigured } from '../../errors.js';
 import { type FurtherColumns, furtherColumns } from '../further_columns.js';
@@ -93,7 +94,7 @@ export class DatabaseStore implements SessionStore {
     this.#requestBound = bounds.request;
     this.#prepared = prepared;
     this.#rows = new RowLocks(knex, table, bounds, rowLocks);
-    this.#inserts = new Queue(shareOf(knex), bounds.statement);
+    this.#inserts = lockQueue(knex, bounds);
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
     // One batch at a time: two concurrent commits are slower than one commit of both batches.
     const writes = { lanes: 1, halve: true, reserve: bounds.commit };
