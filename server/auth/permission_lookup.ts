@@ -97,7 +97,7 @@ export class PermissionLookup {
   async #findMany(calls: readonly BatchCall<Holder>[]): Promise<BatchAnswers<Found>> {
     const statement = await this.#statement();
     const holders = calls.map(({ input }) => input);
-    if (statement === null) return holders.map(() => ({ own: new Set<string>(), groups: [] }));
+    if (statement === null) return holders.map(() => ({ own: NONE, groups: [] }));
     const values = [holders.map(({ key }) => key), String(holders.some(({ is_superuser }) => is_superuser))];
     const { rows } = await runPrepared(this.#knex, statement, values, this.#prepared);
     const owned = new Map<string, ReadonlySet<string>>();

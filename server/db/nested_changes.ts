@@ -6,12 +6,12 @@ export class NestedChanges {
   readonly #storage = new AsyncLocalStorage<readonly string[]>();
   #running = 0;
 
-  /** Runs the change of this row. */
-  async run<T>(session_key: string, change: () => Promise<T>): Promise<T> {
+  /** Runs the change of this row. @param row its name among those of all tables */
+  async run<T>(row: string, change: () => Promise<T>): Promise<T> {
     const around = this.#around();
     this.#running += 1;
     try {
-      return await this.#storage.run([...around, session_key], change);
+      return await this.#storage.run([...around, row], change);
     } finally {
       this.#running -= 1;
       // Before Node 24, an AsyncLocalStorage in use slows down every promise of the process.
@@ -23,9 +23,9 @@ export class NestedChanges {
    * Whether this is called from inside the change of another row.
    * @throws ValueError inside the change of the same row, because that would deadlock
    */
-  check(session_key: string): boolean {
+  check(row: string): boolean {
     const around = this.#around();
-    if (around.includes(session_key)) {
+    if (around.includes(row)) {
       throw new ValueError(
         'Inside `atomic`, change the session only by the argument of its function. Save, delete or cycle the session before or after it.',
       );
@@ -33,7 +33,7 @@ export class NestedChanges {
     return around.length > 0;
   }
 
-  /** The keys of the rows whose changes this is called from. */
+  /** The rows whose changes this is called from. */
   #around(): readonly string[] {
     return (this.#running === 0 ? undefined : this.#storage.getStore()) ?? [];
   }

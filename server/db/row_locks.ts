@@ -35,10 +35,7 @@ interface Shared {
 const sharedBy = new WeakMap<Knex, Shared>();
 
 function sharedOf(knex: Knex, bounds: DatabaseBounds): Shared {
-  const shared = sharedBy.get(knex) ?? {
-    queue: lockQueue(knex, bounds),
-    changing: new NestedChanges(),
-  };
+  const shared = sharedBy.get(knex) ?? { queue: lockQueue(knex, bounds), changing: new NestedChanges() };
   sharedBy.set(knex, shared);
   return shared;
 }
