@@ -50,7 +50,7 @@ export function sessionStatements(name: string): SessionStatements {
     live: statement(
       'live',
       `SELECT session_key FROM unnest($1::varchar[]) AS asked (session_key) JOIN ${table} USING (session_key)
-        WHERE expire_date > to_timestamp($2)`,
+        WHERE ${expectedOnce('asked.session_key')} AND expire_date > to_timestamp($2)`,
     ),
     stored: statement(
       'stored',

@@ -51,8 +51,9 @@ describe('DatabaseStore, when many ask at once', () => {
       "INSERT INTO django_session SELECT md5(i::text), 'x', '2100-01-01' FROM generate_series(1, 3000) i",
     );
     await database.knex.raw('ANALYZE django_session');
-    const { loadMany, replaceMany } = sessionStatements('django_session');
+    const { live, loadMany, replaceMany } = sessionStatements('django_session');
     await database.knex.transaction(async (trx) => {
+      await trx.raw(`PREPARE polls (varchar[], float8) AS ${live.text}`);
       await trx.raw(`PREPARE reads (varchar[], float8) AS ${loadMany.text}`);
       await trx.raw(`PREPARE writes (varchar[], text[], timestamptz[], text[]) AS ${replaceMany.text}`);
       for (let times = 0; times < 12; times += 1) {
@@ -60,22 +61,23 @@ describe('DatabaseStore, when many ask at once', () => {
           `SELECT array_agg(session_key)::text AS keys FROM (SELECT session_key FROM django_session LIMIT ${2 + (times % 3)}) k`,
         );
         const keys = `'${rows[0].keys}'`;
+        await trx.raw(`EXECUTE polls (${keys}, 0)`);
         await trx.raw(`EXECUTE reads (${keys}, 0)`);
         await trx.raw(`EXECUTE writes (${keys}, ${keys}, ARRAY[now(), now(), now(), now()], ${keys})`);
       }
       // PostgreSQL makes five plans before it compares their cost with that of one for all.
       const { rows } = await trx.raw(
-        "SELECT name, custom_plans, generic_plans FROM pg_prepared_statements WHERE name IN ('reads', 'writes') ORDER BY 1",
+        "SELECT name, custom_plans, generic_plans FROM pg_prepared_statements WHERE name IN ('polls', 'reads', 'writes') ORDER BY 1",
       );
       expect(rows).to.deep.equal([
+        { name: 'polls', custom_plans: '5', generic_plans: '7' },
         { name: 'reads', custom_plans: '5', generic_plans: '7' },
         { name: 'writes', custom_plans: '5', generic_plans: '7' },
       ]);
       const plan = await trx.raw("EXPLAIN EXECUTE writes ('{a,b}', '{a,b}', ARRAY[now(), now()], '{a,b}')");
       // Each given row compared with each locked one.
       expect(JSON.stringify(plan.rows)).to.include('LockRows').and.not.to.include('Join Filter');
-      await trx.raw('DEALLOCATE reads');
-      await trx.raw('DEALLOCATE writes');
+      for (const name of ['polls', 'reads', 'writes']) await trx.raw(`DEALLOCATE ${name}`);
     });
   });
 
