@@ -18,7 +18,7 @@
  *
  * Two modes for calls with the same key. `shared` (reads): waiting calls are merged and get one result. A call never
  * joins a batch under way, which may have read before a write that was confirmed to this visitor. Otherwise (writes):
- * one call per key is under way at a time, the others wait.
+ * those that wait are in the same batch, in their order, and no two batches under way have the same key.
  */
 import { type Deadline, late } from './deadline.js';
 
@@ -227,10 +227,10 @@ export class Batcher<Input, Answer> {
         same.joined = call;
         return false;
       }
-      if (same !== undefined || calls.length >= most || bytes >= MOST_BYTES) return true;
+      if (calls.length >= most || bytes >= MOST_BYTES) return true;
       if (!shared && this.#underway.some((batch) => batch.keys.has(call.key))) return true;
       bytes += call.bytes;
-      keys.set(call.key, call);
+      if (same === undefined) keys.set(call.key, call);
       calls.push(call);
       return false;
     });

@@ -17,6 +17,7 @@ export interface SessionStatements {
   readonly exists: Statement;
   readonly replace: Statement;
   readonly replaceMany: Statement;
+  readonly unchanged: Statement;
   readonly lock: Statement;
   readonly modify: Statement;
   readonly delete: Statement;
@@ -83,6 +84,12 @@ export function sessionStatements(name: string): SessionStatements {
       UPDATE ${table} AS kept SET session_data = free.session_data, expire_date = free.expire_date
       FROM free WHERE kept.session_key = free.session_key
       RETURNING kept.session_key`,
+    ),
+    // The places of the given rows, from 1.
+    unchanged: statement(
+      'unchanged',
+      `SELECT place FROM unnest($1::varchar[], $2::text[]) WITH ORDINALITY AS given (session_key, loaded, place)
+        JOIN ${table} USING (session_key) WHERE ${expectedOnce('given.session_key')} AND session_data = loaded`,
     ),
     lock: statement('lock', `SELECT session_data FROM ${table} WHERE session_key = $1 FOR UPDATE`),
     modify: statement('modify', `UPDATE ${table} SET session_data = $1, expire_date = $2 WHERE session_key = $3`),

@@ -65,22 +65,31 @@ export interface Modified {
   readonly cookie: WrittenCookie;
 }
 
-/** Change the row under its lock. The store may call `change` more than once; the last result is written. */
-export async function modifyRow(
+/** Change the row under its lock. */
+export function modifyRow(
   { store, observe }: Pick<SessionOptions, 'store' | 'observe'>,
   session_key: string,
   change: (session_data: string) => Promise<Change>,
   deadline: Deadline | undefined,
 ): Promise<Modified> {
-  let written: Change | undefined;
-  const changed = async (session_data: string): Promise<Change> => {
-    written = await change(session_data);
+  let written: Promise<Change> | undefined;
+  const changed = (session_data: string): Promise<Change> => {
+    written = change(session_data);
     return written;
   };
-  const cookie = await noted(store.modify(session_key, changed, deadline), observe);
-  if (written === undefined)
-    throw new UpdateError('The store resolved `modify` without calling the function `change`.');
-  return { written, cookie };
+  return modified(store.modify(session_key, changed, deadline), () => written, observe);
+}
+
+/** The store may have called the function more than once; the last result is written. */
+export async function modified(
+  modifying: Promise<WrittenCookie>,
+  written: () => Change | Promise<Change> | undefined,
+  observe: SessionOptions['observe'],
+): Promise<Modified> {
+  const cookie = await noted(modifying, observe);
+  const change = await written();
+  if (change === undefined) throw new UpdateError('The store changed the row without calling the function `change`.');
+  return { written: change, cookie };
 }
 
 /** Reports an interruption to `observe`. */

@@ -10,6 +10,7 @@ import { Document, type MemberTexts, sameTexts } from './document.js';
 import { FreshDictionary } from './fresh_dictionary.js';
 import { isStorable, newSessionKey, validSessionKey } from './key.js';
 import { mergeMembers } from './merge.js';
+import { mergeIntoRow } from './merge_row.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
 import { type Baseline, isSignedWithin, type Loaded, modifyRow, noted, readRow, theirsOf } from './row.js';
@@ -200,8 +201,9 @@ export class Session extends SessionDictionary<DeclaredData> {
       if (replaced !== false) return this.#wrote(replaced === true ? session_key : replaced, mine);
       // Another request wrote the row since it was read: merge both changes under the row's lock.
       this.#options.observe?.('merge');
-      const join = (theirs: MemberTexts): Change => this.#change(mergeMembers(base.texts, mine.texts, theirs));
-      const { written, cookie } = await this.#modify(session_key, join);
+      const joined = (session_data: string): Change =>
+        this.#change(mergeMembers(base.texts, mine.texts, this.#theirs(session_data)));
+      const { written, cookie } = await mergeIntoRow(this.#options, session_key, joined, this[DEADLINE]);
       this.#document = Document.fromTexts(written.texts);
       return this.#wrote(cookie ?? session_key, written);
     } finally {
@@ -257,13 +259,15 @@ export class Session extends SessionDictionary<DeclaredData> {
     }
     const results: T[] = [];
     let joined = mine;
-    const { written, cookie = session_key } = await this.#modify(session_key, async (theirs) => {
-      const fresh = new FreshDictionary(Document.fromTexts(theirs), this.#options.settings, this.#now);
+    const applied = async (session_data: string): Promise<Change> => {
+      const theirs = Document.fromTexts(this.#theirs(session_data));
+      const fresh = new FreshDictionary(theirs, this.#options.settings, this.#now);
       results.push(await change(fresh));
       const texts = fresh.texts();
       joined = mergeMembers(base.texts, mine, texts);
       return this.#change(texts);
-    });
+    };
+    const { written, cookie = session_key } = await modifyRow(this.#options, session_key, applied, this[DEADLINE]);
     this.#wrote(cookie, written);
     this.#document = Document.fromTexts(joined);
     // The browser has to get the new cookie.
@@ -398,11 +402,6 @@ export class Session extends SessionDictionary<DeclaredData> {
     const change = this.#change(texts);
     const cookie = await this.#options.store.create({ session_key, ...change }, companion, this[DEADLINE]);
     return this.#wrote(cookie ?? session_key, change);
-  }
-
-  #modify(session_key: string, change: (theirs: MemberTexts) => Change | Promise<Change>) {
-    const changed = async (session_data: string): Promise<Change> => change(this.#theirs(session_data));
-    return modifyRow(this.#options, session_key, changed, this[DEADLINE]);
   }
 
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {

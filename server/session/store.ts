@@ -96,6 +96,16 @@ export interface SessionStore {
   ): Promise<WrittenCookie>;
 
   /**
+   * As `modify`, for a save that joins its changes with those of other requests: `change` is pure, and may be called again,
+   * so that saves of one row that wait can be written together. Absent if that saves nothing; then `modify` is called.
+   */
+  merge?(
+    session_key: string,
+    change: (session_data: string) => SessionChange,
+    deadline?: Deadline,
+  ): Promise<WrittenCookie>;
+
+  /**
    * Locks the row, calls `change` with its current text, creates the resulting record under its new key, then deletes the
    * old row. Both or neither; an error of `change` is rethrown.
    * @param companion in the same commit

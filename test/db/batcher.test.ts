@@ -105,14 +105,16 @@ describe('Batcher', () => {
     expect(await first).to.equal(9);
   });
 
-  it('never has one key on its way twice', async () => {
+  it('has those of one key that wait in one batch, and never one key in two batches on their way', async () => {
     open();
     calls('a', 'a', 'b');
     await turn();
-    expect(sent()).to.deep.equal([['a', 'b']]);
+    calls('a', 'c', 'a');
+    await turn();
+    expect(sent()).to.deep.equal([['a', 'a', 'b'], ['c']]);
     batches[0]?.answer();
     await turn();
-    expect(sent()).to.deep.equal([['a', 'b'], ['a']]);
+    expect(sent()).to.deep.equal([['a', 'a', 'b'], ['c'], ['a', 'a']]);
   });
 
   it('asks once for those who share an answer, and never joins them to what is on its way', async () => {

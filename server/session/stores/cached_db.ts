@@ -11,6 +11,7 @@ import type { RedisConnection } from '../../redis/connection.js';
 import { checkSettings } from '../../settings/given.js';
 import { checkRedis, checkStore } from '../given.js';
 import { liveOf } from '../live.js';
+import { mergeRow } from '../merge_row.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore, WrittenCookie } from '../store.js';
 import { type CacheSettings, make_key } from './cache.js';
 
@@ -94,6 +95,14 @@ export class CachedDatabaseStore implements SessionStore {
     deadline?: Deadline,
   ): Promise<WrittenCookie> {
     return this.#telling(session_key, () => this.#db.modify(session_key, change, deadline));
+  }
+
+  merge(
+    session_key: string,
+    change: (session_data: string) => SessionChange,
+    deadline?: Deadline,
+  ): Promise<WrittenCookie> {
+    return this.#telling(session_key, () => mergeRow(this.#db, session_key, change, deadline));
   }
 
   cycle(

@@ -9,6 +9,7 @@ import { lockQueue } from '../../db/lock_queue.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
 import type { Queue } from '../../db/queue.js';
 import { RowLocks } from '../../db/row_locks.js';
+import { RowMerges } from '../../db/row_merges.js';
 import { type SessionStatements, sessionStatements } from '../../db/session_statements.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { isUnavailable, storeError } from '../../db/unavailable.js';
@@ -66,6 +67,7 @@ export class DatabaseStore implements SessionStore {
   readonly #loads: Batcher<undefined, string | null>;
   readonly #saves: Batcher<Saving, boolean>;
   readonly #rows: RowLocks;
+  readonly #merges: RowMerges<SessionChange>;
   /** Limits concurrent INSERTs, which are not batched. */
   readonly #inserts: Queue;
   readonly #prepared: boolean;
@@ -94,6 +96,12 @@ export class DatabaseStore implements SessionStore {
     this.#requestBound = bounds.request;
     this.#prepared = prepared;
     this.#rows = new RowLocks(knex, table, bounds, rowLocks);
+    const row = {
+      lock: (session_key: string, transaction: Knex.Transaction) => this.#lock(session_key, transaction),
+      write: (session_key: string, changed: SessionChange, transaction: Knex.Transaction) =>
+        this.#write(session_key, changed, transaction),
+    };
+    this.#merges = new RowMerges(this.#rows, row, bounds.statement);
     this.#inserts = lockQueue(knex, bounds);
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
     // One batch at a time: two concurrent commits are slower than one commit of both batches.
@@ -193,26 +201,51 @@ export class DatabaseStore implements SessionStore {
   }
 
   /**
-   * Writes the rows that are unchanged since they were loaded and not locked. Each other row is deleted, changed, locked
-   * or refused: `#replaceOne` finds out which. It runs in the queue, because it may wait for a lock.
+   * Writes the rows that are unchanged since they were loaded and not locked; of several writes of one row, the first. Of
+   * the others, those whose row is still unchanged wait for its lock, in the queue.
    */
   async #replaceMany(calls: readonly BatchCall<Saving>[]): Promise<BatchAnswers<boolean>> {
-    const written = new Set<string>();
-    const given = calls.map(({ input }) => input.row);
+    const firsts = new Map<string, Replacement>();
+    for (const { key, input } of calls) if (!firsts.has(key)) firsts.set(key, input.row);
+    const written = await this.#replaceFree([...firsts.values()]);
+    if (written.size === calls.length) return calls.map(() => true);
+    const isWritten = ({ key, input }: BatchCall<Saving>): boolean => written.has(key) && firsts.get(key) === input.row;
+    const left = calls.filter((call) => !isWritten(call)).map(({ input }) => input.row);
+    const unchanged = this.#unchanged(left);
+    return calls.map(async (call) => {
+      if (isWritten(call)) return true;
+      const { row, deadline } = call.input;
+      if (!(await inTime(unchanged, deadline)).has(row)) return false;
+      return this.#rows.inTurn(call.key, deadline, () => this.#replaceOne(row));
+    });
+  }
+
+  /** @returns the keys of the rows that were written; none if PostgreSQL refuses one of the values */
+  async #replaceFree(rows: readonly Replacement[]): Promise<ReadonlySet<string>> {
     try {
-      const { rows } = await this.#run('replaceMany', [
-        given.map(({ session_key }) => session_key),
-        given.map(({ session_data }) => session_data),
-        given.map(({ expire_date }) => expire_date),
-        given.map(({ loaded }) => loaded),
+      const answer = await this.#run('replaceMany', [
+        rows.map(({ session_key }) => session_key),
+        rows.map(({ session_data }) => session_data),
+        rows.map(({ expire_date }) => expire_date),
+        rows.map(({ loaded }) => loaded),
       ]);
-      for (const [session_key] of rows) written.add(session_key as string);
+      return new Set(answer.rows.map(([session_key]) => session_key as string));
     } catch (error) {
       if (isUnavailable(error)) throw error;
+      return new Set();
     }
-    return calls.map(({ key, input: { row, deadline } }) =>
-      written.has(key) ? true : this.#rows.inTurn(key, deadline, () => this.#replaceOne(row)),
-    );
+  }
+
+  /** @returns those whose row still has the text that was loaded; all if PostgreSQL refuses one of the values */
+  async #unchanged(rows: readonly Replacement[]): Promise<ReadonlySet<Replacement>> {
+    try {
+      const values = [rows.map(({ session_key }) => session_key), rows.map(({ loaded }) => loaded)];
+      const answer = await this.#run('unchanged', values);
+      return new Set(answer.rows.map(([place]) => rows[Number(place) - 1] as Replacement));
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      return new Set(rows);
+    }
   }
 
   async modify(
@@ -223,11 +256,21 @@ export class DatabaseStore implements SessionStore {
     await this.#rows.change(session_key, deadline, {
       lock: (transaction) => this.#lock(session_key, transaction),
       change,
-      write: async (changed, transaction) => {
-        const expire_date = this.#expireDate({ ...changed, session_key });
-        await this.#run('modify', [changed.session_data, expire_date, session_key], transaction);
-      },
+      write: (changed, transaction) => this.#write(session_key, changed, transaction),
     });
+  }
+
+  merge(
+    session_key: string,
+    change: (session_data: string) => SessionChange,
+    deadline = this.deadline(),
+  ): Promise<void> {
+    return this.#merges.merge(session_key, change, deadline);
+  }
+
+  async #write(session_key: string, changed: SessionChange, transaction: Knex.Transaction): Promise<void> {
+    const expire_date = this.#expireDate({ ...changed, session_key });
+    await this.#run('modify', [changed.session_data, expire_date, session_key], transaction);
   }
 
   async cycle(

@@ -5,6 +5,7 @@ import type { Clock } from '../../../server/clock.js';
 import { CreateError, UpdateError } from '../../../server/errors.js';
 import { newSessionKey } from '../../../server/session/key.js';
 import { liveOf } from '../../../server/session/live.js';
+import { mergeRow } from '../../../server/session/merge_row.js';
 import type { SessionRecord, SessionStore } from '../../../server/session/store.js';
 import { reasonOf } from '../../support/reason.js';
 
@@ -156,6 +157,22 @@ export function storeContract(open: (now: Clock) => Promise<StoreUnderTest>, exc
       const increment = async (session_data: string) => ({ ...row, session_data: String(Number(session_data) + 1) });
       await Promise.all(Array.from({ length: 20 }, () => store.modify(row.session_key, increment)));
       expect(await store.load(row.session_key)).to.equal('20');
+    });
+
+    it('merges the changes of saves that wait for each other, so that none is lost', async () => {
+      const row = record({ session_data: '0' });
+      await store.create(row);
+      const merges = Array.from({ length: 40 }, (_, n) =>
+        mergeRow(store, row.session_key, (session_data) => ({ ...row, session_data: `${session_data} ${n + 1}` })),
+      );
+      await Promise.all(merges);
+      const merged = ((await store.load(row.session_key)) ?? '').split(' ').map(Number);
+      expect(merged.sort((one, other) => one - other)).to.deep.equal(Array.from({ length: 41 }, (_, n) => n));
+      await store.delete(row.session_key);
+      await rejects(
+        mergeRow(store, row.session_key, () => row),
+        UpdateError,
+      );
     });
 
     it('writes nothing when a modification throws, and passes the error on', async () => {

@@ -42,6 +42,7 @@ describe('SignedCookiesStore', () => {
       'never brings a deleted row back': 'the server cannot take back what it has signed',
       'hands the present text to modify and writes what it gives': IN_THE_COOKIE,
       'lets modify calls of one row wait for each other, so that none is lost': 'each request has its own copy',
+      'merges the changes of saves that wait for each other, so that none is lost': 'each request has its own copy',
       'cycles a row to a new key: the new one is there, the old one gone': IN_THE_COOKIE,
       'keeps the old row when the new key is taken': 'no key is drawn',
       'deletes one row, and nothing when there is none': 'the server cannot take back what it has signed',

@@ -1,0 +1,152 @@
+/**
+ * Writes waiting changes of one row together: a crowd that saves one session takes two transactions, not one for each.
+ *
+ * A change is in one of these states:
+ *
+ * - waiting: for its turn in the row's queue (RowLocks).
+ * - taken: it is part of a write under way. The change whose turn it is takes along all that wait, if enough time is left
+ *   for them. The write has the earliest of their deadlines, so that none is committed after its caller got a 503.
+ * - settled: written, or refused by its own error, or given up.
+ *
+ * If the database does not answer a write in time, only the change with the earliest deadline fails; the others are tried
+ * again. If PostgreSQL refuses the text, each is tried alone.
+ */
+import { setImmediate as nextTick } from 'node:timers/promises';
+import type { Knex } from 'knex';
+import { StoreUnavailable, UpdateError } from '../errors.js';
+import { type Deadline, inTime, late } from './deadline.js';
+import type { RowLocks } from './row_locks.js';
+
+/** The maximum number of changes in one write. They are computed at once, and this process does nothing else meanwhile. */
+const MOST = 32;
+
+/** How to read and write a row under its lock. */
+export interface MergedRow<Changed> {
+  /** Locks the row and returns its text; undefined or null if there is no row. */
+  readonly lock: (key: string, transaction: Knex.Transaction) => Promise<string | null | undefined>;
+  readonly write: (key: string, changed: Changed, transaction: Knex.Transaction) => Promise<void>;
+}
+
+interface Merge<Changed> {
+  readonly change: (text: string) => Changed;
+  readonly deadline: Deadline;
+  readonly settle: (outcome: { readonly error?: unknown }) => void;
+  isSettled: boolean;
+  /** Resolves when the write that it is part of is over. */
+  taken: Promise<void> | undefined;
+}
+
+export class RowMerges<Changed extends { readonly session_data: string }> {
+  readonly #rows: RowLocks;
+  readonly #row: MergedRow<Changed>;
+  readonly #reserve: number;
+  readonly #merges = new Map<string, readonly Merge<Changed>[]>();
+
+  /** @param reserve seconds that must be left before a change's deadline when it is written */
+  constructor(rows: RowLocks, row: MergedRow<Changed>, reserve: number) {
+    this.#rows = rows;
+    this.#row = row;
+    this.#reserve = reserve * 1000;
+  }
+
+  /**
+   * @param change called with the row's text, as the changes before it have left it. Must be pure: it may be called again
+   * @throws UpdateError when the row does not exist; an error of `change`; StoreUnavailable at the deadline
+   */
+  merge(key: string, change: (text: string) => Changed, deadline: Deadline): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: { readonly error?: unknown }): void => {
+        merge.isSettled = true;
+        if ('error' in outcome) reject(outcome.error);
+        else resolve();
+      };
+      const merge: Merge<Changed> = { change, deadline, settle, isSettled: false, taken: undefined };
+      this.#merges.set(key, [...this.#of(key), merge]);
+      void this.#wait(key, merge);
+    });
+  }
+
+  #of(key: string): readonly Merge<Changed>[] {
+    return this.#merges.get(key) ?? [];
+  }
+
+  async #wait(key: string, merge: Merge<Changed>): Promise<void> {
+    const { deadline, settle } = merge;
+    try {
+      await this.#rows.inTurn(key, deadline, () => this.#turn(key, merge));
+    } catch (error) {
+      // Its own turn did not come in time, but it is part of a write that may still succeed.
+      if (merge.taken !== undefined) await inTime(merge.taken, deadline).catch(() => {});
+      if (!merge.isSettled) settle({ error });
+    } finally {
+      const others = this.#of(key).filter((other) => other !== merge);
+      if (others.length > 0) this.#merges.set(key, others);
+      else this.#merges.delete(key);
+    }
+  }
+
+  /** Writes all that wait, until the change whose turn it is is settled. */
+  async #turn(key: string, merge: Merge<Changed>): Promise<void> {
+    // Those of the same tick come along.
+    await nextTick();
+    while (!merge.isSettled) {
+      // Inside the change of another row there are no turns: another write may have it.
+      if (merge.taken !== undefined) await merge.taken;
+      else await this.#writeWaiting(key);
+    }
+  }
+
+  async #writeWaiting(key: string): Promise<void> {
+    const now = performance.now();
+    const waiting = this.#of(key).filter(({ isSettled, taken }) => !isSettled && taken === undefined);
+    const left = ({ deadline }: Merge<Changed>): number => deadline.left(now);
+    for (const merge of waiting) if (left(merge) < this.#reserve) merge.settle({ error: late() });
+    const merges = waiting.filter(({ isSettled }) => !isSettled).slice(0, MOST);
+    const [first] = merges.toSorted((one, other) => left(one) - left(other));
+    if (first === undefined) return;
+    try {
+      await this.#take(key, merges, first.deadline);
+    } catch (error) {
+      if (error instanceof StoreUnavailable || merges.length === 1) first.settle({ error });
+      else for (const merge of merges) await this.#takeAlone(key, merge);
+    }
+  }
+
+  async #takeAlone(key: string, merge: Merge<Changed>): Promise<void> {
+    try {
+      await this.#take(key, [merge], merge.deadline);
+    } catch (error) {
+      merge.settle({ error });
+    }
+  }
+
+  async #take(key: string, merges: readonly Merge<Changed>[], deadline: Deadline): Promise<void> {
+    const writing = this.#write(key, merges, deadline);
+    const taken = writing.catch(() => {});
+    for (const merge of merges) merge.taken = taken;
+    try {
+      await writing;
+    } finally {
+      for (const merge of merges) merge.taken = undefined;
+    }
+  }
+
+  async #write(key: string, merges: readonly Merge<Changed>[], deadline: Deadline): Promise<void> {
+    const refused = new Map<Merge<Changed>, unknown>();
+    await this.#rows.transact(async (transaction) => {
+      let text = await this.#row.lock(key, transaction);
+      let changed: Changed | undefined;
+      for (const merge of merges) {
+        try {
+          if (typeof text !== 'string') throw new UpdateError('The session was deleted meanwhile.');
+          changed = merge.change(text);
+          text = changed.session_data;
+        } catch (error) {
+          refused.set(merge, error);
+        }
+      }
+      if (changed !== undefined) await this.#row.write(key, changed, transaction);
+    }, deadline);
+    for (const merge of merges) merge.settle(refused.has(merge) ? { error: refused.get(merge) } : {});
+  }
+}
