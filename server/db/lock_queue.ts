@@ -4,10 +4,11 @@ import { configOf } from '../undocumented/knex.js';
 import { Queue } from './queue.js';
 import type { DatabaseBounds } from './wait_bounds.js';
 
-const most = (knex: Knex): number => configOf(knex).pool?.max ?? 10;
+/** The maximum number of connections of a pool. */
+export const poolSize = (knex: Knex): number => configOf(knex).pool?.max ?? 10;
 
 /** Connections that one kind of work may use, so that a locked table does not block statements on other tables. */
-const shareOf = (knex: Knex): number => Math.max(1, Math.floor(most(knex) / 2));
+const shareOf = (knex: Knex): number => Math.max(1, Math.floor(poolSize(knex) / 2));
 
 const allOf = new WeakMap<Knex, Queue>();
 
@@ -16,7 +17,7 @@ const allOf = new WeakMap<Knex, Queue>();
  * share: inside `atomic`, a statement of another kind must get a connection while the first kind holds all of its own.
  */
 function allKinds(knex: Knex, bounds: DatabaseBounds): Queue {
-  const queue = allOf.get(knex) ?? new Queue(Math.max(shareOf(knex) + 1, most(knex) - 2), bounds.statement);
+  const queue = allOf.get(knex) ?? new Queue(Math.max(shareOf(knex) + 1, poolSize(knex) - 2), bounds.statement);
   allOf.set(knex, queue);
   return queue;
 }

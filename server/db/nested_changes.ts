@@ -33,6 +33,11 @@ export class NestedChanges {
     return around.length > 0;
   }
 
+  /** Whether this is called from inside the change of any row. */
+  get isInside(): boolean {
+    return this.#around().length > 0;
+  }
+
   /** The rows whose changes this is called from. */
   #around(): readonly string[] {
     return (this.#running === 0 ? undefined : this.#storage.getStore()) ?? [];

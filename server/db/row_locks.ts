@@ -5,9 +5,9 @@
  * so that waiting changes occupy only a part of the pool. All stores on one knex share the queue.
  */
 import type { Knex } from 'knex';
-import { UpdateError } from '../errors.js';
+import { ImproperlyConfigured, UpdateError } from '../errors.js';
 import { Deadline, inTime, late } from './deadline.js';
-import { lockQueue } from './lock_queue.js';
+import { lockQueue, poolSize } from './lock_queue.js';
 import { NestedChanges } from './nested_changes.js';
 import type { Queue } from './queue.js';
 import { transact } from './transaction.js';
@@ -63,10 +63,19 @@ export class RowLocks {
 
   /**
    * Whether this is called from inside the change of another row.
-   * @throws ValueError inside the change of the same row
+   * @throws ValueError inside the change of the same row; as `expectConnection`
    */
   isInside(key: string): boolean {
+    this.expectConnection();
     return this.#changing.check(this.#row(key));
+  }
+
+  /** @throws ImproperlyConfigured if this is called from inside a change that has the pool's only connection */
+  expectConnection(): void {
+    if (poolSize(this.#knex) > 1 || !this.#changing.isInside) return;
+    throw new ImproperlyConfigured(
+      'Inside `atomic`, another session needs a second connection, and the pool has one. Give the pool 2 connections or more (DATABASE_POOL, or pool.max of your knex), or use the other session before or after `atomic`.',
+    );
   }
 
   /** A row's name among those of all tables. */

@@ -114,6 +114,12 @@ export class DatabaseStore implements SessionStore {
   }
 
   load(session_key: string, deadline = this.deadline()): Promise<string | null> {
+    // Not an async function, which would cost each request two more promises.
+    try {
+      this.#rows.expectConnection();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#loads.call({ key: session_key, input: undefined }, deadline);
   }
 
@@ -150,6 +156,7 @@ export class DatabaseStore implements SessionStore {
   }
 
   async exists(session_key: string, deadline = this.deadline()): Promise<boolean> {
+    this.#rows.expectConnection();
     const { rows } = await inTime(this.#run('exists', [session_key]), deadline);
     return rows.length > 0;
   }
@@ -161,6 +168,7 @@ export class DatabaseStore implements SessionStore {
 
   async create(record: SessionRecord, companion?: Companion, deadline = this.deadline()): Promise<void> {
     const { session_key } = record;
+    this.#rows.expectConnection();
     if (companion === undefined) {
       return inTime(
         this.#inserts.run(null, deadline, () => this.#insert(record)),
@@ -184,7 +192,7 @@ export class DatabaseStore implements SessionStore {
     await this.#ask(this.#statements.create([...further.keys()]), values, connection);
   }
 
-  replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean> {
+  async replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean> {
     const { session_key, session_data } = record;
     const isInside = this.#rows.isInside(session_key);
     const row = { session_key, session_data, expire_date: this.#expireDate(record), loaded };

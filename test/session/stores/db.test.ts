@@ -2,7 +2,13 @@ import { expect } from 'chai';
 import type { Knex } from 'knex';
 import { UserTable } from '../../../server/auth/users.js';
 import { connectKnex } from '../../../server/db/knex.js';
-import { CreateError, StoreUnavailable, UpdateError, ValueError } from '../../../server/errors.js';
+import {
+  CreateError,
+  ImproperlyConfigured,
+  StoreUnavailable,
+  UpdateError,
+  ValueError,
+} from '../../../server/errors.js';
 import type { Companion, SessionRecord } from '../../../server/session/store.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
 import { FaultProxy } from '../../fire/fault_proxy.js';
@@ -208,11 +214,12 @@ describe('DatabaseStore', () => {
       });
 
       for (const [what, act] of Object.entries({
-        delete: (row: SessionRecord) => store.delete(row.session_key),
-        replace: (row: SessionRecord) => store.replace('text', { ...row, ...written }),
-        modify: (row: SessionRecord) => store.modify(row.session_key, async () => written),
-        cycle: (row: SessionRecord) =>
-          store.cycle(row.session_key, async () => ({
+        delete: (row: SessionRecord, by = store) => by.delete(row.session_key),
+        replace: (row: SessionRecord, by = store) => by.replace('text', { ...row, ...written }),
+        modify: (row: SessionRecord, by = store) => by.modify(row.session_key, async () => written),
+        merge: (row: SessionRecord, by = store) => by.merge(row.session_key, () => written),
+        cycle: (row: SessionRecord, by = store) =>
+          by.cycle(row.session_key, async () => ({
             session_key: `${row.session_key.slice(0, 8)}zz${row.session_key.slice(10)}`,
             ...written,
           })),
@@ -240,6 +247,38 @@ describe('DatabaseStore', () => {
             .with.property('message')
             .that.contains('atomic');
           expect(await store.load(row.session_key)).to.equal('text');
+        });
+      }
+    });
+
+    describe('and the application asks for other rows inside of it, where the pool has one connection', () => {
+      const row = { session_key: KEY.replace('abc', 'xyz'), session_data: 'text', expire_date: new Date('2999-01-01') };
+      for (const [what, act] of Object.entries({
+        load: (one: DatabaseStore) => one.load(row.session_key),
+        exists: (one: DatabaseStore) => one.exists(row.session_key),
+        create: (one: DatabaseStore) => one.create(row),
+        delete: (one: DatabaseStore) => one.delete(row.session_key),
+        replace: (one: DatabaseStore) => one.replace('text', row),
+        modify: (one: DatabaseStore) => one.modify(row.session_key, async () => row),
+        merge: (one: DatabaseStore) => one.merge(row.session_key, () => row),
+        cycle: (one: DatabaseStore) => one.cycle(row.session_key, async () => row),
+      })) {
+        it(`refuses ${what} at once, with a sentence that says what to set`, async () => {
+          const knex = connectKnex(database.url, { poolSize: 1, connect_timeout: 60 });
+          const one = new DatabaseStore(knex, { timeout: 60 });
+          try {
+            const changing = one.modify(KEY, async () => {
+              await act(one);
+              return row;
+            });
+            expect(await reasonOf(changing))
+              .to.be.instanceOf(ImproperlyConfigured)
+              .with.property('message')
+              .that.contains('DATABASE_POOL');
+            expect(await one.load(KEY)).to.equal('text');
+          } finally {
+            await knex.destroy();
+          }
         });
       }
     });
