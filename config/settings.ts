@@ -182,7 +182,7 @@ export const OWN_SETTINGS: { readonly [Name in keyof OwnSettings]: Definition<Ow
   DATABASE_TIMEOUT: {
     default: 1,
     meaning:
-      'The timeout of a connection, a lock or a statement, in seconds; the visitor then gets 503. All other timeouts for the database are multiples of it: DEPLOYMENT.md has the table.',
+      'The timeout of a connection, a lock, a statement or a command of Redis, in seconds; the visitor then gets 503. All other timeouts for PostgreSQL and Redis are multiples of it: DEPLOYMENT.md has the table.',
     allowed: 'a whole number of seconds, 1 or more',
     read: integer(1),
   },

@@ -1,4 +1,4 @@
-/** The deadline of a request: created once, and passed to every wait for the database. */
+/** The deadline of a request: created once, and passed to every wait for PostgreSQL and Redis. */
 import { unavailable } from './unavailable.js';
 
 /**
@@ -32,10 +32,30 @@ export class Deadline {
   left(now = performance.now()): number {
     return this.#total - this.#used - (this.#waits === 0 ? 0 : now - this.#since);
   }
+
+  /**
+   * Before a write, so that its result can still be reported.
+   * @throws StoreUnavailable if fewer seconds are left
+   */
+  require(seconds: number): void {
+    if (this.left() < seconds * 1000) throw late();
+  }
 }
 
 /** The error after a deadline. */
 export const late = (): Error => unavailable(new Error('No answer in time.'));
+
+/**
+ * What `promise` gives, if as much time is left as it took. For the step before a write: if the other server is slow, the
+ * write, or what has to follow it, takes as long.
+ * @throws StoreUnavailable
+ */
+export async function leavingAsMuch<T>(promise: Promise<T>, deadline: Deadline): Promise<T> {
+  const before = deadline.left();
+  const given = await promise;
+  deadline.require((before - deadline.left()) / 1000);
+  return given;
+}
 
 /**
  * What `promise` gives, if it does before the deadline. Otherwise rejects with an error of its own; what becomes of the

@@ -143,7 +143,7 @@ export class RowLocks {
   ): Promise<void> {
     const workInTime = async (transaction: Knex.Transaction): Promise<void> => {
       await work(transaction);
-      if (deadline.left() < this.#bounds.commit * 1000) throw late();
+      deadline.require(this.#bounds.commit);
     };
     try {
       await transact(this.#knex, workInTime, wasCommitted);

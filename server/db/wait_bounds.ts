@@ -1,4 +1,4 @@
-/** Every timeout for the database, as a multiple of DATABASE_TIMEOUT. */
+/** Every timeout for PostgreSQL and Redis, as a multiple of DATABASE_TIMEOUT. */
 
 interface Bound {
   /** In units of DATABASE_TIMEOUT. */
@@ -21,15 +21,19 @@ export const DATABASE_BOUNDS = {
     times: 1.25,
     meaning: 'No data from the server. All connections to it are then closed.',
   },
+  redis: {
+    times: 1,
+    meaning: 'Connecting to Redis (half as long to a sentinel), and each command.',
+  },
   request: {
     times: 2.5,
     meaning:
-      'All waits of one request for sessions and users together. The application’s own time between them does not count.',
+      'All waits of one request for sessions and users together, in PostgreSQL and Redis. The application’s own time between them does not count.',
   },
   commit: {
     times: 0.5,
     meaning:
-      'The time that the request must have left before a save or a COMMIT is sent, so that its result can still be reported.',
+      'The time that the request must have left before a save, a COMMIT or a write to Redis is sent, so that its result can still be reported.',
   },
   change: {
     times: 4,

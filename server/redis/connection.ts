@@ -1,5 +1,6 @@
 /**
- * Connects to Redis, with a timeout for every wait. Imports the npm package `redis` when it is first needed.
+ * Connects to Redis, with a timeout for each command and a deadline for all commands of a request. Imports the npm package
+ * `redis` when it is first needed.
  *
  * A client is in one of these states:
  *
@@ -14,6 +15,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Deadline, inTime } from '../db/deadline.js';
+import { type DatabaseBounds, databaseBounds } from '../db/wait_bounds.js';
 import { StoreUnavailable } from '../errors.js';
 import { optionalPackage } from '../optional_package.js';
 import { type CacheUrl, readCacheUrl } from '../settings/cache_url.js';
@@ -22,7 +24,10 @@ import { redisCode, sentenceOf } from './faults.js';
 
 /** Options of RedisConnection. */
 export interface RedisOptions {
-  /** The timeout for connecting, and for each command, in seconds. 1 when absent. */
+  /**
+   * DATABASE_TIMEOUT, in seconds: for connecting, and for each command. The other timeouts are multiples of it
+   * (server/db/wait_bounds.ts). 1 when absent.
+   */
   readonly timeout?: number;
 }
 
@@ -67,7 +72,7 @@ const PROBES = 16;
 export class RedisConnection {
   readonly #redis: RedisPackage;
   readonly #url: CacheUrl;
-  readonly #timeout: number;
+  readonly #bounds: DatabaseBounds;
   #line: Line | undefined;
   /** In a cluster, the client that will replace the current one, while it connects. */
   #next: Line | undefined;
@@ -78,7 +83,7 @@ export class RedisConnection {
   private constructor(redis: RedisPackage, url: CacheUrl, timeout: number) {
     this.#redis = redis;
     this.#url = url;
-    this.#timeout = timeout;
+    this.#bounds = databaseBounds(timeout);
   }
 
   /**
@@ -102,8 +107,29 @@ export class RedisConnection {
    * @throws StoreUnavailable with the client's error as `cause`; Redis may have executed the command
    */
   async command(...args: readonly string[]): Promise<unknown> {
-    const key = args[0] === 'EVAL' ? args[3] : args[1];
-    return this.#holding((line) => this.#ask(line, (client) => client.send(key, args)));
+    return this.#holding((line) => this.#ask(line, (client) => client.send(keyOf(args), args)));
+  }
+
+  /** A new deadline for one request: the time limit of all its commands together. */
+  deadline(): Deadline {
+    return new Deadline(this.#bounds.request);
+  }
+
+  /**
+   * As `command`, and waits no longer than the deadline. Sends the command even if it has come.
+   * @throws StoreUnavailable as `command`
+   */
+  async commandBy(deadline: Deadline, ...args: readonly string[]): Promise<unknown> {
+    return this.#holding((line) => this.#ask(line, (client) => client.send(keyOf(args), args), deadline));
+  }
+
+  /**
+   * As `commandBy`, for a write: sends nothing if too little time is left to report its result.
+   * @throws StoreUnavailable as `command`
+   */
+  async writeBy(deadline: Deadline, ...args: readonly string[]): Promise<unknown> {
+    deadline.require(this.#bounds.commit);
+    return this.commandBy(deadline, ...args);
   }
 
   /**
@@ -168,14 +194,24 @@ export class RedisConnection {
     if (line.left && line.commands === 0) this.#end(line);
   }
 
-  async #ask<T>(line: Line, question: (client: RedisClient) => Promise<T>): Promise<T> {
+  async #ask<T>(
+    line: Line,
+    question: (client: RedisClient) => Promise<T>,
+    deadline = new Deadline(this.#bounds.redis),
+  ): Promise<T> {
     const answer = line.connected.then(() => question(line.client));
+    const isShort = deadline.left() < this.#bounds.redis * 1000;
+    deadline.begin();
     try {
-      return await inTime(answer, new Deadline(this.#timeout), silent);
+      return await inTime(answer, isShort ? deadline : new Deadline(this.#bounds.redis), silent);
     } catch (cause) {
       const code = redisCode(cause);
-      if (code === null || ELSEWHERE.includes(code)) this.#doubt(line);
+      // The deadline of a request that came before the command's own timeout is no fault of the connection.
+      const isFault = code === null ? !isShort || deadline.left() > 0 : ELSEWHERE.includes(code);
+      if (isFault) this.#doubt(line);
       throw new StoreUnavailable(sentenceOf(cause), { cause });
+    } finally {
+      deadline.end();
     }
   }
 
@@ -184,7 +220,7 @@ export class RedisConnection {
     this.#began = performance.now() + Math.max(wait, 0);
     const client = makeClient(this.#redis, {
       url: this.#url,
-      timeout: this.#timeout,
+      timeout: this.#bounds.redis,
       attempt: this.#made,
       lost: () => this.#doubt(line),
     });
@@ -192,7 +228,7 @@ export class RedisConnection {
     const connect = (): Promise<unknown> => {
       if (line.left && line.commands === 0) throw new Error('No command needs this connection any more.');
       // A timeout here too: a node may accept the connection and not answer.
-      return inTime(client.connect(), new Deadline(this.#timeout), silent);
+      return inTime(client.connect(), new Deadline(this.#bounds.redis), silent);
     };
     const line: Line = {
       client,
@@ -251,6 +287,9 @@ export class RedisConnection {
     line.ended();
   }
 }
+
+/** The key of a command: its first argument, for EVAL the first key. */
+const keyOf = (args: readonly string[]): string | undefined => (args[0] === 'EVAL' ? args[3] : args[1]);
 
 const silent = (): Error => new Error('No answer in time.');
 

@@ -62,7 +62,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     this.#session_key = validSessionKey(session_key);
   }
 
-  /** How long this request may wait for the database: all its waits together, that for its user included. */
+  /** How long this request may wait for PostgreSQL and Redis: all its waits together, that for its user included. */
   get [DEADLINE](): Deadline | undefined {
     this.#deadline ??= this.#options.store.deadline?.();
     return this.#deadline;

@@ -1,11 +1,14 @@
 /** One address that leads to one Redis or another, as a balancer's or a name's does after a failover. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Writable } from 'node:stream';
 
 export class Relay {
   readonly port: number;
   /** How many connections were refused, because there was no Redis to lead to. */
   refused = 0;
+  /** Milliseconds by which what a client sends is late. Not to be lessened while something is on its way. */
+  delay = 0;
   #to: number | null;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -47,6 +50,17 @@ export class Relay {
     this.#server.close();
   }
 
+  #late(behind: Socket): Writable {
+    return new Writable({
+      write: (bytes: Buffer, _encoding, done) => {
+        // Timers of one length fire in order.
+        if (this.delay === 0) behind.write(bytes);
+        else setTimeout(() => behind.write(bytes), this.delay);
+        done();
+      },
+    });
+  }
+
   #accept(socket: Socket): void {
     if (this.#to === null) {
       this.refused += 1;
@@ -54,7 +68,8 @@ export class Relay {
       return;
     }
     const behind = connect(this.#to, '127.0.0.1');
-    socket.pipe(behind).pipe(socket);
+    socket.pipe(this.#late(behind));
+    behind.pipe(socket);
     for (const [one, other] of [
       [socket, behind],
       [behind, socket],

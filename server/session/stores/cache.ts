@@ -3,15 +3,15 @@
  * both can use the same Redis, with different keys.
  */
 import { type Clock, systemClock } from '../../clock.js';
-import { Deadline } from '../../db/deadline.js';
+import { type Deadline, leavingAsMuch } from '../../db/deadline.js';
 import { Queue } from '../../db/queue.js';
-import { CreateError, StoreUnavailable, UpdateError } from '../../errors.js';
+import { CreateError, UpdateError } from '../../errors.js';
 import type { RedisConnection } from '../../redis/connection.js';
 import { RedisReads } from '../../redis/reads.js';
 import { checkSettings } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
 import { checkRedis } from '../given.js';
-import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
+import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 
 /** The settings that are part of each key, as in Django's cache. */
 export type CacheSettings = Pick<Settings, 'CACHE_KEY_PREFIX' | 'CACHE_VERSION'>;
@@ -35,12 +35,6 @@ const SWEEP = 60;
 
 /** The maximum number of sessions that this process changes at a time. */
 const CHANGING = 256;
-
-/** Seconds that a change waits in the queue for other changes of the same session in this process. */
-const WAIT = 1.25;
-
-/** Milliseconds of retries after which a change is given up because other processes changed the session each time. */
-const PATIENCE = 1500;
 
 // A value is expire_date in milliseconds since 1970, a space and session_data. Redis runs each script atomically.
 const TEXT_OF = `
@@ -106,41 +100,55 @@ export class CacheStore implements SessionStore {
     this.#now = now;
   }
 
-  async load(session_key: string): Promise<string | null> {
-    const value = parse(await this.#reads.get(this.#prefix + session_key));
+  deadline(): Deadline {
+    return this.#redis.deadline();
+  }
+
+  async load(session_key: string, deadline = this.deadline()): Promise<string | null> {
+    const value = parse(await this.#reads.get(this.#prefix + session_key, deadline));
     return value !== null && value.expires > this.#now() * 1000 ? value.session_data : null;
   }
 
-  async stored(session_key: string): Promise<SessionChange | null> {
-    const value = parse(await this.#reads.get(this.#prefix + session_key));
+  async stored(session_key: string, deadline = this.deadline()): Promise<SessionChange | null> {
+    const value = parse(await this.#reads.get(this.#prefix + session_key, deadline));
     return value === null ? null : { session_data: value.session_data, expire_date: new Date(value.expires) };
   }
 
-  async exists(session_key: string): Promise<boolean> {
-    return (await this.#redis.command('EXISTS', this.#prefix + session_key)) === 1;
+  async exists(session_key: string, deadline = this.deadline()): Promise<boolean> {
+    return (await this.#redis.commandBy(deadline, 'EXISTS', this.#prefix + session_key)) === 1;
   }
 
-  async create(record: SessionRecord): Promise<void> {
-    const { session_key } = record;
-    const done = await this.#redis.command('SET', this.#prefix + session_key, ...this.#kept(record, 'PX'), 'NX');
+  async create(record: SessionRecord, _companion?: Companion, deadline = this.deadline()): Promise<void> {
+    const kept = this.#kept(record, 'PX');
+    const done = await this.#redis.writeBy(deadline, 'SET', this.#prefix + record.session_key, ...kept, 'NX');
     if (done === null) throw new CreateError('The session key is taken.');
   }
 
-  async replace(loaded: string, record: SessionRecord): Promise<boolean> {
-    return (await this.#run(REPLACE, [record.session_key], [loaded, ...this.#kept(record)])) === 1;
+  async replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean> {
+    return (await this.#run(deadline, REPLACE, [record.session_key], [loaded, ...this.#kept(record)])) === 1;
   }
 
-  async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
-    await this.#untilDone(session_key, async (session_data) =>
-      this.replace(session_data, { ...(await change(session_data)), session_key }),
+  async modify(
+    session_key: string,
+    change: (session_data: string) => Promise<SessionChange>,
+    deadline = this.deadline(),
+  ): Promise<void> {
+    await this.#untilDone(session_key, deadline, async (session_data) =>
+      this.replace(session_data, { ...(await change(session_data)), session_key }, deadline),
     );
   }
 
-  async cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {
-    await this.#untilDone(session_key, async (session_data) => {
+  async cycle(
+    session_key: string,
+    change: (session_data: string) => Promise<SessionRecord>,
+    _companion?: Companion,
+    deadline = this.deadline(),
+  ): Promise<void> {
+    await this.#untilDone(session_key, deadline, async (session_data) => {
       const record = await change(session_data);
-      if (this.#redis.isCluster) return this.#move(session_key, session_data, record);
-      const done = await this.#run(CYCLE, [session_key, record.session_key], [session_data, ...this.#kept(record)]);
+      if (this.#redis.isCluster) return this.#move(session_key, session_data, record, deadline);
+      const keys = [session_key, record.session_key];
+      const done = await this.#run(deadline, CYCLE, keys, [session_data, ...this.#kept(record)]);
       if (done === -1) throw new CreateError('The session key is taken.');
       return done === 1;
     });
@@ -148,22 +156,27 @@ export class CacheStore implements SessionStore {
 
   /**
    * In a cluster, the two keys of a cycle may be on two servers, so no script can change both. Creates the new session,
-   * then removes the old one. If that fails, removes the new session again; no visitor has its key yet.
+   * then removes the old one. If that fails, removes the new session again, also after the deadline; no visitor has its key
+   * yet.
    */
-  async #move(session_key: string, session_data: string, record: SessionRecord): Promise<boolean> {
-    await this.create(record);
+  async #move(session_key: string, session_data: string, record: SessionRecord, deadline: Deadline): Promise<boolean> {
+    const before = deadline.left();
+    await this.create(record, undefined, deadline);
+    const took = before - deadline.left();
+    const removeNew = (): Promise<unknown> => this.#redis.commandBy(deadline, 'DEL', this.#prefix + record.session_key);
     try {
-      if ((await this.#run(REMOVE, [session_key], [session_data])) === 1) return true;
+      deadline.require(took / 1000);
+      if ((await this.#run(deadline, REMOVE, [session_key], [session_data])) === 1) return true;
     } catch (error) {
-      await this.delete(record.session_key).catch(() => {});
+      await removeNew().catch(() => {});
       throw error;
     }
-    await this.delete(record.session_key);
+    await removeNew();
     return false;
   }
 
-  async delete(session_key: string): Promise<void> {
-    await this.#redis.command('DEL', this.#prefix + session_key);
+  async delete(session_key: string, deadline = this.deadline()): Promise<void> {
+    await this.#redis.writeBy(deadline, 'DEL', this.#prefix + session_key);
   }
 
   /** Removes sessions that expired less than SWEEP ago; Redis removes the older ones itself. */
@@ -173,7 +186,9 @@ export class CacheStore implements SessionStore {
     let removed = 0;
     for await (const keys of this.#redis.scan(pattern)) {
       const steps = this.#redis.isCluster || keys.length === 0 ? keys.map((key) => [key]) : [keys];
-      const counts = await Promise.all(steps.map((step) => this.#eval(CLEAR, step, [now])));
+      const counts = await Promise.all(
+        steps.map((step) => this.#redis.command('EVAL', CLEAR, String(step.length), ...step, now)),
+      );
       removed += counts.reduce((sum: number, count) => sum + Number(count), 0);
     }
     return removed;
@@ -195,28 +210,31 @@ export class CacheStore implements SessionStore {
     return [`${expires} ${session_data}`, ...word, String(lifetime)];
   }
 
-  #run(script: string, sessionKeys: readonly string[], args: readonly string[]): Promise<unknown> {
-    return this.#eval(
-      script,
-      sessionKeys.map((key) => this.#prefix + key),
-      args,
-    );
-  }
-
-  #eval(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    return this.#redis.command('EVAL', script, String(keys.length), ...keys, ...args);
+  #run(deadline: Deadline, script: string, sessionKeys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const keys = sessionKeys.map((key) => this.#prefix + key);
+    return this.#redis.writeBy(deadline, 'EVAL', script, String(keys.length), ...keys, ...args);
   }
 
   /** Calls `write` with the current text until it returns true. Changes of one session in this process are queued. */
-  async #untilDone(session_key: string, write: (session_data: string) => Promise<boolean>): Promise<void> {
-    await this.#turns.run(session_key, new Deadline(WAIT), async () => {
-      const deadline = performance.now() + PATIENCE;
-      do {
-        const value = parse(await this.#reads.get(this.#prefix + session_key));
-        if (value === null) throw new UpdateError('The session was deleted meanwhile.');
-        if (await write(value.session_data)) return;
-      } while (performance.now() < deadline);
-      throw new StoreUnavailable('Other servers keep changing this session. Try again in a moment.');
+  async #untilDone(
+    session_key: string,
+    deadline: Deadline,
+    write: (session_data: string) => Promise<boolean>,
+  ): Promise<void> {
+    const attempt = async (): Promise<boolean> => {
+      const value = parse(await leavingAsMuch(this.#reads.get(this.#prefix + session_key, deadline), deadline));
+      if (value === null) throw new UpdateError('The session was deleted meanwhile.');
+      return write(value.session_data);
+    };
+    await this.#turns.run(session_key, deadline, async () => {
+      if (await attempt()) return;
+      // Others changed the session meanwhile. From now on the application's own time counts too, or this might never end.
+      deadline.begin();
+      try {
+        while (!(await attempt()));
+      } finally {
+        deadline.end();
+      }
     });
   }
 }

@@ -5,7 +5,7 @@
  * deletes that entry, so that Django reads the table again. We always read the table and have no cache of our own: Django
  * would not delete its entries, and a session could stay logged in here after a logout there.
  */
-import type { Deadline } from '../../db/deadline.js';
+import { type Deadline, leavingAsMuch } from '../../db/deadline.js';
 import { StoreUnavailable } from '../../errors.js';
 import type { RedisConnection } from '../../redis/connection.js';
 import { checkSettings } from '../../settings/given.js';
@@ -57,8 +57,8 @@ export class CachedDatabaseStore implements SessionStore {
     this.#prefix = make_key(KEY_PREFIX, settings);
   }
 
-  deadline(): Deadline | undefined {
-    return this.#db.deadline?.();
+  deadline(): Deadline {
+    return this.#db.deadline?.() ?? this.#redis.deadline();
   }
 
   load(session_key: string, deadline?: Deadline): Promise<string | null> {
@@ -81,41 +81,41 @@ export class CachedDatabaseStore implements SessionStore {
     return this.#db.database;
   }
 
-  create(record: SessionRecord, companion?: Companion, deadline?: Deadline): Promise<WrittenCookie> {
-    return this.#tellingOfKey(record.session_key, () => this.#db.create(record, companion, deadline));
+  create(record: SessionRecord, companion?: Companion, deadline = this.deadline()): Promise<WrittenCookie> {
+    return this.#tellingOfKey(record.session_key, deadline, () => this.#db.create(record, companion, deadline));
   }
 
-  replace(loaded: string, record: SessionRecord, deadline?: Deadline): Promise<boolean | string> {
-    return this.#telling(record.session_key, () => this.#db.replace(loaded, record, deadline));
+  replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean | string> {
+    return this.#telling(record.session_key, deadline, () => this.#db.replace(loaded, record, deadline));
   }
 
   modify(
     session_key: string,
     change: (session_data: string) => Promise<SessionChange>,
-    deadline?: Deadline,
+    deadline = this.deadline(),
   ): Promise<WrittenCookie> {
-    return this.#telling(session_key, () => this.#db.modify(session_key, change, deadline));
+    return this.#telling(session_key, deadline, () => this.#db.modify(session_key, change, deadline));
   }
 
   merge(
     session_key: string,
     change: (session_data: string) => SessionChange,
-    deadline?: Deadline,
+    deadline = this.deadline(),
   ): Promise<WrittenCookie> {
-    return this.#telling(session_key, () => mergeRow(this.#db, session_key, change, deadline));
+    return this.#telling(session_key, deadline, () => mergeRow(this.#db, session_key, change, deadline));
   }
 
   cycle(
     session_key: string,
     change: (session_data: string) => Promise<SessionRecord>,
     companion?: Companion,
-    deadline?: Deadline,
+    deadline = this.deadline(),
   ): Promise<WrittenCookie> {
-    return this.#tellingOfKey(session_key, () => this.#db.cycle(session_key, change, companion, deadline));
+    return this.#tellingOfKey(session_key, deadline, () => this.#db.cycle(session_key, change, companion, deadline));
   }
 
-  delete(session_key: string, deadline?: Deadline): Promise<void> {
-    return this.#telling(session_key, () => this.#db.delete(session_key, deadline));
+  delete(session_key: string, deadline = this.deadline()): Promise<void> {
+    return this.#telling(session_key, deadline, () => this.#db.delete(session_key, deadline));
   }
 
   /** Removes rows only: the entries in Django's cache expire by themselves. */
@@ -144,14 +144,13 @@ export class CachedDatabaseStore implements SessionStore {
   }
 
   /**
-   * Deletes the entry before and after the write. The first delete checks that Redis answers: if it fails, nothing is
-   * written. The second one removes what Django cached meanwhile.
+   * Deletes the entry before and after the write. The first delete checks that Redis answers, and in time for the second:
+   * otherwise nothing is written. The second one removes what Django cached meanwhile, and is sent even if the deadline has
+   * come.
    */
-  async #telling<T>(session_key: string, write: () => Promise<T>): Promise<T> {
-    await this.#forget(session_key);
-    const result = await write();
-    this.#forgetLater(session_key);
-    await this.#forget(session_key);
+  async #telling<T>(session_key: string, deadline: Deadline, write: () => Promise<T>): Promise<T> {
+    const result = await this.#written(session_key, deadline, write);
+    if (result !== false) await this.#forget(session_key, deadline);
     return result;
   }
 
@@ -159,31 +158,42 @@ export class CachedDatabaseStore implements SessionStore {
    * As `#telling`, for a write that gives the row a new key. An error of the delete after the write is ignored, because
    * the visitor must get the new key. The entry of the old key is deleted later.
    */
-  async #tellingOfKey<T>(session_key: string, write: () => Promise<T>): Promise<T> {
-    await this.#forget(session_key);
-    const written = await write();
-    this.#forgetLater(session_key);
-    await this.#forget(session_key).catch(() => {});
-    return written;
+  async #tellingOfKey<T>(session_key: string, deadline: Deadline, write: () => Promise<T>): Promise<T> {
+    const result = await this.#written(session_key, deadline, write);
+    await this.#forget(session_key, deadline).catch(() => {});
+    return result;
   }
 
-  async #forget(session_key: string): Promise<void> {
-    await this.#redis.command('DEL', this.#prefix + session_key);
+  async #written<T>(session_key: string, deadline: Deadline, write: () => Promise<T>): Promise<T> {
+    await leavingAsMuch(this.#forget(session_key, deadline), deadline);
+    try {
+      const result = await write();
+      if (result !== false) this.#forgetLater(session_key);
+      return result;
+    } catch (error) {
+      // PostgreSQL may still do it, within the time of a request.
+      if (error instanceof StoreUnavailable) this.#forgetLater(session_key, AGAIN + this.#redis.deadline().left());
+      throw error;
+    }
+  }
+
+  async #forget(session_key: string, deadline = this.#redis.deadline()): Promise<void> {
+    await this.#redis.commandBy(deadline, 'DEL', this.#prefix + session_key);
   }
 
   /**
    * Retries while Redis is away: after a failover the new master may still have the entry, because replication is
    * asynchronous.
    */
-  #forgetLater(session_key: string, tries = TRIES): void {
+  #forgetLater(session_key: string, delay = AGAIN, tries = TRIES): void {
     clearTimeout(this.#later.get(session_key));
     const timer = setTimeout(() => {
       this.#later.delete(session_key);
       this.#forget(session_key).catch(() => {
         // Not if a newer change has scheduled its own delete.
-        if (tries > 1 && !this.#later.has(session_key)) this.#forgetLater(session_key, tries - 1);
+        if (tries > 1 && !this.#later.has(session_key)) this.#forgetLater(session_key, AGAIN, tries - 1);
       });
-    }, AGAIN);
+    }, delay);
     timer.unref();
     this.#later.set(session_key, timer);
   }

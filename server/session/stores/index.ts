@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import type { Clock } from '../../clock.js';
 import { ImproperlyConfigured } from '../../errors.js';
-import type { RedisConnection } from '../../redis/connection.js';
+import type { RedisConnection, RedisOptions } from '../../redis/connection.js';
 import { checkSettings } from '../../settings/given.js';
 import { engineName, type Settings } from '../../settings.js';
 import type { SessionStore } from '../store.js';
@@ -15,7 +15,7 @@ export interface StoreOptions {
   readonly knex?: Knex;
   /** For `db` and `cached_db`: false to use no prepared statements, see DatabaseStoreOptions. */
   readonly prepared?: boolean;
-  /** For `db` and `cached_db`: DATABASE_TIMEOUT in seconds, see DatabaseStoreOptions. */
+  /** For `db`, `cached_db` and `cache`: DATABASE_TIMEOUT in seconds, see DatabaseStoreOptions and RedisOptions. */
   readonly timeout?: number;
   readonly now?: Clock;
   /** For `db` and `cached_db`: the further columns of a custom session model, see DatabaseStoreOptions. */
@@ -55,12 +55,12 @@ export async function openStore(options: StoreOptions): Promise<SessionStore> {
       return openDatabase(settings, knex, { ...clock, ...table });
     case 'cached_db': {
       const db = await openDatabase(settings, knex, { ...clock, ...table });
-      const redis = await openRedis(settings);
+      const redis = await openRedis(settings, bound);
       const { CachedDatabaseStore } = await import('./cached_db.js');
       return new CachedDatabaseStore(db, redis, settings);
     }
     case 'cache': {
-      const redis = await openRedis(settings);
+      const redis = await openRedis(settings, bound);
       const { CacheStore } = await import('./cache.js');
       return new CacheStore(redis, settings, clock);
     }
@@ -87,12 +87,12 @@ async function openDatabase(
   return new DatabaseStore(knex, options);
 }
 
-async function openRedis(settings: Settings): Promise<RedisConnection> {
+async function openRedis(settings: Settings, options: RedisOptions): Promise<RedisConnection> {
   if (settings.CACHE_URL === null) {
     throw new ImproperlyConfigured(
       `SESSION_ENGINE ${engineName(settings)} needs CACHE_URL, such as redis://127.0.0.1:6379/0.`,
     );
   }
   const { RedisConnection } = await import('../../redis/connection.js');
-  return RedisConnection.open(settings.CACHE_URL);
+  return RedisConnection.open(settings.CACHE_URL, options);
 }

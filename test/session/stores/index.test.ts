@@ -32,6 +32,15 @@ describe('openStore', () => {
     }
   }
 
+  for (const SESSION_ENGINE of ['db', 'cached_db', 'cache']) {
+    it(`derives the deadline of a request from the timeout with ${SESSION_ENGINE}`, async () => {
+      const settings = defineSettings({ ...given, SESSION_ENGINE });
+      const store = await openStore({ settings, knex: database.knex, timeout: 4 });
+      expect(store.deadline?.()?.left()).to.equal(10_000);
+      await store.close?.();
+    });
+  }
+
   for (const SESSION_ENGINE of ['db', 'cached_db']) {
     it(`refuses ${SESSION_ENGINE} without a database`, async () => {
       const settings = defineSettings({ ...given, SESSION_ENGINE });
