@@ -9,14 +9,14 @@ import { lockQueue } from '../../db/lock_queue.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
 import type { Queue } from '../../db/queue.js';
 import { RowLocks } from '../../db/row_locks.js';
-import { RowMerges } from '../../db/row_merges.js';
 import { type SessionStatements, sessionStatements } from '../../db/session_statements.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { isUnavailable, storeError } from '../../db/unavailable.js';
 import { databaseBounds } from '../../db/wait_bounds.js';
 import { hasCode } from '../../error_code.js';
-import { CreateError, ImproperlyConfigured } from '../../errors.js';
+import { CreateError, ImproperlyConfigured, UpdateError } from '../../errors.js';
 import { type FurtherColumns, furtherColumns } from '../further_columns.js';
+import { RowMerges } from '../row_merges.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -96,12 +96,11 @@ export class DatabaseStore implements SessionStore {
     this.#requestBound = bounds.request;
     this.#prepared = prepared;
     this.#rows = new RowLocks(knex, table, bounds, rowLocks);
-    const row = {
-      lock: (session_key: string, transaction: Knex.Transaction) => this.#lock(session_key, transaction),
-      write: (session_key: string, changed: SessionChange, transaction: Knex.Transaction) =>
-        this.#write(session_key, changed, transaction),
-    };
-    this.#merges = new RowMerges(this.#rows, row, bounds.statement);
+    this.#merges = new RowMerges({
+      inTurn: (session_key, deadline, work) => this.#rows.inTurn(session_key, deadline, work),
+      update: (session_key, change, deadline) => this.#update(session_key, change, deadline),
+      reserve: bounds.statement,
+    });
     this.#inserts = lockQueue(knex, bounds);
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
     // One batch at a time: two concurrent commits are slower than one commit of both batches.
@@ -274,6 +273,19 @@ export class DatabaseStore implements SessionStore {
     deadline = this.deadline(),
   ): Promise<void> {
     return this.#merges.merge(session_key, change, deadline);
+  }
+
+  async #update(
+    session_key: string,
+    change: (session_data: string) => SessionChange | undefined,
+    deadline: Deadline,
+  ): Promise<void> {
+    await this.#rows.transact(async (transaction) => {
+      const session_data = await this.#lock(session_key, transaction);
+      if (typeof session_data !== 'string') throw new UpdateError('The session was deleted meanwhile.');
+      const changed = change(session_data);
+      if (changed !== undefined) await this.#write(session_key, changed, transaction);
+    }, deadline);
   }
 
   async #write(session_key: string, changed: SessionChange, transaction: Knex.Transaction): Promise<void> {

@@ -1,52 +1,55 @@
 /**
- * Writes waiting changes of one row together: a crowd that saves one session takes two transactions, not one for each.
+ * Writes waiting changes of one row together: a crowd that saves one session takes two writes, not one for each.
  *
  * A change is in one of these states:
  *
- * - waiting: for its turn in the row's queue (RowLocks).
+ * - waiting: for the row's turn in this process.
  * - taken: it is part of a write under way. The change whose turn it is takes along all that wait, if enough time is left
  *   for them. The write has the earliest of their deadlines, so that none is committed after its caller got a 503.
  * - settled: written, or refused by its own error, or given up.
  *
  * If the database does not answer a write in time, only the change with the earliest deadline fails; the others are tried
- * again. If PostgreSQL refuses the text, each is tried alone.
+ * again. If the text is refused, each is tried alone.
  */
 import { setImmediate as nextTick } from 'node:timers/promises';
-import type { Knex } from 'knex';
+import { type Deadline, inTime, late } from '../db/deadline.js';
 import { StoreUnavailable, UpdateError } from '../errors.js';
-import { type Deadline, inTime, late } from './deadline.js';
-import type { RowLocks } from './row_locks.js';
 
 /** The maximum number of changes in one write. They are computed at once, and this process does nothing else meanwhile. */
 const MOST = 32;
 
-/** How to read and write a row under its lock. */
-export interface MergedRow<Changed> {
-  /** Locks the row and returns its text; undefined or null if there is no row. */
-  readonly lock: (key: string, transaction: Knex.Transaction) => Promise<string | null | undefined>;
-  readonly write: (key: string, changed: Changed, transaction: Knex.Transaction) => Promise<void>;
+/** The rows of an engine, as merges need them. */
+export interface MergeableRows<Changed> {
+  /** Runs work when it is the row's turn in this process. */
+  inTurn(key: string, deadline: Deadline, work: () => Promise<void>): Promise<void>;
+  /**
+   * Reads the row and writes what `change` makes of its text, in one step: if another process changes the row meanwhile,
+   * `change` is called again. Writes nothing if it returns undefined.
+   * @throws UpdateError when the row does not exist
+   */
+  update(key: string, change: (text: string) => Changed | undefined, deadline: Deadline): Promise<void>;
+  /** Seconds that must be left before a change's deadline when it is written. */
+  readonly reserve: number;
 }
+
+/** With the error, or written. */
+type Outcome = { readonly error?: unknown };
 
 interface Merge<Changed> {
   readonly change: (text: string) => Changed;
   readonly deadline: Deadline;
-  readonly settle: (outcome: { readonly error?: unknown }) => void;
+  readonly settle: (outcome: Outcome) => void;
   isSettled: boolean;
   /** Resolves when the write that it is part of is over. */
   taken: Promise<void> | undefined;
 }
 
 export class RowMerges<Changed extends { readonly session_data: string }> {
-  readonly #rows: RowLocks;
-  readonly #row: MergedRow<Changed>;
-  readonly #reserve: number;
+  readonly #rows: MergeableRows<Changed>;
   readonly #merges = new Map<string, readonly Merge<Changed>[]>();
 
-  /** @param reserve seconds that must be left before a change's deadline when it is written */
-  constructor(rows: RowLocks, row: MergedRow<Changed>, reserve: number) {
+  constructor(rows: MergeableRows<Changed>) {
     this.#rows = rows;
-    this.#row = row;
-    this.#reserve = reserve * 1000;
   }
 
   /**
@@ -55,7 +58,7 @@ export class RowMerges<Changed extends { readonly session_data: string }> {
    */
   merge(key: string, change: (text: string) => Changed, deadline: Deadline): Promise<void> {
     return new Promise((resolve, reject) => {
-      const settle = (outcome: { readonly error?: unknown }): void => {
+      const settle = (outcome: Outcome): void => {
         merge.isSettled = true;
         if ('error' in outcome) reject(outcome.error);
         else resolve();
@@ -100,7 +103,7 @@ export class RowMerges<Changed extends { readonly session_data: string }> {
     const now = performance.now();
     const waiting = this.#of(key).filter(({ isSettled, taken }) => !isSettled && taken === undefined);
     const left = ({ deadline }: Merge<Changed>): number => deadline.left(now);
-    for (const merge of waiting) if (left(merge) < this.#reserve) merge.settle({ error: late() });
+    for (const merge of waiting) if (left(merge) < this.#rows.reserve * 1000) merge.settle({ error: late() });
     const merges = waiting.filter(({ isSettled }) => !isSettled).slice(0, MOST);
     const [first] = merges.toSorted((one, other) => left(one) - left(other));
     if (first === undefined) return;
@@ -132,21 +135,26 @@ export class RowMerges<Changed extends { readonly session_data: string }> {
   }
 
   async #write(key: string, merges: readonly Merge<Changed>[], deadline: Deadline): Promise<void> {
-    const refused = new Map<Merge<Changed>, unknown>();
-    await this.#rows.transact(async (transaction) => {
-      let text = await this.#row.lock(key, transaction);
+    const outcomes = new Map<Merge<Changed>, Outcome>();
+    const changeAll = (text: string): Changed | undefined => {
       let changed: Changed | undefined;
       for (const merge of merges) {
         try {
-          if (typeof text !== 'string') throw new UpdateError('The session was deleted meanwhile.');
-          changed = merge.change(text);
-          text = changed.session_data;
+          changed = merge.change(changed?.session_data ?? text);
+          outcomes.set(merge, {});
         } catch (error) {
-          refused.set(merge, error);
+          outcomes.set(merge, { error });
         }
       }
-      if (changed !== undefined) await this.#row.write(key, changed, transaction);
-    }, deadline);
-    for (const merge of merges) merge.settle(refused.has(merge) ? { error: refused.get(merge) } : {});
+      return changed;
+    };
+    try {
+      await this.#rows.update(key, changeAll, deadline);
+    } catch (error) {
+      if (!(error instanceof UpdateError)) throw error;
+      // The row is gone, for all of them.
+      for (const merge of merges) outcomes.set(merge, { error });
+    }
+    for (const [merge, outcome] of outcomes) merge.settle(outcome);
   }
 }
