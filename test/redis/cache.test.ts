@@ -141,6 +141,18 @@ describe('CacheStore', () => {
       expect(await open().load(row.session_key)).to.equal('100');
     });
 
+    it('writes the saves of one session that wait for each other together, and loses none', async () => {
+      const row = record({ session_data: '' });
+      await open().create(row);
+      await redis.command('CONFIG', 'RESETSTAT');
+      const stores = [open(), other()];
+      const add = (text: string) => ({ ...row, session_data: `${text}x` });
+      await Promise.all(stores.flatMap((store) => Array.from({ length: 60 }, () => store.merge(row.session_key, add))));
+      expect(await open().load(row.session_key)).to.equal('x'.repeat(120));
+      const [, writes] = /cmdstat_eval:calls=(\d+)/.exec(String(await redis.command('INFO', 'commandstats'))) ?? [];
+      expect(Number(writes)).to.be.lessThan(30);
+    });
+
     it('asks modify again when the other was faster', async () => {
       const row = record();
       await open().create(row);

@@ -3,7 +3,7 @@
  * both can use the same Redis, with different keys.
  */
 import { type Clock, systemClock } from '../../clock.js';
-import { type Deadline, leavingAsMuch } from '../../db/deadline.js';
+import { type Deadline, inTime, leavingAsMuch } from '../../db/deadline.js';
 import { Queue } from '../../db/queue.js';
 import { CreateError, UpdateError } from '../../errors.js';
 import type { RedisConnection } from '../../redis/connection.js';
@@ -11,6 +11,7 @@ import { RedisReads } from '../../redis/reads.js';
 import { checkSettings } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
 import { checkRedis } from '../given.js';
+import { RowMerges } from '../row_merges.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
 
 /** The settings that are part of each key, as in Django's cache. */
@@ -89,6 +90,16 @@ export class CacheStore implements SessionStore {
   readonly #prefix: string;
   readonly #now: Clock;
   readonly #turns = new Queue(CHANGING);
+  readonly #merges = new RowMerges<SessionChange>({
+    inTurn: (session_key, deadline, work) => inTime(this.#turns.run(session_key, deadline, work), deadline),
+    update: (session_key, change, deadline) =>
+      this.#untilWritten(session_key, deadline, async (session_data) => {
+        const changed = change(session_data);
+        return changed === undefined || this.replace(session_data, { ...changed, session_key }, deadline);
+      }),
+    // `writeBy` sends nothing with too little time left.
+    reserve: 0,
+  });
 
   /** @throws ImproperlyConfigured without a connection or settings */
   constructor(redis: RedisConnection, settings: CacheSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
@@ -133,9 +144,17 @@ export class CacheStore implements SessionStore {
     change: (session_data: string) => Promise<SessionChange>,
     deadline = this.deadline(),
   ): Promise<void> {
-    await this.#untilDone(session_key, deadline, async (session_data) =>
+    await this.#changeInTurn(session_key, deadline, async (session_data) =>
       this.replace(session_data, { ...(await change(session_data)), session_key }, deadline),
     );
+  }
+
+  merge(
+    session_key: string,
+    change: (session_data: string) => SessionChange,
+    deadline = this.deadline(),
+  ): Promise<void> {
+    return this.#merges.merge(session_key, change, deadline);
   }
 
   async cycle(
@@ -144,7 +163,7 @@ export class CacheStore implements SessionStore {
     _companion?: Companion,
     deadline = this.deadline(),
   ): Promise<void> {
-    await this.#untilDone(session_key, deadline, async (session_data) => {
+    await this.#changeInTurn(session_key, deadline, async (session_data) => {
       const record = await change(session_data);
       if (this.#redis.isCluster) return this.#move(session_key, session_data, record, deadline);
       const keys = [session_key, record.session_key];
@@ -215,8 +234,17 @@ export class CacheStore implements SessionStore {
     return this.#redis.writeBy(deadline, 'EVAL', script, String(keys.length), ...keys, ...args);
   }
 
-  /** Calls `write` with the current text until it returns true. Changes of one session in this process are queued. */
-  async #untilDone(
+  /** Changes of one session in this process are queued. */
+  #changeInTurn(
+    session_key: string,
+    deadline: Deadline,
+    write: (session_data: string) => Promise<boolean>,
+  ): Promise<void> {
+    return this.#turns.run(session_key, deadline, () => this.#untilWritten(session_key, deadline, write));
+  }
+
+  /** Calls `write` with the current text until it returns true. */
+  async #untilWritten(
     session_key: string,
     deadline: Deadline,
     write: (session_data: string) => Promise<boolean>,
@@ -226,16 +254,14 @@ export class CacheStore implements SessionStore {
       if (value === null) throw new UpdateError('The session was deleted meanwhile.');
       return write(value.session_data);
     };
-    await this.#turns.run(session_key, deadline, async () => {
-      if (await attempt()) return;
-      // Others changed the session meanwhile. From now on the application's own time counts too, or this might never end.
-      deadline.begin();
-      try {
-        while (!(await attempt()));
-      } finally {
-        deadline.end();
-      }
-    });
+    if (await attempt()) return;
+    // Others changed the session meanwhile. From now on the application's own time counts too, or this might never end.
+    deadline.begin();
+    try {
+      while (!(await attempt()));
+    } finally {
+      deadline.end();
+    }
   }
 }
 
