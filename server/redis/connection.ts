@@ -106,7 +106,7 @@ export class RedisConnection {
    * first argument, or for EVAL the first key.
    * @throws StoreUnavailable with the client's error as `cause`; Redis may have executed the command
    */
-  async command(...args: readonly string[]): Promise<unknown> {
+  command(...args: readonly string[]): Promise<unknown> {
     return this.#holding((line) => this.#ask(line, (client) => client.send(keyOf(args), args)));
   }
 
@@ -119,7 +119,7 @@ export class RedisConnection {
    * As `command`, and waits no longer than the deadline. Sends the command even if it has come.
    * @throws StoreUnavailable as `command`
    */
-  async commandBy(deadline: Deadline, ...args: readonly string[]): Promise<unknown> {
+  commandBy(deadline: Deadline, ...args: readonly string[]): Promise<unknown> {
     return this.#holding((line) => this.#ask(line, (client) => client.send(keyOf(args), args), deadline));
   }
 
@@ -127,9 +127,11 @@ export class RedisConnection {
    * As `commandBy`, for a write: sends nothing if too little time is left to report its result.
    * @throws StoreUnavailable as `command`
    */
-  async writeBy(deadline: Deadline, ...args: readonly string[]): Promise<unknown> {
-    deadline.require(this.#bounds.commit);
-    return this.commandBy(deadline, ...args);
+  writeBy(deadline: Deadline, ...args: readonly string[]): Promise<unknown> {
+    return this.#holding((line) => {
+      deadline.require(this.#bounds.commit);
+      return this.#ask(line, (client) => client.send(keyOf(args), args), deadline);
+    });
   }
 
   /**
@@ -194,24 +196,22 @@ export class RedisConnection {
     if (line.left && line.commands === 0) this.#end(line);
   }
 
-  async #ask<T>(
-    line: Line,
-    question: (client: RedisClient) => Promise<T>,
-    deadline = new Deadline(this.#bounds.redis),
-  ): Promise<T> {
+  async #ask<T>(line: Line, question: (client: RedisClient) => Promise<T>, deadline?: Deadline): Promise<T> {
     const answer = line.connected.then(() => question(line.client));
-    const isShort = deadline.left() < this.#bounds.redis * 1000;
-    deadline.begin();
+    const { redis } = this.#bounds;
+    // One timer for both: the deadline of the request, where it comes before the command's own timeout.
+    const short = deadline !== undefined && deadline.left() < redis * 1000 ? deadline : undefined;
+    deadline?.begin();
     try {
-      return await inTime(answer, isShort ? deadline : new Deadline(this.#bounds.redis), silent);
+      return await inTime(answer, short ?? new Deadline(redis), silent);
     } catch (cause) {
       const code = redisCode(cause);
-      // The deadline of a request that came before the command's own timeout is no fault of the connection.
-      const isFault = code === null ? !isShort || deadline.left() > 0 : ELSEWHERE.includes(code);
+      // That the time of the request is over is no fault of the connection.
+      const isFault = code === null ? short === undefined || short.left() > 0 : ELSEWHERE.includes(code);
       if (isFault) this.#doubt(line);
       throw new StoreUnavailable(sentenceOf(cause), { cause });
     } finally {
-      deadline.end();
+      deadline?.end();
     }
   }
 
