@@ -1,6 +1,7 @@
 /** A rate limit per client address, stored in the database, for expensive requests. */
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
+import type { Deadline } from '../db/deadline.js';
 import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
@@ -35,7 +36,7 @@ export interface AddressThrottleOptions {
  *
  * ```ts
  * const pictures = new AddressThrottle(knex, { settings, name: 'captcha', limit: { free: 50, healsIn: 12 } });
- * const answer = await pictures.check(ctx.ip);
+ * const answer = await pictures.check(ctx.ip, requestDeadline(ctx));
  * if (!answer.allowed) ctx.throw(429, { headers: { 'Retry-After': String(answer.retry_after) } });
  * ```
  *
@@ -68,10 +69,10 @@ export class AddressThrottle {
 
   /**
    * Whether this request is allowed. Counts it in the same statement, so that concurrent requests are all counted.
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    * @throws StoreUnavailable when the database does not answer
    */
-  async check(address: string): Promise<ThrottleAnswer> {
-    await this.#table.pruneNowAndThen();
+  async check(address: string, deadline = this.#table.deadline()): Promise<ThrottleAnswer> {
     const { free, healsIn } = this.#limit;
     const now = `greatest(t.counted_at, excluded.counted_at)`;
     const left = healed('t', now, healsIn);
@@ -85,22 +86,26 @@ export class AddressThrottle {
         WHERE ${left} + 1 <= ${free}
        RETURNING 1`,
       [this.#bucket(address)],
+      deadline,
     );
+    this.#table.pruneNowAndThen();
     if (counted.length > 0) return { allowed: true };
-    return { allowed: false, retry_after: Math.max(1, await this.wait(address)) };
+    return { allowed: false, retry_after: Math.max(1, await this.wait(address, deadline)) };
   }
 
   /**
    * Whole seconds until a request of this address is allowed; 0 for now. Does not count.
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    * @throws StoreUnavailable when the database does not answer
    */
-  async wait(address: string): Promise<number> {
+  async wait(address: string, deadline?: Deadline): Promise<number> {
     const { free, healsIn } = this.#limit;
     const [row] = await this.#table.rows<{ wait: number }>(
       `WITH clock AS (${this.#table.clock()})
        SELECT (${healed('koa_login_attempts', 'at', healsIn)} + 1 - ${free}) * ${healsIn} AS wait
          FROM koa_login_attempts, clock WHERE bucket = ?`,
       [this.#bucket(address)],
+      deadline,
     );
     return Math.max(0, Math.ceil(row?.wait ?? 0));
   }

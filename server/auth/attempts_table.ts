@@ -24,10 +24,10 @@ export class AttemptsTable {
     this.#now = now;
   }
 
-  /** Call it at every check: it prunes at some of them. */
-  async pruneNowAndThen(): Promise<void> {
+  /** Call it at every check: it prunes at some of them. No visitor waits for that; what fails is pruned next time. */
+  pruneNowAndThen(): void {
     this.#checks += 1;
-    if (this.#checks % PRUNE_EVERY === 0) await this.prune();
+    if (this.#checks % PRUNE_EVERY === 0) this.prune().catch(() => {});
   }
 
   /** Remove some outdated rows of either throttle, so that those of a flood do not stay. @returns how many */
@@ -53,7 +53,7 @@ export class AttemptsTable {
   }
 
   /** @throws StoreUnavailable when the database does not answer, or not before the deadline */
-  async rows<Row>(sql: string, bindings: readonly string[], deadline = this.deadline()): Promise<readonly Row[]> {
+  async rows<Row>(sql: string, bindings: readonly string[], deadline?: Deadline): Promise<readonly Row[]> {
     const ask = (): PromiseLike<{ rows: readonly Row[] }> => this.#knex.raw(sql, [...bindings]);
     return (await this.#share.run(ask, deadline)).rows;
   }

@@ -1,7 +1,7 @@
 /** The interface of an authentication backend, and Django's ModelBackend. */
 import type { Context } from 'koa';
 import type { Deadline } from '../db/deadline.js';
-import { DEADLINE } from '../session/store.js';
+import { requestDeadline } from '../session/request_deadline.js';
 import { check_password, type HasherOptions, harden_runtime, spendRuntime } from './hashers.js';
 import type { BaseUser, User } from './user.js';
 import type { UserTable } from './users.js';
@@ -69,7 +69,8 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
   async authenticate(credentials: Credentials, ctx?: Context): Promise<U | null> {
     const { username = credentials[this.#users.username_field], password } = credentials;
     if (typeof username !== 'string' || typeof password !== 'string') return null;
-    const user = await this.#users.get_by_natural_key(username, ctx?.session?.[DEADLINE]);
+    const deadline = ctx === undefined ? undefined : requestDeadline(ctx);
+    const user = await this.#users.get_by_natural_key(username, deadline);
     if (user === null) {
       await spendRuntime(this.#hashers);
       return null;

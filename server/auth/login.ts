@@ -5,7 +5,7 @@ import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/secret
 import { PermissionDenied, ValueError } from '../errors.js';
 import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite } from '../session/new_key.js';
-import { DEADLINE } from '../session/store.js';
+import { requestDeadline } from '../session/request_deadline.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
 import { isSessionOf, newKeyForLogin, newKeyForSession } from './new_session_key.js';
 import { rewriteHash } from './rotation.js';
@@ -103,7 +103,7 @@ export async function login<U extends BaseUser>(
   const joined: JoinedWrite = {
     database: backend?.database,
     write: async (transaction) => {
-      stored = await backend?.update_last_login?.(user, new Date(now() * 1000), transaction, session[DEADLINE]);
+      stored = await backend?.update_last_login?.(user, new Date(now() * 1000), transaction, requestDeadline(ctx));
     },
   };
   if (cycleKeyOnSameUserLogin || !isSessionOf(session, user, settings)) {
@@ -184,7 +184,7 @@ async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser<BaseUs
   const backend = backends.find((known) => known.path === path);
   if (user_id === null || backend === undefined) return { user: new AnonymousUser() };
 
-  const user = (await backend.get_user(user_id, session[DEADLINE])) ?? null;
+  const user = (await backend.get_user(user_id, requestDeadline(ctx))) ?? null;
   if (user === null) return { user: new AnonymousUser() };
   const hash = session.get(HASH_SESSION_KEY);
   switch (verify_session_auth_hash(hash, user.password, settings)) {

@@ -52,10 +52,11 @@ export type ThrottleAnswer =
  * share and which survives restarts. Unknown names are counted too.
  *
  * ```ts
- * const answer = await throttle.check({ username, address: ctx.ip });
+ * const deadline = requestDeadline(ctx);
+ * const answer = await throttle.check({ username, address: ctx.ip }, deadline);
  * if (!answer.allowed) ctx.throw(429, { headers: { 'Retry-After': String(answer.retry_after) } });
  * const user = await authenticate(ctx, { username, password });
- * if (user !== null) await throttle.succeeded({ username, address: ctx.ip });
+ * if (user !== null) await throttle.succeeded({ username, address: ctx.ip }, deadline);
  * ```
  *
  * Pass `succeeded` the same name as `check`. Attempts are counted under the normalised name, so that other spellings
@@ -85,19 +86,19 @@ export class LoginThrottle {
   /**
    * Whether this attempt is allowed. Counts it in the same statement, so that concurrent attempts are all counted; a
    * failed login needs no further call.
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    * @throws StoreUnavailable when the database does not answer: then nobody logs in
    */
-  async check(attempt: LoginAttempt): Promise<ThrottleAnswer> {
-    await this.#table.pruneNowAndThen();
-    const answer = await this.#answer(attempt);
+  async check(attempt: LoginAttempt, deadline = this.#table.deadline()): Promise<ThrottleAnswer> {
+    const answer = await this.#answer(attempt, deadline);
+    this.#table.pruneNowAndThen();
     if (!answer.allowed) this.#throttled?.(attempt);
     return answer;
   }
 
-  async #answer(attempt: LoginAttempt): Promise<ThrottleAnswer> {
+  async #answer(attempt: LoginAttempt, deadline: Deadline): Promise<ThrottleAnswer> {
     const { address, account, exact, known } = this.#buckets(attempt);
     // The address first: a refused address must not use up an account's attempts.
-    const deadline = this.#table.deadline();
     const byAddress = await this.#count(address, this.#limits.address, deadline, known);
     if (!byAddress.answer.allowed) return byAddress.answer;
     if (byAddress.isKnown) return (await this.#count(known, this.#limits.account, deadline)).answer;
@@ -109,10 +110,10 @@ export class LoginThrottle {
   /**
    * After a login, remove the attempt and those counted with it; for an account only those with exactly this spelling.
    * Without a preceding `check`, the account's count does not change.
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
-  async succeeded(attempt: LoginAttempt): Promise<void> {
+  async succeeded(attempt: LoginAttempt, deadline = this.#table.deadline()): Promise<void> {
     const { address, account, exact, known } = this.#buckets(attempt);
-    const deadline = this.#table.deadline();
     const [row] = await this.#table.rows<{ known: boolean }>(
       `WITH clock AS (${this.#table.clock()}),
             before AS (SELECT forget_at > clock.at AS known FROM koa_login_attempts, clock WHERE bucket = ?)
@@ -139,8 +140,12 @@ export class LoginThrottle {
   /**
    * The number of failed attempts of this address, or of this account if a name is given, for a form that requires more
    * after some. Does not count.
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
-  async failures({ username, address }: { readonly username?: string; readonly address: string }): Promise<number> {
+  async failures(
+    { username, address }: { readonly username?: string; readonly address: string },
+    deadline?: Deadline,
+  ): Promise<number> {
     const buckets = this.#buckets({ username: username ?? '', address });
     const wanted = username === undefined ? [buckets.address] : [buckets.address, buckets.account, buckets.known];
     const { account, address: byAddress } = this.#limits;
@@ -150,6 +155,7 @@ export class LoginThrottle {
                 / CASE WHEN bucket = ? THEN ${byAddress.healsIn} ELSE ${account.healsIn} END)), 0) AS failures
          FROM koa_login_attempts, clock WHERE bucket IN (${wanted.map(() => '?').join(', ')})`,
       [buckets.address, ...wanted],
+      deadline,
     );
     return Math.max(0, row?.failures ?? 0);
   }

@@ -2,10 +2,8 @@
 import type { Knex } from 'knex';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../clock.js';
-import { Deadline, inTime } from '../db/deadline.js';
-import { lockQueue } from '../db/lock_queue.js';
-import type { Queue } from '../db/queue.js';
-import { databaseBounds } from '../db/wait_bounds.js';
+import { type Deadline, inTime } from '../db/deadline.js';
+import { PoolShare } from '../db/pool_share.js';
 import { ImproperlyConfigured, SchemaMismatch } from '../errors.js';
 import { errorFields } from '../http/error_fields.js';
 import type { Logger } from '../logger.js';
@@ -78,9 +76,10 @@ type CurrentSession = Pick<Session, 'session_key'>;
  * app.use(userSessions.middleware);
  * // in handlers of users who are logged in
  * if (!ctx.user.is_authenticated) throw new PermissionDenied('Log in first.');
- * const all = await userSessions.sessionsOf(ctx.user, ctx.session);
- * await userSessions.revoke(ctx.user, id);
- * await userSessions.revokeOthers(ctx.user, ctx.session);
+ * const deadline = requestDeadline(ctx);
+ * const all = await userSessions.sessionsOf(ctx.user, ctx.session, deadline);
+ * await userSessions.revoke(ctx.user, id, deadline);
+ * await userSessions.revokeOthers(ctx.user, ctx.session, deadline);
  * ```
  *
  * A session that began in Django is recorded at its first request here. Ending a session deletes its row in Django's
@@ -90,8 +89,7 @@ type CurrentSession = Pick<Session, 'session_key'>;
 export class UserSessions {
   readonly #store: SessionStore;
   readonly #table: UserSessionsTable;
-  readonly #queue: Queue;
-  readonly #seconds: number;
+  readonly #share: PoolShare;
   readonly #logger: UserSessionsOptions['logger'];
   /** The entries for the next write, by session key. */
   readonly #waiting = new Map<string, Sighting>();
@@ -109,11 +107,9 @@ export class UserSessions {
   constructor(knex: Knex, { settings, store, now, timeout, logger }: UserSessionsOptions) {
     if (store.database !== knex)
       throw new ImproperlyConfigured(store.database === undefined ? NO_ROWS : OTHER_DATABASE);
-    const bounds = databaseBounds(timeout);
     this.#store = store;
     this.#table = new UserSessionsTable(knex, settings, now);
-    this.#queue = lockQueue(knex, bounds);
-    this.#seconds = bounds.request;
+    this.#share = new PoolShare(knex, timeout);
     this.#logger = logger;
   }
 
@@ -135,10 +131,11 @@ export class UserSessions {
    * The sessions of this user, the last seen first.
    *
    * @param current the session of the request, which is marked
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    * @throws StoreUnavailable when the database does not answer; SchemaMismatch without the migration
    */
-  async sessionsOf(user: UserId, current?: CurrentSession): Promise<readonly UserSession[]> {
-    const entries = await this.#entries(user);
+  async sessionsOf(user: UserId, current?: CurrentSession, deadline?: Deadline): Promise<readonly UserSession[]> {
+    const entries = await this.#entries(user, deadline);
     return entries.map(({ session_key, ...entry }) => ({ ...entry, isCurrent: session_key === current?.session_key }));
   }
 
@@ -146,12 +143,13 @@ export class UserSessions {
    * End one session of this user, here and in Django. A concurrent request of the session gets 400 when it saves.
    *
    * @param id of a UserSession
+   * @param deadline from `requestDeadline(ctx)`; when absent, each statement has one of its own
    * @returns false if this user has no such session
    * @throws StoreUnavailable; the session may still exist
    */
-  async revoke(user: UserId, id: string): Promise<boolean> {
-    const ended = (await this.#entries(user)).filter((entry) => entry.id === id);
-    await this.#end(ended);
+  async revoke(user: UserId, id: string, deadline?: Deadline): Promise<boolean> {
+    const ended = (await this.#entries(user, deadline)).filter((entry) => entry.id === id);
+    await this.#end(ended, deadline);
     return ended.length > 0;
   }
 
@@ -159,12 +157,15 @@ export class UserSessions {
    * End all sessions of this user except the current one; without `current`, all. Sessions without a request here are
    * not known.
    *
+   * @param deadline from `requestDeadline(ctx)`; when absent, each statement has one of its own
    * @returns the number of ended sessions
    * @throws StoreUnavailable; some may still exist
    */
-  async revokeOthers(user: UserId, current?: CurrentSession): Promise<number> {
-    const others = (await this.#entries(user)).filter(({ session_key }) => session_key !== current?.session_key);
-    await this.#end(others);
+  async revokeOthers(user: UserId, current?: CurrentSession, deadline?: Deadline): Promise<number> {
+    const others = (await this.#entries(user, deadline)).filter(
+      ({ session_key }) => session_key !== current?.session_key,
+    );
+    await this.#end(others, deadline);
     return others.length;
   }
 
@@ -185,20 +186,18 @@ export class UserSessions {
     return this.flush();
   }
 
-  async #entries({ id }: UserId): Promise<readonly Entry[]> {
-    const deadline = new Deadline(this.#seconds);
+  async #entries({ id }: UserId, ofRequest: Deadline | undefined): Promise<readonly Entry[]> {
+    const deadline = this.#share.deadline(ofRequest);
     // Include the entries that this process has not written yet.
     await inTime(this.flush(), deadline);
-    const found = this.#queue.run(null, deadline, () => this.#table.entries(String(id)));
-    return inTime(found, deadline);
+    return this.#share.run(() => this.#table.entries(String(id)), deadline);
   }
 
   /** Sequentially: each may wait for a row's lock, and together they must not occupy the pool. */
-  async #end(entries: readonly Entry[]): Promise<void> {
-    for (const { id, session_key } of entries) {
-      await this.#store.delete(session_key);
-      this.#seen.delete(session_key);
-      await this.#table.remove([id]);
+  async #end(entries: readonly Entry[], deadline: Deadline | undefined): Promise<void> {
+    for (const { session_key } of entries) {
+      await this.#store.delete(session_key, deadline);
+      this.#forget(session_key);
     }
   }
 

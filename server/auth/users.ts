@@ -135,19 +135,19 @@ export class UserTable<U extends User = User> {
   }
 
   /** @throws StoreUnavailable at the deadline, and if the table does not match the model */
-  async #know(deadline = this.#share.deadline()): Promise<Known> {
-    return this.#catalogue.known() ?? this.#asked(() => inTime(this.#catalogue.look(), deadline));
+  async #know(deadline?: Deadline): Promise<Known> {
+    return this.#catalogue.known() ?? this.#asked(() => inTime(this.#catalogue.look(), this.#share.deadline(deadline)));
   }
 
   /**
    * null if there is none, also for an invalid key. Calls of one tick share a statement.
-   * @param deadline of the request that asks; one of its own when absent
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
   async get_by_id(id: string | number, deadline?: Deadline): Promise<U | null> {
     return this.#withKnown(
       async ({ model }) => {
         const key = parseUserKey(String(id), model.keyType);
-        const row = key === null ? null : await this.#lookup.find(key, deadline ?? this.#share.deadline());
+        const row = key === null ? null : await this.#lookup.find(key, this.#share.deadline(deadline));
         return row === null ? null : this.#userClass(this.#rowOf(row, model, deadline));
       },
       { deadline },
@@ -156,7 +156,7 @@ export class UserTable<U extends User = User> {
 
   /**
    * By the exact value of USERNAME_FIELD, as stored; null if there is none.
-   * @param deadline of the request that asks; one of its own when absent
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
   async get_by_natural_key(username: string, deadline?: Deadline): Promise<U | null> {
     if (username.length > MAX_NAME_LENGTH || !isStorable(username)) return null;
@@ -168,17 +168,18 @@ export class UserTable<U extends User = User> {
   /**
    * Store a password from `make_password`. It ends every session of the user; pass the returned user to
    * `update_session_auth_hash` to keep one.
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    * @returns the user with the new password, null if there is no such user
    */
-  async set_password(id: string | number, encoded: string): Promise<U | null> {
-    return this.#find((known) => this.#byKey(known, id, 'set_password', [encoded]));
+  async set_password(id: string | number, encoded: string, deadline?: Deadline): Promise<U | null> {
+    return this.#find((known) => this.#byKey(known, id, 'set_password', [encoded]), { deadline });
   }
 
   /**
    * Stores the time of a login. Null if the user was deleted.
    *
    * @param transaction of `database` to use; a new one when absent
-   * @param deadline of the request; one of its own when absent
+   * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
   async update_last_login(id: string | number, at: Date, transaction?: object, deadline?: Deadline): Promise<U | null> {
     return this.#find((known) => this.#byKey(known, id, 'update_last_login', [at]), {
@@ -291,7 +292,9 @@ export class UserTable<U extends User = User> {
       transaction === undefined ? this.#share.run(() => ask(this.#knex), deadline) : ask(transaction),
     );
     const [row] = rows;
-    return row === undefined ? null : this.#userClass(this.#rowOf(rowValues(row, statements.fields, parsers), model));
+    return row === undefined
+      ? null
+      : this.#userClass(this.#rowOf(rowValues(row, statements.fields, parsers), model, deadline));
   }
 
   #rowOf({ pk, ...fields }: Record<string, unknown>, { keyType, settings }: UserModel, deadline?: Deadline): UserRow {
@@ -304,7 +307,7 @@ export class UserTable<U extends User = User> {
       last_login: last_login instanceof Date ? last_login : null,
       fields,
       permissions: new Permissions(
-        (holder) => this.#findPermissions(holder, deadline ?? this.#share.deadline()),
+        (holder) => this.#findPermissions(holder, this.#share.deadline(deadline)),
         this.#permissions,
       ),
     };

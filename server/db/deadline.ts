@@ -1,5 +1,6 @@
 /** The deadline of a request: created once, and passed to every wait for PostgreSQL and Redis. */
 import { unavailable } from './unavailable.js';
+import { databaseBounds } from './wait_bounds.js';
 
 /**
  * The time budget of all waits of one request together. It decreases while at least one wait is running; the
@@ -11,10 +12,21 @@ export class Deadline {
   /** Start of the current waits, by performance.now(); meaningless without one. */
   #since = 0;
   #waits = 0;
-  readonly #total: number;
+  #total: number;
+  /** Whether `boundBy` may still set the bound. */
+  #isOpen: boolean;
 
-  constructor(seconds: number) {
-    this.#total = seconds * 1000;
+  /** @param seconds absent if the request's engine has no bound: then the first table that is asked sets its own */
+  constructor(seconds?: number) {
+    this.#isOpen = seconds === undefined;
+    this.#total = (seconds ?? databaseBounds().request) * 1000;
+  }
+
+  /** Set the bound, unless there is one already. */
+  boundBy(seconds: number): this {
+    if (this.#isOpen) this.#total = seconds * 1000;
+    this.#isOpen = false;
+    return this;
   }
 
   /** Begin a wait. Call `end` once for each call. */

@@ -22,20 +22,21 @@ export class PoolShare {
     this.#queue = queue ?? lockQueue(knex, this.#bounds);
   }
 
-  /** The share, one per knex, for all tables that only some pages need: login attempts, goods, lists of sessions. */
+  /** The share, one per knex, for the tables that only some pages need: login attempts, goods. */
   static ofPages(knex: Knex, timeout?: number): PoolShare {
     const queue = ofPages.get(knex) ?? lockQueue(knex, databaseBounds(timeout));
     ofPages.set(knex, queue);
     return new PoolShare(knex, timeout, queue);
   }
 
-  /** A new deadline, for work outside of a request. */
-  deadline(): Deadline {
-    return new Deadline(this.#bounds.request);
+  /** The request's deadline, with our bound if it has none yet. A new one for work outside of a request. */
+  deadline(ofRequest = new Deadline(this.#bounds.request)): Deadline {
+    return ofRequest.boundBy(this.#bounds.request);
   }
 
   /** @throws StoreUnavailable at the deadline, or when the database is unavailable; otherwise what `work` throws */
-  async run<T>(work: () => PromiseLike<T>, deadline = this.deadline()): Promise<T> {
+  async run<T>(work: () => PromiseLike<T>, ofRequest?: Deadline): Promise<T> {
+    const deadline = this.deadline(ofRequest);
     try {
       return await inTime(
         this.#queue.run(null, deadline, async () => work()),

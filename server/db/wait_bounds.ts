@@ -28,7 +28,7 @@ export const DATABASE_BOUNDS = {
   request: {
     times: 2.5,
     meaning:
-      'All waits of one request for sessions and users together, in PostgreSQL and Redis. The application’s own time between them does not count.',
+      'All waits of one request together, in PostgreSQL and Redis: for sessions, users, throttles and tables. The application’s own time between them does not count.',
   },
   commit: {
     times: 0.5,

@@ -18,6 +18,7 @@ export { type SessionsOptions, sessions } from './middleware.js';
 export type { JoinedWrite, NewKeyOptions } from './new_key.js';
 export { type AnyRequest, type OpenSessionOptions, openSession } from './open_session.js';
 export type { SessionOptions, SessionSettings } from './options.js';
+export { requestDeadline } from './request_deadline.js';
 export { commitSession } from './response.js';
 export { Session } from './session.js';
 export type { DeclaredData, SessionData, SessionItems } from './session_data.js';

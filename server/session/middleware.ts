@@ -89,9 +89,9 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   const shared = { store, codec, verified, settings, now, observe, ...rest };
   const answering = { settings, store, now, warn: warningTo(logger) };
 
-  async function withSession(ctx: Koa.Context, next: Koa.Next): Promise<void> {
+  async function withSession(ctx: Koa.Context, next: Koa.Next, outer?: Session): Promise<void> {
     enterCookieScope(ctx, cookies);
-    const session = new RequestSession(ctx, shared, ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME));
+    const session = new RequestSession(ctx, shared, ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME), outer);
     const response = new SessionResponse(ctx, session, answering);
     setSessionResponse(ctx, response);
     ctx.request.session = withItemAccess(session);
@@ -112,7 +112,7 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
     if (outer === undefined && (ctx.app as object) === app) return withSession(ctx, next);
     // Mounted twice: the outer one does the work. With two applications, this is known only now.
     if (outer !== undefined && isSameSession(outer.options, answering)) return next();
-    return inside(ctx, outer, () => withSession(ctx, next));
+    return inside(ctx, outer, () => withSession(ctx, next, outer?.session));
   };
 }
 

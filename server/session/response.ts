@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
+import type { Deadline } from '../db/deadline.js';
 import { ImproperlyConfigured, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
 import { type Failure, isStream, watchBody } from '../http/body_stream.js';
 import { resendCookies } from '../http/cookies.js';
@@ -15,7 +16,7 @@ import type { NewKeyOptions } from './new_key.js';
 import type { SessionOptions } from './options.js';
 import { Session } from './session.js';
 import { DELETION, type SessionCookie, sessionCookie, setSessionCookie } from './session_cookie.js';
-import type { SessionStore } from './store.js';
+import { DEADLINE, type SessionStore } from './store.js';
 
 const NOT_KEPT =
   'The answer began before the cookie of a new session was set, so the session was not kept. Call `await commitSession(ctx)` before the answer begins.';
@@ -25,10 +26,18 @@ const NO_NEW_KEY =
 /** The session of a request. It refuses a new key once the answer has begun, because its cookie could not be sent. */
 export class RequestSession extends Session {
   readonly #ctx: Context;
+  readonly #outer: Session | undefined;
 
-  constructor(ctx: Context, options: SessionOptions, session_key: string | undefined) {
+  /** @param outer the session outside of this one, of another cookie */
+  constructor(ctx: Context, options: SessionOptions, session_key: string | undefined, outer?: Session) {
     super(options, session_key);
     this.#ctx = ctx;
+    this.#outer = outer;
+  }
+
+  /** One request has one deadline. */
+  override get [DEADLINE](): Deadline | undefined {
+    return this.#outer?.[DEADLINE] ?? super[DEADLINE];
   }
 
   /** @throws ValueError when the answer has begun; nothing was changed then */

@@ -1,6 +1,6 @@
 /** The rate limit of pictures and tasks per client address. */
 import type { Context } from 'koa';
-import { type AddressLimit, AddressThrottle, type Settings, type ThrottleAnswer } from '../index.js';
+import { type AddressLimit, AddressThrottle, requestDeadline, type Settings, type ThrottleAnswer } from '../index.js';
 import type { CaptchaThrottles, Site } from './site.js';
 import type { Database } from './tables.js';
 
@@ -36,10 +36,10 @@ function throttleFor({ captchas }: Site, { session }: Context): CaptchaThrottles
 
 /** Counts a picture or a task, before it is created. */
 export async function checkCaptcha(site: Site, ctx: Context): Promise<ThrottleAnswer> {
-  return (await throttleFor(site, ctx)?.check(ctx.ip)) ?? { allowed: true };
+  return (await throttleFor(site, ctx)?.check(ctx.ip, requestDeadline(ctx))) ?? { allowed: true };
 }
 
 /** Seconds until this visitor may get a picture; 0 for now. Does not count. */
 export async function captchaWait(site: Site, ctx: Context): Promise<number> {
-  return (await throttleFor(site, ctx)?.wait(ctx.ip)) ?? 0;
+  return (await throttleFor(site, ctx)?.wait(ctx.ip, requestDeadline(ctx))) ?? 0;
 }

@@ -1,4 +1,5 @@
 /** `/goods/` and `/goods/<id>/`: the list of goods, a page for each, and the last viewed ones. */
+import { requestDeadline } from '../index.js';
 import { price, shorten } from './format.js';
 import { type Language, messages } from './i18n.js';
 import { isPlainSvg } from './safe_svg.js';
@@ -25,7 +26,7 @@ const UNSEEN = /\p{C}/u;
 export function goodsList(site: Site): Handler {
   return async function goodsList(ctx) {
     const language = site.pages.language(ctx);
-    const rows = await site.tables.goods();
+    const rows = await site.tables.goods(requestDeadline(ctx));
     const viewed = viewedGoods(ctx).flatMap((id) => rows.filter((row) => row.id === id));
     await site.pages.render(ctx, 'goods', { goods: shownAll(rows, language), viewed: shownAll(viewed, language) });
   };
@@ -33,15 +34,16 @@ export function goodsList(site: Site): Handler {
 
 export function goodPage(site: Site): Handler {
   return async function goodPage(ctx, params) {
+    const deadline = requestDeadline(ctx);
     const id = idIn(params['id'] ?? '');
-    const [good] = id === null ? [] : await site.tables.goodsById([id]);
+    const [good] = id === null ? [] : await site.tables.goodsById([id], deadline);
     const language = site.pages.language(ctx);
     if (good === undefined) {
       const asked = shorten(params['id'] ?? '', LONGEST_ID);
       if (!UNSEEN.test(asked)) site.pages.missing(ctx, messages(language).goods_missing(asked));
       return;
     }
-    const viewed = await site.tables.goodsById(addViewedGood(ctx, good.id, site.settings));
+    const viewed = await site.tables.goodsById(addViewedGood(ctx, good.id, site.settings), deadline);
     await site.pages.render(ctx, 'good', { good: shown(good, language), viewed: shownAll(viewed, language) });
   };
 }

@@ -9,6 +9,7 @@ import {
   PICTURE_HEIGHT,
   PICTURE_WIDTH,
   PROOF_OF_WORK_SESSION_KEY,
+  requestDeadline,
   type User,
 } from '../index.js';
 import { captchaWait } from './captcha_limits.js';
@@ -56,7 +57,8 @@ export function loginAction(site: Site): Handler {
       return showForm(site, ctx, { username, problem: captchaProblem(site, ctx, m) });
     }
     const attempt = { username, address: ctx.ip };
-    const answer = (await site.throttle?.check(attempt)) ?? { allowed: true };
+    const deadline = requestDeadline(ctx);
+    const answer = (await site.throttle?.check(attempt, deadline)) ?? { allowed: true };
     if (!answer.allowed) {
       ctx.set('Retry-After', String(answer.retry_after));
       return showForm(site, ctx, { username, problem: m.login_throttled(answer.retry_after), status: 429 });
@@ -66,7 +68,7 @@ export function loginAction(site: Site): Handler {
       if (site.settings.LOGIN_CAPTCHA === 'after_failures') rememberFailure(ctx);
       return showForm(site, ctx, { username, problem: m.login_wrong });
     }
-    await site.throttle?.succeeded(attempt);
+    await site.throttle?.succeeded(attempt, deadline);
 
     const next = nextOf(site, ctx);
     forgetFormState(ctx);
@@ -110,7 +112,7 @@ async function needsCaptcha({ settings, throttle }: Site, ctx: Context, username
     case 'after_failures': {
       if (ctx.session.has_key(FAILED_SESSION_KEY)) return true;
       const attempt = username === '' ? { address: ctx.ip } : { username, address: ctx.ip };
-      return ((await throttle?.failures(attempt)) ?? 0) >= FAILURES_WITHOUT_CAPTCHA;
+      return ((await throttle?.failures(attempt, requestDeadline(ctx))) ?? 0) >= FAILURES_WITHOUT_CAPTCHA;
     }
     case 'off':
       return false;

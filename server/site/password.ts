@@ -4,6 +4,7 @@ import {
   check_password,
   type MakePasswordOptions,
   make_password,
+  requestDeadline,
   StoreUnavailable,
   type User,
   update_session_auth_hash,
@@ -42,7 +43,8 @@ export function passwordAction(site: Site): Handler {
     // The old password can be guessed here too, by somebody at another person's browser, so attempts are limited as at
     // the login.
     const attempt = { username: user.get_username(), address: ctx.ip };
-    const answer = (await site.throttle?.check(attempt)) ?? { allowed: true };
+    const deadline = requestDeadline(ctx);
+    const answer = (await site.throttle?.check(attempt, deadline)) ?? { allowed: true };
     if (!answer.allowed) {
       ctx.set('Retry-After', String(answer.retry_after));
       ctx.status = 429;
@@ -54,7 +56,7 @@ export function passwordAction(site: Site): Handler {
     if (!isPossible(old) || !(await check_password(old, user.password))) {
       return showForm(site, ctx, { old_password: [m.password_old_wrong] });
     }
-    await site.throttle?.succeeded(attempt);
+    await site.throttle?.succeeded(attempt, deadline);
     const problems = await problemsOf(user, first, second, m);
     if (problems !== null) return showForm(site, ctx, problems);
     await change(site, ctx, user, first);
@@ -96,12 +98,13 @@ function sentenceOf({ code, message, params }: ValidationProblem, m: Messages): 
 }
 
 async function change(site: Site, ctx: Context, user: User, password: string): Promise<void> {
-  const changed = await site.users.set_password(user.id, await make_password(password, hashedAs(user)));
+  const deadline = requestDeadline(ctx);
+  const changed = await site.users.set_password(user.id, await make_password(password, hashedAs(user)), deadline);
   // The user was deleted meanwhile: the next page shows that.
   if (changed === null) return;
   await update_session_auth_hash(ctx, changed);
   try {
-    await site.userSessions?.revokeOthers(changed, ctx.session);
+    await site.userSessions?.revokeOthers(changed, ctx.session, deadline);
   } catch (error) {
     // The other sessions have already ended, because their hash does not match. Only their rows remain until they
     // expire.

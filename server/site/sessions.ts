@@ -1,6 +1,6 @@
 /** `/sessions/`: the list of the user's sessions, with a button to end one, and one to end all others. */
 import type { Context } from 'koa';
-import { logout, readUserAgent, type User, type UserSession, type UserSessions } from '../index.js';
+import { logout, readUserAgent, requestDeadline, type User, type UserSession, type UserSessions } from '../index.js';
 import { type Moment, moment } from './format.js';
 import { type Language, messages } from './i18n.js';
 import type { Messages } from './messages/en.js';
@@ -26,7 +26,7 @@ export function sessionsPage(site: Site, userSessions: UserSessions): Handler {
     const user = userOrLogin(ctx);
     if (user === null) return;
     const language = site.pages.language(ctx);
-    const all = await userSessions.sessionsOf(user, ctx.session);
+    const all = await userSessions.sessionsOf(user, ctx.session, requestDeadline(ctx));
     // The current session first, for comparison with the others.
     const sorted = [...all.filter(({ isCurrent }) => isCurrent), ...all.filter(({ isCurrent }) => !isCurrent)];
     await site.pages.render(ctx, 'sessions', {
@@ -43,8 +43,10 @@ export function sessionsAction(site: Site, userSessions: UserSessions): Handler 
     if (user === null) return;
     const m = messages(site.pages.language(ctx));
     const id = ctx.request.POST.get('end');
-    if (id === undefined) notice(ctx, m.sessions_ended(await userSessions.revokeOthers(user, ctx.session)));
-    else await endOne(ctx, userSessions, { user, id, m });
+    if (id === undefined) {
+      const ended = await userSessions.revokeOthers(user, ctx.session, requestDeadline(ctx));
+      notice(ctx, m.sessions_ended(ended));
+    } else await endOne(ctx, userSessions, { user, id, m });
     ctx.set('Cache-Control', 'no-store');
     if (!ctx.res.hasHeader('Location')) ctx.redirect(SESSIONS_PATH);
   };
@@ -56,14 +58,15 @@ async function endOne(
   userSessions: UserSessions,
   { user, id, m }: { readonly user: User; readonly id: string; readonly m: Messages },
 ): Promise<void> {
-  const all = await userSessions.sessionsOf(user, ctx.session);
+  const deadline = requestDeadline(ctx);
+  const all = await userSessions.sessionsOf(user, ctx.session, deadline);
   if (all.some((session) => session.isCurrent && session.id === id)) {
     await logout(ctx);
     notice(ctx, m.notice_logged_out);
     ctx.redirect('/index1/');
     return;
   }
-  await userSessions.revoke(user, id);
+  await userSessions.revoke(user, id, deadline);
   notice(ctx, m.sessions_ended(1));
 }
 

@@ -1,5 +1,6 @@
 /** The goods' table: the site's only SQL. */
 import type { Knex } from 'knex';
+import type { Deadline } from '../db/deadline.js';
 import { PoolShare } from '../db/pool_share.js';
 
 export type Database = Knex;
@@ -30,17 +31,19 @@ export class SiteTables {
     this.#share = PoolShare.ofPages(knex, timeout);
   }
 
-  async goods(): Promise<readonly GoodRow[]> {
-    return this.#share.run(() => this.#knex<GoodRow>('koa_goods').select('*').orderBy('id'));
+  async goods(deadline: Deadline): Promise<readonly GoodRow[]> {
+    return this.#share.run(() => this.#knex<GoodRow>('koa_goods').select('*').orderBy('id'), deadline);
   }
 
   /** The existing goods of `ids`, in that order. */
-  async goodsById(ids: readonly number[]): Promise<readonly GoodRow[]> {
+  async goodsById(ids: readonly number[], deadline: Deadline): Promise<readonly GoodRow[]> {
     if (ids.length === 0) return [];
-    const rows = await this.#share.run(() =>
-      this.#knex<GoodRow>('koa_goods')
-        .select('*')
-        .whereIn('id', [...ids]),
+    const rows = await this.#share.run(
+      () =>
+        this.#knex<GoodRow>('koa_goods')
+          .select('*')
+          .whereIn('id', [...ids]),
+      deadline,
     );
     return ids.flatMap((id) => rows.filter((row) => row.id === id));
   }

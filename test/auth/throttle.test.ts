@@ -6,6 +6,7 @@ import { THROTTLE_LIMITS } from '../../server/auth/throttle_limits.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { ImproperlyConfigured, StoreUnavailable } from '../../server/errors.js';
 import { FaultProxy } from '../fire/fault_proxy.js';
+import { until } from '../fire/until.js';
 import { NOW } from '../http/serve.js';
 import { databaseOfSuite } from '../support/database.js';
 import { expectLinear } from '../support/growth.js';
@@ -387,7 +388,14 @@ describe('LoginThrottle', () => {
     time += 86_400;
     await asked.succeeded({ username: 'alice', address: HOME });
     for (let index = 0; index < 100; index += 1) await asked.check({ username: 'alice', address: HOME });
-    const buckets: string[] = await database.knex('koa_login_attempts').pluck('bucket');
+    // `check` does not wait for it.
+    const buckets = await until(
+      async () => {
+        const left: string[] = await database.knex('koa_login_attempts').pluck('bucket');
+        return left.length <= 2 ? left : undefined;
+      },
+      { seconds: 60, what: () => 'the removal' },
+    );
     expect(buckets.map((bucket) => bucket.split(':')[0]).sort()).to.deep.equal(['address', 'known']);
   });
 

@@ -33,6 +33,12 @@ describe('Deadline', () => {
     expect(await reasonOf(inTime(never(), deadline, () => error))).to.equal(error);
   });
 
+  it('takes the bound of the first table that is asked, where it has none of its own', () => {
+    expect(new Deadline().boundBy(60).boundBy(1).left()).to.equal(60_000);
+    expect(new Deadline(2).boundBy(60).left()).to.equal(2000);
+    expect(new Deadline().left()).to.equal(databaseBounds().request * 1000);
+  });
+
   it('gives what came in time, and lets nobody hear of what fails afterwards', async () => {
     expect(await inTime(Promise.resolve('answer'), new Deadline(60))).to.equal('answer');
     let fail: (error: Error) => void = () => {};

@@ -5,9 +5,10 @@ import mount from 'koa-mount';
 import { authentication, ModelBackend, type User, UserTable } from '../../server/auth/index.js';
 import { login } from '../../server/auth/login.js';
 import { csrf } from '../../server/csrf/index.js';
+import type { Deadline } from '../../server/db/deadline.js';
 import { ImproperlyConfigured } from '../../server/errors.js';
 import { exceptions, formBody, installCookies, installProxies } from '../../server/http/index.js';
-import { sessions } from '../../server/session/index.js';
+import { requestDeadline, sessions } from '../../server/session/index.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import type { Settings } from '../../server/settings.js';
@@ -123,6 +124,22 @@ describe('sessions, csrf and authentication', () => {
     ]);
     const again = await visitor.get('/admin/');
     expect(JSON.parse(again.text).user).to.equal(false);
+  });
+
+  it('have one deadline for a request, those of two cookies together', async () => {
+    const app = new Koa();
+    const seen = new Set<Deadline>();
+    const look: Koa.Middleware = (ctx, next) => {
+      seen.add(requestDeadline(ctx));
+      return next();
+    };
+    for (const middleware of whole(app)) app.use(middleware);
+    app.use(look);
+    app.use(mount('/admin', subApplication(look, { SESSION_COOKIE_NAME: 'adminid' })));
+    await new Client(app).get('/admin/');
+    expect(seen).to.have.lengthOf(1);
+    await new Client(app).get('/admin/');
+    expect(seen).to.have.lengthOf(2);
   });
 
   it('mounted twice by mistake are as if mounted once', async () => {

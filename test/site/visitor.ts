@@ -48,6 +48,8 @@ export interface SiteChoices {
   readonly throttle?: SiteThrottle;
   readonly captchas?: CaptchaThrottles;
   readonly lab?: boolean;
+  /** DATABASE_TIMEOUT in seconds; 1 when absent. */
+  readonly timeout?: number;
   /** Engine db unless given. */
   readonly store?: (settings: Settings, now: Clock) => SessionStore;
 }
@@ -66,19 +68,19 @@ export function siteOfSuite(choices: SiteChoices = {}): TestSite {
 /** Real time unless the test sets its clock. */
 export function makeSite(
   knex: Knex,
-  { settings: given = {}, throttle, captchas, lab = false, store: open }: SiteChoices = {},
+  { settings: given = {}, throttle, captchas, lab = false, timeout = 1, store: open }: SiteChoices = {},
 ): TestSite {
   // As in development.
   const settings = defineSettings({ SECRET_KEY, LOGIN_CAPTCHA: 'always', ...given });
   const now = testClock();
   const app = new Koa();
-  const users = new UserTable(knex);
+  const users = new UserTable(knex, { timeout });
   // What a test makes fail on purpose is not printed.
   app.on('error', () => {});
-  const store = open?.(settings, now) ?? new DatabaseStore(knex, { now });
-  const userSessions = open === undefined ? new UserSessions(knex, { settings, store, now }) : null;
+  const store = open?.(settings, now) ?? new DatabaseStore(knex, { now, timeout });
+  const userSessions = open === undefined ? new UserSessions(knex, { settings, store, now, timeout }) : null;
   const counted = { throttle: throttle ?? null, captchas: captchas ?? null };
-  const site = createSite({ settings, knex, store, users, userSessions, ...counted, lab, now });
+  const site = createSite({ settings, knex, store, timeout, users, userSessions, ...counted, lab, now });
   app.use(securityHeaders());
   app.use(site.staticFiles);
   app.use(site.views);

@@ -53,7 +53,7 @@ export class LabPages {
     const { csrf_token } = ctx;
     const notebook = this.#notebooks.find(ctx.request.COOKIES.get(NOTEBOOK_COOKIE));
     // Before the first access to the session, which drops the key of a deleted row.
-    const before = await this.#recorder.row(ctx.session.session_key);
+    const before = await this.#recorder.row(ctx, ctx.session.session_key);
     const { user } = ctx;
     const person = user.is_authenticated ? user.get_username() : null;
     const lab = messages(this.#site.pages.language(ctx)).lab;

@@ -4,7 +4,7 @@
  */
 import type { Context, Middleware } from 'koa';
 import { setCookieLines } from '../../http/set_cookie_lines.js';
-import { SessionCodec, SessionInterrupted, type SessionStore } from '../../index.js';
+import { requestDeadline, SessionCodec, SessionInterrupted, type SessionStore } from '../../index.js';
 import type { Site } from '../site.js';
 import { eventsOf } from './events.js';
 import { isSecretCookie, mask } from './mask.js';
@@ -43,8 +43,8 @@ export class Recorder {
   }
 
   /** The stored row of a key; null if there is none. */
-  async row(session_key: string | null): Promise<RowView | null> {
-    const stored = session_key === null ? null : await this.store.stored?.(session_key);
+  async row(ctx: Context, session_key: string | null): Promise<RowView | null> {
+    const stored = session_key === null ? null : await this.store.stored?.(session_key, requestDeadline(ctx));
     return session_key === null || stored === undefined || stored === null
       ? null
       : rowView(session_key, stored, this.codec);
@@ -54,7 +54,7 @@ export class Recorder {
   async secrets(ctx: Context): Promise<string[]> {
     const { session_key } = ctx.session;
     const cookies = [...ctx.request.COOKIES].filter(([name]) => isSecretCookie(name, this.#site.settings));
-    const stored = session_key === null ? null : await this.store.stored?.(session_key);
+    const stored = session_key === null ? null : await this.store.stored?.(session_key, requestDeadline(ctx));
     return [
       ...cookies.map(([, value]) => value),
       ...(session_key === null ? [] : [session_key]),
@@ -101,9 +101,9 @@ export class Recorder {
     // A page is a step only if its answer changed the session's cookie.
     if (draft === undefined && session === undefined) return;
     const { session_key } = ctx.session;
-    const after = await this.row(interrupted ? (before?.session_key ?? null) : session_key);
+    const after = await this.row(ctx, interrupted ? (before?.session_key ?? null) : session_key);
     const isMoved = before !== null && before.session_key !== after?.session_key;
-    const oldRowStays = isMoved && (await this.row(before.session_key)) !== null;
+    const oldRowStays = isMoved && (await this.row(ctx, before.session_key)) !== null;
     const tabs = draft?.tabs ?? [];
     notebook.add({
       ...(draft ?? visit(notebook, before)),

@@ -32,7 +32,7 @@ export function labStep(site: Site, recorder: Recorder, notebooks: Notebooks): H
     const path = claimPath(claim);
     const notebook = notebooks.find(ctx.request.COOKIES.get(NOTEBOOK_COOKIE)) ?? begin(ctx, notebooks);
     const number = notebook.nextNumber();
-    const before = await recorder.row(ctx.session.session_key);
+    const before = await recorder.row(ctx, ctx.session.session_key);
     const secrets = await recorder.secrets(ctx);
     const { store, codec } = recorder;
     const bench: Bench = { ctx, site, store, codec, tabs: [] };

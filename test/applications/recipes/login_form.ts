@@ -14,6 +14,7 @@ import {
   login_required,
   logout,
   ModelBackend,
+  requestDeadline,
   type SessionStore,
   type Settings,
   sessions,
@@ -57,7 +58,10 @@ export function createApp({ settings, knex, store, now = systemClock }: LoginFor
   router.post('/login/', async (ctx) => {
     const username = ctx.request.POST.get('username') ?? '';
     const password = ctx.request.POST.get('password') ?? '';
-    const answer = await throttle.check({ username, address: ctx.ip });
+    const attempt = { username, address: ctx.ip };
+    // One bound for all waits of this request for the database.
+    const deadline = requestDeadline(ctx);
+    const answer = await throttle.check(attempt, deadline);
     if (!answer.allowed) {
       ctx.status = 429;
       ctx.set('Retry-After', String(answer.retry_after));
@@ -70,7 +74,7 @@ export function createApp({ settings, knex, store, now = systemClock }: LoginFor
       ctx.body = form(ctx.csrf_token, 'Name or password is wrong.');
       return;
     }
-    await throttle.succeeded({ username, address: ctx.ip });
+    await throttle.succeeded(attempt, deadline);
     await login(ctx, user);
     const next = String(ctx.query['next'] ?? '');
     ctx.redirect(url_has_allowed_host_and_scheme(next, ctx.host, ctx.secure) ? next : '/');
