@@ -90,7 +90,8 @@ describe('DATABASE_URL', function () {
             });
             expect(shownDatabase(raw)).to.equal('postgresql://ann@db.example.com:5432/site');
           } else {
-            // The advice has characters of its own, which a password of the same ones finds.
+            // The advice and the stack's paths have characters of their own, which a password of the same ones finds.
+            error.stack = (error.stack ?? '').replaceAll(/\n +at .*/g, '');
             const said = inspect(error, { depth: 9, showHidden: true }).replaceAll(
               /In user and password .* as %20\./g,
               '',
