@@ -30,12 +30,15 @@ export const NASTY_PASSWORDS: readonly string[] = [
 /** Characters of a password that count as leaked: enough to help guessing, too many to occur by chance. */
 const LENGTH = 4;
 
-/** A part of the password, plain or percent-encoded, that is in the text; undefined if there is none. */
+/**
+ * A part of the password, plain or percent-encoded, that is in the text; undefined if there is none. A part of punctuation
+ * alone does not count: any text has some, such as `]: '`.
+ */
 export function partOf(password: string, text: string): string | undefined {
   for (const form of [password, encodeURIComponent(password)]) {
     for (let start = 0; start + LENGTH <= form.length; start += 1) {
       const part = form.slice(start, start + LENGTH);
-      if (text.includes(part)) return part;
+      if (/[\p{L}\p{N}]/u.test(part) && text.includes(part)) return part;
     }
   }
   return undefined;
