@@ -2,7 +2,6 @@
 import type { Knex } from 'knex';
 import { configOf } from '../undocumented/knex.js';
 import { Queue } from './queue.js';
-import type { DatabaseBounds } from './wait_bounds.js';
 
 /** The maximum number of connections of a pool. */
 export const poolSize = (knex: Knex): number => configOf(knex).pool?.max ?? 10;
@@ -16,13 +15,13 @@ const allOf = new WeakMap<Knex, Queue>();
  * What all kinds may use together, so that two locked tables do not block what waits for no lock. More than one kind's
  * share: inside `atomic`, a statement of another kind must get a connection while the first kind holds all of its own.
  */
-function allKinds(knex: Knex, bounds: DatabaseBounds): Queue {
-  const queue = allOf.get(knex) ?? new Queue(Math.max(shareOf(knex) + 1, poolSize(knex) - 2), bounds.statement);
+function allKinds(knex: Knex): Queue {
+  const queue = allOf.get(knex) ?? new Queue(Math.max(shareOf(knex) + 1, poolSize(knex) - 2));
   allOf.set(knex, queue);
   return queue;
 }
 
 /** A queue for one kind of work. @param connections half of the pool when absent */
-export function lockQueue(knex: Knex, bounds: DatabaseBounds, connections = shareOf(knex)): Queue {
-  return new Queue(connections, bounds.statement, allKinds(knex, bounds));
+export function lockQueue(knex: Knex, connections = shareOf(knex)): Queue {
+  return new Queue(connections, allKinds(knex));
 }

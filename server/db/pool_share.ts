@@ -19,12 +19,12 @@ export class PoolShare {
    */
   constructor(knex: Knex, timeout?: number, queue?: Queue) {
     this.#bounds = databaseBounds(timeout);
-    this.#queue = queue ?? lockQueue(knex, this.#bounds);
+    this.#queue = queue ?? lockQueue(knex);
   }
 
   /** The share, one per knex, for the tables that only some pages need: login attempts, goods. */
   static ofPages(knex: Knex, timeout?: number): PoolShare {
-    const queue = ofPages.get(knex) ?? lockQueue(knex, databaseBounds(timeout));
+    const queue = ofPages.get(knex) ?? lockQueue(knex);
     ofPages.set(knex, queue);
     return new PoolShare(knex, timeout, queue);
   }
@@ -39,7 +39,7 @@ export class PoolShare {
     const deadline = this.deadline(ofRequest);
     try {
       return await inTime(
-        this.#queue.run(null, deadline, async () => work()),
+        this.#queue.run(null, deadline, async () => work(), this.#bounds.statement),
         deadline,
       );
     } catch (error) {

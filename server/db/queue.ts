@@ -21,7 +21,6 @@ interface Waiting {
 
 export class Queue {
   readonly #most: number;
-  readonly #reserve: number;
   readonly #within: Queue | undefined;
   readonly #busy = new Set<string>();
   /** The deadlines of requests that had a turn. */
@@ -31,38 +30,33 @@ export class Queue {
 
   /**
    * @param most tasks that may run at once
-   * @param reserve seconds that must be left before the deadline when a task starts. Otherwise it could still write after
-   *   its caller got a 503
    * @param within a queue that limits the tasks of several queues together
    */
-  constructor(most: number, reserve = 0, within?: Queue) {
+  constructor(most: number, within?: Queue) {
     this.#most = most;
-    this.#reserve = reserve * 1000;
     this.#within = within;
   }
 
   /**
    * Runs `work` when its turn comes, and returns its result.
    * @param key tasks of one key run one after the other; null for a task that may run beside any other
+   * @param reserve seconds that must be left before the deadline when the work starts. Otherwise it could still write after
+   *   its caller got a 503
    * @throws StoreUnavailable when its turn does not come before the deadline
    */
-  async run<T>(key: string | null, deadline: Deadline, work: () => Promise<T>): Promise<T> {
-    if (this.#patience(deadline) < 0) throw late();
+  async run<T>(key: string | null, deadline: Deadline, work: () => Promise<T>, reserve = 0): Promise<T> {
+    const patience = (): number => deadline.left() - reserve * 1000;
+    if (patience() < 0) throw late();
     if (this.#isFree(key)) this.#take(key);
-    else await this.#turn(key, deadline);
+    else await this.#turn(key, deadline, patience);
     this.#served.add(deadline);
     try {
-      return await (this.#within === undefined ? work() : this.#within.run(null, deadline, work));
+      return await (this.#within === undefined ? work() : this.#within.run(null, deadline, work, reserve));
     } finally {
       this.#running -= 1;
       if (key !== null) this.#busy.delete(key);
       this.#next();
     }
-  }
-
-  /** Milliseconds that are left for waiting. */
-  #patience(deadline: Deadline): number {
-    return deadline.left() - this.#reserve;
   }
 
   #isFree(key: string | null): boolean {
@@ -74,7 +68,8 @@ export class Queue {
     if (key !== null) this.#busy.add(key);
   }
 
-  #turn(key: string | null, deadline: Deadline): Promise<void> {
+  /** @param patience the milliseconds that are left for waiting */
+  #turn(key: string | null, deadline: Deadline, patience: () => number): Promise<void> {
     return new Promise((resolve, reject) => {
       deadline.begin();
       const leave = (): void => {
@@ -93,7 +88,7 @@ export class Queue {
         reject(late());
       };
       // After the sockets were read, as in `inTime`: the place may be free by then.
-      const timer = setTimeout(() => setImmediate(giveUp), Math.max(1, Math.ceil(this.#patience(deadline))));
+      const timer = setTimeout(() => setImmediate(giveUp), Math.max(1, Math.ceil(patience())));
       this.#waiting.push(waiting);
     });
   }

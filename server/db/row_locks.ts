@@ -34,8 +34,8 @@ interface Shared {
 
 const sharedBy = new WeakMap<Knex, Shared>();
 
-function sharedOf(knex: Knex, bounds: DatabaseBounds): Shared {
-  const shared = sharedBy.get(knex) ?? { queue: lockQueue(knex, bounds), changing: new NestedChanges() };
+function sharedOf(knex: Knex): Shared {
+  const shared = sharedBy.get(knex) ?? { queue: lockQueue(knex), changing: new NestedChanges() };
   sharedBy.set(knex, shared);
   return shared;
 }
@@ -53,11 +53,11 @@ export class RowLocks {
    *   stores together when absent
    */
   constructor(knex: Knex, table: string, bounds: DatabaseBounds, most?: number) {
-    const { queue, changing } = sharedOf(knex, bounds);
+    const { queue, changing } = sharedOf(knex);
     this.#knex = knex;
     this.#table = table;
     this.#bounds = bounds;
-    this.#queue = most === undefined ? queue : lockQueue(knex, bounds, most);
+    this.#queue = most === undefined ? queue : lockQueue(knex, most);
     this.#changing = changing;
   }
 
@@ -90,7 +90,8 @@ export class RowLocks {
    * the queue: if all of them waited for a second slot, they would deadlock.
    */
   inTurn<T>(key: string, deadline: Deadline, work: () => Promise<T>): Promise<T> {
-    return inTime(this.isInside(key) ? work() : this.#queue.run(this.#row(key), deadline, work), deadline);
+    const turn = (): Promise<T> => this.#queue.run(this.#row(key), deadline, work, this.#bounds.statement);
+    return inTime(this.isInside(key) ? work() : turn(), deadline);
   }
 
   /**

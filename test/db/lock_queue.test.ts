@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { LoginThrottle } from '../../server/auth/throttle.js';
+import { UserTable } from '../../server/auth/users.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
 import { until } from '../fire/until.js';
@@ -44,5 +45,33 @@ describe('the pool', () => {
       if (!locks.isCompleted()) await locks.rollback();
       await knex.destroy();
     }
+  });
+
+  it('serves stores and tables with different timeouts, in any order', async () => {
+    const record = { session_data: 'text', expire_date };
+    const inOrder = async (first: number, second: number): Promise<void> => {
+      const knex = connectKnex(database.url, { connect_timeout: 30, statement_timeout: 30 });
+      try {
+        const timeouts = [first, second];
+        const users = timeouts.map((timeout) => new UserTable(knex, { timeout }));
+        const throttles = timeouts.map(
+          (timeout) => new LoginThrottle(knex, { settings: { SECRET_KEY: 'a key for tests' }, timeout }),
+        );
+        const stores = timeouts.map((timeout) => new DatabaseStore(knex, { timeout }));
+        for (const [index, store] of stores.entries()) {
+          const key = keyOf(100 * first + 20 + index);
+          await store.create({ ...record, session_key: key });
+          await store.modify(key, async () => record);
+          await store.merge(key, () => record);
+          await store.delete(key);
+          expect(await users[index]?.get_by_natural_key('nobody')).to.equal(null);
+          await throttles[index]?.check({ username: 'nobody', address: '192.0.2.1' });
+        }
+      } finally {
+        await knex.destroy();
+      }
+    };
+    await inOrder(60, 20);
+    await inOrder(20, 60);
   });
 });

@@ -100,4 +100,22 @@ describe('Queue', () => {
     next.end('next');
     expect(await answer).to.equal('next');
   });
+
+  it('leaves each the time that it asks for itself, also in the queue within which it runs', async () => {
+    const within = new Queue(1);
+    const [first, second] = [new Queue(1, within), new Queue(1, within)];
+    const [running, late, next] = [new Work(), new Work(), new Work()];
+    const begun = first.run(null, patient(), running.run, 30);
+    const refused = second.run('a', patient(), late.run, 61);
+    expect(await reasonOf(refused)).to.be.instanceOf(StoreUnavailable);
+    const given = second.run('a', patient(), late.run, 59.99);
+    expect(await reasonOf(given)).to.be.instanceOf(StoreUnavailable);
+    const answer = second.run('a', patient(), next.run, 30);
+    running.end('done');
+    await begun;
+    await settled();
+    expect([late.begun, next.begun]).to.deep.equal([false, true]);
+    next.end('next');
+    expect(await answer).to.equal('next');
+  });
 });

@@ -12,7 +12,7 @@ import { RowLocks } from '../../db/row_locks.js';
 import { type SessionStatements, sessionStatements } from '../../db/session_statements.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { isUnavailable, storeError } from '../../db/unavailable.js';
-import { databaseBounds } from '../../db/wait_bounds.js';
+import { type DatabaseBounds, databaseBounds } from '../../db/wait_bounds.js';
 import { hasCode } from '../../error_code.js';
 import { CreateError, ImproperlyConfigured, UpdateError } from '../../errors.js';
 import { type FurtherColumns, furtherColumns } from '../further_columns.js';
@@ -63,7 +63,7 @@ export interface DatabaseStoreOptions {
 export class DatabaseStore implements SessionStore {
   readonly #knex: Knex;
   readonly #now: Clock;
-  readonly #requestBound: number;
+  readonly #bounds: DatabaseBounds;
   readonly #loads: Batcher<undefined, string | null>;
   readonly #saves: Batcher<Saving, boolean>;
   readonly #rows: RowLocks;
@@ -93,7 +93,7 @@ export class DatabaseStore implements SessionStore {
     this.#knex = knex;
     this.#now = now;
     const bounds = databaseBounds(timeout);
-    this.#requestBound = bounds.request;
+    this.#bounds = bounds;
     this.#prepared = prepared;
     this.#rows = new RowLocks(knex, table, bounds, rowLocks);
     this.#merges = new RowMerges({
@@ -101,7 +101,7 @@ export class DatabaseStore implements SessionStore {
       update: (session_key, change, deadline) => this.#update(session_key, change, deadline),
       reserve: bounds.statement,
     });
-    this.#inserts = lockQueue(knex, bounds);
+    this.#inserts = lockQueue(knex);
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
     // One batch at a time: two concurrent commits are slower than one commit of both batches.
     const writes = { lanes: 1, halve: true, reserve: bounds.commit };
@@ -109,7 +109,7 @@ export class DatabaseStore implements SessionStore {
   }
 
   deadline(): Deadline {
-    return new Deadline(this.#requestBound);
+    return new Deadline(this.#bounds.request);
   }
 
   load(session_key: string, deadline = this.deadline()): Promise<string | null> {
@@ -170,7 +170,7 @@ export class DatabaseStore implements SessionStore {
     this.#rows.expectConnection();
     if (companion === undefined) {
       return inTime(
-        this.#inserts.run(null, deadline, () => this.#insert(record)),
+        this.#inserts.run(null, deadline, () => this.#insert(record), this.#bounds.statement),
         deadline,
       );
     }
