@@ -16,6 +16,8 @@ import type { DatabaseBounds } from './wait_bounds.js';
 
 /** A change of a row in one transaction. */
 export interface RowChange<Changed> {
+  /** Runs first, when it is the row's turn. */
+  readonly before: () => Promise<void>;
   /** Locks the row and returns its session_data; undefined or null if there is no row. */
   readonly lock: (transaction: Knex.Transaction) => Promise<string | null | undefined>;
   /** The application's function: returns the new row. Its errors are passed on unchanged. */
@@ -114,7 +116,10 @@ export class RowLocks {
       await row.write(await changed(text), transaction);
     };
     try {
-      await this.inTurn(key, deadline, () => this.transact(lockAndWrite, deadline, row.wasCommitted));
+      await this.inTurn(key, deadline, async () => {
+        await row.before();
+        await this.transact(lockAndWrite, deadline, row.wasCommitted);
+      });
     } catch (error) {
       throw thrown.length > 0 ? thrown[0] : error;
     }

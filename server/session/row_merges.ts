@@ -15,8 +15,11 @@ import { setImmediate as nextTick } from 'node:timers/promises';
 import { type Deadline, inTime, late } from '../db/deadline.js';
 import { StoreUnavailable, UpdateError } from '../errors.js';
 
-/** The maximum number of changes in one write. They are computed at once, and this process does nothing else meanwhile. */
-const MOST = 32;
+/** The maximum number of changes in one write. */
+const MOST = 256;
+
+/** Milliseconds for which changes are computed while this process does nothing else. */
+const PORTION = 5;
 
 /** The rows of an engine, as merges need them. */
 export interface MergeableRows<Changed> {
@@ -24,10 +27,10 @@ export interface MergeableRows<Changed> {
   inTurn(key: string, deadline: Deadline, work: () => Promise<void>): Promise<void>;
   /**
    * Reads the row and writes what `change` makes of its text, in one step: if another process changes the row meanwhile,
-   * `change` is called again. Writes nothing if it returns undefined.
+   * `change` is called again. Writes nothing if it gives undefined.
    * @throws UpdateError when the row does not exist
    */
-  update(key: string, change: (text: string) => Changed | undefined, deadline: Deadline): Promise<void>;
+  update(key: string, change: (text: string) => Promise<Changed | undefined>, deadline: Deadline): Promise<void>;
   /** Seconds that must be left before a change's deadline when it is written. */
   readonly reserve: number;
 }
@@ -36,7 +39,7 @@ export interface MergeableRows<Changed> {
 type Outcome = { readonly error?: unknown };
 
 interface Merge<Changed> {
-  readonly change: (text: string) => Changed;
+  readonly change: (text: string) => Changed | undefined;
   readonly deadline: Deadline;
   readonly settle: (outcome: Outcome) => void;
   isSettled: boolean;
@@ -53,10 +56,11 @@ export class RowMerges<Changed extends { readonly session_data: string }> {
   }
 
   /**
-   * @param change called with the row's text, as the changes before it have left it. Must be pure: it may be called again
+   * @param change called with the row's text, as the changes before it have left it. Must be pure: it may be called again.
+   *   With undefined the row stays as it is
    * @throws UpdateError when the row does not exist; an error of `change`; StoreUnavailable at the deadline
    */
-  merge(key: string, change: (text: string) => Changed, deadline: Deadline): Promise<void> {
+  merge(key: string, change: (text: string) => Changed | undefined, deadline: Deadline): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (outcome: Outcome): void => {
         merge.isSettled = true;
@@ -95,15 +99,16 @@ export class RowMerges<Changed extends { readonly session_data: string }> {
     while (!merge.isSettled) {
       // Inside the change of another row there are no turns: another write may have it.
       if (merge.taken !== undefined) await merge.taken;
-      else await this.#writeWaiting(key);
+      else await this.writeWaiting(key);
     }
   }
 
-  async #writeWaiting(key: string): Promise<void> {
+  /** Writes those that wait for the row, in the turn of the caller, so that many `atomic` do not delay all saves. */
+  async writeWaiting(key: string): Promise<void> {
     const now = performance.now();
     const waiting = this.#of(key).filter(({ isSettled, taken }) => !isSettled && taken === undefined);
     const left = ({ deadline }: Merge<Changed>): number => deadline.left(now);
-    for (const merge of waiting) if (left(merge) < this.#rows.reserve * 1000) merge.settle({ error: late() });
+    for (const merge of waiting) this.#giveUpLate(merge);
     const merges = waiting.filter(({ isSettled }) => !isSettled).slice(0, MOST);
     const [first] = merges.toSorted((one, other) => left(one) - left(other));
     if (first === undefined) return;
@@ -115,7 +120,13 @@ export class RowMerges<Changed extends { readonly session_data: string }> {
     }
   }
 
+  #giveUpLate(merge: Merge<Changed>): void {
+    if (merge.deadline.left() < this.#rows.reserve * 1000) merge.settle({ error: late() });
+  }
+
   async #takeAlone(key: string, merge: Merge<Changed>): Promise<void> {
+    this.#giveUpLate(merge);
+    if (merge.isSettled) return;
     try {
       await this.#take(key, [merge], merge.deadline);
     } catch (error) {
@@ -136,11 +147,16 @@ export class RowMerges<Changed extends { readonly session_data: string }> {
 
   async #write(key: string, merges: readonly Merge<Changed>[], deadline: Deadline): Promise<void> {
     const outcomes = new Map<Merge<Changed>, Outcome>();
-    const changeAll = (text: string): Changed | undefined => {
+    const changeAll = async (text: string): Promise<Changed | undefined> => {
       let changed: Changed | undefined;
+      let since = performance.now();
       for (const merge of merges) {
+        if (performance.now() - since > PORTION) {
+          await nextTick();
+          since = performance.now();
+        }
         try {
-          changed = merge.change(changed?.session_data ?? text);
+          changed = merge.change(changed?.session_data ?? text) ?? changed;
           outcomes.set(merge, {});
         } catch (error) {
           outcomes.set(merge, { error });

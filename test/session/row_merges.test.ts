@@ -39,6 +39,13 @@ describe('saves of one session that wait for each other', () => {
       expire_date,
     });
   const patient = (): Deadline => new Deadline(60);
+  /** A deadline that comes when it is told to. */
+  class Told extends Deadline {
+    isOver = false;
+    override left(): number {
+      return this.isOver ? 0 : TIMEOUT * 1200;
+    }
+  }
 
   /** Holds the row's lock, as another server does, until it is released. */
   async function locked(): Promise<() => Promise<void>> {
@@ -148,13 +155,6 @@ describe('saves of one session that wait for each other', () => {
   });
 
   it('fail at the earliest of their deadlines, and only the one that has it; the others are tried again', async () => {
-    /** A deadline that comes when it is told to. */
-    class Told extends Deadline {
-      isOver = false;
-      override left(): number {
-        return this.isOver ? 0 : TIMEOUT * 1200;
-      }
-    }
     const hurried = new Told(60);
     const errors = await whileTheFirstWaits(
       () => store.merge(key, add('a'), patient()),
@@ -178,6 +178,93 @@ describe('saves of one session that wait for each other', () => {
       false,
     ]);
     expect(await store.load(key)).to.equal('abd');
+  });
+
+  it('are not written after a 503 when a text is refused and each is tried alone', async () => {
+    const hurried = new Told(60);
+    const errors = await whileTheFirstWaits(
+      () => store.merge(key, add('a'), patient()),
+      () => [
+        store.merge(
+          key,
+          (session_data) => {
+            hurried.isOver = true;
+            return add('\0')(session_data);
+          },
+          patient(),
+        ),
+        store.merge(key, add('b'), hurried),
+        store.merge(key, add('c'), patient()),
+      ],
+    );
+    expect(errors.map((error) => error instanceof Error)).to.deep.equal([false, true, true, false]);
+    expect(errors[2]).to.be.instanceOf(StoreUnavailable);
+    expect(await store.load(key)).to.equal('ac');
+  });
+
+  it('are written together also when the row was locked at first', async () => {
+    const record = { session_key: key, session_data: 'mine', expire_date };
+    const release = await locked();
+    const answers = Array.from({ length: 60 }, () => store.replace('', record, patient()));
+    await oneWaits();
+    statements = [];
+    await release();
+    expect((await Promise.all(answers)).filter((isWritten) => isWritten)).to.have.length(1);
+    expect(statements.length).to.be.lessThan(20);
+  });
+
+  it('do not wait for one atomic after the other', async () => {
+    const seen: string[] = [];
+    const atomics: Promise<void>[] = [];
+    let go = (): void => {};
+    const first = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    for (let n = 0; n < 4; n += 1) {
+      atomics.push(
+        store.modify(key, async (session_data) => {
+          seen.push(session_data);
+          if (n === 0) await first;
+          return { session_data: `${session_data}${n}`, expire_date };
+        }),
+      );
+    }
+    await until(() => (seen.length === 1 ? true : undefined), { seconds: 30, what: () => 'the first atomic' });
+    const merges = Array.from('abc').map((letter) => store.merge(key, add(letter), patient()));
+    go();
+    await Promise.all([...atomics, ...merges]);
+    expect(seen).to.deep.equal(['', '0abc', '0abc1', '0abc12']);
+    expect(await store.load(key)).to.equal('0abc123');
+  });
+
+  it('let others run meanwhile, however long they take to compute', async () => {
+    let turns = 0;
+    let isOver = false;
+    const count = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(count);
+    };
+    const slow = (session_data: string): { session_data: string; expire_date: Date } => {
+      const end = performance.now() + 6;
+      while (performance.now() < end);
+      return add('x')(session_data);
+    };
+    let before = 0;
+    const merges = Array.from({ length: 10 }, (_, n) =>
+      store.merge(
+        key,
+        (session_data) => {
+          if (n === 0) before = turns;
+          return slow(session_data);
+        },
+        patient(),
+      ),
+    );
+    count();
+    await Promise.all(merges);
+    isOver = true;
+    expect(turns - before).to.be.at.least(9);
+    expect(await store.load(key)).to.equal('x'.repeat(10));
   });
 
   it('get 503 at their own deadlines, and are not written then', async () => {

@@ -94,7 +94,7 @@ export class CacheStore implements SessionStore {
     inTurn: (session_key, deadline, work) => inTime(this.#turns.run(session_key, deadline, work), deadline),
     update: (session_key, change, deadline) =>
       this.#untilWritten(session_key, deadline, async (session_data) => {
-        const changed = change(session_data);
+        const changed = await change(session_data);
         return changed === undefined || this.replace(session_data, { ...changed, session_key }, deadline);
       }),
     // `writeBy` sends nothing with too little time left.
@@ -240,7 +240,10 @@ export class CacheStore implements SessionStore {
     deadline: Deadline,
     write: (session_data: string) => Promise<boolean>,
   ): Promise<void> {
-    return this.#turns.run(session_key, deadline, () => this.#untilWritten(session_key, deadline, write));
+    return this.#turns.run(session_key, deadline, async () => {
+      await this.#merges.writeWaiting(session_key);
+      await this.#untilWritten(session_key, deadline, write);
+    });
   }
 
   /** Calls `write` with the current text until it returns true. */

@@ -8,6 +8,7 @@ import { storedExpireDate } from '../../db/expire_date_step.js';
 import { lockQueue } from '../../db/lock_queue.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
 import type { Queue } from '../../db/queue.js';
+import { type Replacement, replaceRows, type Saving } from '../../db/replace_rows.js';
 import { RowLocks } from '../../db/row_locks.js';
 import { type SessionStatements, sessionStatements } from '../../db/session_statements.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
@@ -21,16 +22,6 @@ import type { Companion, SessionChange, SessionRecord, SessionStore } from '../s
 
 const UNIQUE_VIOLATION = '23505';
 const NOT_NULL = '23502';
-
-/** A row to write if its session_data still is `loaded`. */
-interface Replacement extends SessionRecord {
-  readonly loaded: string;
-}
-
-interface Saving {
-  readonly row: Replacement;
-  readonly deadline: Deadline;
-}
 
 export type { ColumnValue, FurtherColumns } from '../further_columns.js';
 
@@ -103,9 +94,13 @@ export class DatabaseStore implements SessionStore {
     });
     this.#inserts = lockQueue(knex);
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
+    const replacing = {
+      run: (statement: 'replaceMany' | 'unchanged', values: readonly Parameter[]) => this.#run(statement, values),
+      whenLocked: (row: Replacement, deadline: Deadline) => this.#replaceLocked(row, deadline),
+    };
     // One batch at a time: two concurrent commits are slower than one commit of both batches.
     const writes = { lanes: 1, halve: true, reserve: bounds.commit };
-    this.#saves = new Batcher((calls) => this.#replaceMany(calls), { ...writes, ...batches });
+    this.#saves = new Batcher((calls) => replaceRows(calls, replacing), { ...writes, ...batches });
   }
 
   deadline(): Deadline {
@@ -207,51 +202,19 @@ export class DatabaseStore implements SessionStore {
     return rowCount === 1;
   }
 
-  /**
-   * Writes the rows that are unchanged since they were loaded and not locked; of several writes of one row, the first. Of
-   * the others, those whose row is still unchanged wait for its lock, in the queue.
-   */
-  async #replaceMany(calls: readonly BatchCall<Saving>[]): Promise<BatchAnswers<boolean>> {
-    const firsts = new Map<string, Replacement>();
-    for (const { key, input } of calls) if (!firsts.has(key)) firsts.set(key, input.row);
-    const written = await this.#replaceFree([...firsts.values()]);
-    if (written.size === calls.length) return calls.map(() => true);
-    const isWritten = ({ key, input }: BatchCall<Saving>): boolean => written.has(key) && firsts.get(key) === input.row;
-    const left = calls.filter((call) => !isWritten(call)).map(({ input }) => input.row);
-    const unchanged = this.#unchanged(left);
-    return calls.map(async (call) => {
-      if (isWritten(call)) return true;
-      const { row, deadline } = call.input;
-      if (!(await inTime(unchanged, deadline)).has(row)) return false;
-      return this.#rows.inTurn(call.key, deadline, () => this.#replaceOne(row));
-    });
-  }
-
-  /** @returns the keys of the rows that were written; none if PostgreSQL refuses one of the values */
-  async #replaceFree(rows: readonly Replacement[]): Promise<ReadonlySet<string>> {
+  /** Waits for the row's lock, together with other saves of the row. */
+  async #replaceLocked(row: Replacement, deadline: Deadline): Promise<boolean> {
+    let isWritten = false;
+    const replaced = (session_data: string): SessionChange | undefined => {
+      isWritten = session_data === row.loaded;
+      return isWritten ? row : undefined;
+    };
     try {
-      const answer = await this.#run('replaceMany', [
-        rows.map(({ session_key }) => session_key),
-        rows.map(({ session_data }) => session_data),
-        rows.map(({ expire_date }) => expire_date),
-        rows.map(({ loaded }) => loaded),
-      ]);
-      return new Set(answer.rows.map(([session_key]) => session_key as string));
+      await this.#merges.merge(row.session_key, replaced, deadline);
+      return isWritten;
     } catch (error) {
-      if (isUnavailable(error)) throw error;
-      return new Set();
-    }
-  }
-
-  /** @returns those whose row still has the text that was loaded; all if PostgreSQL refuses one of the values */
-  async #unchanged(rows: readonly Replacement[]): Promise<ReadonlySet<Replacement>> {
-    try {
-      const values = [rows.map(({ session_key }) => session_key), rows.map(({ loaded }) => loaded)];
-      const answer = await this.#run('unchanged', values);
-      return new Set(answer.rows.map(([place]) => rows[Number(place) - 1] as Replacement));
-    } catch (error) {
-      if (isUnavailable(error)) throw error;
-      return new Set(rows);
+      if (error instanceof UpdateError) return false;
+      throw error;
     }
   }
 
@@ -261,6 +224,7 @@ export class DatabaseStore implements SessionStore {
     deadline = this.deadline(),
   ): Promise<void> {
     await this.#rows.change(session_key, deadline, {
+      before: () => this.#merges.writeWaiting(session_key),
       lock: (transaction) => this.#lock(session_key, transaction),
       change,
       write: (changed, transaction) => this.#write(session_key, changed, transaction),
@@ -277,13 +241,13 @@ export class DatabaseStore implements SessionStore {
 
   async #update(
     session_key: string,
-    change: (session_data: string) => SessionChange | undefined,
+    change: (session_data: string) => Promise<SessionChange | undefined>,
     deadline: Deadline,
   ): Promise<void> {
     await this.#rows.transact(async (transaction) => {
       const session_data = await this.#lock(session_key, transaction);
       if (typeof session_data !== 'string') throw new UpdateError('The session was deleted meanwhile.');
-      const changed = change(session_data);
+      const changed = await change(session_data);
       if (changed !== undefined) await this.#write(session_key, changed, transaction);
     }, deadline);
   }
@@ -301,6 +265,7 @@ export class DatabaseStore implements SessionStore {
   ): Promise<void> {
     let newKey: string | undefined;
     await this.#rows.change(session_key, deadline, {
+      before: () => this.#merges.writeWaiting(session_key),
       lock: (transaction) => this.#lock(session_key, transaction),
       change,
       write: async (record, transaction) => {
