@@ -2,17 +2,25 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ValueError } from '../errors.js';
 
+interface Change {
+  readonly row: string;
+  /** What `change` started without awaiting it is then no longer inside. */
+  isOver: boolean;
+}
+
 export class NestedChanges {
-  readonly #storage = new AsyncLocalStorage<readonly string[]>();
+  readonly #storage = new AsyncLocalStorage<readonly Change[]>();
   #running = 0;
 
   /** Runs the change of this row. @param row its name among those of all tables */
   async run<T>(row: string, change: () => Promise<T>): Promise<T> {
     const around = this.#around();
+    const own = { row, isOver: false };
     this.#running += 1;
     try {
-      return await this.#storage.run([...around, row], change);
+      return await this.#storage.run([...around, own], change);
     } finally {
+      own.isOver = true;
       this.#running -= 1;
       // Before Node 24, an AsyncLocalStorage in use slows down every promise of the process.
       if (this.#running === 0) this.#storage.disable();
@@ -25,7 +33,7 @@ export class NestedChanges {
    */
   check(row: string): boolean {
     const around = this.#around();
-    if (around.includes(row)) {
+    if (around.some((other) => other.row === row)) {
       throw new ValueError(
         'Inside `atomic`, change the session only by the argument of its function. Save, delete or cycle the session before or after it.',
       );
@@ -38,8 +46,9 @@ export class NestedChanges {
     return this.#around().length > 0;
   }
 
-  /** The rows whose changes this is called from. */
-  #around(): readonly string[] {
-    return (this.#running === 0 ? undefined : this.#storage.getStore()) ?? [];
+  /** The changes that this is called from. */
+  #around(): readonly Change[] {
+    const around = (this.#running === 0 ? undefined : this.#storage.getStore()) ?? [];
+    return around.filter(({ isOver }) => !isOver);
   }
 }
