@@ -28,7 +28,7 @@ export default function config(): Knex.Config {
   }
   return {
     client: 'pg',
-    connection: knexConnection(url, { statement_timeout: 0 }),
+    connection: knexConnection(url, { connect_timeout: 5, statement_timeout: 0 }),
     migrations: { migrationSource: new MigrationSource({ AUTH_USER_MODEL }), tableName: MIGRATIONS_TABLE },
   };
 }

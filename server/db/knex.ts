@@ -13,9 +13,12 @@ import { databaseBounds } from './wait_bounds.js';
 export interface DatabaseOptions {
   /** The maximum number of connections. */
   readonly poolSize?: number;
-  /** The timeout for a connection, including the wait for a free one in the pool. */
+  /** The timeout for a connection, including the wait for a free one in the pool. 1 when absent. */
   readonly connect_timeout?: number;
-  /** The timeout of a statement on the server, including its wait for locks. */
+  /**
+   * The timeout of a statement on the server, including its wait for locks. 1 when absent. Stores, tables and throttles on
+   * this knex need it as their `timeout`: they begin no statement that may last longer than their caller waits.
+   */
   readonly statement_timeout?: number;
   /** What `pg_stat_activity` shows. */
   readonly application_name?: string;
@@ -35,6 +38,9 @@ export interface ConnectionSettings {
 
 const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
 
+const connectionTimeout = ({ connect_timeout = databaseBounds().connection }: DatabaseOptions): number =>
+  milliseconds(connect_timeout);
+
 /**
  * pg's settings with all timeouts: pg itself has none, and would wait forever for a database that does not answer.
  *
@@ -44,11 +50,11 @@ const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
  * @param url of one host
  */
 function settingsOf(url: string, options: DatabaseOptions): ConnectionSettings {
-  const bounds = databaseBounds(options.statement_timeout ?? 2.5);
+  const bounds = databaseBounds(options.statement_timeout);
   return {
     connectionString: url,
     application_name: options.application_name ?? 'koa-django-session',
-    connectionTimeoutMillis: milliseconds(options.connect_timeout ?? 3),
+    connectionTimeoutMillis: connectionTimeout(options),
     statement_timeout: milliseconds(bounds.statement),
     query_timeout: milliseconds(bounds.silence),
     idle_in_transaction_session_timeout: milliseconds(bounds.idleTransaction),
@@ -107,7 +113,7 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
  *   password that is not percent-encoded. The message contains no part of the password
  */
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
-  const connect = milliseconds(options.connect_timeout ?? 3);
+  const connect = connectionTimeout(options);
   const standing = new Map<string, Client & KnexConnection>();
   const place = placeOf(DATABASE_URL, options);
   const finder = place instanceof PrimaryFinder ? place : undefined;

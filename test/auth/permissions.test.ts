@@ -20,7 +20,13 @@ import { exceptions } from '../../server/http/index.js';
 import { sessions } from '../../server/session/index.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { type Portless, portless, settings } from '../http/serve.js';
-import { databaseOfSuite, type SuiteDatabase, type TestDatabase, testDatabase } from '../support/database.js';
+import {
+  databaseOfSuite,
+  type SuiteDatabase,
+  type TestDatabase,
+  testDatabase,
+  UNHURRIED,
+} from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 let database: SuiteDatabase;
@@ -218,7 +224,7 @@ describe('permissions', () => {
   it('and the users themselves are read by one plan, for one who asks as for several', async () => {
     // As in a shop: where a table has one page, every plan costs the same.
     const asked = await testDatabase();
-    const knex = connectKnex(asked.url, { poolSize: 1 });
+    const knex = connectKnex(asked.url, { ...UNHURRIED, poolSize: 1 });
     try {
       await asked.knex.raw(
         `INSERT INTO auth_user (id, password, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined)

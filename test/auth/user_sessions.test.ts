@@ -30,7 +30,7 @@ import { MemoryStore } from '../../server/session/stores/memory.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
 import { defineSettings, type GivenSettings, type Settings } from '../../server/settings.js';
 import { type Answer, closeServers, serve } from '../http/serve.js';
-import { databaseOfSuite, testDatabase } from '../support/database.js';
+import { databaseOfSuite, testDatabase, UNHURRIED } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 const BACKEND = 'django.contrib.auth.backends.ModelBackend';
@@ -368,7 +368,7 @@ describe('sessions of users', () => {
 
   describe('beside what may be wrong', () => {
     it('let every request through while their table is locked, and none waits', async () => {
-      const impatient = connectKnex(database.url, { statement_timeout: 1 });
+      const impatient = connectKnex(database.url, { ...UNHURRIED, statement_timeout: 1 });
       const { userSessions, browser, warnings } = await startSite({}, impatient);
       const visitor = browser();
       const holder = await database.knex.transaction();

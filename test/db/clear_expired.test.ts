@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { clear_expired, countExpired, sweep } from '../../server/db/clear_expired.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { whileLocked } from '../../server/db/lock.js';
-import { databaseOfSuite } from '../support/database.js';
+import { databaseOfSuite, UNHURRIED } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 describe('clear_expired', () => {
@@ -91,7 +91,7 @@ describe('clear_expired', () => {
 
   it('is done by one process at a time: the second says that it is busy', async () => {
     await fill(-1, 2);
-    const other = connectKnex(database.url);
+    const other = connectKnex(database.url, UNHURRIED);
     await whileLocked(other, { lock: 'clearsessions', wait: 0 }, async () => {
       expect(await sweep(database.knex)).to.deep.equal({ removed: 0, busy: true });
     });

@@ -12,7 +12,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/embed
 import { ImproperlyConfigured } from '../../server/errors.js';
 import { PATIENT, ServerProcess } from '../fire/processes.js';
 import { until } from '../fire/until.js';
-import { databaseOfSuite } from '../support/database.js';
+import { databaseOfSuite, UNHURRIED } from '../support/database.js';
 import { NASTY_PASSWORDS, partOf } from '../support/passwords.js';
 import { reasonOf } from '../support/reason.js';
 
@@ -310,7 +310,10 @@ describe('DATABASE_URL', function () {
           await database.knex.raw(`ALTER ROLE ${role} PASSWORD '${quoted}'`);
           const url = new URL(database.url);
           const { host, pathname } = url;
-          const knex = connectKnex(`postgresql://${role}:${encodeURIComponent(password)}@${host}${pathname}`);
+          const knex = connectKnex(
+            `postgresql://${role}:${encodeURIComponent(password)}@${host}${pathname}`,
+            UNHURRIED,
+          );
           try {
             const name = await knex.raw('SELECT current_user AS name').then(({ rows }) => rows[0].name, String);
             expect(name, password).to.equal(role);
@@ -369,7 +372,7 @@ describe('DATABASE_URL', function () {
 
     it('works in each of its forms, over the socket', async () => {
       for (const url of forms()) {
-        const knex = connectKnex(url);
+        const knex = connectKnex(url, UNHURRIED);
         try {
           expect((await knex.raw('SELECT inet_client_addr() AS address')).rows[0].address, url).to.equal(null);
         } finally {

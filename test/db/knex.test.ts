@@ -1,10 +1,14 @@
 /** What becomes of connections that are of no use any more. */
 import { expect } from 'chai';
 import type { Knex } from 'knex';
-import { connectKnex } from '../../server/db/knex.js';
+import { connectKnex, knexConnection } from '../../server/db/knex.js';
+import { PoolShare } from '../../server/db/pool_share.js';
 import { isSilence } from '../../server/db/unavailable.js';
+import { databaseBounds } from '../../server/db/wait_bounds.js';
+import { DatabaseStore } from '../../server/session/stores/db.js';
+import { configOf } from '../../server/undocumented/knex.js';
 import { until } from '../fire/until.js';
-import { databaseOfSuite } from '../support/database.js';
+import { databaseOfSuite, UNHURRIED } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 describe('connectKnex', () => {
@@ -26,7 +30,7 @@ describe('connectKnex', () => {
   };
 
   it('replaces every connection of the pool when one leads to a server that takes no writes', async () => {
-    knex = connectKnex(database.url, { poolSize: 3 });
+    knex = connectKnex(database.url, { ...UNHURRIED, poolSize: 3 });
     const before = await onAll("SELECT set_config('default_transaction_read_only', 'on', false)");
     const refused = await reasonOf(knex.raw("UPDATE django_session SET session_data = ''").then(() => {}));
     expect(refused).to.have.property('code', '25006');
@@ -46,6 +50,23 @@ describe('connectKnex', () => {
     await until(async () => (await database.knex.raw(running)).rows.length === 0 || undefined, {
       seconds: 60,
       what: () => 'the backend to end',
+    });
+  });
+
+  it('has by default the timeouts with which a store and a table count by default', async () => {
+    knex = connectKnex(database.url);
+    const bounds = databaseBounds();
+    const share = new PoolShare(knex);
+    expect([new DatabaseStore(knex).deadline().left(), share.deadline().left()]).to.deep.equal(
+      [bounds.request, bounds.request].map((seconds) => seconds * 1000),
+    );
+    const { acquireConnectionTimeout } = configOf(knex);
+    expect({ ...(knexConnection(database.url) as object), acquireConnectionTimeout }).to.include({
+      acquireConnectionTimeout: bounds.connection * 1000,
+      connectionTimeoutMillis: bounds.connection * 1000,
+      statement_timeout: bounds.statement * 1000,
+      query_timeout: bounds.silence * 1000,
+      idle_in_transaction_session_timeout: bounds.idleTransaction * 1000,
     });
   });
 });

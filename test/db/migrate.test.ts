@@ -10,7 +10,7 @@ import { migrate, migrationStatus, rollback } from '../../server/db/migrate.js';
 import { MIGRATIONS_TABLE, MigrationSource, migrationNames } from '../../server/db/migrations.js';
 import { ImproperlyConfigured, RowsAtStake, StoreUnavailable } from '../../server/errors.js';
 import { until } from '../fire/until.js';
-import { emptyDatabase, type TestDatabase } from '../support/database.js';
+import { emptyDatabase, type TestDatabase, UNHURRIED } from '../support/database.js';
 import { commandLine } from '../support/programs.js';
 import { reasonOf } from '../support/reason.js';
 
@@ -35,7 +35,7 @@ describe('migrate and rollback', function () {
   describe('on a database that is up to date', () => {
     it('only reads: a database user who may do nothing else can start', async () => {
       await migrate(knex);
-      const reader = connectKnex(database.url, { poolSize: 1 });
+      const reader = connectKnex(database.url, { ...UNHURRIED, poolSize: 1 });
       await knex.raw('ALTER DATABASE ?? SET default_transaction_read_only = on', [
         new URL(database.url).pathname.slice(1),
       ]);

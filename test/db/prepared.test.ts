@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { connectKnex } from '../../server/db/knex.js';
 import { runPrepared } from '../../server/db/prepared.js';
 import { isUnavailable } from '../../server/db/unavailable.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type TestDatabase, testDatabase, UNHURRIED } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 
 const LOAD = { name: 'test_load', text: 'SELECT text FROM test_plans WHERE text = $1' };
@@ -15,7 +15,7 @@ describe('runPrepared', () => {
 
   before(async () => {
     database = await testDatabase();
-    knex = connectKnex(database.url, { poolSize: 1 });
+    knex = connectKnex(database.url, { ...UNHURRIED, poolSize: 1 });
   });
   after(async () => {
     await knex.destroy();

@@ -7,7 +7,7 @@ import { connectKnex } from '../../server/db/knex.js';
 import { runPrepared } from '../../server/db/prepared.js';
 import { newSessionKey } from '../../server/session/key.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
-import { databaseOfSuite } from '../support/database.js';
+import { databaseOfSuite, UNHURRIED } from '../support/database.js';
 import { grownOld } from './old_objects.js';
 
 /** Bytes; 40 MB pass through in each test. */
@@ -17,7 +17,7 @@ describe('the next small collection takes', () => {
   const database = databaseOfSuite();
 
   it('rows of a prepared statement that were read', async () => {
-    const knex = connectKnex(database.url, { poolSize: 1 });
+    const knex = connectKnex(database.url, { ...UNHURRIED, poolSize: 1 });
     const large = { name: 'test_large', text: "SELECT repeat('x', 2000) FROM generate_series(1, 20) WHERE $1 <> ''" };
     try {
       // Most of them grew old while pg's callback led to the rows.

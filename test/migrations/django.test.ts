@@ -5,7 +5,7 @@ import { connectKnex } from '../../server/db/knex.js';
 import { migrate, migrationStatus, rollback } from '../../server/db/migrate.js';
 import { MIGRATIONS_TABLE } from '../../server/db/migrations.js';
 import { SchemaMismatch } from '../../server/errors.js';
-import { emptyDatabase, type TestDatabase } from '../support/database.js';
+import { emptyDatabase, type TestDatabase, UNHURRIED } from '../support/database.js';
 import { reasonOf } from '../support/reason.js';
 import { type Schema, schemaOf } from './django_schema.js';
 
@@ -269,7 +269,7 @@ describe('the migrations of Django’s tables', () => {
   });
 
   it('of several first starts at once run once', async () => {
-    const starts = [1, 2, 3, 4].map(() => connectKnex(database.url));
+    const starts = [1, 2, 3, 4].map(() => connectKnex(database.url, UNHURRIED));
     const ran = await Promise.all(starts.map((start) => migrate(start)));
     await Promise.all(starts.map((start) => start.destroy()));
     expect(ran.map((names) => names.length).sort()).to.deep.equal([0, 0, 0, 5]);
@@ -277,7 +277,7 @@ describe('the migrations of Django’s tables', () => {
   });
 
   it('run over a pool that has one connection', async () => {
-    const narrow = connectKnex(database.url, { poolSize: 1 });
+    const narrow = connectKnex(database.url, { ...UNHURRIED, poolSize: 1 });
     expect(await migrate(narrow)).to.have.length(5);
     await narrow.destroy();
   });

@@ -8,7 +8,7 @@ import { Planted } from '../fire/planted.js';
 import { hangUp, Visitor } from '../fire/visitor.js';
 import { startServer, type TestServer } from '../security/server.js';
 import { storeContract } from '../session/stores/contract.js';
-import { type TestDatabase, testDatabase } from '../support/database.js';
+import { type TestDatabase, testDatabase, UNHURRIED } from '../support/database.js';
 import { type Pgbouncer, startPgbouncer } from './pgbouncer.js';
 
 describe('behind a pgbouncer that shares connections by transaction', () => {
@@ -19,7 +19,7 @@ describe('behind a pgbouncer that shares connections by transaction', () => {
   before(async () => {
     database = await testDatabase();
     pgbouncer = await startPgbouncer(database.url);
-    knex = connectKnex(pgbouncer.url);
+    knex = connectKnex(pgbouncer.url, UNHURRIED);
   });
   after(async () => {
     await knex.destroy();

@@ -8,6 +8,9 @@ import { connectKnex } from '../../server/db/knex.js';
 import { migrate } from '../../server/db/migrate.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/embedded_database/index.js';
 
+/** Timeouts of a knex for tests that are not about them, on a machine that may be busy. */
+export const UNHURRIED = { connect_timeout: 60, statement_timeout: 60 };
+
 export interface TestDatabase {
   readonly url: string;
   readonly knex: Knex;
@@ -54,7 +57,7 @@ async function start(): Promise<StartedServer> {
   }
   const template = `${name()}_template`;
   await sql(admin, `CREATE DATABASE "${template}"`);
-  const knex = connectKnex(at(admin, template), { statement_timeout: 0 });
+  const knex = connectKnex(at(admin, template), { connect_timeout: 60, statement_timeout: 0 });
   await migrate(knex);
   await knex.destroy();
   return { admin, template, embedded };
@@ -80,7 +83,7 @@ async function create(template: string | undefined): Promise<TestDatabase> {
   await sql(admin, `CREATE DATABASE "${database}"${template === undefined ? '' : ` TEMPLATE "${template}"`}`);
   const url = at(admin, database);
   // As patient as a busy machine is slow: what is tested for its own bounds is opened with them.
-  const knex = connectKnex(url, { connect_timeout: 60, statement_timeout: 60 });
+  const knex = connectKnex(url, UNHURRIED);
   return {
     url,
     knex,

@@ -28,7 +28,7 @@ export async function emptyDatabase(): Promise<ApplicationDatabase> {
   await administrate(`CREATE DATABASE "${name}"`);
   const address = new URL(process.env['DATABASE_URL'] ?? '');
   address.pathname = `/${name}`;
-  const knex = connectKnex(address.href, { poolSize: 2 });
+  const knex = connectKnex(address.href, { poolSize: 2, connect_timeout: 30, statement_timeout: 30 });
   return {
     url: address.href,
     knex,

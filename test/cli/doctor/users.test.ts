@@ -9,7 +9,7 @@ import { SessionCodec } from '../../../server/session/codec.js';
 import { newSessionKey } from '../../../server/session/key.js';
 import { defineSettings, type Settings } from '../../../server/settings.js';
 import { printJson } from '../../../server/signing/python_json.js';
-import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { type TestDatabase, testDatabase, UNHURRIED } from '../../support/database.js';
 
 const BASE = '"password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL';
 const BACKEND = 'django.contrib.auth.backends.ModelBackend';
@@ -379,7 +379,7 @@ describe('doctor, of users and sessions of a Django’s own', () => {
         });
         expect(found(wrong, 'search_path')?.advice).to.include(`?options=${query} at the end of DATABASE_URL`);
         expect(found(wrong, 'logins')?.text).to.equal('1 of 1 logged-in rows are a valid login here.');
-        const knex = connectKnex(`${database.url}?options=${query}`);
+        const knex = connectKnex(`${database.url}?options=${query}`, UNHURRIED);
         try {
           const { PGOPTIONS, ...values } = wrong.environment;
           const right = await examine(knex, { settings: with_(values) });

@@ -6,6 +6,7 @@ import { UserTable } from '../../../server/auth/users.js';
 import type { Diagnosis } from '../../../server/cli/doctor/finding.js';
 import { connectKnex } from '../../../server/db/knex.js';
 import { defineSettings, SETTINGS } from '../../../server/settings.js';
+import { UNHURRIED } from '../../support/database.js';
 import { Browser } from '../browser.js';
 import {
   eachSite,
@@ -80,7 +81,7 @@ await eachSite((django, pair, site) => {
     it('users may do the same at both sides, whatever groups and permissions they have', async function () {
       this.timeout(180_000);
       const both = await pair();
-      const knex = connectKnex(both.values.DATABASE_URL);
+      const knex = connectKnex(both.values.DATABASE_URL, UNHURRIED);
       const users = new UserTable(knex, { settings: settingsOf(both.values) });
       try {
         await fc.assert(

@@ -10,6 +10,7 @@ import type { Knex } from 'knex';
 import { connectKnex } from '../../../server/db/knex.js';
 import { migrate } from '../../../server/db/migrate.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../server/embedded_database/index.js';
+import { UNHURRIED } from '../../support/database.js';
 import { Planted } from '../planted.js';
 import { ServerProcess, showLogs } from '../processes.js';
 import { until } from '../until.js';
@@ -32,7 +33,7 @@ describe('under fire: kill -9 while many write', function () {
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'koa-django-session-kills-'));
     postgres = await startEmbeddedPostgres({ folder });
-    knex = connectKnex(postgres.url, { poolSize: 2 });
+    knex = connectKnex(postgres.url, { ...UNHURRIED, poolSize: 2 });
     await migrate(knex);
     planted = new Planted({ knex });
     servers.push(await start(), await start());

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { connectKnex } from '../../../server/db/knex.js';
-import { emptyDatabase } from '../../support/database.js';
+import { emptyDatabase, UNHURRIED } from '../../support/database.js';
 import { FaultProxy } from '../fault_proxy.js';
 import { type Environment, ServerProcess } from '../processes.js';
 import { suiteUnderFire } from '../suite.js';
@@ -227,7 +227,7 @@ describe('under fire: stopping', function () {
     const visitor = new Visitor();
     expect((await visitor.ops(running.url, ['set', 'visits', 1])).status).to.equal(200);
 
-    const knex = connectKnex(readFileSync(path.join(folder, 'database_url'), 'utf8').trim());
+    const knex = connectKnex(readFileSync(path.join(folder, 'database_url'), 'utf8').trim(), UNHURRIED);
     const lock = await knex.transaction();
     await lock('django_session').forUpdate();
     const inFlight = visitor.ops(running.url, ['set', 'visits', 2]);

@@ -5,7 +5,7 @@ import { sessionStatements } from '../../../server/db/session_statements.js';
 import { newSessionKey } from '../../../server/session/key.js';
 import type { SessionRecord } from '../../../server/session/store.js';
 import { DatabaseStore } from '../../../server/session/stores/db.js';
-import { databaseOfSuite } from '../../support/database.js';
+import { databaseOfSuite, UNHURRIED } from '../../support/database.js';
 
 describe('DatabaseStore, when many ask at once', () => {
   const database = databaseOfSuite();
@@ -37,7 +37,7 @@ describe('DatabaseStore, when many ask at once', () => {
   };
   /** A transaction of somebody else that holds a row's lock until it is released. */
   async function lock({ session_key }: SessionRecord): Promise<() => Promise<void>> {
-    const knex: Knex = connectKnex(database.url, { poolSize: 1 });
+    const knex: Knex = connectKnex(database.url, { ...UNHURRIED, poolSize: 1 });
     const transaction = await knex.transaction();
     await transaction.raw('SELECT 1 FROM django_session WHERE session_key = ? FOR UPDATE', [session_key]);
     return async () => {
@@ -128,7 +128,7 @@ describe('DatabaseStore, when many ask at once', () => {
 
   describe('behind a pooler that keeps no prepared statements', () => {
     it('leaves none behind', async () => {
-      const knex = connectKnex(database.url, { poolSize: 1 });
+      const knex = connectKnex(database.url, { ...UNHURRIED, poolSize: 1 });
       const kept = async (): Promise<number> =>
         (await knex.raw("SELECT 1 FROM pg_prepared_statements WHERE name LIKE 'django_session%'")).rows.length;
       try {
@@ -223,7 +223,7 @@ describe('DatabaseStore, when many ask at once', () => {
 
     it('never deadlocks with another process that writes the same sessions in another order', async () => {
       const rows = await create(30);
-      const knex = connectKnex(database.url);
+      const knex = connectKnex(database.url, UNHURRIED);
       const other = new DatabaseStore(knex);
       try {
         for (let round = 0; round < 10; round += 1) {
