@@ -29,6 +29,11 @@ export class Deadline {
     return this;
   }
 
+  /** Seconds of all waits together, those that are over too. */
+  get total(): number {
+    return this.#total / 1000;
+  }
+
   /** Begin a wait. Call `end` once for each call. */
   begin(): void {
     if (this.#waits === 0) this.#since = performance.now();

@@ -37,9 +37,11 @@ export class PoolShare {
   /** @throws StoreUnavailable at the deadline, or when the database is unavailable; otherwise what `work` throws */
   async run<T>(work: () => PromiseLike<T>, ofRequest?: Deadline): Promise<T> {
     const deadline = this.deadline(ofRequest);
+    // In a request whose engine has a shorter timeout than this table no statement would ever begin.
+    const reserve = this.#bounds.statement * Math.min(1, deadline.total / this.#bounds.request);
     try {
       return await inTime(
-        this.#queue.run(null, deadline, async () => work(), this.#bounds.statement),
+        this.#queue.run(null, deadline, async () => work(), reserve),
         deadline,
       );
     } catch (error) {

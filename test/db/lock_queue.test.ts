@@ -64,8 +64,12 @@ describe('the pool', () => {
           await store.modify(key, async () => record);
           await store.merge(key, () => record);
           await store.delete(key);
-          expect(await users[index]?.get_by_natural_key('nobody')).to.equal(null);
-          await throttles[index]?.check({ username: 'nobody', address: '192.0.2.1' });
+          for (const [place, table] of users.entries()) {
+            for (const deadline of [undefined, store.deadline()]) {
+              expect(await table.get_by_natural_key('nobody', deadline)).to.equal(null);
+              await throttles[place]?.check({ username: 'nobody', address: '192.0.2.1' }, deadline);
+            }
+          }
         }
       } finally {
         await knex.destroy();
