@@ -1,4 +1,5 @@
 /** A cluster of three masters with a replica each: keys on several servers, slots that move, a master that dies. */
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { StoreUnavailable, UpdateError } from '../../server/errors.js';
 import { RedisConnection } from '../../server/redis/connection.js';
@@ -182,17 +183,19 @@ describe('Redis Cluster', function () {
       const [silent, replica] = [masters[2] as RedisServer, cluster.servers[5] as RedisServer];
       const rows = Array.from({ length: 12 }, () => row());
       await Promise.all(rows.map((one) => open().create(one)));
-      await until('replicas have everything', async () => {
-        const sizes = await Promise.all(cluster.servers.map((server) => tell(server, 'DBSIZE')));
-        return sizes[5] === sizes[2];
+      await until('its replica has everything', async () => {
+        const [here, there] = await Promise.all([silent, replica].map((server) => tell(server, 'KEYS', '*')));
+        return String((here as string[]).sort()) === String((there as string[]).sort());
       });
       silent.signal('SIGSTOP');
       try {
         await until('the replica is in its place', () => isMaster(replica));
+        let found: unknown[] = [];
         await until('all sessions are there', async () => {
-          const texts = await Promise.all(rows.map(({ session_key }) => store.load(session_key)));
-          return texts.every((text) => text === 'first:text');
-        });
+          const loads = rows.map(({ session_key }) => store.load(session_key).catch((error: Error) => error.cause));
+          found = await Promise.all(loads);
+          return found.every((text) => text === 'first:text');
+        }).catch((cause) => expect.fail(`${cause}: ${inspect(found)}`));
       } finally {
         silent.signal('SIGCONT');
         await hasty.close();
