@@ -40,6 +40,7 @@ export class Deadline {
     this.#waits += 1;
   }
 
+  /** End a wait. */
   end(): void {
     this.#waits -= 1;
     if (this.#waits === 0) this.#used += performance.now() - this.#since;

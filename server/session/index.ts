@@ -1,4 +1,5 @@
 /** `koa-django-session/session`: the session, its middleware and its formats. */
+export type { Deadline } from '../db/deadline.js';
 export type { SavedExpiry } from './change.js';
 export {
   type CodecOptions,

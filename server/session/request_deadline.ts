@@ -26,3 +26,8 @@ export function requestDeadline(ctx: Context): Deadline {
   const { session } = ctx.request as { readonly session?: Session };
   return session?.[DEADLINE] ?? DEADLINES.orMade(ctx, () => new Deadline());
 }
+
+/** The deadline that was asked for before the request had this session. */
+export function earlierDeadline(ctx: Context): Deadline | undefined {
+  return DEADLINES.of(ctx);
+}

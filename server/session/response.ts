@@ -14,6 +14,7 @@ import type { SavedExpiry } from './change.js';
 import { mayDeleteDeadCookie } from './dead_cookie.js';
 import type { NewKeyOptions } from './new_key.js';
 import type { SessionOptions } from './options.js';
+import { earlierDeadline } from './request_deadline.js';
 import { Session } from './session.js';
 import { DELETION, type SessionCookie, sessionCookie, setSessionCookie } from './session_cookie.js';
 import { DEADLINE, type SessionStore } from './store.js';
@@ -26,18 +27,20 @@ const NO_NEW_KEY =
 /** The session of a request. It refuses a new key once the answer has begun, because its cookie could not be sent. */
 export class RequestSession extends Session {
   readonly #ctx: Context;
-  readonly #outer: Session | undefined;
+  readonly #earlier: Deadline | undefined;
 
   /** @param outer the session outside of this one, of another cookie */
   constructor(ctx: Context, options: SessionOptions, session_key: string | undefined, outer?: Session) {
     super(options, session_key);
     this.#ctx = ctx;
-    this.#outer = outer;
+    this.#earlier = outer?.[DEADLINE] ?? earlierDeadline(ctx);
   }
 
-  /** One request has one deadline. */
+  /** One request has one deadline, with the bound of the engine that is asked first. */
   override get [DEADLINE](): Deadline | undefined {
-    return this.#outer?.[DEADLINE] ?? super[DEADLINE];
+    const own = super[DEADLINE];
+    if (this.#earlier === undefined || own === undefined) return this.#earlier ?? own;
+    return this.#earlier.boundBy(own.total);
   }
 
   /** @throws ValueError when the answer has begun; nothing was changed then */

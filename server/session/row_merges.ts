@@ -73,6 +73,30 @@ export class RowMerges<Changed extends { readonly session_data: string }> {
     });
   }
 
+  /**
+   * Writes the row if its text is still `loaded`, together with those that wait.
+   * @returns whether it was written
+   */
+  async replace(key: string, loaded: string, changed: Changed, deadline: Deadline): Promise<boolean> {
+    let isWritten = false;
+    const replaced = (text: string): Changed | undefined => {
+      isWritten = text === loaded;
+      return isWritten ? changed : undefined;
+    };
+    try {
+      await this.merge(key, replaced, deadline);
+      return isWritten;
+    } catch (error) {
+      if (error instanceof UpdateError) return false;
+      throw error;
+    }
+  }
+
+  /** Whether any wait for the row. */
+  has(key: string): boolean {
+    return this.#merges.has(key);
+  }
+
   #of(key: string): readonly Merge<Changed>[] {
     return this.#merges.get(key) ?? [];
   }

@@ -27,7 +27,6 @@ export default {
     'AnyItems',
     'BatcherOptions',
     'CurrentSession',
-    'Deadline',
     'DeclaredItems',
     'Document',
     'Inspect',

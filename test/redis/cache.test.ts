@@ -1,5 +1,7 @@
 /** Engine `cache` on a real Redis: the contract, what lies in Redis, races of two connections, and faults. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
+import { Deadline } from '../../server/db/deadline.js';
 import { CreateError, StoreUnavailable, UpdateError } from '../../server/errors.js';
 import { RedisConnection } from '../../server/redis/connection.js';
 import { newSessionKey } from '../../server/session/key.js';
@@ -7,6 +9,7 @@ import type { SessionRecord } from '../../server/session/store.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
 import { rejects, storeContract } from '../session/stores/contract.js';
 import { keepsUnreadableRows } from '../session/stores/unreadable.js';
+import { reasonOf } from '../support/reason.js';
 import { openPatiently, type RedisServer, startRedis, until } from './redis_server.js';
 import { Relay } from './relay.js';
 
@@ -151,6 +154,73 @@ describe('CacheStore', () => {
       expect(await open().load(row.session_key)).to.equal('x'.repeat(120));
       const [, writes] = /cmdstat_eval:calls=(\d+)/.exec(String(await redis.command('INFO', 'commandstats'))) ?? [];
       expect(Number(writes)).to.be.lessThan(30);
+    });
+
+    it('lets no save overtake those that wait for the session, so that each is written in time', async () => {
+      const relay = await Relay.start(server.port);
+      const far = await RedisConnection.open(relay.url, { timeout: 1 });
+      const store = new CacheStore(far, SETTINGS, { now: () => NOW });
+      const row = record({ session_data: '' });
+      await store.create(row);
+      relay.delay = 60;
+      /** As a request saves: with the text that it has read, or else joined with what is there. */
+      const save = async (): Promise<void> => {
+        const deadline = store.deadline();
+        const loaded = (await store.load(row.session_key, deadline)) ?? '';
+        const add = (text: string) => ({ ...row, session_data: `${text}x` });
+        if (!(await store.replace(loaded, add(loaded), deadline))) await store.merge(row.session_key, add, deadline);
+      };
+      try {
+        const saves: Promise<unknown>[] = [];
+        for (let n = 0; n < 400; n += 1) {
+          saves.push(reasonOf(save()));
+          await pause(10);
+        }
+        expect((await Promise.all(saves)).filter((error) => error !== undefined)).to.deep.equal([]);
+        expect(await store.load(row.session_key)).to.equal('x'.repeat(400));
+      } finally {
+        await far.close();
+        relay.close();
+      }
+    });
+
+    it('gives an atomic 503 at its deadline while saves before it wait for a silent Redis', async () => {
+      const row = record();
+      const patient = await RedisConnection.open(server.url, { timeout: 30 });
+      const store = new CacheStore(patient, SETTINGS, { now: () => NOW });
+      await store.create(row);
+      let go = (): void => {};
+      const first = store.modify(row.session_key, async () => {
+        await new Promise<void>((resolve) => {
+          go = resolve;
+        });
+        return row;
+      });
+      const ended: string[] = [];
+      const atomic = rejects(
+        store.modify(row.session_key, async () => row, new Deadline(2)),
+        StoreUnavailable,
+      ).then(() => ended.push('atomic'));
+      const merge = store
+        .merge(
+          row.session_key,
+          () => {
+            server.signal('SIGSTOP');
+            return row;
+          },
+          new Deadline(60),
+        )
+        .then(() => ended.push('merge'));
+      try {
+        await until('the first changes', async () => go.name !== 'go');
+        go();
+        await atomic;
+        expect(ended).to.deep.equal(['atomic']);
+      } finally {
+        server.signal('SIGCONT');
+      }
+      await Promise.all([first, merge]);
+      await patient.close();
     });
 
     it('asks modify again when the other was faster', async () => {

@@ -133,11 +133,15 @@ describe('sessions, csrf and authentication', () => {
       seen.add(requestDeadline(ctx));
       return next();
     };
+    // A throttle may stand before the session.
+    app.use(look);
     for (const middleware of whole(app)) app.use(middleware);
     app.use(look);
     app.use(mount('/admin', subApplication(look, { SESSION_COOKIE_NAME: 'adminid' })));
     await new Client(app).get('/admin/');
     expect(seen).to.have.lengthOf(1);
+    // The engine's bound: that of DATABASE_TIMEOUT.
+    expect([...seen][0]?.total).to.equal(2.5);
     await new Client(app).get('/admin/');
     expect(seen).to.have.lengthOf(2);
   });

@@ -1,7 +1,10 @@
 /** openSession: a session outside of Koa. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
+import { Deadline, inTime } from '../../server/db/deadline.js';
 import { ImproperlyConfigured, StoreUnavailable, UpdateError, ValueError } from '../../server/errors.js';
 import { openSession } from '../../server/session/open_session.js';
+import type { SessionRecord } from '../../server/session/store.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
 import { NOW, settings } from '../http/serve.js';
@@ -30,6 +33,27 @@ describe('openSession', () => {
     const session = await open(await planted({ name: 'alice' }));
     expect([session.accessed, session.modified]).to.deep.equal([false, false]);
     expect([...session.items()]).to.deep.equal([['name', 'alice']]);
+  });
+
+  it('is saved for as long as it is open, however long it has waited for the store altogether', async () => {
+    /** Takes all the time of a request for each write. */
+    class SlowStore extends MemoryStore {
+      deadline(): Deadline {
+        return new Deadline(0.01);
+      }
+      override async replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean> {
+        deadline.require(0.005);
+        await inTime(pause(20), deadline).catch(() => {});
+        return super.replace(loaded, record);
+      }
+    }
+    store = new SlowStore({ now: clock });
+    const session = await open(await planted({ n: 0 }));
+    for (let n = 1; n <= 3; n += 1) {
+      session['n'] = n;
+      await session.save();
+    }
+    expect((await open(session.session_key ?? ''))['n']).to.equal(3);
   });
 
   it('reads by the Cookie header of a request, the last of two with one name as Django does', async () => {

@@ -95,7 +95,7 @@ export class CacheStore implements SessionStore {
     update: (session_key, change, deadline) =>
       this.#untilWritten(session_key, deadline, async (session_data) => {
         const changed = await change(session_data);
-        return changed === undefined || this.replace(session_data, { ...changed, session_key }, deadline);
+        return changed === undefined || this.#compareAndSet(session_data, { ...changed, session_key }, deadline);
       }),
     // `writeBy` sends nothing with too little time left.
     reserve: 0,
@@ -136,6 +136,13 @@ export class CacheStore implements SessionStore {
   }
 
   async replace(loaded: string, record: SessionRecord, deadline = this.deadline()): Promise<boolean> {
+    const { session_key } = record;
+    // Not past those that wait: they would find another text again and again.
+    if (this.#merges.has(session_key)) return this.#merges.replace(session_key, loaded, record, deadline);
+    return this.#compareAndSet(loaded, record, deadline);
+  }
+
+  async #compareAndSet(loaded: string, record: SessionRecord, deadline: Deadline): Promise<boolean> {
     return (await this.#run(deadline, REPLACE, [record.session_key], [loaded, ...this.#kept(record)])) === 1;
   }
 
@@ -145,7 +152,7 @@ export class CacheStore implements SessionStore {
     deadline = this.deadline(),
   ): Promise<void> {
     await this.#changeInTurn(session_key, deadline, async (session_data) =>
-      this.replace(session_data, { ...(await change(session_data)), session_key }, deadline),
+      this.#compareAndSet(session_data, { ...(await change(session_data)), session_key }, deadline),
     );
   }
 
@@ -241,7 +248,7 @@ export class CacheStore implements SessionStore {
     write: (session_data: string) => Promise<boolean>,
   ): Promise<void> {
     return this.#turns.run(session_key, deadline, async () => {
-      await this.#merges.writeWaiting(session_key);
+      await inTime(this.#merges.writeWaiting(session_key), deadline);
       await this.#untilWritten(session_key, deadline, write);
     });
   }

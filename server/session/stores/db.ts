@@ -96,7 +96,8 @@ export class DatabaseStore implements SessionStore {
     this.#loads = new Batcher((calls) => this.#loadMany(calls), { ...batches, shared: true });
     const replacing = {
       run: (statement: 'replaceMany' | 'unchanged', values: readonly Parameter[]) => this.#run(statement, values),
-      whenLocked: (row: Replacement, deadline: Deadline) => this.#replaceLocked(row, deadline),
+      whenLocked: (row: Replacement, deadline: Deadline) =>
+        this.#merges.replace(row.session_key, row.loaded, row, deadline),
     };
     // One batch at a time: two concurrent commits are slower than one commit of both batches.
     const writes = { lanes: 1, halve: true, reserve: bounds.commit };
@@ -200,22 +201,6 @@ export class DatabaseStore implements SessionStore {
   async #replaceOne({ session_key, session_data, expire_date, loaded }: Replacement): Promise<boolean> {
     const { rowCount } = await this.#run('replace', [session_data, expire_date, session_key, loaded]);
     return rowCount === 1;
-  }
-
-  /** Waits for the row's lock, together with other saves of the row. */
-  async #replaceLocked(row: Replacement, deadline: Deadline): Promise<boolean> {
-    let isWritten = false;
-    const replaced = (session_data: string): SessionChange | undefined => {
-      isWritten = session_data === row.loaded;
-      return isWritten ? row : undefined;
-    };
-    try {
-      await this.#merges.merge(row.session_key, replaced, deadline);
-      return isWritten;
-    } catch (error) {
-      if (error instanceof UpdateError) return false;
-      throw error;
-    }
   }
 
   async modify(
