@@ -5,6 +5,11 @@ import { databaseBounds } from './wait_bounds.js';
 /**
  * The time budget of all waits of one request together. It decreases while at least one wait is running; the
  * application's own time between them does not count.
+ *
+ * ```ts
+ * const deadline = requestDeadline(ctx);
+ * const isOver = deadline.left() <= 0; // milliseconds
+ * ```
  */
 export class Deadline {
   /** Milliseconds used by finished waits. */
