@@ -176,6 +176,20 @@ describe('Redis Cluster', function () {
     before(() => {
       isWhole = false;
     });
+    // A replica that has not heard yet of a slot that has moved to its master would not take it over: the slot would have no
+    // master, and the whole cluster refuse.
+    beforeEach(() =>
+      until('all nodes agree on the slots', async () => {
+        const views = await Promise.all(cluster.servers.map((server) => tell(server, 'CLUSTER', 'SLOTS')));
+        const owners = views.map((view) =>
+          (view as readonly [number, number, readonly [string, number, string]][])
+            .map(([first, last, [, , id]]) => `${first}-${last} ${id}`)
+            .sort()
+            .join(),
+        );
+        return new Set(owners).size === 1;
+      }),
+    );
 
     it('falls silent: its sessions are had from its replica, and the others all the time', async () => {
       const hasty = await RedisConnection.open(cluster.url, { timeout: 1 });
