@@ -1,7 +1,6 @@
 /** Opens a session outside of Koa: in a job, the upgrade of a WebSocket, a handshake of socket.io. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, systemClock } from '../clock.js';
-import type { Deadline } from '../db/deadline.js';
 import { ValueError } from '../errors.js';
 import { parse_cookie } from '../http/cookie_header.js';
 import { decodeHeader } from '../http/header_bytes.js';
@@ -10,14 +9,7 @@ import { SessionCodec } from './codec.js';
 import { checkGiven } from './given.js';
 import { withItemAccess } from './item_access.js';
 import { Session } from './session.js';
-import { DEADLINE, type SessionStore } from './store.js';
-
-/** Each of its calls has a deadline of its own, because it may be open for hours. */
-class OpenSession extends Session {
-  override get [DEADLINE](): Deadline | undefined {
-    return undefined;
-  }
-}
+import type { SessionStore } from './store.js';
 
 /** The settings, the store and the clock of the pages. */
 export interface OpenSessionOptions {
@@ -61,7 +53,7 @@ export async function openSession(from: string | AnyRequest, options: OpenSessio
   const codec = new SessionCodec({ ...settings, ...key_salt }, { now });
   const session_key =
     typeof from === 'string' ? from : parse_cookie(decodeHeader(cookieHeader(from))).get(settings.SESSION_COOKIE_NAME);
-  const session = new OpenSession({ store, codec, settings, now }, session_key);
+  const session = new Session({ store, codec, settings, now }, session_key);
   await session.load();
   // The first access: drops the key if there is no row, and throws if the store did not answer.
   session.keys();

@@ -1,5 +1,6 @@
 /** The options of a Session. */
 import type { Clock } from '../clock.js';
+import type { Deadline } from '../db/deadline.js';
 import type { Settings } from '../settings.js';
 import type { SessionCodec } from './codec.js';
 import type { SessionEvent } from './events.js';
@@ -20,6 +21,11 @@ export interface SessionOptions {
   /** The cookie's value; one that `validSessionKey` refuses counts as none. */
   readonly session_key?: string | null | undefined;
   readonly now?: Clock;
+  /**
+   * Of all the session's waits together, as in a request. Absent: each call has a deadline of its own, because a session that
+   * a job has opened may be open for hours.
+   */
+  readonly deadline?: Deadline | undefined;
   /** Generates keys; default `newSessionKey`. */
   readonly newSessionKey?: () => string;
   /** Called with each event of the session. */

@@ -27,20 +27,22 @@ const NO_NEW_KEY =
 /** The session of a request. It refuses a new key once the answer has begun, because its cookie could not be sent. */
 export class RequestSession extends Session {
   readonly #ctx: Context;
+  readonly #store: SessionStore;
   readonly #earlier: Deadline | undefined;
+  #deadline: Deadline | undefined;
 
   /** @param outer the session outside of this one, of another cookie */
   constructor(ctx: Context, options: SessionOptions, session_key: string | undefined, outer?: Session) {
     super(options, session_key);
     this.#ctx = ctx;
+    this.#store = options.store;
     this.#earlier = outer?.[DEADLINE] ?? earlierDeadline(ctx);
   }
 
   /** One request has one deadline, with the bound of the engine that is asked first. */
   override get [DEADLINE](): Deadline | undefined {
-    const own = super[DEADLINE];
-    if (this.#earlier === undefined || own === undefined) return this.#earlier ?? own;
-    return this.#earlier.boundBy(own.total);
+    this.#deadline ??= boundedBy(this.#store.deadline?.(), this.#earlier);
+    return this.#deadline;
   }
 
   /** @throws ValueError when the answer has begun; nothing was changed then */
@@ -58,6 +60,10 @@ export class RequestSession extends Session {
   #refuseWhenBegun(): void {
     if (headSent(this.#ctx)) throw new ValueError(NO_NEW_KEY);
   }
+}
+
+function boundedBy(own: Deadline | undefined, earlier: Deadline | undefined): Deadline | undefined {
+  return earlier === undefined || own === undefined ? (earlier ?? own) : earlier.boundBy(own.total);
 }
 
 export interface SessionResponseOptions {

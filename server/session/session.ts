@@ -42,7 +42,6 @@ export class Session extends SessionDictionary<DeclaredData> {
   readonly #now: Clock;
   #session_key: string | null;
   #loaded: Loaded | undefined;
-  #deadline: Deadline | undefined;
   /** Absent until the first access. Until then the session keeps the cookie's key, even if no row has it. */
   #document: Document | undefined;
   /** The row's content when it was last read or written; absent without a row. */
@@ -62,10 +61,9 @@ export class Session extends SessionDictionary<DeclaredData> {
     this.#session_key = validSessionKey(session_key);
   }
 
-  /** How long this request may wait for PostgreSQL and Redis: all its waits together, that for its user included. */
+  /** How long all waits for PostgreSQL and Redis may last together. Undefined: each call has a deadline of its own. */
   get [DEADLINE](): Deadline | undefined {
-    this.#deadline ??= this.#options.store.deadline?.();
-    return this.#deadline;
+    return this.#options.deadline;
   }
 
   /** The key in cookie and row; null while there is none. Shows the cookie's value until the first access. */

@@ -137,7 +137,11 @@ describe('the deadline of a request, with Redis', () => {
         const row = newRecord();
         await patient.create(row);
         await djangoCaches(row.session_key);
-        return { request, row, session: new Session({ store, codec, settings, session_key: row.session_key }) };
+        return {
+          request,
+          row,
+          session: new Session({ store, codec, settings, deadline: store.deadline?.() }, row.session_key),
+        };
       }),
     );
     const reads = await Promise.all(readers.map(({ session }) => timed(() => session.load())));

@@ -1,5 +1,6 @@
 /** The lab: operations on the session as JSON, its page with a button for each step, and the pages that explain. */
 import { expect } from 'chai';
+import { Deadline } from '../../server/db/deadline.js';
 import { StoreUnavailable } from '../../server/errors.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
@@ -502,6 +503,31 @@ describe('/lab/', () => {
         const { text } = await press('tabs_same_key');
         expect(text).to.include('changes merged');
         expect((await visitor.row())?.get('colour')).to.equal('green');
+      });
+
+      it('gives all calls of a request its one deadline', async () => {
+        const calls: { readonly method: string; readonly deadline: unknown }[] = [];
+        const store = new Proxy(Object.assign(new MemoryStore(), { deadline: () => new Deadline(2.5) }), {
+          get(target, name) {
+            const member: unknown = Reflect.get(target, name);
+            if (typeof member !== 'function') return member;
+            return (...given: unknown[]) => {
+              if (name !== 'deadline') {
+                calls.push({ method: String(name), deadline: given.find((value) => value instanceof Deadline) });
+              }
+              return member.apply(target, given);
+            };
+          },
+        });
+        visitor = new Visitor(makeSite(site.knex, { lab: true, store: () => store }));
+        await press('set', { key: 'theme', value: 'dark' });
+        for (const name of ['tabs_merge', 'tabs_same_key', 'tabs_interrupt', 'tabs_logout', 'other_browser']) {
+          calls.length = 0;
+          await press(name);
+          for (const { method, deadline } of calls) expect(deadline, `${name}: ${method}`).to.be.instanceOf(Deadline);
+          // Of the form's request, and of the page after it.
+          expect(new Set(calls.map(({ deadline }) => deadline)).size, name).to.equal(2);
+        }
       });
 
       it('interrupts the one that writes into a session that was ended, and deletes its cookie when it comes again', async () => {

@@ -1,5 +1,5 @@
 /** Buttons for concurrent requests: two tabs of one browser, or another browser. */
-import { Session } from '../../index.js';
+import { requestDeadline, Session } from '../../index.js';
 import { SignedCookiesStore } from '../../session/stores/signed_cookies.js';
 import { LabRefusal } from './form.js';
 import { type Bench, type Member, nothing, plain } from './member.js';
@@ -7,8 +7,9 @@ import { rowView } from './row.js';
 import type { TabLine } from './step.js';
 
 /** The session of a concurrent request, of the same browser or of one without a cookie. */
-async function another({ site, store, codec }: Bench, session_key: string | null): Promise<Session> {
-  const session = new Session({ store, codec, settings: site.settings, now: site.now }, session_key);
+async function another({ ctx, site, store, codec }: Bench, session_key: string | null): Promise<Session> {
+  const deadline = requestDeadline(ctx);
+  const session = new Session({ store, codec, settings: site.settings, now: site.now, deadline }, session_key);
   await session.load();
   return session;
 }
@@ -23,8 +24,12 @@ async function withRow({ ctx, store }: Bench): Promise<string> {
 }
 
 /** Add a line, with the current row. */
-async function tell({ tabs, store, codec }: Bench, line: Omit<TabLine, 'row'>, session_key: string): Promise<void> {
-  const stored = await store.stored?.(session_key);
+async function tell(
+  { ctx, tabs, store, codec }: Bench,
+  line: Omit<TabLine, 'row'>,
+  session_key: string,
+): Promise<void> {
+  const stored = await store.stored?.(session_key, requestDeadline(ctx));
   tabs.push({ ...line, row: stored === undefined || stored === null ? null : rowView(session_key, stored, codec) });
 }
 
