@@ -96,15 +96,49 @@ export class LoginThrottle {
     return answer;
   }
 
+  /**
+   * One statement, because each one costs a round trip. Its parts run in the order of its locks, which is the same in
+   * `succeeded`: address, known, account, exact. So no two of them wait for each other.
+   */
   async #answer(attempt: LoginAttempt, deadline: Deadline): Promise<ThrottleAnswer> {
     const { address, account, exact, known } = this.#buckets(attempt);
-    // The address first: a refused address must not use up an account's attempts.
-    const byAddress = await this.#count(address, this.#limits.address, deadline, known);
-    if (!byAddress.answer.allowed) return byAddress.answer;
-    if (byAddress.isKnown) return (await this.#count(known, this.#limits.account, deadline)).answer;
-    const { answer } = await this.#count(account, this.#limits.account, deadline);
-    if (answer.allowed) await this.#countBeside(exact, deadline);
-    return answer;
+    const { healsIn, longestWait } = this.#limits.account;
+    const most = mostOf(this.#limits.account);
+    // The address first: a refused address must not use up an account's attempts. `exact` is counted beside `account`:
+    // both expire at the same rate, so the difference is the count of other spellings.
+    const [row] = await this.#table.rows<{ address: boolean; account: boolean; known: boolean }>(
+      `WITH clock AS (${this.#table.clock()}),
+            seen AS (${IS_KNOWN}),
+            by_address AS (${counted('?', this.#limits.address, 'clock')}),
+            by_account AS (${counted('CASE WHEN known THEN ? ELSE ? END', this.#limits.account, 'clock, seen WHERE EXISTS (SELECT FROM by_address)')}),
+            by_exact AS (
+              INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
+              SELECT ?, 1, at, at, at + interval '${healsIn + longestWait} seconds'
+                FROM clock, seen WHERE NOT known AND EXISTS (SELECT FROM by_account)
+              ON CONFLICT (bucket) DO UPDATE
+                 SET attempts = least(${most}, ${healed('t', 'excluded.counted_at', healsIn)} + 1),
+                     counted_at = greatest(t.counted_at, excluded.counted_at),
+                     retry_at = excluded.retry_at,
+                     forget_at = greatest(t.forget_at,
+                       excluded.counted_at + interval '1 second' * (${longestWait} + ${healsIn} * ${most})))
+       SELECT EXISTS (SELECT FROM by_address) AS address, EXISTS (SELECT FROM by_account) AS account, known FROM seen`,
+      [known, address, known, account, exact],
+      deadline,
+    );
+    if (row?.account === true) return { allowed: true };
+    const ofAccount = row?.known === true ? known : account;
+    return this.#wait(row?.address === true ? ofAccount : address, deadline);
+  }
+
+  async #wait(bucket: string, deadline: Deadline): Promise<ThrottleAnswer> {
+    const [row] = await this.#table.rows<{ wait: number }>(
+      `WITH clock AS (${this.#table.clock()})
+       SELECT extract(epoch FROM retry_at - clock.at)::float8 AS wait FROM koa_login_attempts, clock WHERE bucket = ?`,
+      [bucket],
+      deadline,
+    );
+    // The wait may have ended, or a login may have removed the row, between the two statements.
+    return { allowed: false, retry_after: Math.max(1, Math.ceil(row?.wait ?? 1)) };
   }
 
   /**
@@ -114,25 +148,33 @@ export class LoginThrottle {
    */
   async succeeded(attempt: LoginAttempt, deadline = this.#table.deadline()): Promise<void> {
     const { address, account, exact, known } = this.#buckets(attempt);
-    const [row] = await this.#table.rows<{ known: boolean }>(
-      `WITH clock AS (${this.#table.clock()}),
-            before AS (SELECT forget_at > clock.at AS known FROM koa_login_attempts, clock WHERE bucket = ?)
-       INSERT INTO koa_login_attempts (bucket, attempts, counted_at, retry_at, forget_at)
-       SELECT ?, 0, at, at, at + interval '${this.#limits.knownFor} seconds' FROM clock
-       ON CONFLICT (bucket) DO UPDATE
-          SET attempts = 0, counted_at = excluded.counted_at, retry_at = excluded.retry_at, forget_at = excluded.forget_at
-       RETURNING coalesce((SELECT known FROM before), false) AS known`,
-      [known, known],
-      deadline,
-    );
+    const limit = this.#limits.account;
+    const left = `greatest(0, t.attempts - ${healed('own', 't.counted_at', limit.healsIn)})`;
     // From a known address, the account's own count is due to others: this login must not give them new attempts.
-    if (row?.known !== true) await this.#giveBack(account, exact, deadline);
     await this.#table.rows(
-      `UPDATE koa_login_attempts
-          SET attempts = greatest(0, attempts - 1),
-              retry_at = CASE WHEN ceil(attempts - 1) < ${this.#limits.address.free} THEN counted_at ELSE retry_at END
-        WHERE bucket = ?`,
-      [address],
+      `WITH clock AS (${this.#table.clock()}),
+            seen AS (${IS_KNOWN}),
+            by_address AS (
+              UPDATE koa_login_attempts
+                 SET attempts = greatest(0, attempts - 1),
+                     retry_at = CASE WHEN ceil(attempts - 1) < ${this.#limits.address.free} THEN counted_at ELSE retry_at END
+               WHERE bucket = ? RETURNING 1),
+            by_known AS (
+              INSERT INTO koa_login_attempts (bucket, attempts, counted_at, retry_at, forget_at)
+              SELECT ?, 0, at, at, at + interval '${this.#limits.knownFor} seconds' FROM clock WHERE ${after('by_address')}
+              ON CONFLICT (bucket) DO UPDATE SET attempts = 0, counted_at = excluded.counted_at,
+                 retry_at = excluded.retry_at, forget_at = excluded.forget_at
+              RETURNING 1),
+            by_account AS (
+              SELECT 1 FROM koa_login_attempts WHERE bucket = ? AND NOT (SELECT known FROM seen) AND ${after('by_known')}
+                 FOR UPDATE),
+            own AS (
+              DELETE FROM koa_login_attempts WHERE bucket = ? AND NOT (SELECT known FROM seen) AND ${after('by_account')}
+              RETURNING attempts, counted_at)
+       UPDATE koa_login_attempts AS t
+          SET attempts = ${left}, retry_at = least(t.retry_at, t.counted_at + ${waitOf(limit, left)})
+         FROM own WHERE t.bucket = ?`,
+      [known, address, known, account, exact, account],
       deadline,
     );
   }
@@ -165,84 +207,6 @@ export class LoginThrottle {
     return this.#table.prune();
   }
 
-  /**
-   * Count one attempt unless the bucket is full.
-   * @param known a bucket of which to tell whether it is there: with the same statement, because each one takes a turn
-   */
-  async #count(
-    bucket: string,
-    limit: ThrottleLimit,
-    deadline: Deadline,
-    known = bucket,
-  ): Promise<{ readonly answer: ThrottleAnswer; readonly isKnown: boolean }> {
-    const { healsIn, longestWait } = limit;
-    const attempts = `least(${mostOf(limit)}, ${healed('t', 'excluded.counted_at', healsIn)} + 1)`;
-    const [counted] = await this.#table.rows<{ allowed: boolean; known: boolean }>(
-      `WITH clock AS (${this.#table.clock()}), counted AS (
-         INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
-         SELECT ?, 1, at, at + ${waitOf(limit, '1::float8')}, at + interval '${healsIn + longestWait} seconds' FROM clock
-         ON CONFLICT (bucket) DO UPDATE
-            SET attempts = ${attempts},
-                counted_at = greatest(t.counted_at, excluded.counted_at),
-                retry_at = excluded.counted_at + ${waitOf(limit, attempts)},
-                forget_at = greatest(t.forget_at,
-                  excluded.counted_at + interval '1 second' * (${longestWait} + ${healsIn} * ${attempts}))
-          WHERE t.retry_at <= greatest(t.counted_at, excluded.counted_at)
-         RETURNING 1
-       )
-       SELECT EXISTS (SELECT FROM counted) AS allowed,
-              EXISTS (SELECT FROM koa_login_attempts, clock WHERE bucket = ? AND forget_at > clock.at) AS known`,
-      [bucket, known],
-      deadline,
-    );
-    const isKnown = counted?.known === true;
-    if (counted?.allowed === true) return { answer: { allowed: true }, isKnown };
-    const [row] = await this.#table.rows<{ wait: number }>(
-      `WITH clock AS (${this.#table.clock()})
-       SELECT extract(epoch FROM retry_at - clock.at)::float8 AS wait FROM koa_login_attempts, clock WHERE bucket = ?`,
-      [bucket],
-      deadline,
-    );
-    // The wait may have ended, or a login may have removed the row, between the two statements.
-    return { answer: { allowed: false, retry_after: Math.max(1, Math.ceil(row?.wait ?? 1)) }, isKnown };
-  }
-
-  /**
-   * Count one attempt for one spelling, already counted in `account`. Both expire at the same rate, so the difference
-   * is the count of other spellings.
-   */
-  async #countBeside(exact: string, deadline: Deadline): Promise<void> {
-    const { healsIn, longestWait } = this.#limits.account;
-    const most = mostOf(this.#limits.account);
-    await this.#table.rows(
-      `WITH clock AS (${this.#table.clock()})
-       INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
-       SELECT ?, 1, at, at, at + interval '${healsIn + longestWait} seconds' FROM clock
-       ON CONFLICT (bucket) DO UPDATE
-          SET attempts = least(${most}, ${healed('t', 'excluded.counted_at', healsIn)} + 1),
-              counted_at = greatest(t.counted_at, excluded.counted_at),
-              retry_at = excluded.retry_at,
-              forget_at = greatest(t.forget_at,
-                excluded.counted_at + interval '1 second' * (${longestWait} + ${healsIn} * ${most}))`,
-      [exact],
-      deadline,
-    );
-  }
-
-  /** Subtract one spelling's attempts from the account's, and recompute its wait. */
-  async #giveBack(account: string, exact: string, deadline: Deadline): Promise<void> {
-    const limit = this.#limits.account;
-    const left = `greatest(0, t.attempts - ${healed('own', 't.counted_at', limit.healsIn)})`;
-    await this.#table.rows(
-      `WITH own AS (DELETE FROM koa_login_attempts WHERE bucket = ? RETURNING attempts, counted_at)
-       UPDATE koa_login_attempts AS t
-          SET attempts = ${left}, retry_at = least(t.retry_at, t.counted_at + ${waitOf(limit, left)})
-         FROM own WHERE t.bucket = ?`,
-      [exact, account],
-      deadline,
-    );
-  }
-
   #buckets({ username, address }: LoginAttempt): Record<'account' | 'address' | 'exact' | 'known', string> {
     const name = foldUsername(username);
     const spelling = username.slice(0, MAX_NAME_LENGTH);
@@ -256,4 +220,29 @@ export class LoginThrottle {
       known: `known:${hash('known', name, spelling, block)}`,
     };
   }
+}
+
+/** SQL: whether an address is known to an account. Takes the bucket `known`. */
+const IS_KNOWN =
+  'SELECT EXISTS (SELECT FROM koa_login_attempts, clock WHERE bucket = ? AND forget_at > clock.at) AS known';
+
+/** SQL: true. The part of the statement where it stands runs after this one, so its locks are taken later. */
+const after = (part: string): string => `(SELECT count(*) FROM ${part}) >= 0`;
+
+/** SQL: counts one attempt unless the bucket is full, and returns a row if it did. */
+function counted(bucket: string, limit: ThrottleLimit, from: string): string {
+  const { healsIn, longestWait } = limit;
+  const attempts = `least(${mostOf(limit)}, ${healed('t', 'excluded.counted_at', healsIn)} + 1)`;
+  return `
+              INSERT INTO koa_login_attempts AS t (bucket, attempts, counted_at, retry_at, forget_at)
+              SELECT ${bucket}, 1, at, at + ${waitOf(limit, '1::float8')}, at + interval '${healsIn + longestWait} seconds'
+                FROM ${from}
+              ON CONFLICT (bucket) DO UPDATE
+                 SET attempts = ${attempts},
+                     counted_at = greatest(t.counted_at, excluded.counted_at),
+                     retry_at = excluded.counted_at + ${waitOf(limit, attempts)},
+                     forget_at = greatest(t.forget_at,
+                       excluded.counted_at + interval '1 second' * (${longestWait} + ${healsIn} * ${attempts}))
+               WHERE t.retry_at <= greatest(t.counted_at, excluded.counted_at)
+              RETURNING 1`;
 }

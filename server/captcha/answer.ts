@@ -78,8 +78,8 @@ export function keepCaptcha(
 }
 
 /**
- * Whether `typed` is the solution of this session's picture. The solution is used up in any case: it is removed under
- * the row's lock, so that of concurrent copies of a request one is accepted. Case and surrounding blanks are ignored,
+ * Whether `typed` is the solution of this session's picture. The solution is used up in any case: it is removed from
+ * the row at once, so that of concurrent copies of a request one is accepted. Case and surrounding blanks are ignored,
  * and S is accepted for 5, Z for 2, G for 6, 7 for T, V for U, 1 or I for L.
  *
  * Without a picture or session, and for an expired or malformed solution: false, no error. Rejects with

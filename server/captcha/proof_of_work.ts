@@ -69,7 +69,7 @@ export function newProofOfWork(session: CaptchaSession, options: ProofOfWorkOpti
 }
 
 /**
- * Whether `solution` solves this session's task. The task is used up in any case: it is removed under the row's lock, so that
+ * Whether `solution` solves this session's task. The task is used up in any case: it is removed from the row at once, so that
  * of concurrent copies of a request one is accepted. Costs the server one SHA-256 per part.
  *
  * Without a task or session, and for an expired task or a malformed solution: false, no error. Rejects with

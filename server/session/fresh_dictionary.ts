@@ -1,15 +1,19 @@
 /** A dictionary without a row: what `atomic` gives to its callback. */
 import type { Clock } from '../clock.js';
 import { DOCUMENT, SessionDictionary } from './dictionary.js';
-import type { Document, MemberTexts } from './document.js';
+import { Document, type MemberTexts } from './document.js';
 import type { ExpirySettings } from './expiry.js';
+import type { DeclaredData } from './session_data.js';
+
+/** What `atomic` takes. */
+export type FreshChange<T> = (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>;
 
 export class FreshDictionary extends SessionDictionary {
   readonly #document: Document;
 
-  constructor(document: Document, settings: ExpirySettings, now: Clock) {
+  constructor(texts: MemberTexts, settings: ExpirySettings, now: Clock) {
     super(settings, now);
-    this.#document = document;
+    this.#document = Document.fromTexts(texts);
   }
 
   protected override get [DOCUMENT](): Document {

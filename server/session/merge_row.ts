@@ -1,8 +1,8 @@
 /** Joins a save's changes into a row, by the store's own way where it has one. */
 import type { Deadline } from '../db/deadline.js';
 import type { Change } from './change.js';
+import { type Modified, modified } from './modify_row.js';
 import type { SessionOptions } from './options.js';
-import { type Modified, modified } from './row.js';
 import type { SessionChange, SessionStore, WrittenCookie } from './store.js';
 
 /** `store.merge`, or `modify` where the store has none. */

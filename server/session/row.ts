@@ -1,11 +1,9 @@
-/** Reads and changes the text of a row. */
-import type { Deadline } from '../db/deadline.js';
+/** Reads the text of a row. */
 import { UpdateError } from '../errors.js';
-import type { Change, SavedExpiry } from './change.js';
+import type { SavedExpiry } from './change.js';
 import { type SessionCodec, Unreadable } from './codec.js';
 import type { MemberTexts } from './document.js';
 import type { SessionOptions } from './options.js';
-import type { WrittenCookie } from './store.js';
 import type { VerifiedTexts } from './verified.js';
 
 /** What the row held when this session last read or wrote it. */
@@ -57,39 +55,6 @@ export function isSignedWithin({ session_data }: Baseline, seconds: number, code
   const signedAt = codec.signedAt(session_data);
   // The clock of a Django may be ahead.
   return signedAt !== null && Math.abs(now - signedAt) < seconds;
-}
-
-/** The written change, and the store's result. */
-export interface Modified {
-  readonly written: Change;
-  readonly cookie: WrittenCookie;
-}
-
-/** Change the row under its lock. */
-export function modifyRow(
-  { store, observe }: Pick<SessionOptions, 'store' | 'observe'>,
-  session_key: string,
-  change: (session_data: string) => Promise<Change>,
-  deadline: Deadline | undefined,
-): Promise<Modified> {
-  let written: Promise<Change> | undefined;
-  const changed = (session_data: string): Promise<Change> => {
-    written = change(session_data);
-    return written;
-  };
-  return modified(store.modify(session_key, changed, deadline), () => written, observe);
-}
-
-/** The store may have called the function more than once; the last result is written. */
-export async function modified(
-  modifying: Promise<WrittenCookie>,
-  written: () => Change | Promise<Change> | undefined,
-  observe: SessionOptions['observe'],
-): Promise<Modified> {
-  const cookie = await noted(modifying, observe);
-  const change = await written();
-  if (change === undefined) throw new UpdateError('The store changed the row without calling the function `change`.');
-  return { written: change, cookie };
 }
 
 /** Reports an interruption to `observe`. */

@@ -7,15 +7,17 @@ import { BAD_EXPIRY, type Change, changeOf, type SavedExpiry } from './change.js
 import { Unreadable } from './codec.js';
 import { DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
-import { FreshDictionary } from './fresh_dictionary.js';
+import { type FreshChange, FreshDictionary } from './fresh_dictionary.js';
 import { isStorable, newSessionKey, validSessionKey } from './key.js';
 import { mergeMembers } from './merge.js';
 import { mergeIntoRow } from './merge_row.js';
+import { modifyRow, replaceOrModifyRow } from './modify_row.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
-import { type Baseline, isSignedWithin, type Loaded, modifyRow, noted, readRow, theirsOf } from './row.js';
+import { type Baseline, isSignedWithin, type Loaded, noted, readRow, theirsOf } from './row.js';
 import type { DeclaredData, SessionItems } from './session_data.js';
 import { type Companion, DEADLINE, type SessionRecord, type WrittenCookie } from './store.js';
+import { TAKE_OUT } from './take_out.js';
 import { CHANGED_INSIDE } from './unsaved.js';
 import { WriteLock } from './write_lock.js';
 
@@ -165,14 +167,11 @@ export class Session extends SessionDictionary<DeclaredData> {
     while (this.#writing.isTaken) await this.#writing.left();
     this.#document ??= Document.empty();
     this.accessed = true;
-    this.#writing.take();
-    try {
+    return this.#writing.hold(async () => {
       const saved = await this.#withNewKey((session_key) => this.#insert(session_key));
       this.modified = true;
       return saved;
-    } finally {
-      this.#writing.leave();
-    }
+    });
   }
 
   /**
@@ -191,9 +190,8 @@ export class Session extends SessionDictionary<DeclaredData> {
     const session_key = this.#session_key;
     if (session_key === null || (this.#isUnreadable && !must_create)) return this.create();
     const base = this.#baseline;
-    this.#writing.take();
-    try {
-      if (must_create || base === undefined) return await this.#insert(session_key);
+    return this.#writing.hold(async () => {
+      if (must_create || base === undefined) return this.#insert(session_key);
       const mine = this.#change(document.texts());
       const replaced = await this.#options.store.replace(base.session_data, { session_key, ...mine }, this[DEADLINE]);
       if (replaced !== false) return this.#wrote(replaced === true ? session_key : replaced, mine);
@@ -204,9 +202,7 @@ export class Session extends SessionDictionary<DeclaredData> {
       const { written, cookie } = await mergeIntoRow(this.#options, session_key, joined, this[DEADLINE]);
       this.#document = Document.fromTexts(written.texts);
       return this.#wrote(cookie ?? session_key, written);
-    } finally {
-      this.#writing.leave();
-    }
+    });
   }
 
   /**
@@ -245,8 +241,20 @@ export class Session extends SessionDictionary<DeclaredData> {
    * @throws UpdateError when the row is gone. What `change` throws is passed on, and nothing is written
    * @throws StoreUnavailable when `change` takes more than 4 seconds (engine db)
    */
-  async atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
-    // The write lock is not taken: the row's own lock holds other saves back while `change` runs.
+  atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
+    return this.#atomic(change, modifyRow);
+  }
+
+  /**
+   * The same for one `pop` of a value that counts once; null without a value. Where no other request has written the row
+   * since it was read, it is one statement, without the row's lock.
+   */
+  [TAKE_OUT](key: string): Promise<unknown> {
+    return this.#atomic((fresh) => fresh.pop(key, null), replaceOrModifyRow);
+  }
+
+  async #atomic<T>(change: FreshChange<T>, modify: typeof modifyRow): Promise<T> {
+    // The write lock is not taken: the row's own lock, or the text that is replaced, holds other saves back.
     while (this.#writing.isTaken) await this.#writing.left();
     const mine = this[DOCUMENT].texts();
     const [session_key, base] = [this.#session_key, this.#baseline];
@@ -256,18 +264,14 @@ export class Session extends SessionDictionary<DeclaredData> {
       return result;
     }
     const results: T[] = [];
-    let joined = mine;
     const applied = async (session_data: string): Promise<Change> => {
-      const theirs = Document.fromTexts(this.#theirs(session_data));
-      const fresh = new FreshDictionary(theirs, this.#options.settings, this.#now);
+      const fresh = new FreshDictionary(this.#theirs(session_data), this.#options.settings, this.#now);
       results.push(await change(fresh));
-      const texts = fresh.texts();
-      joined = mergeMembers(base.texts, mine, texts);
-      return this.#change(texts);
+      return this.#change(fresh.texts());
     };
-    const { written, cookie = session_key } = await modifyRow(this.#options, session_key, applied, this[DEADLINE]);
+    const { written, cookie = session_key } = await modify(this.#options, session_key, base, applied, this[DEADLINE]);
     this.#wrote(cookie, written);
-    this.#document = Document.fromTexts(joined);
+    this.#document = Document.fromTexts(mergeMembers(base.texts, mine, written.texts));
     // The browser has to get the new cookie.
     if (this.isInCookie) this.modified = true;
     return results.at(-1) as T;
@@ -283,17 +287,14 @@ export class Session extends SessionDictionary<DeclaredData> {
     const held = this[DOCUMENT].texts();
     const added = Document.fromPairs(pairsOf(values));
     const mine = new Map([...(forget ? [] : held), ...added.texts()]);
-    this.#writing.take();
-    try {
+    await this.#writing.hold(async () => {
       const companion = await companionOf(joined, this.#options.store);
       const isMerged = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
       // After the write: if it fails, the dictionary has no login that a later save would write under the old key.
       if (forget) this.#document = added;
       else if (!isMerged) for (const key of added.keys()) this[DOCUMENT].set(key, added.get(key));
       this.modified = true;
-    } finally {
-      this.#writing.leave();
-    }
+    });
   }
 
   /** Add a row that holds `mine`, and remove the one that there was. @returns whether others' changes were joined */

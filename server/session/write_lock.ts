@@ -3,8 +3,7 @@
 /**
  * ```ts
  * while (lock.isTaken) await lock.left();
- * lock.take();
- * try { … } finally { lock.leave(); }
+ * return lock.hold(async () => { … });
  * ```
  */
 export class WriteLock {
@@ -24,12 +23,18 @@ export class WriteLock {
     });
   }
 
-  take(): void {
+  /** Take the lock, which nobody has, for as long as `work` runs. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
     this.#isTaken = true;
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
   }
 
   /** Wakes all who wait, because the first may not take the lock. The others wait again, in the same order. */
-  leave(): void {
+  #leave(): void {
     this.#isTaken = false;
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;

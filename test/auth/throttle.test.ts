@@ -399,6 +399,26 @@ describe('LoginThrottle', () => {
     expect(buckets.map((bucket) => bucket.split(':')[0]).sort()).to.deep.equal(['address', 'known']);
   });
 
+  it('answers each of a crowd of attempts and logins of one account, in two spellings, from one address and others', async () => {
+    const limits = {
+      account: { ...THROTTLE_LIMITS.account, free: 1000 },
+      address: { ...THROTTLE_LIMITS.address, free: 1000 },
+    };
+    const servers = [throttle({ limits }), throttle({ limits })];
+    const visitors = Array.from({ length: 10 }, async (_, place) => {
+      const server = servers[place % 2] ?? throttle();
+      for (let round = 0; round < 40; round += 1) {
+        const username = place % 3 === 0 ? 'Alice' : 'alice';
+        const attempt = { username, address: place < 2 ? HOME : elsewhere() };
+        expect(await server.check(attempt)).to.deep.equal(allowed);
+        // Half of them log in: that takes the locks of the same rows.
+        if (place % 2 === 0) await server.succeeded(attempt);
+      }
+    });
+    await Promise.all(visitors);
+    expect(await throttle().failures({ address: HOME })).to.equal(40);
+  });
+
   it('lets nobody in while the database is away', async () => {
     const knex = connectKnex('postgres://nobody@127.0.0.1:1/nothing', { connect_timeout: 1 });
     const error = await new LoginThrottle(knex, { settings: SETTINGS })

@@ -124,6 +124,38 @@ describe('captcha answer', () => {
     expect(tries.filter((accepted) => accepted)).to.have.lengthOf(1);
   });
 
+  it("waits for the row's lock only where another request wrote the row meanwhile", async () => {
+    let locks = 0;
+    class CountedStore extends MemoryStore {
+      override modify(...given: Parameters<MemoryStore['modify']>): Promise<void> {
+        locks += 1;
+        return super.modify(...given);
+      }
+    }
+    store = new CountedStore({ now });
+    const alone = await open(await keyWithPicture());
+    expect(await acceptCaptcha(alone, 'R3WDAX', at())).to.equal(true);
+    expect(locks).to.equal(0);
+    const key = await keyWithPicture();
+    const [session, other] = [await open(key), await open(key)];
+    other.set('basket', 1);
+    await other.save();
+    expect(await acceptCaptcha(session, 'R3WDAX', at())).to.equal(true);
+    expect(locks).to.equal(1);
+    expect((await open(key)).get('basket')).to.equal(1);
+  });
+
+  it('leaves what the request has set before unsaved, and in its session', async () => {
+    const key = await keyWithPicture();
+    const session = await open(key);
+    session.set('username', 'alice');
+    expect(await acceptCaptcha(session, 'R3WDAX', at())).to.equal(true);
+    expect([session.get('username'), session.has_key('captcha')]).to.deep.equal(['alice', false]);
+    expect((await open(key)).keys()).to.deep.equal([]);
+    await session.save();
+    expect((await open(key)).get('username')).to.equal('alice');
+  });
+
   it('ends after ten minutes', async () => {
     const key = await keyWithPicture();
     clock.now = START + CAPTCHA_AGE;

@@ -79,6 +79,19 @@ describe('a page on a slow database asks no more than it can wait for', () => {
     await expectInTime(new Visitor(site), '/login/', { fields: ALICE, delay: 175 });
   });
 
+  it('at a login with a captcha, for which it sends ten statements', async () => {
+    const site = open({ settings: { LOGIN_CAPTCHA: 'always' } });
+    expect((await new Visitor(site).logIn(ALICE)).status).to.equal(302);
+    const visitor = new Visitor(site);
+    const [captcha, csrfmiddlewaretoken] = [await visitor.solved(), await visitor.token()];
+    sent = [];
+    const { status } = await visitor.postRaw('/login/', { csrfmiddlewaretoken, ...ALICE, captcha });
+    expect(status).to.equal(302);
+    expect(sent).to.have.lengthOf(10);
+    const another = new Visitor(site);
+    await expectInTime(another, '/login/', { fields: { ...ALICE, captcha: await another.solved() }, delay: 275 });
+  });
+
   it('at a login of a user who is logged in already', async () => {
     await expectInTime(await loggedIn(open()), '/login/', { fields: ALICE });
   });
