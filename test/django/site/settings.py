@@ -73,5 +73,8 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
     "django.contrib.auth.hashers.BCryptPasswordHasher",
 ]
+# Where what is tested is not the hash, so that a login costs a hundredth.
+if os.environ.get("FEW_ITERATIONS"):
+    PASSWORD_HASHERS[0] = "few_iterations.FewIterationsHasher"
 if django.VERSION >= (4, 0):
     PASSWORD_HASHERS.append("django.contrib.auth.hashers.ScryptPasswordHasher")
