@@ -432,7 +432,7 @@ function refuseUnknown(name: string, definitions: object): never {
  * @throws ImproperlyConfigured naming setting, value (unless it is a secret) and what is allowed
  */
 export function defineSettings(given: GivenSettings<Settings>): Settings {
-  const settings = readSettings<Settings>(SETTINGS, given);
+  const settings = readSettings<Settings>(SETTINGS, given ?? {});
   if (settings.SECRET_KEY === '') {
     throw new ImproperlyConfigured("SECRET_KEY is not set. Set it to the text of your Django's SECRET_KEY.");
   }

@@ -2,7 +2,9 @@
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
+import { checkKnex } from '../db/given.js';
 import { ImproperlyConfigured } from '../errors.js';
+import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
 import { addressBlock } from './address_block.js';
@@ -48,9 +50,12 @@ export class AddressThrottle {
   readonly #name: string;
   readonly #limit: AddressLimit;
 
-  /** @throws ImproperlyConfigured for an invalid name or limit */
-  constructor(knex: Knex, { settings, name, limit, now, timeout }: AddressThrottleOptions) {
-    const { free, healsIn } = limit;
+  /** @throws ImproperlyConfigured for an invalid name or limit, without a knex or a SECRET_KEY */
+  constructor(knex: Knex, options: AddressThrottleOptions) {
+    checkKnex('new AddressThrottle()', knex);
+    checkSettings('new AddressThrottle()', options?.settings, 'SECRET_KEY');
+    const { settings, name, limit, now, timeout } = options;
+    const { free, healsIn } = limit ?? {};
     if (!/^[a-z0-9_]{1,40}$/.test(name)) {
       throw new ImproperlyConfigured(
         `The name ${JSON.stringify(name)} of an AddressThrottle is not allowed. Use 1 to 40 small letters, digits and _.`,

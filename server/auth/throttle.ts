@@ -2,6 +2,8 @@
 import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
+import { checkKnex } from '../db/given.js';
+import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
 import { addressBlock } from './address_block.js';
@@ -74,8 +76,11 @@ export class LoginThrottle {
   readonly #limits: ThrottleLimits;
   readonly #throttled: LoginThrottleOptions['throttled'];
 
-  /** @throws ImproperlyConfigured for invalid limits */
-  constructor(knex: Knex, { settings, limits = {}, now, timeout, throttled }: LoginThrottleOptions) {
+  /** @throws ImproperlyConfigured for invalid limits, without a knex or a SECRET_KEY */
+  constructor(knex: Knex, options: LoginThrottleOptions) {
+    checkKnex('new LoginThrottle()', knex);
+    checkSettings('new LoginThrottle()', options?.settings, 'SECRET_KEY');
+    const { settings, limits = {}, now, timeout, throttled } = options;
     this.#table = new AttemptsTable(knex, { now, timeout });
     this.#key = settings.SECRET_KEY;
     this.#limits = { ...THROTTLE_LIMITS, ...limits };

@@ -3,12 +3,15 @@ import type { Knex } from 'knex';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../clock.js';
 import { type Deadline, inTime } from '../db/deadline.js';
+import { checkKnex } from '../db/given.js';
 import { PoolShare } from '../db/pool_share.js';
 import { ImproperlyConfigured, SchemaMismatch } from '../errors.js';
 import { errorFields } from '../http/error_fields.js';
 import type { Logger } from '../logger.js';
+import { checkStore } from '../session/given.js';
 import type { Session } from '../session/session.js';
 import type { SessionStore } from '../session/store.js';
+import { checkSettings } from '../settings/given.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { addressNetwork } from './address_block.js';
 import { SESSION_KEY } from './session_keys.js';
@@ -104,7 +107,18 @@ export class UserSessions {
   #restUntil = Number.NEGATIVE_INFINITY;
 
   /** @throws ImproperlyConfigured for a store without rows on this knex instance */
-  constructor(knex: Knex, { settings, store, now, timeout, logger }: UserSessionsOptions) {
+  constructor(knex: Knex, options: UserSessionsOptions) {
+    checkKnex('new UserSessions()', knex);
+    checkSettings(
+      'new UserSessions()',
+      options?.settings,
+      'SECRET_KEY',
+      'SECRET_KEY_FALLBACKS',
+      'SESSION_TABLE',
+      'AUTH_USER_MODEL',
+    );
+    checkStore('new UserSessions()', options);
+    const { settings, store, now, timeout, logger } = options;
     if (store.database !== knex)
       throw new ImproperlyConfigured(store.database === undefined ? NO_ROWS : OTHER_DATABASE);
     this.#store = store;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
 import { type Deadline, inTime } from '../db/deadline.js';
+import { checkKnex } from '../db/given.js';
 import { quoteIdentifier } from '../db/literals.js';
 import { PoolShare } from '../db/pool_share.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../db/prepared.js';
@@ -101,6 +102,7 @@ export class UserTable<U extends User = User> {
   readonly #permissions: PermissionLookup;
 
   constructor(knex: Knex, options: UserTableOptions<U> = {}) {
+    checkKnex('new UserTable()', knex);
     const { settings = DEFAULT_USER_MODEL, now = systemClock, userClass: UserClass = User } = options;
     const { timeout, prepared = true } = options;
     this.#knex = knex;

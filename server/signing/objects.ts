@@ -23,8 +23,9 @@ export interface DumpsOptions {
  *
  * @throws TypeError for what JSON cannot hold
  */
-export function dumps(obj: unknown, { key, salt = SALT, compress = false, now }: DumpsOptions): string {
-  return new TimestampSigner({ key, salt, ...(now && { now }) }).sign_object(obj, { compress });
+export function dumps(obj: unknown, options: DumpsOptions): string {
+  const signer = signerOf(options);
+  return signer.sign_object(obj, { compress: options.compress ?? false });
 }
 
 /** Keys, salt and bounds of `loads`. */
@@ -50,7 +51,9 @@ export interface LoadsOptions {
  * @throws ValueError when what was signed is no JSON, or more than `maxBytes`
  */
 export function loads(text: string, options: LoadsOptions): unknown {
-  const { key, salt = SALT, fallback_keys = [], max_age, maxBytes, now } = options;
-  const signer = new TimestampSigner({ key, salt, fallback_keys, ...(now && { now }) });
-  return signer.unsign_object(text, { max_age, maxBytes });
+  const signer = signerOf(options);
+  return signer.unsign_object(text, { max_age: options.max_age, maxBytes: options.maxBytes });
 }
+
+const signerOf = (options: DumpsOptions | LoadsOptions): TimestampSigner =>
+  new TimestampSigner({ ...options, salt: options?.salt ?? SALT });

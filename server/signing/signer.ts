@@ -1,6 +1,6 @@
 /** Signed texts, `value:signature` and `value:time:signature` (django.core.signing.Signer and TimestampSigner). */
 import { type Clock, systemClock } from '../clock.js';
-import { BadSignature, SignatureExpired, ValueError } from '../errors.js';
+import { BadSignature, ImproperlyConfigured, SignatureExpired, ValueError } from '../errors.js';
 import { b62_decode, b62_encode } from './base62.js';
 import { constant_time_compare, type HashAlgorithm, isWellFormed, type SigningKey, saltedKey } from './crypto.js';
 import { HmacKey } from './hmac.js';
@@ -36,6 +36,7 @@ export interface UnsignObjectOptions {
   readonly maxBytes?: number | undefined;
 }
 
+const NO_KEY = 'A Signer needs `key`: your SECRET_KEY.';
 // Django's _SEP_UNSAFE. Its "A-z" also matches [ \ ] ^ and the backtick.
 const UNSAFE_SEPARATOR = /^[A-z0-9\-_=]*$/;
 
@@ -47,7 +48,7 @@ const UNSAFE_SEPARATOR = /^[A-z0-9\-_=]*$/;
  * const address = signer.unsign(signer.sign('ann@example.com')); // throws BadSignature for what was not signed here
  * ```
  *
- * @throws ValueError for a separator that could be part of a signature
+ * @throws ValueError for a separator that could be part of a signature; ImproperlyConfigured without a key
  */
 export class Signer {
   readonly sep: string;
@@ -56,6 +57,7 @@ export class Signer {
   readonly #keys: readonly HmacKey[];
 
   constructor(options: SignerOptions) {
+    if (options?.key === undefined) throw new ImproperlyConfigured(NO_KEY);
     const { key, sep = ':', algorithm = 'sha256', fallback_keys = [] } = options;
     if (UNSAFE_SEPARATOR.test(sep)) {
       throw new ValueError(
@@ -137,9 +139,9 @@ export class Signer {
 export class TimestampSigner extends Signer {
   readonly #now: Clock;
 
-  constructor({ now = systemClock, ...options }: SignerOptions & { readonly now?: Clock }) {
+  constructor(options: SignerOptions & { readonly now?: Clock }) {
     super(options);
-    this.#now = now;
+    this.#now = options.now ?? systemClock;
   }
 
   protected override defaultSalt(): string {

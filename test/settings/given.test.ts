@@ -1,7 +1,7 @@
 /** Calls as JavaScript allows them: without the application, options or settings, or with the wrong kind of value. */
 import { expect } from 'chai';
 import Koa from 'koa';
-import { authentication } from '../../server/auth/index.js';
+import { AddressThrottle, authentication, LoginThrottle, UserSessions, UserTable } from '../../server/auth/index.js';
 import { acceptCaptcha, acceptProofOfWork, keepCaptcha, newProofOfWork } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
 import { ImproperlyConfigured, ValueError } from '../../server/errors.js';
@@ -15,6 +15,7 @@ import { openStore } from '../../server/session/stores/index.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
 import { defineSettings } from '../../server/settings.js';
+import { dumps, loads, Signer, TimestampSigner } from '../../server/signing/index.js';
 import { Client, testClock } from '../../server/testing/index.js';
 import { reasonOf } from '../support/reason.js';
 
@@ -28,6 +29,7 @@ const construct =
 describe('a call from JavaScript', () => {
   const app = new Koa();
   const settings = defineSettings({ SECRET_KEY: 'a secret' });
+  const knex = { raw: async () => ({ rows: [] }) };
   const redis = { command: async () => null };
   const session = { get: () => null, set: () => {}, session_key: null };
 
@@ -60,6 +62,27 @@ describe('a call from JavaScript', () => {
     ['newProofOfWork with a text', 'newProofOfWork needs `now`', call(newProofOfWork), session, { now: '1' }],
     ['acceptProofOfWork without options', 'acceptProofOfWork needs `now`', call(acceptProofOfWork), session, '1'],
     ['DatabaseStore without a knex', 'needs a knex first', construct(DatabaseStore), { knex: {} }],
+    ['UserTable without arguments', 'needs a knex first', construct(UserTable)],
+    ['UserTable with a promise', 'needs a knex first', construct(UserTable), Promise.resolve(knex)],
+    ['LoginThrottle without arguments', 'needs a knex first', construct(LoginThrottle)],
+    ['LoginThrottle without options', 'new LoginThrottle() needs `settings`', construct(LoginThrottle), knex],
+    ['AddressThrottle without a knex', 'needs a knex first', construct(AddressThrottle), { settings }],
+    ['AddressThrottle without settings', 'needs `settings`', construct(AddressThrottle), knex, { name: 'a' }],
+    [
+      'AddressThrottle without a limit',
+      'limit of the AddressThrottle "a"',
+      construct(AddressThrottle),
+      knex,
+      { settings, name: 'a' },
+    ],
+    ['UserSessions without arguments', 'needs a knex first', construct(UserSessions)],
+    ['UserSessions without settings', 'new UserSessions() needs `settings`', construct(UserSessions), knex, {}],
+    ['UserSessions without a store', 'new UserSessions() needs `store`', construct(UserSessions), knex, { settings }],
+    ['Signer without a key', 'needs `key`', construct(Signer), {}],
+    ['TimestampSigner without options', 'needs `key`', construct(TimestampSigner)],
+    ['dumps without options', 'needs `key`', call(dumps), {}],
+    ['loads without options', 'needs `key`', call(loads), 'text'],
+    ['defineSettings without settings', 'SECRET_KEY is not set', call(defineSettings)],
     [
       'CacheStore with a promise',
       'needs a connection to Redis',

@@ -5,6 +5,7 @@ import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from 
 import { clear_expired } from '../../db/clear_expired.js';
 import { Deadline, inTime } from '../../db/deadline.js';
 import { storedExpireDate } from '../../db/expire_date_step.js';
+import { checkKnex } from '../../db/given.js';
 import { lockQueue } from '../../db/lock_queue.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../../db/prepared.js';
 import type { Queue } from '../../db/queue.js';
@@ -72,9 +73,7 @@ export class DatabaseStore implements SessionStore {
    * @throws ImproperlyConfigured without one
    */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
-    if (typeof knex?.raw !== 'function') {
-      throw new ImproperlyConfigured('new DatabaseStore() needs a knex first, such as connectKnex(DATABASE_URL).');
-    }
+    checkKnex('new DatabaseStore()', knex);
     const { now = systemClock, timeout, batches, rowLocks, prepared = true } = options;
     const { table = DJANGO_SESSION, columns, expireDateStep = 0 } = options;
     this.#table = table;
