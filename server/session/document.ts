@@ -55,6 +55,21 @@ export class Document {
     return document;
   }
 
+  /**
+   * A document of these texts. Members with the same text as here keep their value: a list that the application has asked for
+   * is still the session's.
+   *
+   * @param texts must not be changed from now on
+   */
+  withTexts(texts: MemberTexts): Document {
+    const document = new Document(texts);
+    const same = [...(this.#members ?? this.#looked ?? [])].filter(
+      ([key, member]) => texts.get(key) === memberText(member),
+    );
+    document.#looked = new Map(same);
+    return document;
+  }
+
   get size(): number {
     return (this.#members ?? this.#texts).size;
   }

@@ -4,7 +4,7 @@ import { UpdateError } from '../errors.js';
 import type { Change } from './change.js';
 import type { SessionOptions } from './options.js';
 import { type Baseline, noted } from './row.js';
-import type { WrittenCookie } from './store.js';
+import type { Companion, SessionRecord, WrittenCookie } from './store.js';
 
 /** The written change, and the store's result. */
 export interface Modified {
@@ -40,6 +40,22 @@ export async function replaceOrModifyRow(
   const replaced = await options.store.replace(read.session_data, { session_key, ...written }, deadline);
   if (replaced === false) return modifyRow(options, session_key, read, change, deadline);
   return { written, cookie: replaced === true ? undefined : replaced };
+}
+
+/** Move the row to a new key. */
+export function moveRow(
+  { store, observe }: Pick<SessionOptions, 'store' | 'observe'>,
+  [from, to]: readonly [from: string, to: string],
+  change: (session_data: string) => Change,
+  companion: Companion | undefined,
+  deadline: Deadline | undefined,
+): Promise<Modified> {
+  let written: Change | undefined;
+  const changed = async (session_data: string): Promise<SessionRecord> => {
+    written = change(session_data);
+    return { session_key: to, ...written };
+  };
+  return modified(store.cycle(from, changed, companion, deadline), () => written, observe);
 }
 
 /** The store may have called the function more than once; the last result is written. */

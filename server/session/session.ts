@@ -11,12 +11,12 @@ import { type FreshChange, FreshDictionary } from './fresh_dictionary.js';
 import { isStorable, newSessionKey, validSessionKey } from './key.js';
 import { mergeMembers } from './merge.js';
 import { mergeIntoRow } from './merge_row.js';
-import { modifyRow, replaceOrModifyRow } from './modify_row.js';
+import { modifyRow, moveRow, replaceOrModifyRow } from './modify_row.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
-import { type Baseline, isSignedWithin, type Loaded, noted, readRow, theirsOf } from './row.js';
+import { type Baseline, isSignedWithin, type Loaded, readRow, theirsOf } from './row.js';
 import type { DeclaredData, SessionItems } from './session_data.js';
-import { type Companion, DEADLINE, type SessionRecord, type WrittenCookie } from './store.js';
+import { type Companion, DEADLINE } from './store.js';
 import { TAKE_OUT } from './take_out.js';
 import { CHANGED_INSIDE } from './unsaved.js';
 import { WriteLock } from './write_lock.js';
@@ -52,6 +52,8 @@ export class Session extends SessionDictionary<DeclaredData> {
   #isUnreadable = false;
   /** Whether this request generated the key, so that the browser does not have it yet. */
   #hasNewKey = false;
+  /** Counts new rows and flushes: what began before one of them must not touch the session after it. */
+  #begun = 0;
   /** Held by save, create and cycle_key, so that the next call sees the row and the key of the one before. */
   readonly #writing = new WriteLock();
 
@@ -200,7 +202,7 @@ export class Session extends SessionDictionary<DeclaredData> {
       const joined = (session_data: string): Change =>
         this.#change(mergeMembers(base.texts, mine.texts, this.#theirs(session_data)));
       const { written, cookie } = await mergeIntoRow(this.#options, session_key, joined, this[DEADLINE]);
-      this.#document = Document.fromTexts(written.texts);
+      this.#join(mine.texts, written.texts);
       return this.#wrote(cookie ?? session_key, written);
     });
   }
@@ -215,8 +217,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     const base = this.#baseline;
     // An empty dictionary may come from a text with a wrong signature, whose time means nothing.
     if (base === undefined || base.written !== undefined || base.texts.size === 0) return false;
-    const life = Math.min(this.get_expiry_age(), this.get_session_cookie_age());
-    const within = Math.min(seconds, life / 2);
+    const within = Math.min(seconds, this.get_expiry_age() / 2, this.get_session_cookie_age() / 2);
     return isSignedWithin(base, within, this.#options.codec, this.#now()) && sameTexts(document.texts(), base.texts);
   }
 
@@ -241,40 +242,55 @@ export class Session extends SessionDictionary<DeclaredData> {
    * @throws UpdateError when the row is gone. What `change` throws is passed on, and nothing is written
    * @throws StoreUnavailable when `change` takes more than 4 seconds (engine db)
    */
-  atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
-    return this.#atomic(change, modifyRow);
+  async atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
+    // The write lock is not taken: the row's own lock holds other saves back while `change` runs.
+    while (this.#writing.isTaken) await this.#writing.left();
+    // The first access drops the key of a missing row.
+    this.#document = this[DOCUMENT];
+    const [session_key, base] = [this.#session_key, this.#baseline];
+    if (session_key !== null && base !== undefined) return this.#changeRow(session_key, base, change, modifyRow);
+    const result = await change(this);
+    await this.save();
+    return result;
   }
 
   /**
    * The same for one `pop` of a value that counts once; null without a value. Where no other request has written the row
    * since it was read, it is one statement, without the row's lock.
    */
-  [TAKE_OUT](key: string): Promise<unknown> {
-    return this.#atomic((fresh) => fresh.pop(key, null), replaceOrModifyRow);
+  async [TAKE_OUT](key: string): Promise<unknown> {
+    while (this.#writing.isTaken) await this.#writing.left();
+    const [session_key, base] = [this.#session_key, this.#baseline];
+    if (session_key === null || base === undefined) return null;
+    return this.#writing.hold(() =>
+      this.#changeRow(session_key, base, (fresh) => fresh.pop(key, null), replaceOrModifyRow),
+    );
   }
 
-  async #atomic<T>(change: FreshChange<T>, modify: typeof modifyRow): Promise<T> {
-    // The write lock is not taken: the row's own lock, or the text that is replaced, holds other saves back.
-    while (this.#writing.isTaken) await this.#writing.left();
-    const mine = this[DOCUMENT].texts();
-    const [session_key, base] = [this.#session_key, this.#baseline];
-    if (session_key === null || base === undefined) {
-      const result = await change(this);
-      await this.save();
-      return result;
-    }
+  async #changeRow<T>(key: string, base: Baseline, change: FreshChange<T>, modify: typeof modifyRow): Promise<T> {
+    const begun = this.#begun;
     const results: T[] = [];
     const applied = async (session_data: string): Promise<Change> => {
       const fresh = new FreshDictionary(this.#theirs(session_data), this.#options.settings, this.#now);
       results.push(await change(fresh));
+      // Throws, before anything is written, where both have changed who is logged in.
+      mergeMembers(base.texts, this[DOCUMENT].texts(), fresh.texts());
       return this.#change(fresh.texts());
     };
-    const { written, cookie = session_key } = await modify(this.#options, session_key, base, applied, this[DEADLINE]);
-    this.#wrote(cookie, written);
-    this.#document = Document.fromTexts(mergeMembers(base.texts, mine, written.texts));
-    // The browser has to get the new cookie.
-    if (this.isInCookie) this.modified = true;
+    const { written, cookie = key } = await modify(this.#options, key, base, applied, this[DEADLINE]);
+    if (begun === this.#begun) {
+      this.#join(base.texts, written.texts);
+      this.#wrote(cookie, written);
+      // The browser has to get the new cookie.
+      if (this.isInCookie) this.modified = true;
+    }
     return results.at(-1) as T;
+  }
+
+  /** After a write that may have joined others' changes. What the request has changed since `sent` stays, unsaved. */
+  #join(sent: MemberTexts, written: MemberTexts): void {
+    const document = this[DOCUMENT];
+    this.#document = document.withTexts(mergeMembers(sent, document.texts(), written));
   }
 
   /**
@@ -289,47 +305,34 @@ export class Session extends SessionDictionary<DeclaredData> {
     const mine = new Map([...(forget ? [] : held), ...added.texts()]);
     await this.#writing.hold(async () => {
       const companion = await companionOf(joined, this.#options.store);
-      const isMerged = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
+      const written = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
       // After the write: if it fails, the dictionary has no login that a later save would write under the old key.
       if (forget) this.#document = added;
-      else if (!isMerged) for (const key of added.keys()) this[DOCUMENT].set(key, added.get(key));
+      else this.#join(held, written);
       this.modified = true;
     });
   }
 
-  /** Add a row that holds `mine`, and remove the one that there was. @returns whether others' changes were joined */
-  async #moveRow(
-    session_key: string,
-    mine: MemberTexts,
-    forget: boolean,
-    companion: Companion | undefined,
-  ): Promise<boolean> {
+  /** Add a row that holds `mine`, and remove the one that there was. @returns what it holds now */
+  async #moveRow(session_key: string, mine: MemberTexts, forget: boolean, companion?: Companion): Promise<MemberTexts> {
     const [oldKey, base] = [this.#session_key, this.#baseline];
-    if (oldKey === null || base === undefined) {
-      await this.#insert(session_key, mine, companion);
-      return false;
+    if (oldKey !== null && base !== undefined) {
+      const change = (session_data: string): Change => {
+        const isMine = forget || session_data === base.session_data;
+        return this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
+      };
+      const options = forget ? { store: this.#options.store } : this.#options;
+      try {
+        const moved = await moveRow(options, [oldKey, session_key], change, companion, this[DEADLINE]);
+        this.#begun += 1;
+        this.#wrote(moved.cookie ?? session_key, moved.written);
+        return moved.written.texts;
+      } catch (error) {
+        if (!forget || !(error instanceof UpdateError)) throw error;
+      }
     }
-    let written: Change | undefined;
-    const change = async (session_data: string): Promise<SessionRecord> => {
-      const isMine = forget || session_data === base.session_data;
-      written = this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
-      return { session_key, ...written };
-    };
-    const cycled = this.#options.store.cycle(oldKey, change, companion, this[DEADLINE]);
-    let cookie: WrittenCookie;
-    try {
-      cookie = await (forget ? cycled : noted(cycled, this.#options.observe));
-    } catch (error) {
-      if (!forget || !(error instanceof UpdateError)) throw error;
-      await this.#insert(session_key, mine, companion);
-      return false;
-    }
-    if (written === undefined)
-      throw new UpdateError('The store resolved `cycle` without calling the function `change`.');
-    this.#wrote(cookie ?? session_key, written);
-    const isMerged = written.texts !== mine;
-    if (isMerged) this.#document = Document.fromTexts(written.texts);
-    return isMerged;
+    await this.#insert(session_key, mine, companion);
+    return mine;
   }
 
   /**
@@ -339,6 +342,7 @@ export class Session extends SessionDictionary<DeclaredData> {
    * @param keepRow treat the row as missing: it stays, and the answer to a page's own request does not delete the cookie
    */
   async flush({ keepRow = false }: { readonly keepRow?: boolean } = {}): Promise<void> {
+    this.#begun += 1;
     if (this.#writing.isTaken) this.#document = Document.empty();
     while (this.#writing.isTaken) await this.#writing.left();
     const [session_key, base] = [this.#session_key, this.#baseline];
@@ -400,6 +404,7 @@ export class Session extends SessionDictionary<DeclaredData> {
   async #insert(session_key: string, texts = this[DOCUMENT].texts(), companion?: Companion): Promise<SavedExpiry> {
     const change = this.#change(texts);
     const cookie = await this.#options.store.create({ session_key, ...change }, companion, this[DEADLINE]);
+    this.#begun += 1;
     return this.#wrote(cookie ?? session_key, change);
   }
 
