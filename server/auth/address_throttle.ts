@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
 import { checkKnex } from '../db/given.js';
-import { ImproperlyConfigured } from '../errors.js';
+import { ImproperlyConfigured, ValueError } from '../errors.js';
 import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
@@ -117,6 +117,7 @@ export class AddressThrottle {
 
   /** The table stores no addresses, only keyed hashes. */
   #bucket(address: string): string {
+    if (typeof address !== 'string') throw new ValueError('The address of a request is a text: ctx.ip.');
     const hash = salted_hmac('koa_django_session.address_throttle', addressBlock(address), this.#key);
     return `${this.#name}:${hash.digest('hex')}`;
   }

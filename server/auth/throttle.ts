@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
 import { checkKnex } from '../db/given.js';
+import { ValueError } from '../errors.js';
 import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { salted_hmac } from '../signing/crypto.js';
@@ -66,7 +67,8 @@ export type ThrottleAnswer =
  * attempts of its exact spelling, and its address is known only for that spelling. Otherwise the owner of one account
  * could reset the count of their guesses at the other.
  *
- * A refused attempt is not counted and does not extend the wait, so after the wait there is always an attempt. Attempts
+ * A refused attempt is not counted by what refuses it and does not extend the wait, so after the wait there is always an
+ * attempt. One that the account refuses counts for its address. Attempts
  * from a known address are counted separately: attackers on the account do not make its owner wait there. From a new
  * address the owner competes with them for one attempt per `account.longestWait`.
  */
@@ -148,7 +150,7 @@ export class LoginThrottle {
 
   /**
    * After a login, remove the attempt and those counted with it; for an account only those with exactly this spelling.
-   * Without a preceding `check`, the account's count does not change.
+   * Call it once after each `check` that was allowed: without one, it gives the address an attempt of somebody else back.
    * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
   async succeeded(attempt: LoginAttempt, deadline = this.#table.deadline()): Promise<void> {
@@ -190,11 +192,12 @@ export class LoginThrottle {
    * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
   async failures(
-    { username, address }: { readonly username?: string; readonly address: string },
+    attempt: { readonly username?: string; readonly address: string },
     deadline?: Deadline,
   ): Promise<number> {
-    const buckets = this.#buckets({ username: username ?? '', address });
-    const wanted = username === undefined ? [buckets.address] : [buckets.address, buckets.account, buckets.known];
+    const buckets = this.#buckets({ username: '', ...attempt });
+    const wanted =
+      attempt.username === undefined ? [buckets.address] : [buckets.address, buckets.account, buckets.known];
     const { account, address: byAddress } = this.#limits;
     const [row] = await this.#table.rows<{ failures: number }>(
       `WITH clock AS (${this.#table.clock()})
@@ -212,7 +215,9 @@ export class LoginThrottle {
     return this.#table.prune();
   }
 
-  #buckets({ username, address }: LoginAttempt): Record<'account' | 'address' | 'exact' | 'known', string> {
+  #buckets(attempt: LoginAttempt): Record<'account' | 'address' | 'exact' | 'known', string> {
+    const { username, address } = attempt ?? {};
+    if (typeof username !== 'string' || typeof address !== 'string') throw new ValueError(NO_ATTEMPT);
     const name = foldUsername(username);
     const spelling = username.slice(0, MAX_NAME_LENGTH);
     const block = addressBlock(address);
@@ -226,6 +231,8 @@ export class LoginThrottle {
     };
   }
 }
+
+const NO_ATTEMPT = 'A login attempt has two texts: { username, address: ctx.ip }.';
 
 /** SQL: whether an address is known to an account. Takes the bucket `known`. */
 const IS_KNOWN =

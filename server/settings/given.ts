@@ -11,6 +11,6 @@ export function checkSettings(
   settings: Partial<Settings> | undefined,
   ...names: readonly (keyof Settings)[]
 ): void {
-  if (names.every((name) => settings?.[name] !== undefined)) return;
+  if (names.every((name) => settings?.[name] !== undefined) && settings?.SECRET_KEY !== '') return;
   throw new ImproperlyConfigured(`${caller} needs \`settings\`: what defineSettings({ SECRET_KEY }) returns.`);
 }

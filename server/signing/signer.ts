@@ -37,8 +37,22 @@ export interface UnsignObjectOptions {
 }
 
 const NO_KEY = 'A Signer needs `key`: your SECRET_KEY.';
+const NO_FALLBACKS = '`fallback_keys` of a Signer is a list of keys, your SECRET_KEY_FALLBACKS.';
 // Django's _SEP_UNSAFE. Its "A-z" also matches [ \ ] ^ and the backtick.
 const UNSAFE_SEPARATOR = /^[A-z0-9\-_=]*$/;
+
+const isKey = (key: unknown): boolean => (typeof key === 'string' || key instanceof Uint8Array) && key.length > 0;
+
+/** Without this, every age would do: no number is smaller than NaN. @throws ValueError */
+function checkLimits(options: { readonly max_age?: unknown; readonly maxBytes?: unknown }): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new ValueError('The limits of a signed text are an object: { max_age: 60 }.');
+  }
+  for (const name of ['max_age', 'maxBytes'] as const) {
+    if (options[name] === undefined || Number.isFinite(options[name])) continue;
+    throw new ValueError(`\`${name}\` is a number${name === 'max_age' ? ' of seconds' : ''}.`);
+  }
+}
 
 /**
  * Signs texts and verifies them. `new Signer({ key }).sign('a')` is `a:` and 43 characters.
@@ -48,7 +62,7 @@ const UNSAFE_SEPARATOR = /^[A-z0-9\-_=]*$/;
  * const address = signer.unsign(signer.sign('ann@example.com')); // throws BadSignature for what was not signed here
  * ```
  *
- * @throws ValueError for a separator that could be part of a signature; ImproperlyConfigured without a key
+ * @throws ValueError for a separator that could be part of a signature; ImproperlyConfigured without a key, and for an empty one
  */
 export class Signer {
   readonly sep: string;
@@ -57,8 +71,10 @@ export class Signer {
   readonly #keys: readonly HmacKey[];
 
   constructor(options: SignerOptions) {
-    if (options?.key === undefined) throw new ImproperlyConfigured(NO_KEY);
-    const { key, sep = ':', algorithm = 'sha256', fallback_keys = [] } = options;
+    const { key, sep = ':', algorithm = 'sha256', fallback_keys = [] } = options ?? {};
+    if (!isKey(key)) throw new ImproperlyConfigured(NO_KEY);
+    // The characters of a text would be keys.
+    if (!Array.isArray(fallback_keys) || !fallback_keys.every(isKey)) throw new ImproperlyConfigured(NO_FALLBACKS);
     if (UNSAFE_SEPARATOR.test(sep)) {
       throw new ValueError(
         `Unsafe Signer separator: ${JSON.stringify(sep)} (cannot be empty or consist of only A-z0-9-_=)`,
@@ -123,6 +139,7 @@ export class Signer {
    * @throws ValueError when what was signed is no packed JSON, or larger than `maxBytes`
    */
   unsign_object(signed: string, options: UnsignObjectOptions = {}): unknown {
+    checkLimits(options);
     return parseJson(unpack(this.unsign(signed), options.maxBytes));
   }
 }
@@ -162,9 +179,11 @@ export class TimestampSigner extends Signer {
    *
    * @param options.max_age seconds; any age is accepted without it
    * @throws BadSignature; also for a signed text without a readable time, where Django raises ValueError
+   * @throws ValueError for a `max_age` that is no number
    * @throws SignatureExpired when it was signed longer ago than `max_age`
    */
   override unsign(signed: string, options: { readonly max_age?: number | undefined } = {}): string {
+    checkLimits(options);
     const { max_age } = options;
     const stamped = super.unsign(signed);
     const parts = splitTimestamp(stamped, this.sep);
@@ -177,6 +196,7 @@ export class TimestampSigner extends Signer {
   }
 
   override unsign_object(signed: string, options: UnsignObjectOptions = {}): unknown {
+    checkLimits(options);
     return parseJson(unpack(this.unsign(signed, { max_age: options.max_age }), options.maxBytes));
   }
 }

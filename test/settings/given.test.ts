@@ -29,7 +29,7 @@ const construct =
 describe('a call from JavaScript', () => {
   const app = new Koa();
   const settings = defineSettings({ SECRET_KEY: 'a secret' });
-  const knex = { raw: async () => ({ rows: [] }) };
+  const knex = { raw: async () => ({ rows: [] }), client: { config: {} } };
   const redis = { command: async () => null };
   const session = { get: () => null, set: () => {}, session_key: null };
 
@@ -79,6 +79,22 @@ describe('a call from JavaScript', () => {
     ['UserSessions without settings', 'new UserSessions() needs `settings`', construct(UserSessions), knex, {}],
     ['UserSessions without a store', 'new UserSessions() needs `store`', construct(UserSessions), knex, { settings }],
     ['Signer without a key', 'needs `key`', construct(Signer), {}],
+    ['Signer with an empty key', 'needs `key`', construct(Signer), { key: '' }],
+    [
+      'Signer with a text as fallback_keys',
+      '`fallback_keys` of a Signer is a list',
+      construct(Signer),
+      { key: 'a', fallback_keys: 'old-secret' },
+    ],
+    ['Signer with an empty fallback', 'is a list of keys', construct(Signer), { key: 'a', fallback_keys: [''] }],
+    ['loads with a text as fallback_keys', 'is a list', call(loads), 'text', { key: 'a', fallback_keys: 'old' }],
+    [
+      'LoginThrottle with an empty SECRET_KEY',
+      'needs `settings`',
+      construct(LoginThrottle),
+      knex,
+      { settings: { SECRET_KEY: '' } },
+    ],
     ['TimestampSigner without options', 'needs `key`', construct(TimestampSigner)],
     ['dumps without options', 'needs `key`', call(dumps), {}],
     ['loads without options', 'needs `key`', call(loads), 'text'],
@@ -105,6 +121,60 @@ describe('a call from JavaScript', () => {
       expect(error).to.have.property('message').that.includes(sentence);
     });
   }
+
+  for (const max_age of [{ days: 1 }, {}, Number.NaN, '60', null, new Date(0)]) {
+    it(`is refused, and no text passes, where its max_age is ${JSON.stringify(max_age)}`, () => {
+      const signer = new TimestampSigner({ key: 'a', now: () => 0 });
+      const [signed, packed] = [signer.sign('text'), signer.sign_object({ a: 1 })];
+      for (const work of [
+        () => call(signer.unsign.bind(signer))(signed, { max_age }),
+        () => call(signer.unsign_object.bind(signer))(packed, { max_age }),
+        () => call(loads)(dumps({ a: 1 }, { key: 'a', now: () => 0 }), { key: 'a', max_age }),
+      ]) {
+        expect(work).to.throw(ValueError, 'max_age');
+      }
+    });
+  }
+
+  it('is refused where the limits of a signed text are a number, or the most bytes are none', () => {
+    const signer = new TimestampSigner({ key: 'a' });
+    const packed = signer.sign_object({ a: 1 });
+    for (const limits of [60, null]) {
+      expect(() => call(signer.unsign.bind(signer))(signer.sign('text'), limits)).to.throw(
+        ValueError,
+        '{ max_age: 60 }',
+      );
+      expect(() => call(signer.unsign_object.bind(signer))(packed, limits)).to.throw(ValueError, '{ max_age: 60 }');
+    }
+    expect(() => call(signer.unsign_object.bind(signer))(packed, { maxBytes: '9' })).to.throw(ValueError, 'maxBytes');
+    const plain = new Signer({ key: 'a' });
+    expect(() => call(plain.unsign_object.bind(plain))(plain.sign_object(1), { maxBytes: Number.NaN })).to.throw(
+      ValueError,
+    );
+  });
+
+  for (const attempt of [undefined, 'alice', {}, { username: 'alice' }, { username: 1, address: '192.0.2.1' }]) {
+    it(`is refused where a login attempt is ${JSON.stringify(attempt)}`, async () => {
+      const throttle = construct(LoginThrottle)(knex, { settings }) as LoginThrottle;
+      for (const method of ['check', 'succeeded', 'failures'] as const) {
+        expect(await reasonOf(call(throttle[method].bind(throttle))(attempt) as Promise<unknown>))
+          .to.be.instanceOf(ValueError)
+          .with.property('message')
+          .that.includes('{ username, address: ctx.ip }');
+      }
+    });
+  }
+
+  it('is refused where an address is none', async () => {
+    const limit = { free: 1, healsIn: 1 };
+    const throttle = construct(AddressThrottle)(knex, { settings, name: 'a', limit }) as AddressThrottle;
+    for (const method of ['check', 'wait'] as const) {
+      expect(await reasonOf(call(throttle[method].bind(throttle))(undefined) as Promise<unknown>))
+        .to.be.instanceOf(ValueError)
+        .with.property('message')
+        .that.includes('ctx.ip');
+    }
+  });
 
   it('is refused where a test clock gets a text', () => {
     const now = testClock(1);
