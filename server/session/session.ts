@@ -202,7 +202,7 @@ export class Session extends SessionDictionary<DeclaredData> {
       const joined = (session_data: string): Change =>
         this.#change(mergeMembers(base.texts, mine.texts, this.#theirs(session_data)));
       const { written, cookie } = await mergeIntoRow(this.#options, session_key, joined, this[DEADLINE]);
-      this.#join(mine.texts, written.texts);
+      this.#join(base, mine.texts, written.texts);
       return this.#wrote(cookie ?? session_key, written);
     });
   }
@@ -260,11 +260,9 @@ export class Session extends SessionDictionary<DeclaredData> {
    */
   async [TAKE_OUT](key: string): Promise<unknown> {
     while (this.#writing.isTaken) await this.#writing.left();
-    const [session_key, base] = [this.#session_key, this.#baseline];
-    if (session_key === null || base === undefined) return null;
-    return this.#writing.hold(() =>
-      this.#changeRow(session_key, base, (fresh) => fresh.pop(key, null), replaceOrModifyRow),
-    );
+    const [own, base] = [this.#session_key, this.#baseline];
+    if (own === null || base === undefined) return null;
+    return this.#writing.hold(() => this.#changeRow(own, base, (fresh) => fresh.pop(key, null), replaceOrModifyRow));
   }
 
   async #changeRow<T>(key: string, base: Baseline, change: FreshChange<T>, modify: typeof modifyRow): Promise<T> {
@@ -279,7 +277,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     };
     const { written, cookie = key } = await modify(this.#options, key, base, applied, this[DEADLINE]);
     if (begun === this.#begun) {
-      this.#join(base.texts, written.texts);
+      this.#join(base, base.texts, written.texts);
       this.#wrote(cookie, written);
       // The browser has to get the new cookie.
       if (this.isInCookie) this.modified = true;
@@ -287,10 +285,14 @@ export class Session extends SessionDictionary<DeclaredData> {
     return results.at(-1) as T;
   }
 
-  /** After a write that may have joined others' changes. What the request has changed since `sent` stays, unsaved. */
-  #join(sent: MemberTexts, written: MemberTexts): void {
-    const document = this[DOCUMENT];
-    this.#document = document.withTexts(mergeMembers(sent, document.texts(), written));
+  /**
+   * After a write that may have joined others' changes. What the request has changed since `sent` stays, unsaved.
+   * @param known the row before the write. If an `atomic` has ended since, its values are in the dictionary, and are no change
+   */
+  #join(known: Baseline | undefined, sent: MemberTexts, written: MemberTexts): void {
+    const [document, base] = [this[DOCUMENT], this.#baseline];
+    const from = base === known || base === undefined ? sent : base.texts;
+    this.#document = document.withTexts(mergeMembers(from, document.texts(), written));
   }
 
   /**
@@ -305,34 +307,37 @@ export class Session extends SessionDictionary<DeclaredData> {
     const mine = new Map([...(forget ? [] : held), ...added.texts()]);
     await this.#writing.hold(async () => {
       const companion = await companionOf(joined, this.#options.store);
-      const written = await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget, companion));
+      await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget ? null : held, companion));
       // After the write: if it fails, the dictionary has no login that a later save would write under the old key.
       if (forget) this.#document = added;
-      else this.#join(held, written);
       this.modified = true;
     });
   }
 
-  /** Add a row that holds `mine`, and remove the one that there was. @returns what it holds now */
-  async #moveRow(session_key: string, mine: MemberTexts, forget: boolean, companion?: Companion): Promise<MemberTexts> {
+  /**
+   * Add a row that holds `mine`, and remove the one that there was.
+   * @param held what the dictionary held; null if that is to be forgotten
+   */
+  async #moveRow(to: string, mine: MemberTexts, held: MemberTexts | null, companion?: Companion): Promise<void> {
     const [oldKey, base] = [this.#session_key, this.#baseline];
     if (oldKey !== null && base !== undefined) {
       const change = (session_data: string): Change => {
-        const isMine = forget || session_data === base.session_data;
+        const isMine = held === null || session_data === base.session_data;
         return this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
       };
-      const options = forget ? { store: this.#options.store } : this.#options;
+      const options = held === null ? { store: this.#options.store } : this.#options;
       try {
-        const moved = await moveRow(options, [oldKey, session_key], change, companion, this[DEADLINE]);
+        const moved = await moveRow(options, [oldKey, to], change, companion, this[DEADLINE]);
+        if (held !== null) this.#join(base, held, moved.written.texts);
         this.#begun += 1;
-        this.#wrote(moved.cookie ?? session_key, moved.written);
-        return moved.written.texts;
+        this.#wrote(moved.cookie ?? to, moved.written);
+        return;
       } catch (error) {
-        if (!forget || !(error instanceof UpdateError)) throw error;
+        if (held !== null || !(error instanceof UpdateError)) throw error;
       }
     }
-    await this.#insert(session_key, mine, companion);
-    return mine;
+    await this.#insert(to, mine, companion);
+    if (held !== null) this.#join(this.#baseline, held, mine);
   }
 
   /**

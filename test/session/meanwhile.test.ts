@@ -129,6 +129,39 @@ describe('A session while one of its methods runs', () => {
     });
   }
 
+  for (const isJoined of [false, true]) {
+    it(`counts each atomic${isJoined ? ' and each of another request' : ''}, and keeps what is set and saved between them`, async () => {
+      const other = await open(key);
+      const countThere = (): Promise<void> =>
+        other.atomic((fresh) => {
+          fresh.set('n', Number(fresh.get('n', 0)) + 1);
+        });
+      const running: Promise<unknown>[] = [];
+      for (let round = 0; round < 5; round += 1) {
+        running.push(count());
+        if (isJoined) running.push(countThere());
+        session.set(`x${round}`, round);
+        running.push(session.save(), count());
+        if (round === 2) running.push(session.cycle_key());
+        await tick();
+      }
+      const results = await Promise.allSettled(running);
+      // The other request cannot follow to the new key, and an atomic that came after it neither.
+      const isGone = (result: PromiseSettledResult<unknown>): boolean =>
+        result.status === 'rejected' && result.reason instanceof UpdateError;
+      const done = results.filter((result) => result.status === 'fulfilled').length;
+      expect(results.filter((result) => result.status === 'rejected' && !isGone(result))).to.deep.equal([]);
+      const before = Number((await stored(session.session_key))['n']);
+      session.set('last', true);
+      await session.save();
+      const { n, last, ...rest } = await stored(session.session_key);
+      expect([Number(n), last]).to.deep.equal([before, true]);
+      for (let round = 0; round < 5; round += 1) expect(rest).to.have.property(`x${round}`, round);
+      // Of what was done, five were saves and one took a new key.
+      expect(before).to.equal(done - 6);
+    });
+  }
+
   it('accepts one captcha once, whatever new rows are made between', async () => {
     const answers = await Promise.all([accept(), session.create(), accept()]);
     expect([answers[0], answers[2]]).to.deep.equal([true, false]);
