@@ -67,10 +67,10 @@ export type ThrottleAnswer =
  * attempts of its exact spelling, and its address is known only for that spelling. Otherwise the owner of one account
  * could reset the count of their guesses at the other.
  *
- * A refused attempt is not counted by what refuses it and does not extend the wait, so after the wait there is always an
- * attempt. One that the account refuses counts for its address. Attempts
- * from a known address are counted separately: attackers on the account do not make its owner wait there. From a new
- * address the owner competes with them for one attempt per `account.longestWait`.
+ * A refused attempt is not counted where it was refused and does not extend the wait, so after the wait there is always
+ * an attempt. One that the account refuses counts for its address. Attempts from a known address are counted
+ * separately: attackers on the account do not make its owner wait there. From a new address the owner competes with
+ * them for one attempt per `account.longestWait`.
  */
 export class LoginThrottle {
   readonly #table: AttemptsTable;
@@ -105,7 +105,7 @@ export class LoginThrottle {
 
   /**
    * One statement, because each one costs a round trip. Its parts run in the order of its locks, which is the same in
-   * `succeeded`: address, known, account, exact. So no two of them wait for each other.
+   * `succeeded`: address, known, account, exact. So concurrent statements cannot deadlock.
    */
   async #answer(attempt: LoginAttempt, deadline: Deadline): Promise<ThrottleAnswer> {
     const { address, account, exact, known } = this.#buckets(attempt);
@@ -238,7 +238,7 @@ const NO_ATTEMPT = 'A login attempt has two texts: { username, address: ctx.ip }
 const IS_KNOWN =
   'SELECT EXISTS (SELECT FROM koa_login_attempts, clock WHERE bucket = ? AND forget_at > clock.at) AS known';
 
-/** SQL: true. The part of the statement where it stands runs after this one, so its locks are taken later. */
+/** SQL that is always true, and makes PostgreSQL run `part` first, so that the rows of `part` are locked first. */
 const after = (part: string): string => `(SELECT count(*) FROM ${part}) >= 0`;
 
 /** SQL: counts one attempt unless the bucket is full, and returns a row if it did. */

@@ -52,8 +52,8 @@ export class Session extends SessionDictionary<DeclaredData> {
   #isUnreadable = false;
   /** Whether this request generated the key, so that the browser does not have it yet. */
   #hasNewKey = false;
-  /** Counts new rows and flushes: what began before one of them must not touch the session after it. */
-  #begun = 0;
+  /** Counts new rows and flushes. An `atomic` that ends in another generation than it began in leaves the session as it is. */
+  #generation = 0;
   /** Held by save, create and cycle_key, so that the next call sees the row and the key of the one before. */
   readonly #writing = new WriteLock();
 
@@ -266,7 +266,7 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   async #changeRow<T>(key: string, base: Baseline, change: FreshChange<T>, modify: typeof modifyRow): Promise<T> {
-    const begun = this.#begun;
+    const generation = this.#generation;
     const results: T[] = [];
     const applied = async (session_data: string): Promise<Change> => {
       const fresh = new FreshDictionary(this.#theirs(session_data), this.#options.settings, this.#now);
@@ -276,7 +276,7 @@ export class Session extends SessionDictionary<DeclaredData> {
       return this.#change(fresh.texts());
     };
     const { written, cookie = key } = await modify(this.#options, key, base, applied, this[DEADLINE]);
-    if (begun === this.#begun) {
+    if (generation === this.#generation) {
       this.#join(base, base.texts, written.texts);
       this.#wrote(cookie, written);
       // The browser has to get the new cookie.
@@ -287,7 +287,8 @@ export class Session extends SessionDictionary<DeclaredData> {
 
   /**
    * After a write that may have joined others' changes. What the request has changed since `sent` stays, unsaved.
-   * @param known the row before the write. If an `atomic` has ended since, its values are in the dictionary, and are no change
+   * @param known the baseline before the write. If an `atomic` has replaced it since, that row's values are in the dictionary,
+   *   and the request's changes are what differs from it
    */
   #join(known: Baseline | undefined, sent: MemberTexts, written: MemberTexts): void {
     const [document, base] = [this[DOCUMENT], this.#baseline];
@@ -329,7 +330,7 @@ export class Session extends SessionDictionary<DeclaredData> {
       try {
         const moved = await moveRow(options, [oldKey, to], change, companion, this[DEADLINE]);
         if (held !== null) this.#join(base, held, moved.written.texts);
-        this.#begun += 1;
+        this.#generation += 1;
         this.#wrote(moved.cookie ?? to, moved.written);
         return;
       } catch (error) {
@@ -347,7 +348,7 @@ export class Session extends SessionDictionary<DeclaredData> {
    * @param keepRow treat the row as missing: it stays, and the answer to a page's own request does not delete the cookie
    */
   async flush({ keepRow = false }: { readonly keepRow?: boolean } = {}): Promise<void> {
-    this.#begun += 1;
+    this.#generation += 1;
     if (this.#writing.isTaken) this.#document = Document.empty();
     while (this.#writing.isTaken) await this.#writing.left();
     const [session_key, base] = [this.#session_key, this.#baseline];
@@ -409,7 +410,7 @@ export class Session extends SessionDictionary<DeclaredData> {
   async #insert(session_key: string, texts = this[DOCUMENT].texts(), companion?: Companion): Promise<SavedExpiry> {
     const change = this.#change(texts);
     const cookie = await this.#options.store.create({ session_key, ...change }, companion, this[DEADLINE]);
-    this.#begun += 1;
+    this.#generation += 1;
     return this.#wrote(cookie ?? session_key, change);
   }
 
