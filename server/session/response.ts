@@ -94,6 +94,8 @@ export class SessionResponse implements HeadWork {
   #cookie: SessionCookie | undefined;
   #varies = false;
   #committed = false;
+  /** Whether a save of this response has written the row. */
+  #saved = false;
   #committing: Promise<void> | undefined;
 
   constructor(ctx: Context, session: RequestSession, options: SessionResponseOptions) {
@@ -140,7 +142,8 @@ export class SessionResponse implements HeadWork {
     const commit = async (): Promise<void> => {
       await before?.catch(() => {});
       if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
-      this.session.modified = false;
+      // What the request changed while the save ran is saved by the next commit, or after the handlers.
+      this.session.modified = this.#saved && this.session.alreadyWritten(true) === null;
       this.#committed = true;
     };
     this.#committing = commit();
@@ -208,6 +211,7 @@ export class SessionResponse implements HeadWork {
     const { session } = this;
     const before = session.session_key;
     const saved = await save(session);
+    this.#saved = true;
     if (!headSent(this.#ctx)) this.#tell(session.session_key, saved);
     else if (session.session_key !== before) {
       // The answer began while the row was created.

@@ -451,6 +451,20 @@ describe('an answer that begins before sessions is back', () => {
     });
   }
 
+  it('saves what is changed while a commit runs', async () => {
+    await start(async (ctx) => {
+      ctx.session['b'] = 2;
+      const committing = commitSession(ctx);
+      // The row is being written then.
+      await new Promise((resolve) => setImmediate(resolve));
+      ctx.session['c'] = 3;
+      await committing;
+      ctx.body = 'ok';
+    });
+    await expectWhole(await server.ask({ headers: COOKIE }));
+    expect(await rows()).to.deep.equal({ [KEY]: { a: 1, b: 2, c: 3 } });
+  });
+
   it('gives a new session one row when it is committed twice at once', async () => {
     await database.knex('django_session').delete();
     await start(async (ctx) => {
