@@ -11,14 +11,13 @@ import { type RunningServer, startServer } from './server_process.js';
 import { type Result, summarize } from './statistics.js';
 
 /**
- * Seconds before each measurement. A server that nobody has asked for a minute or two takes most of a second to be as
- * fast as under load: its connections are closed, its heap has shrunk, its code has left the processor's cache. Ours is
- * asked again and again.
+ * Seconds before each measurement. A server that nobody has asked for a minute or two is slow at first: its connections
+ * are closed, its heap has shrunk, V8 has thrown its code away. koa-session takes one or two seconds to be as fast as under
+ * load, pages that also look up the user three.
  */
-const BETWEEN = 1;
-const AGAIN = 0.2;
-/** Ours when something else begins to be asked: V8 has thrown away code that was not run for a while. */
 const ANEW = 3;
+/** Ours is asked again and again. */
+const AGAIN = 0.2;
 
 /** What is measured against what: a contestant, and one of ours. */
 interface Pair {
@@ -88,7 +87,7 @@ export async function comparePeers(
             mine = beside;
             before = keep(beside, scenario, await measured(beside, ANEW));
           }
-          const sample = await measured(contestant, BETWEEN);
+          const sample = await measured(contestant, ANEW);
           const after = keep(beside, scenario, await measured(beside, AGAIN));
           keep(contestant, scenario, { ...sample, ours: mean(beside.name, before, after) });
           before = after;
