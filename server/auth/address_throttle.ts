@@ -56,7 +56,7 @@ export class AddressThrottle {
     checkSettings('new AddressThrottle()', options?.settings, 'SECRET_KEY');
     const { settings, name, limit, now, timeout } = options;
     const { free, healsIn } = limit ?? {};
-    if (!/^[a-z0-9_]{1,40}$/.test(name)) {
+    if (typeof name !== 'string' || !/^[a-z0-9_]{1,40}$/.test(name)) {
       throw new ImproperlyConfigured(
         `The name ${JSON.stringify(name)} of an AddressThrottle is not allowed. Use 1 to 40 small letters, digits and _.`,
       );

@@ -53,7 +53,7 @@ export const waitOf = ({ free, firstWait, longestWait }: ThrottleLimit, count: s
 /** The numbers are inserted into the statements. */
 export function checkLimits({ account, address, knownFor }: ThrottleLimits): void {
   for (const [name, limit] of Object.entries({ account, address })) {
-    const { free, healsIn, firstWait, longestWait } = limit;
+    const { free, healsIn, firstWait, longestWait } = limit ?? {};
     const whole = Number.isSafeInteger(free) && free >= 1;
     const times = [healsIn, firstWait, longestWait].every((time) => Number.isFinite(time) && time > 0);
     if (!whole || !times || longestWait < firstWait) {

@@ -14,6 +14,7 @@ import type { SessionStore } from '../session/store.js';
 import { checkSettings } from '../settings/given.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { addressNetwork } from './address_block.js';
+import { checkUser } from './given.js';
 import { SESSION_KEY } from './session_keys.js';
 import { sessionOf, stateOf } from './state.js';
 import type { BaseUser } from './user.js';
@@ -149,6 +150,7 @@ export class UserSessions {
    * @throws StoreUnavailable when the database does not answer; SchemaMismatch without the migration
    */
   async sessionsOf(user: UserId, current?: CurrentSession, deadline?: Deadline): Promise<readonly UserSession[]> {
+    checkUser('sessionsOf()', user);
     const entries = await this.#entries(user, deadline);
     return entries.map(({ session_key, ...entry }) => ({ ...entry, isCurrent: session_key === current?.session_key }));
   }
@@ -162,6 +164,7 @@ export class UserSessions {
    * @throws StoreUnavailable; the session may still exist
    */
   async revoke(user: UserId, id: string, deadline?: Deadline): Promise<boolean> {
+    checkUser('revoke()', user);
     const ended = (await this.#entries(user, deadline)).filter((entry) => entry.id === id);
     await this.#end(ended, deadline);
     return ended.length > 0;
@@ -176,6 +179,7 @@ export class UserSessions {
    * @throws StoreUnavailable; some may still exist
    */
   async revokeOthers(user: UserId, current?: CurrentSession, deadline?: Deadline): Promise<number> {
+    checkUser('revokeOthers()', user);
     const others = (await this.#entries(user, deadline)).filter(
       ({ session_key }) => session_key !== current?.session_key,
     );

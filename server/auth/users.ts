@@ -9,9 +9,11 @@ import { PoolShare } from '../db/pool_share.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../db/prepared.js';
 import { storeError, unavailable } from '../db/unavailable.js';
 import { hasCode } from '../error_code.js';
-import { SchemaMismatch, ValueError } from '../errors.js';
+import { ImproperlyConfigured, SchemaMismatch, ValueError } from '../errors.js';
+import { checkSettings } from '../settings/given.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { Catalogue, type Known } from './catalogue.js';
+import { checkEncoded } from './given.js';
 import { make_password } from './hashers.js';
 import { type Found, type Holder, PermissionLookup } from './permission_lookup.js';
 import { Permissions } from './permissions.js';
@@ -104,6 +106,14 @@ export class UserTable<U extends User = User> {
   constructor(knex: Knex, options: UserTableOptions<U> = {}) {
     checkKnex('new UserTable()', knex);
     const { settings = DEFAULT_USER_MODEL, now = systemClock, userClass: UserClass = User } = options;
+    // Without the braces the settings would be options, and their AUTH_USER_MODEL would not be seen.
+    checkSettings(
+      'new UserTable()',
+      'AUTH_USER_MODEL' in Object(options) ? undefined : settings,
+      'AUTH_USER_MODEL',
+      'USERNAME_FIELD',
+    );
+    if (typeof UserClass !== 'function') throw new ImproperlyConfigured('`userClass` of a UserTable is a class.');
     const { timeout, prepared = true } = options;
     this.#knex = knex;
     this.#now = now;
@@ -161,7 +171,7 @@ export class UserTable<U extends User = User> {
    * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
   async get_by_natural_key(username: string, deadline?: Deadline): Promise<U | null> {
-    if (username.length > MAX_NAME_LENGTH || !isStorable(username)) return null;
+    if (typeof username !== 'string' || username.length > MAX_NAME_LENGTH || !isStorable(username)) return null;
     return this.#find(async ({ statements }) => ({ statement: statements.get_by_natural_key, values: [username] }), {
       deadline,
     });
@@ -172,8 +182,10 @@ export class UserTable<U extends User = User> {
    * `update_session_auth_hash` to keep one.
    * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    * @returns the user with the new password, null if there is no such user
+   * @throws ValueError for the password itself, which Django's `set_password` takes
    */
   async set_password(id: string | number, encoded: string, deadline?: Deadline): Promise<U | null> {
+    checkEncoded('set_password()', encoded);
     return this.#find((known) => this.#byKey(known, id, 'set_password', [encoded]), { deadline });
   }
 
@@ -184,6 +196,7 @@ export class UserTable<U extends User = User> {
    * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
   async update_last_login(id: string | number, at: Date, transaction?: object, deadline?: Deadline): Promise<U | null> {
+    if (!(at instanceof Date)) throw new ValueError('update_last_login() needs the time of the login: a Date.');
     return this.#find((known) => this.#byKey(known, id, 'update_last_login', [at]), {
       transaction: transaction as Knex.Transaction | undefined,
       deadline,
@@ -215,6 +228,10 @@ export class UserTable<U extends User = User> {
   /** Every column of the new row, by its field. */
   async #valuesOf(user: NewUser, model: UserModel): Promise<Map<string, Binding>> {
     const { USERNAME_FIELD, EMAIL_FIELD } = model.settings;
+    if (typeof user?.username !== 'string' || typeof (user.email ?? '') !== 'string') {
+      throw new ValueError('create_user() needs `username`, and `email` if there is one: texts.');
+    }
+    if (user.password !== undefined && user.password !== null) checkEncoded('create_user()', user.password);
     const username = normalize_username(
       USERNAME_FIELD === EMAIL_FIELD ? normalize_email(user.username) : user.username,
     );

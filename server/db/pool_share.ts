@@ -1,5 +1,6 @@
 /** A share of a pool's connections, for statements that may wait for a lock. */
 import type { Knex } from 'knex';
+import { ValueError } from '../errors.js';
 import { Deadline, inTime } from './deadline.js';
 import { lockQueue } from './lock_queue.js';
 import type { Queue } from './queue.js';
@@ -31,6 +32,9 @@ export class PoolShare {
 
   /** The request's deadline, with our bound if it has none yet. A new one for work outside of a request. */
   deadline(ofRequest = new Deadline(this.#bounds.request)): Deadline {
+    if (!(ofRequest instanceof Deadline)) {
+      throw new ValueError('A deadline is what `requestDeadline(ctx)` returns. Leave it out for one of its own.');
+    }
     return ofRequest.boundBy(this.#bounds.request);
   }
 

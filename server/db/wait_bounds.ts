@@ -1,4 +1,5 @@
 /** Every timeout for PostgreSQL and Redis, as a multiple of DATABASE_TIMEOUT. */
+import { ImproperlyConfigured } from '../errors.js';
 
 interface Bound {
   /** In units of DATABASE_TIMEOUT. */
@@ -48,8 +49,14 @@ export const DATABASE_BOUNDS = {
 /** Seconds. */
 export type DatabaseBounds = Readonly<Record<keyof typeof DATABASE_BOUNDS, number>>;
 
-/** @param timeout DATABASE_TIMEOUT, seconds */
+/**
+ * @param timeout DATABASE_TIMEOUT, seconds
+ * @throws ImproperlyConfigured for what is no time, such as the text of an environment variable
+ */
 export function databaseBounds(timeout = 1): DatabaseBounds {
+  if (!Number.isFinite(timeout) || timeout < 0) {
+    throw new ImproperlyConfigured('A timeout is a number of seconds: the setting DATABASE_TIMEOUT.');
+  }
   const bounds = Object.entries(DATABASE_BOUNDS).map(([name, { times }]) => [name, times * timeout]);
   return Object.fromEntries(bounds) as DatabaseBounds;
 }

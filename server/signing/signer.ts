@@ -37,6 +37,7 @@ export interface UnsignObjectOptions {
 }
 
 const NO_KEY = 'A Signer needs `key`: your SECRET_KEY.';
+const NO_TEXT = 'A Signer signs texts; `sign_object` signs other values.';
 const NO_FALLBACKS = '`fallback_keys` of a Signer is a list of keys, your SECRET_KEY_FALLBACKS.';
 // Django's _SEP_UNSAFE. Its "A-z" also matches [ \ ] ^ and the backtick.
 const UNSAFE_SEPARATOR = /^[A-z0-9\-_=]*$/;
@@ -82,6 +83,8 @@ export class Signer {
     }
     this.sep = sep;
     this.salt = options.salt ?? this.defaultSalt();
+    // Any two objects would be the same salt.
+    if (typeof this.salt !== 'string') throw new ValueError('The salt of a Signer is a text.');
     this.#algorithm = algorithm;
     this.#keys = [key, ...fallback_keys].map((secret) => this.#derive(secret));
   }
@@ -99,17 +102,21 @@ export class Signer {
   signature(value: string, key?: SigningKey): string {
     const derived = key === undefined ? this.#keys[0] : this.#derive(key);
     if (derived === undefined) throw new ValueError('The signer has no key.');
+    if (typeof value !== 'string') throw new ValueError(NO_TEXT);
     if (!isWellFormed(value)) throw new ValueError('A text with half a surrogate pair cannot be signed.');
     return derived.sign(value);
   }
 
   /** `value` → `value:signature`. @throws ValueError for a text with half a surrogate pair */
   sign(value: string): string {
-    return `${value}${this.sep}${this.signature(value)}`;
+    const signature = this.signature(value);
+    return `${value}${this.sep}${signature}`;
   }
 
   /** As `unsign`, but returns null when no key made the signature. Compares signatures in constant time. */
   verify(signed: string): Verified | null {
+    // A visitor may send no text, or several.
+    if (typeof signed !== 'string') return null;
     const end = signed.lastIndexOf(this.sep);
     if (end < 0) return null;
     const value = signed.slice(0, end);
@@ -123,6 +130,7 @@ export class Signer {
   unsign(signed: string): string {
     const verified = this.verify(signed);
     if (verified !== null) return verified.value;
+    if (typeof signed !== 'string') throw new BadSignature('The signed value is no text');
     if (!signed.includes(this.sep)) throw new BadSignature(`No "${this.sep}" found in value`);
     const signature = signed.slice(signed.lastIndexOf(this.sep) + this.sep.length);
     throw new BadSignature(`Signature "${signature}" does not match`);
@@ -171,6 +179,7 @@ export class TimestampSigner extends Signer {
   }
 
   override sign(value: string): string {
+    if (typeof value !== 'string') throw new ValueError(NO_TEXT);
     return super.sign(`${value}${this.sep}${this.timestamp()}`);
   }
 

@@ -64,7 +64,8 @@ describe('LiveSessions', () => {
     session['visits'] = 1;
     if (username !== null) {
       const user =
-        (await users.get_by_natural_key(username)) ?? (await users.create_user({ username, password: 'old' }));
+        (await users.get_by_natural_key(username)) ??
+        (await users.create_user({ username, password: 'pbkdf2_sha256$1$salt$old' }));
       session.update({
         _auth_user_id: String(user.id),
         _auth_user_backend: BACKEND,

@@ -555,7 +555,11 @@ describe('login', () => {
       }
 
       it('for a user who may not log in any more', async () => {
-        const inactive = await users.create_user({ username: 'inactive', password: 'x', is_active: false });
+        const inactive = await users.create_user({
+          username: 'inactive',
+          password: 'pbkdf2_sha256$1$salt$x',
+          is_active: false,
+        });
         const browser = await site();
         await browser.plant(sessionOf(inactive));
         expect((await browser.run(nameOf)).result).to.equal(null);
@@ -650,11 +654,11 @@ describe('login', () => {
       });
 
       it('after the password was changed elsewhere', async () => {
-        const changes = await users.create_user({ username: 'changes', password: 'old' });
+        const changes = await users.create_user({ username: 'changes', password: 'pbkdf2_sha256$1$salt$old' });
         const browser = await site();
         await browser.plant(sessionOf(changes));
         expect((await browser.run(nameOf)).result).to.equal('changes');
-        await users.set_password(changes.id, 'new');
+        await users.set_password(changes.id, 'pbkdf2_sha256$1$salt$new');
         expect((await browser.run(nameOf)).result).to.equal(null);
         expect(browser.cookie).to.equal(null);
       });
@@ -847,12 +851,12 @@ describe('login', () => {
 
   describe('update_session_auth_hash', () => {
     it('keeps this session, under a new key, and ends the others', async () => {
-      const user = await users.create_user({ username: 'careful', password: 'old' });
+      const user = await users.create_user({ username: 'careful', password: 'pbkdf2_sha256$1$salt$old' });
       const browser = await site();
       await browser.plant(sessionOf(user), 'elsewhere0elsewhere0elsewhere000');
       await browser.plant({ ...sessionOf(user), cart: 1 });
       await browser.run(async (ctx) => {
-        const changed = await users.set_password(user.id, 'new');
+        const changed = await users.set_password(user.id, 'pbkdf2_sha256$1$salt$new');
         if (changed === null) throw new Error('gone');
         await update_session_auth_hash(ctx, changed);
         expect(ctx.user).to.equal(changed);
@@ -865,13 +869,13 @@ describe('login', () => {
     });
 
     it('goes on when a request of the same page comes between the new password and it', async () => {
-      const user = await users.create_user({ username: 'polled', password: 'old' });
+      const user = await users.create_user({ username: 'polled', password: 'pbkdf2_sha256$1$salt$old' });
       const store = new MemoryStore({ now: () => NOW });
       const [browser, page] = [await site({ store }), await site({ store })];
       await browser.plant({ ...sessionOf(user), cart: 1 });
       page.cookie = KEY;
       await browser.run(async (ctx) => {
-        const changed = await users.set_password(user.id, 'new');
+        const changed = await users.set_password(user.id, 'pbkdf2_sha256$1$salt$new');
         if (changed === null) throw new Error('gone');
         const { answer, result } = await page.run(nameOf, { 'sec-fetch-mode': 'cors' });
         expect([result, answer.set_cookie]).to.deep.equal([null, []]);
@@ -882,7 +886,7 @@ describe('login', () => {
     });
 
     it('is one write of the row, with the hash of the new password', async () => {
-      const user = await users.create_user({ username: 'once', password: 'old' });
+      const user = await users.create_user({ username: 'once', password: 'pbkdf2_sha256$1$salt$old' });
       const store = new DatabaseStore(database.knex, { now: () => NOW });
       const browser = await site({ store });
       await browser.plant(sessionOf(user));
@@ -892,7 +896,7 @@ describe('login', () => {
       };
       database.knex.on('query', hear);
       await browser.run(async (ctx) => {
-        const changed = await users.set_password(user.id, 'new');
+        const changed = await users.set_password(user.id, 'pbkdf2_sha256$1$salt$new');
         if (changed !== null) await update_session_auth_hash(ctx, changed);
       });
       database.knex.removeListener('query', hear);

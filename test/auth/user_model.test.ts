@@ -10,6 +10,7 @@ import { SchemaMismatch, StoreUnavailable, ValueError } from '../../server/error
 import { defineSettings } from '../../server/settings.js';
 import { NOW } from '../http/serve.js';
 import { emptyDatabase, type TestDatabase } from '../support/database.js';
+import { rejection } from '../support/reason.js';
 
 const BASE = '"password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL';
 const ABSTRACT_USER = `${BASE}, "is_superuser" boolean NOT NULL, "username" varchar(150) NOT NULL UNIQUE,
@@ -25,15 +26,6 @@ const sql = (text: string): Promise<unknown> => Promise.resolve(database.knex.ra
 
 const table = (values: Partial<UserModelSettings>): UserTable =>
   new UserTable(database.knex, { settings: model(values), now: () => NOW });
-
-async function rejection(work: Promise<unknown>): Promise<Error> {
-  try {
-    await work;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('It was expected to fail.');
-}
 
 describe('a user model of its own', () => {
   before(async () => {
@@ -59,7 +51,9 @@ describe('a user model of its own', () => {
     expect((await backend.get_user(String(created.id).toUpperCase()))?.id).to.equal(created.id);
     const at = new Date('2026-02-03T04:05:06.789Z');
     expect((await users.update_last_login(created.id, at))?.last_login).to.deep.equal(at);
-    expect((await users.set_password(created.id, 'x'))?.password).to.equal('x');
+    expect((await users.set_password(created.id, 'pbkdf2_sha256$1$salt$x'))?.password).to.equal(
+      'pbkdf2_sha256$1$salt$x',
+    );
     for (const id of ['7', 'abc', '1\0', '9'.repeat(40), randomUUID(), '']) {
       expect(await backend.get_user(id), JSON.stringify(id)).to.equal(null);
     }
@@ -121,7 +115,9 @@ describe('a user model of its own', () => {
     const at = new Date('2026-02-03T04:05:06.789Z');
     const after = await users.update_last_login(parent.id, at);
     expect([after?.last_login, after?.points]).to.deep.equal([at, 5]);
-    expect((await users.set_password(parent.id, 'x'))?.password).to.equal('x');
+    expect((await users.set_password(parent.id, 'pbkdf2_sha256$1$salt$x'))?.password).to.equal(
+      'pbkdf2_sha256$1$salt$x',
+    );
     expect((await rejection(users.create_user({ username: 'new' }))).message).to.contain('create its users in Django');
   });
 
@@ -177,8 +173,8 @@ describe('a user model of its own', () => {
     const ann = await users.create_user({ username: 'ann', fields: { id: 1, 'vip?': true, ':x': 'y' } });
     expect((await users.update_last_login(ann.id, new Date(0)))?.get_username()).to.equal('ann');
     expect((await users.get_by_natural_key('ann'))?.id).to.equal(1);
-    expect((await users.set_password(1, 'x'))?.password).to.equal('x');
-    expect((await users.get_by_id(1))?.password).to.equal('x');
+    expect((await users.set_password(1, 'pbkdf2_sha256$1$salt$x'))?.password).to.equal('pbkdf2_sha256$1$salt$x');
+    expect((await users.get_by_id(1))?.password).to.equal('pbkdf2_sha256$1$salt$x');
   });
 
   it('is refused with a sentence that says what to set', async () => {

@@ -4,12 +4,13 @@ import { make_password } from '../../server/auth/hashers.js';
 import { AnonymousUser } from '../../server/auth/user.js';
 import { normalize_username } from '../../server/auth/username.js';
 import { normalize_email, UserTable } from '../../server/auth/users.js';
+import type { Deadline } from '../../server/db/deadline.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { StoreUnavailable, ValueError } from '../../server/errors.js';
 import { NOW } from '../http/serve.js';
 import { databaseOfSuite } from '../support/database.js';
 import { expectLinear } from '../support/growth.js';
-import { reasonOf } from '../support/reason.js';
+import { reasonOf, rejection } from '../support/reason.js';
 
 describe('UserTable', () => {
   const database = databaseOfSuite();
@@ -57,6 +58,48 @@ describe('UserTable', () => {
     expect((await users.create_user({ username: 'nologin' })).password).to.match(/^![A-Za-z0-9]{40}$/);
   });
 
+  it('stores no password in plain: Django’s methods of these names hash what they are given, ours do not', async () => {
+    const { id } = await users.create_user({ username: 'hashed' });
+    const plain = [
+      'a garden of cucumbers',
+      'pa$$word',
+      '!secret',
+      '',
+      undefined,
+      make_password('secret', { iterations: 1 }),
+    ];
+    for (const given of plain as string[]) {
+      const error = await rejection(users.set_password(id, given));
+      expect(error, String(given)).to.be.instanceOf(ValueError);
+      expect(error.message).to.equal(
+        'set_password() stores what it is given: not the password, but `await make_password(password)`.',
+      );
+      if (given === undefined) continue;
+      const refused = await rejection(users.create_user({ username: 'plain', password: given }));
+      expect(refused.message, String(given)).to.include('await make_password(password)');
+    }
+    expect(await users.get_by_natural_key('plain')).to.equal(null);
+    expect((await users.get_by_natural_key('hashed'))?.password).to.match(/^![A-Za-z0-9]{40}$/);
+    for (const encoded of [
+      '!',
+      await make_password(null),
+      'bcrypt$$2b$12$abcdefghijklm',
+      await make_password('x', { iterations: 1 }),
+    ]) {
+      expect((await users.set_password(id, encoded))?.password).to.equal(encoded);
+    }
+  });
+
+  it('says what is wrong with names, deadlines and times that are none', async () => {
+    const none = undefined as unknown as string;
+    expect(await users.get_by_natural_key(none)).to.equal(null);
+    expect((await rejection(users.create_user({ username: none }))).message).to.include('`username`');
+    const ctx = {} as Deadline;
+    expect((await rejection(users.get_by_id(1, ctx))).message).to.include('requestDeadline(ctx)');
+    const at = '2026-01-01' as unknown as Date;
+    expect((await rejection(users.update_last_login(1, at))).message).to.include('Date');
+  });
+
   it('normalises a new name (NFKC) and finds by the exact one', async () => {
     const user = await users.create_user({ username: 'ａｄａ' });
     expect(user.username).to.equal('ada');
@@ -97,7 +140,7 @@ describe('UserTable', () => {
   it('returns the user with the new password, and null where there is none', async () => {
     const user = await users.create_user({ username: 'changes' });
     expect((await users.set_password(user.id, 'pbkdf2_sha256$1$a$b'))?.password).to.equal('pbkdf2_sha256$1$a$b');
-    expect(await users.set_password(2_000_000_000, 'x')).to.equal(null);
+    expect(await users.set_password(2_000_000_000, 'pbkdf2_sha256$1$salt$x')).to.equal(null);
   });
 
   it('notes a login', async () => {

@@ -1,10 +1,11 @@
 /** Calls as JavaScript allows them: without the application, options or settings, or with the wrong kind of value. */
 import { expect } from 'chai';
+import type { Knex } from 'knex';
 import Koa from 'koa';
 import { AddressThrottle, authentication, LoginThrottle, UserSessions, UserTable } from '../../server/auth/index.js';
 import { acceptCaptcha, acceptProofOfWork, keepCaptcha, newProofOfWork } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
-import { ImproperlyConfigured, ValueError } from '../../server/errors.js';
+import { BadSignature, ImproperlyConfigured, ValueError } from '../../server/errors.js';
 import { formBody, installCookies } from '../../server/http/index.js';
 import { messages } from '../../server/messages/index.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
@@ -64,6 +65,11 @@ describe('a call from JavaScript', () => {
     ['DatabaseStore without a knex', 'needs a knex first', construct(DatabaseStore), { knex: {} }],
     ['UserTable without arguments', 'needs a knex first', construct(UserTable)],
     ['UserTable with a promise', 'needs a knex first', construct(UserTable), Promise.resolve(knex)],
+    ['UserTable with the settings as options', 'needs `settings`', construct(UserTable), knex, settings],
+    ['UserTable with half of them', 'needs `settings`', construct(UserTable), knex, { settings: { SECRET_KEY: 'a' } }],
+    ['UserTable with no class', '`userClass`', construct(UserTable), knex, { userClass: 'Member' }],
+    ['UserTable with a text as timeout', 'DATABASE_TIMEOUT', construct(UserTable), knex, { timeout: '5' }],
+    ['DatabaseStore with a timeout below 0', 'DATABASE_TIMEOUT', construct(DatabaseStore), knex, { timeout: -1 }],
     ['LoginThrottle without arguments', 'needs a knex first', construct(LoginThrottle)],
     ['LoginThrottle without options', 'new LoginThrottle() needs `settings`', construct(LoginThrottle), knex],
     ['AddressThrottle without a knex', 'needs a knex first', construct(AddressThrottle), { settings }],
@@ -74,6 +80,20 @@ describe('a call from JavaScript', () => {
       construct(AddressThrottle),
       knex,
       { settings, name: 'a' },
+    ],
+    [
+      'AddressThrottle without a name',
+      'The name undefined',
+      construct(AddressThrottle),
+      knex,
+      { settings, limit: { free: 1, healsIn: 1 } },
+    ],
+    [
+      'LoginThrottle without the limit of accounts',
+      'limit "account"',
+      construct(LoginThrottle),
+      knex,
+      { settings, limits: { account: null } },
     ],
     ['UserSessions without arguments', 'needs a knex first', construct(UserSessions)],
     ['UserSessions without settings', 'new UserSessions() needs `settings`', construct(UserSessions), knex, {}],
@@ -164,6 +184,36 @@ describe('a call from JavaScript', () => {
       }
     });
   }
+
+  for (const user of [undefined, null, 7, '7', {}]) {
+    it(`is refused where the user of sessions is ${JSON.stringify(user)}`, async () => {
+      const store = new DatabaseStore(knex as unknown as Knex);
+      const userSessions = new UserSessions(knex as unknown as Knex, { settings, store });
+      for (const method of ['sessionsOf', 'revoke', 'revokeOthers'] as const) {
+        expect(await reasonOf(call(userSessions[method].bind(userSessions))(user) as Promise<unknown>))
+          .to.be.instanceOf(ValueError)
+          .with.property('message')
+          .that.includes(`${method}() needs the user`);
+      }
+    });
+  }
+
+  for (const value of [undefined, null, 7, {}, ['a:b'], Promise.resolve('a')]) {
+    it(`is refused where the text to sign or to verify is ${JSON.stringify(value)}`, () => {
+      for (const signer of [new Signer({ key: 'a' }), new TimestampSigner({ key: 'a' })]) {
+        expect(() => call(signer.sign.bind(signer))(value)).to.throw(ValueError, 'signs texts');
+        expect(() => call(signer.unsign.bind(signer))(value)).to.throw(BadSignature, 'no text');
+        expect(() => call(signer.unsign_object.bind(signer))(value)).to.throw(BadSignature, 'no text');
+        expect(call(signer.verify.bind(signer))(value)).to.equal(null);
+      }
+      expect(() => call(loads)(value, { key: 'a' })).to.throw(BadSignature, 'no text');
+    });
+  }
+
+  it('is refused where the salt is an object: two of them would be one salt', () => {
+    expect(() => construct(Signer)({ key: 'a', salt: { purpose: 'reset' } })).to.throw(ValueError, 'salt');
+    expect(() => call(dumps)({}, { key: 'a', salt: 1 })).to.throw(ValueError, 'salt');
+  });
 
   it('is refused where an address is none', async () => {
     const limit = { free: 1, healsIn: 1 };

@@ -42,7 +42,10 @@ describe('DatabaseStore', () => {
     const texts = async (): Promise<unknown[]> => [await store.load(OLD), await store.load(NEW)];
     const users = (): Promise<string[]> => database.knex('auth_user').pluck('username');
     const addUser: Companion = async (transaction) => {
-      await new UserTable(transaction as Knex.Transaction).create_user({ username: 'alice', password: 'x' });
+      await new UserTable(transaction as Knex.Transaction).create_user({
+        username: 'alice',
+        password: 'pbkdf2_sha256$1$salt$x',
+      });
     };
 
     it('has for its database the knex that it was given', () => {
