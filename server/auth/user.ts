@@ -144,7 +144,10 @@ export class User implements BaseUser {
     return Object.hasOwn(fields, name) ? fields[name] : undefined;
   }
 
-  /** Whether the user has this permission, such as `'shop.change_good'`. Inactive users have none, superusers all. */
+  /**
+   * Whether the user has this permission, such as `'shop.change_good'`. Inactive users have none, superusers all. Await it, also
+   * for templates: the promise counts as true.
+   */
   async has_perm(perm: string): Promise<boolean> {
     return this.is_active && (this.is_superuser || (await this.get_all_permissions()).has(perm));
   }
