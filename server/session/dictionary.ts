@@ -1,7 +1,7 @@
 /** The dictionary of a session: all of Django's methods that need no store. */
 
 import type { Clock } from '../clock.js';
-import { KeyError } from '../errors.js';
+import { KeyError, ValueError } from '../errors.js';
 import { Document } from './document.js';
 import {
   type ExpiryContext,
@@ -43,8 +43,14 @@ export type AnyData = Record<string, unknown>;
 /** Keys and values: an object, or a Map or pairs, which `Data` does not check. */
 export type Mapping<Data extends object = AnyData> = Readonly<Partial<Data>> | Iterable<readonly [string, unknown]>;
 
-/** The pairs of a mapping, in order. `__proto__` is a key like any other. */
+/**
+ * The pairs of a mapping, in order. `__proto__` is a key like any other.
+ * @throws ValueError for a promise, which has no pairs, and for what is no object
+ */
 export function pairsOf(mapping: Mapping): Iterable<readonly [string, unknown]> {
+  if (typeof mapping !== 'object' || mapping === null || mapping instanceof Promise) {
+    throw new ValueError('The keys and values of a session are an object, a Map or pairs; a promise needs `await`.');
+  }
   return Symbol.iterator in mapping ? (mapping as Iterable<readonly [string, unknown]>) : Object.entries(mapping);
 }
 
@@ -93,7 +99,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     return value === undefined ? default_ : value;
   }
 
-  /** Put a value. @throws TypeError when JSON cannot hold it; nothing was changed then */
+  /** Put a value. @throws TypeError when JSON cannot hold it, ValueError for a key that is no text; nothing was changed then */
   set<Key extends keyof Data & string>(key: Key, value: Data[Key]): void {
     this[DOCUMENT].set(key, value);
     this.modified = true;

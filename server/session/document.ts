@@ -4,6 +4,7 @@
  * Django may have written `1.0`, `NaN` or a 64-bit integer. A member that was not changed here is written back as the same
  * text. A value is parsed at its first access.
  */
+import { ValueError } from '../errors.js';
 import { MAX_DEPTH } from '../signing/json_scanner.js';
 import { parseMember, printJson } from '../signing/python_json.js';
 
@@ -99,9 +100,11 @@ export class Document {
 
   /**
    * @throws TypeError when JSON cannot hold the value; the document stays as it was
-   * @throws ValueError likewise when it has more than 900 levels
+   * @throws ValueError likewise when it has more than 900 levels, and for a key that is no text: with another one the row
+   *   would not be JSON, and the whole session would be lost
    */
   set(key: string, value: unknown): void {
+    if (typeof key !== 'string') throw new ValueError('The keys of a session are texts.');
     const text = printJson(value, MOST_SET);
     this.#own().set(key, { raw: isMutable(value) ? undefined : text, value });
   }

@@ -1,6 +1,7 @@
 /** What cycle_key can do in the same commit as the new key, so that a login is one commit. */
-import { CreateError } from '../errors.js';
+import { CreateError, ImproperlyConfigured } from '../errors.js';
 import type { Mapping } from './dictionary.js';
+import { validSessionKey } from './key.js';
 import type { DeclaredData } from './session_data.js';
 import type { Companion, SessionStore } from './store.js';
 
@@ -39,11 +40,21 @@ export async function companionOf(
 /** How many keys are tried. There are 36^32 keys, so a taken one means a broken random source. */
 const TRIES = 10;
 
-/** Calls `write` with new keys until one is free. @throws CreateError when ten were taken */
+/**
+ * Calls `write` with new keys until one is free.
+ * @throws CreateError when ten were taken
+ * @throws ImproperlyConfigured where `next` makes no keys: two visitors would get "[object Promise]"
+ */
 export async function tryNewKeys<T>(next: () => string, write: (session_key: string) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
+    const session_key: unknown = next();
+    if (typeof session_key !== 'string' || validSessionKey(session_key) === null) {
+      throw new ImproperlyConfigured(
+        '`newSessionKey` returns a new random text of 8 characters or more, not a promise.',
+      );
+    }
     try {
-      return await write(next());
+      return await write(session_key);
     } catch (error) {
       if (!(error instanceof CreateError) || tries === TRIES) throw error;
     }
