@@ -11,3 +11,6 @@ export type Clock = () => number;
  * ```
  */
 export const systemClock: Clock = () => Date.now() / 1000;
+
+/** A time from here on is not in seconds, but in milliseconds. */
+export const IN_MILLISECONDS = 1e11;

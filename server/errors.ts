@@ -203,6 +203,8 @@ export class SessionInterrupted extends DjangoError {
 export class StoreUnavailable extends DjangoError {
   readonly code: ErrorCode = 'STORE_UNAVAILABLE';
   override readonly status: number = 503;
+  /** Sent by Koa's own error handler, such as for a save outside of `exceptions`, which sets its own Retry-After. */
+  readonly headers: Readonly<Record<string, string>> = { 'Retry-After': '5' };
 }
 
 /**

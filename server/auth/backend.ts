@@ -1,6 +1,7 @@
 /** The interface of an authentication backend, and Django's ModelBackend. */
 import type { Context } from 'koa';
 import type { Deadline } from '../db/deadline.js';
+import { ImproperlyConfigured } from '../errors.js';
 import { requestDeadline } from '../session/request_deadline.js';
 import { check_password, type HasherOptions, harden_runtime, spendRuntime } from './hashers.js';
 import type { BaseUser, User } from './user.js';
@@ -56,6 +57,9 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
 
   /** @param options.hashers the accepted hashers; every failure takes the time of the first one */
   constructor(users: UserTable<U>, options: HasherOptions = {}) {
+    if (typeof users?.get_by_natural_key !== 'function') {
+      throw new ImproperlyConfigured('new ModelBackend() needs the users: new UserTable(knex, { settings }).');
+    }
     this.#users = users;
     this.#hashers = options;
   }

@@ -1,5 +1,5 @@
 /** Checks what the methods of users and their sessions are given, where TypeScript may not have checked it. */
-import { ValueError } from '../errors.js';
+import { ImproperlyConfigured, ValueError } from '../errors.js';
 
 /** What Django's hashers return: the algorithm, then parameters, salt or hash. */
 const ENCODED = /^[^$\s]+\$[^$]*\$/;
@@ -18,8 +18,33 @@ export function checkEncoded(caller: string, encoded: unknown): void {
   throw new ValueError(`${caller} stores what it is given: not the password, but \`await make_password(password)\`.`);
 }
 
-/** @throws ValueError for an id instead of the user, and for a request without authentication */
+/** @throws ValueError for null, an id, a promise and AnonymousUser */
+export function checkLogin(user: unknown, caller = 'login()'): void {
+  const { id, password, is_authenticated } = Object(user) as Record<string, unknown>;
+  if (is_authenticated === true && id !== undefined && typeof password === 'string') return;
+  throw new ValueError(
+    `${caller} needs a user that is not anonymous, such as \`await authenticate(ctx, …)\` gives it.`,
+  );
+}
+
+/** @throws ValueError for an id instead of the user, and for a promise */
 export function checkUser(caller: string, user: unknown): void {
   if (typeof user === 'object' && user !== null && 'id' in user && user.id !== undefined) return;
   throw new ValueError(`${caller} needs the user: \`ctx.user\`, or \`{ id }\`.`);
+}
+
+/** @throws ValueError for ctx, a key or a promise: no session would be the current one, and the visitor's own would end too */
+export function checkCurrent(caller: string, current: { readonly session_key?: unknown } | undefined): void {
+  if (current === undefined || Object(current).session_key !== undefined) return;
+  throw new ValueError(`${caller} needs the current session: \`ctx.session\`.`);
+}
+
+/** @throws ImproperlyConfigured for a UserTable, and for a class instead of its instance */
+export function checkBackend(backend: object | undefined): void {
+  const { path, get_user, authenticate } = Object(backend) as Record<string, unknown>;
+  const isBackend = typeof get_user === 'function' && typeof authenticate === 'function';
+  if (isBackend && typeof path === 'string') return;
+  throw new ImproperlyConfigured(
+    'An authentication backend has `path`, `authenticate` and `get_user`, such as new ModelBackend(users).',
+  );
 }

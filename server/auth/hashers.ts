@@ -140,8 +140,10 @@ export async function check_password(
 ): Promise<boolean> {
   const { hashers = PASSWORD_HASHERS, setter } = options;
   const preferred = hashers[0];
-  const hasher = hashers.find((known) => encoded.startsWith(`${known.algorithm}$`) && known.understands(encoded));
-  if (password === null || !isWellFormed(password) || hasher === undefined) {
+  // A caller may have no row to read it from.
+  const text = typeof encoded === 'string' ? encoded : '';
+  const hasher = hashers.find((known) => text.startsWith(`${known.algorithm}$`) && known.understands(text));
+  if (typeof password !== 'string' || !isWellFormed(password) || hasher === undefined) {
     await spendRuntime(options);
     return false;
   }

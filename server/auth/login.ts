@@ -7,11 +7,12 @@ import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite } from '../session/new_key.js';
 import { requestDeadline } from '../session/request_deadline.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
+import { checkLogin } from './given.js';
 import { isSessionOf, newKeyForLogin, newKeyForSession } from './new_session_key.js';
 import { rewriteHash } from './rotation.js';
 import { get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
 import { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, userIdText } from './session_keys.js';
-import { type AuthenticationOptions, optionsOf, sessionOf, setUser, stateOf } from './state.js';
+import { type AuthenticationOptions, inTurn, optionsOf, sessionOf, setUser, stateOf } from './state.js';
 import {
   AnonymousUser,
   type BaseUser,
@@ -78,14 +79,19 @@ async function ask(
  *
  * @param options.backend path of the user's backend; needed only with several backends and without `authenticate`
  * @returns the user as stored now, which is `ctx.request.user` too
- * @throws ValueError if the backend is ambiguous
+ * @throws ValueError if the backend is ambiguous, and for what is no user
  * @throws SessionInterrupted (400) when the session ended while this request ran
  */
-export async function login<U extends BaseUser>(
-  ctx: Context,
-  user: U,
-  options: { readonly backend?: string } = {},
-): Promise<U> {
+export async function login<U extends BaseUser>(ctx: Context, user: U, options: LoginOptions = {}): Promise<U> {
+  checkLogin(user);
+  return inTurn(ctx, () => logIn(ctx, user, options));
+}
+
+interface LoginOptions {
+  readonly backend?: string;
+}
+
+async function logIn<U extends BaseUser>(ctx: Context, user: U, options: LoginOptions): Promise<U> {
   const { settings, backends, now = systemClock, cycleKeyOnSameUserLogin = true, user_logged_in } = optionsOf(ctx);
   const path = options.backend ?? backendOf(user) ?? onlyOne(backends).path;
   const backend = backends.find((known) => known.path === path);
@@ -141,6 +147,10 @@ function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): Authent
  * ```
  */
 export async function logout(ctx: Context): Promise<void> {
+  await inTurn(ctx, () => logOut(ctx));
+}
+
+async function logOut(ctx: Context): Promise<void> {
   const { user_logged_out } = optionsOf(ctx);
   if (user_logged_out !== undefined) {
     const user = await currentUser(ctx);
@@ -253,6 +263,11 @@ export async function forgetStale(ctx: Context): Promise<void> {
  * @param user with the new password, as `UserTable.set_password` returns it
  */
 export async function update_session_auth_hash(ctx: Context, user: BaseUser): Promise<void> {
+  checkLogin(user, 'update_session_auth_hash()');
+  await inTurn(ctx, () => renewHash(ctx, user));
+}
+
+async function renewHash(ctx: Context, user: BaseUser): Promise<void> {
   const { settings } = optionsOf(ctx);
   const session = sessionOf(ctx);
   const current = await currentUser(ctx);

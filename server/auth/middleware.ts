@@ -1,9 +1,10 @@
 /** `ctx.request.user`: set before the handler runs (django.contrib.auth.middleware.AuthenticationMiddleware). */
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
-import { ImproperlyConfigured, StoreUnavailable } from '../errors.js';
+import { ImproperlyConfigured, StoreUnavailable, ValueError } from '../errors.js';
 import { type Application, checkApplication, memberInstaller } from '../http/application.js';
 import { checkSettings } from '../settings/given.js';
+import { checkBackend } from './given.js';
 import { currentUser, forgetStale, lookAhead } from './login.js';
 import { SESSION_KEY } from './session_keys.js';
 import {
@@ -56,6 +57,7 @@ export function authentication<U extends BaseUser = RegisteredUser>(
   if (!Array.isArray(given.backends)) {
     throw new ImproperlyConfigured('authentication() needs `backends`: a list, such as [new ModelBackend(users)].');
   }
+  given.backends.forEach(checkBackend);
   const options = forAnyUser(given);
   const paths = options.backends.map(({ path }) => path);
   if (paths.length === 0)
@@ -77,6 +79,8 @@ export function authentication<U extends BaseUser = RegisteredUser>(
       const { forgetting } = stateOf(ctx);
       if (forgetting !== undefined) await forgetting;
     } finally {
+      const { changing } = stateOf(ctx);
+      if (changing !== undefined) await changing;
       if (outer !== undefined && outer !== options) setOptions(ctx, outer);
     }
   };
@@ -100,6 +104,10 @@ async function userBefore(ctx: Context): Promise<void> {
   if (!session.modified) session.accessed = accessed;
 }
 
+function refuseUser(): never {
+  throw new ValueError('`ctx.user` cannot be replaced. Use `await login(ctx, user)` and `await logout(ctx)`.');
+}
+
 const installUser = memberInstaller({
   request: {
     user: {
@@ -107,6 +115,7 @@ const installUser = memberInstaller({
       get(this: Koa.Request): CurrentUser {
         return userNow(this.ctx);
       },
+      set: refuseUser,
     },
     auser: {
       configurable: true,
@@ -124,6 +133,7 @@ const installUser = memberInstaller({
       get(this: Context): CurrentUser {
         return userNow(this);
       },
+      set: refuseUser,
     },
   },
 });

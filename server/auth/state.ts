@@ -41,6 +41,8 @@ interface UserState {
   isStale?: boolean;
   /** Its row is being deleted. */
   forgetting?: Promise<void>;
+  /** Resolves when the logins, logouts and new passwords of this request are over; absent where none is under way. */
+  changing?: Promise<void>;
 }
 
 const OPTIONS = new OwnState<AnyOptions>('authentication');
@@ -88,6 +90,25 @@ export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
   state.asked = Promise.resolve(user);
   delete state.error;
   delete state.isStale;
+}
+
+/**
+ * What `change` gives: a login, a logout or a new password. Those of one request run one after another, so that session and
+ * user are those of the last one. The answer waits for them, also where the handler does not: it has the session's cookie.
+ */
+export async function inTurn<T>(ctx: Context, change: () => Promise<T>): Promise<T> {
+  const state = stateOf(ctx);
+  const work = state.changing === undefined ? change() : state.changing.then(change);
+  const over = work.then(
+    () => {},
+    () => {},
+  );
+  state.changing = over;
+  try {
+    return await work;
+  } finally {
+    if (state.changing === over) delete state.changing;
+  }
 }
 
 /** @throws ImproperlyConfigured if sessions() is not mounted outside */

@@ -14,7 +14,7 @@ import type { SessionStore } from '../session/store.js';
 import { checkSettings } from '../settings/given.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { addressNetwork } from './address_block.js';
-import { checkUser } from './given.js';
+import { checkCurrent, checkUser } from './given.js';
 import { SESSION_KEY } from './session_keys.js';
 import { sessionOf, stateOf } from './state.js';
 import type { BaseUser } from './user.js';
@@ -151,6 +151,7 @@ export class UserSessions {
    */
   async sessionsOf(user: UserId, current?: CurrentSession, deadline?: Deadline): Promise<readonly UserSession[]> {
     checkUser('sessionsOf()', user);
+    checkCurrent('sessionsOf()', current);
     const entries = await this.#entries(user, deadline);
     return entries.map(({ session_key, ...entry }) => ({ ...entry, isCurrent: session_key === current?.session_key }));
   }
@@ -180,6 +181,7 @@ export class UserSessions {
    */
   async revokeOthers(user: UserId, current?: CurrentSession, deadline?: Deadline): Promise<number> {
     checkUser('revokeOthers()', user);
+    checkCurrent('revokeOthers()', current);
     const others = (await this.#entries(user, deadline)).filter(
       ({ session_key }) => session_key !== current?.session_key,
     );

@@ -1,7 +1,7 @@
 /** The users' table of any AUTH_USER_MODEL, through knex. */
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
-import { type Clock, systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { type Deadline, inTime } from '../db/deadline.js';
 import { checkKnex } from '../db/given.js';
 import { quoteIdentifier } from '../db/literals.js';
@@ -10,7 +10,7 @@ import { type Answer, type Parameter, runPrepared, type Statement } from '../db/
 import { storeError, unavailable } from '../db/unavailable.js';
 import { hasCode } from '../error_code.js';
 import { ImproperlyConfigured, SchemaMismatch, ValueError } from '../errors.js';
-import { checkSettings } from '../settings/given.js';
+import { checkedClock, checkSettings } from '../settings/given.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { Catalogue, type Known } from './catalogue.js';
 import { checkEncoded } from './given.js';
@@ -105,7 +105,8 @@ export class UserTable<U extends User = User> {
 
   constructor(knex: Knex, options: UserTableOptions<U> = {}) {
     checkKnex('new UserTable()', knex);
-    const { settings = DEFAULT_USER_MODEL, now = systemClock, userClass: UserClass = User } = options;
+    const { settings = DEFAULT_USER_MODEL, userClass: UserClass = User } = options;
+    const now = checkedClock(options.now);
     // Without the braces the settings would be options, and their AUTH_USER_MODEL would not be seen.
     checkSettings(
       'new UserTable()',

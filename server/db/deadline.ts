@@ -80,6 +80,12 @@ export async function leavingAsMuch<T>(promise: Promise<T>, deadline: Deadline):
   return given;
 }
 
+/** The error of a function given to `atomic`, which holds other requests back. */
+export const tookLong =
+  ({ total }: Deadline) =>
+  (): Error =>
+    unavailable(new Error(`A change of a session took more than ${total} seconds.`));
+
 /**
  * What `promise` gives, if it does before the deadline. Otherwise rejects with an error of its own; what becomes of the
  * promise afterwards is not told to anybody, a failure neither.

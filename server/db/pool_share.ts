@@ -5,7 +5,7 @@ import { Deadline, inTime } from './deadline.js';
 import { lockQueue } from './lock_queue.js';
 import type { Queue } from './queue.js';
 import { storeError } from './unavailable.js';
-import { type DatabaseBounds, databaseBounds } from './wait_bounds.js';
+import { checkTimeout, type DatabaseBounds, databaseBounds } from './wait_bounds.js';
 
 const ofPages = new WeakMap<Knex, Queue>();
 
@@ -19,6 +19,7 @@ export class PoolShare {
    * @param queue shared with other instances; a new one when absent
    */
   constructor(knex: Knex, timeout?: number, queue?: Queue) {
+    checkTimeout(timeout);
     this.#bounds = databaseBounds(timeout);
     this.#queue = queue ?? lockQueue(knex);
   }

@@ -6,12 +6,12 @@
  */
 import type { Knex } from 'knex';
 import { ImproperlyConfigured, UpdateError } from '../errors.js';
-import { Deadline, inTime, late } from './deadline.js';
+import { Deadline, inTime, late, tookLong } from './deadline.js';
 import { lockQueue, poolSize } from './lock_queue.js';
 import { NestedChanges } from './nested_changes.js';
 import type { Queue } from './queue.js';
 import { transact } from './transaction.js';
-import { storeError, unavailable } from './unavailable.js';
+import { storeError } from './unavailable.js';
 import type { DatabaseBounds } from './wait_bounds.js';
 
 /** A change of a row in one transaction. */
@@ -127,12 +127,11 @@ export class RowLocks {
 
   /** Runs the application's function. Its time does not count towards the deadline, but has its own timeout. */
   async #changed<Changed>(key: string, change: () => Promise<Changed>, deadline: Deadline): Promise<Changed> {
-    const seconds = this.#bounds.change;
-    const tookLong = (): Error => unavailable(new Error(`A change of a session took more than ${seconds} seconds.`));
+    const own = new Deadline(this.#bounds.change);
     if (deadline.left() <= 0) throw late();
     deadline.end();
     try {
-      return await inTime(this.#changing.run(this.#row(key), change), new Deadline(seconds), tookLong);
+      return await inTime(this.#changing.run(this.#row(key), change), own, tookLong(own));
     } finally {
       deadline.begin();
     }

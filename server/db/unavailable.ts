@@ -59,9 +59,9 @@ const SYSTEM_CODES: ReadonlySet<string> = new Set([
 /** pg/lib/client.js: query_timeout. */
 const NO_ANSWER = 'Query read timeout';
 
-/** pg/lib/client.js: the socket closed, the client was used after that, connect_timeout. tarn: its pool was destroyed. */
+/** pg/lib/client.js: the socket closed, the client was used after that, connect_timeout. tarn and knex: the pool was destroyed. */
 const LOST =
-  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|aborted$)/;
+  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|Unable to acquire a connection$|aborted$)/;
 
 /** pg/lib/crypto/sasl.js: the server requires a password, and DATABASE_URL has none. */
 const NO_PASSWORD = /^SASL: /;

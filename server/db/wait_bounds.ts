@@ -41,22 +41,26 @@ export const DATABASE_BOUNDS = {
     meaning: 'How long the function given to `atomic` may hold the row’s lock.',
   },
   idleTransaction: {
-    times: 4,
-    meaning: 'PostgreSQL’s idle_in_transaction_session_timeout.',
+    times: 5,
+    meaning:
+      'PostgreSQL’s idle_in_transaction_session_timeout. More than a change may take: the change ends with a ROLLBACK, and its connection stays.',
   },
 } as const satisfies Record<string, Bound>;
 
 /** Seconds. */
 export type DatabaseBounds = Readonly<Record<keyof typeof DATABASE_BOUNDS, number>>;
 
-/**
- * @param timeout DATABASE_TIMEOUT, seconds
- * @throws ImproperlyConfigured for what is no time, such as the text of an environment variable
- */
+/** Seconds. A longer one is in milliseconds. */
+const LONGEST = 600;
+
+/** @throws ImproperlyConfigured for what is no such time, as the text of an environment variable */
+export function checkTimeout(timeout: number | undefined): void {
+  if (timeout === undefined || (Number.isFinite(timeout) && timeout > 0 && timeout <= LONGEST)) return;
+  throw new ImproperlyConfigured(`\`timeout\` is a number of seconds up to ${LONGEST}: the setting DATABASE_TIMEOUT.`);
+}
+
+/** @param timeout DATABASE_TIMEOUT, seconds */
 export function databaseBounds(timeout = 1): DatabaseBounds {
-  if (!Number.isFinite(timeout) || timeout < 0) {
-    throw new ImproperlyConfigured('A timeout is a number of seconds: the setting DATABASE_TIMEOUT.');
-  }
   const bounds = Object.entries(DATABASE_BOUNDS).map(([name, { times }]) => [name, times * timeout]);
   return Object.fromEntries(bounds) as DatabaseBounds;
 }

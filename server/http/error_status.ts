@@ -5,6 +5,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Context } from 'koa';
 import { hasCode } from '../error_code.js';
+import { StoreUnavailable } from '../errors.js';
 
 /** The response to an error. */
 export interface Failure {
@@ -22,13 +23,14 @@ interface FailureOptions {
 /** The error's own status, 400 for a path that cannot be decoded, otherwise 500. */
 export function failureOf(error: unknown, ctx: Context, { debug = false, retry_after = 5 }: FailureOptions): Failure {
   const { status: given, expose, message, headers } = protocolOf(error);
+  const own = error instanceof StoreUnavailable ? {} : textsOf(headers);
   const known = typeof given === 'number' && given >= 400 && STATUS_CODES[given] !== undefined;
   const status = known ? given : isBadPath(error, ctx) ? 400 : 500;
   const shown = expose === true && typeof message === 'string' && message !== '' && message !== STATUS_CODES[status];
   return {
     status,
     message: shown ? message : debug ? nameAndMessage(error) : sentence(status),
-    headers: { ...(status === 503 ? { 'Retry-After': String(retry_after) } : {}), ...textsOf(headers) },
+    headers: { ...(status === 503 ? { 'Retry-After': String(retry_after) } : {}), ...own },
   };
 }
 

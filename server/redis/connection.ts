@@ -15,7 +15,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Deadline, inTime } from '../db/deadline.js';
-import { type DatabaseBounds, databaseBounds } from '../db/wait_bounds.js';
+import { checkTimeout, type DatabaseBounds, databaseBounds } from '../db/wait_bounds.js';
 import { StoreUnavailable } from '../errors.js';
 import { optionalPackage } from '../optional_package.js';
 import { type CacheUrl, readCacheUrl } from '../settings/cache_url.js';
@@ -77,6 +77,7 @@ export class RedisConnection {
   /** In a cluster, the client that will replace the current one, while it connects. */
   #next: Line | undefined;
   #made = 0;
+  #isClosed = false;
   /** When the latest client started to connect, by performance.now(). */
   #began = -Infinity;
 
@@ -92,6 +93,7 @@ export class RedisConnection {
    * @throws ImproperlyConfigured when the URL cannot work, or the package `redis` is not installed
    */
   static async open(url: string, { timeout = 1 }: RedisOptions = {}): Promise<RedisConnection> {
+    checkTimeout(timeout);
     const read = readCacheUrl(url);
     return new RedisConnection(await optionalPackage(REDIS, () => import('redis')), read, timeout);
   }
@@ -108,6 +110,11 @@ export class RedisConnection {
    */
   command(...args: readonly string[]): Promise<unknown> {
     return this.#holding((line) => this.#ask(line, (client) => client.send(keyOf(args), args)));
+  }
+
+  /** A new deadline for the function given to `atomic`. */
+  changeDeadline(): Deadline {
+    return new Deadline(this.#bounds.change);
   }
 
   /** A new deadline for one request: the time limit of all its commands together. */
@@ -168,8 +175,9 @@ export class RedisConnection {
     }
   }
 
-  /** Waits for the commands under way, each until its timeout, then disconnects. */
+  /** Waits for the commands under way, each until its timeout, then disconnects. Later commands are refused. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     const lines = [this.#line, this.#next].filter((line) => line !== undefined);
     this.#line = undefined;
     this.#next = undefined;
@@ -186,6 +194,7 @@ export class RedisConnection {
   }
 
   #hold(): Line {
+    if (this.#isClosed) throw new StoreUnavailable('The connection to Redis was closed.');
     this.#line ??= this.#begin();
     this.#line.commands += 1;
     return this.#line;

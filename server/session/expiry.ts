@@ -162,6 +162,7 @@ export function expiryValue(value: ExpiryInput, now: number, time_zone?: string)
   }
   if (value instanceof Date) return isoformat(momentOfDate(value), time_zone);
   if (typeof value !== 'object' || Object.keys(value).length === 0) throw noExpiry('value');
+  if (!Object.values(value).every(Number.isFinite)) throw noExpiry('span');
   return isoformat(momentOf(now + total_seconds(value)), time_zone);
 }
 

@@ -14,6 +14,8 @@ export class FreshDictionary extends SessionDictionary {
   constructor(texts: MemberTexts, settings: ExpirySettings, now: Clock) {
     super(settings, now);
     this.#document = Document.fromTexts(texts);
+    // `fresh['n'] = 1` would set a property of this object, and no key.
+    Object.preventExtensions(this);
   }
 
   protected override get [DOCUMENT](): Document {

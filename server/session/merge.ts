@@ -11,6 +11,14 @@ const AUTH_PREFIX = '_auth_user_';
  * @throws UpdateError when both sides changed who is logged in, and not to the same user
  */
 export function mergeMembers(base: MemberTexts, mine: MemberTexts, theirs: MemberTexts): Map<string, string> {
+  if (loginDiffers(base, mine) && loginDiffers(base, theirs) && loginDiffers(mine, theirs)) {
+    throw new UpdateError('Another request changed who is logged in while this one ran.');
+  }
+  return mergeTexts(base, mine, theirs);
+}
+
+/** The same without a look at who is logged in. */
+export function mergeTexts(base: MemberTexts, mine: MemberTexts, theirs: MemberTexts): Map<string, string> {
   const merged = new Map<string, string>();
   for (const [key, text] of theirs) {
     const own = mine.get(key);
@@ -20,9 +28,6 @@ export function mergeMembers(base: MemberTexts, mine: MemberTexts, theirs: Membe
   }
   for (const [key, text] of mine) {
     if (!theirs.has(key) && text !== base.get(key)) merged.set(key, text);
-  }
-  if (loginDiffers(base, mine) && loginDiffers(base, theirs) && loginDiffers(mine, theirs)) {
-    throw new UpdateError('Another request changed who is logged in while this one ran.');
   }
   return merged;
 }

@@ -1,12 +1,13 @@
 /** The session middleware: cookie → session before the handler, session → row and cookie after it. */
 import { STATUS_CODES } from 'node:http';
 import type Koa from 'koa';
-import { type Clock, systemClock } from '../clock.js';
-import { ImproperlyConfigured } from '../errors.js';
+import type { Clock } from '../clock.js';
+import { ImproperlyConfigured, ValueError } from '../errors.js';
 import { type Application, checkApplication } from '../http/application.js';
 import { cutAnswer } from '../http/body_stream.js';
 import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import type { Logger } from '../logger.js';
+import { checkedClock } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
 import type { SessionEvent } from './events.js';
@@ -69,7 +70,8 @@ export interface SessionsOptions {
 export function sessions(app: Application, options: SessionsOptions): Koa.Middleware {
   checkApplication(app, 'sessions(app, { settings, store })');
   checkGiven('sessions()', options);
-  const { settings, store, logger, sessionHash, observe, now = systemClock } = options;
+  const { settings, store, logger, sessionHash, observe } = options;
+  const now = checkedClock(options.now);
   const { warnUnsaved = app.env !== 'production' } = options;
   const cookies = { settings, now };
   refuseSecond(app, { settings, store });
@@ -189,6 +191,12 @@ const DELEGATE = {
   configurable: true,
   get(this: Koa.Context): Session {
     return this.request.session;
+  },
+  // Without it, `ctx.session = null`, the logout of other libraries, would do nothing in code that is not strict.
+  set(): never {
+    throw new ValueError(
+      '`ctx.session` cannot be replaced. To log out, `await logout(ctx)`; to remove the session, `await ctx.session.flush()`.',
+    );
   },
 };
 

@@ -1,9 +1,10 @@
 /** Opens a session outside of Koa: in a job, the upgrade of a WebSocket, a handshake of socket.io. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Clock, systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { ValueError } from '../errors.js';
 import { parse_cookie } from '../http/cookie_header.js';
 import { decodeHeader } from '../http/header_bytes.js';
+import { checkedClock } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
 import { checkGiven } from './given.js';
@@ -48,7 +49,8 @@ export interface AnyRequest {
  */
 export async function openSession(from: string | AnyRequest, options: OpenSessionOptions): Promise<Session> {
   checkGiven('openSession', options);
-  const { settings, store, now = systemClock } = options;
+  const { settings, store } = options;
+  const now = checkedClock(options.now);
   const key_salt = store.key_salt === undefined ? {} : { SESSION_KEY_SALT: store.key_salt };
   const codec = new SessionCodec({ ...settings, ...key_salt }, { now });
   const session_key =

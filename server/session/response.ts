@@ -30,6 +30,7 @@ export class RequestSession extends Session {
   readonly #store: SessionStore;
   readonly #earlier: Deadline | undefined;
   #deadline: Deadline | undefined;
+  #newKey: Promise<unknown> | undefined;
 
   /** @param outer the session outside of this one, of another cookie */
   constructor(ctx: Context, options: SessionOptions, session_key: string | undefined, outer?: Session) {
@@ -48,13 +49,31 @@ export class RequestSession extends Session {
   /** @throws ValueError when the answer has begun; nothing was changed then */
   override async create(): Promise<SavedExpiry> {
     this.#refuseWhenBegun();
-    return super.create();
+    return this.#untilDone(super.create());
   }
 
   /** @throws ValueError when the answer has begun; nothing was changed then */
   override async cycle_key(options: NewKeyOptions = {}): Promise<void> {
     this.#refuseWhenBegun();
-    await super.cycle_key(options);
+    await this.#untilDone(super.cycle_key(options));
+  }
+
+  /**
+   * Resolves when new keys that the handler does not await are written: without their cookie the browser would have no
+   * session. Undefined if there are none.
+   */
+  get newKey(): Promise<unknown> | undefined {
+    return this.#newKey;
+  }
+
+  async #untilDone<T>(work: Promise<T>): Promise<T> {
+    const all = Promise.allSettled([this.#newKey, work]);
+    this.#newKey = all;
+    try {
+      return await work;
+    } finally {
+      if (this.#newKey === all) this.#newKey = undefined;
+    }
   }
 
   #refuseWhenBegun(): void {
@@ -107,6 +126,8 @@ export class SessionResponse implements HeadWork {
 
   /** The handlers have returned. Undefined if there is nothing to save, as for most pages. */
   finish(): Promise<void> | undefined {
+    const { newKey } = this.session;
+    if (newKey !== undefined) return newKey.then(() => this.finish());
     const { res, respond } = this.#ctx;
     if (respond === false && res !== undefined && !res.writableEnded) return this.#handOver();
     this.#state = 'finished';
@@ -132,6 +153,7 @@ export class SessionResponse implements HeadWork {
 
   /** An error was thrown, which will be answered with `status`. */
   async fail(status: number): Promise<void> {
+    await this.session.newKey;
     this.#state = 'failed';
     if (this.#isTouched()) await this.#keep(status);
   }
@@ -143,7 +165,7 @@ export class SessionResponse implements HeadWork {
       await before?.catch(() => {});
       if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
       // What the request changed while the save ran is saved by the next commit, or after the handlers.
-      this.session.modified = this.#saved && this.session.alreadyWritten(true) === null;
+      if (this.#saved) this.session.modified = this.session.alreadyWritten(true) === null;
       this.#committed = true;
     };
     this.#committing = commit();

@@ -18,6 +18,7 @@ import { type Baseline, isSignedWithin, type Loaded, readRow, theirsOf } from '.
 import type { DeclaredData, SessionItems } from './session_data.js';
 import { type Companion, DEADLINE } from './store.js';
 import { TAKE_OUT } from './take_out.js';
+import { type Write, WritesUnderway } from './underway.js';
 import { CHANGED_INSIDE } from './unsaved.js';
 import { WriteLock } from './write_lock.js';
 
@@ -52,8 +53,8 @@ export class Session extends SessionDictionary<DeclaredData> {
   #isUnreadable = false;
   /** Whether this request generated the key, so that the browser does not have it yet. */
   #hasNewKey = false;
-  /** Counts new rows and flushes. An `atomic` that ends in another generation than it began in leaves the session as it is. */
-  #generation = 0;
+  /** Those that are forgotten when they end leave the dictionary as it is, an `atomic` the whole session. */
+  readonly #underway = new WritesUnderway();
   /** Held by save, create and cycle_key, so that the next call sees the row and the key of the one before. */
   readonly #writing = new WriteLock();
 
@@ -171,6 +172,7 @@ export class Session extends SessionDictionary<DeclaredData> {
     this.accessed = true;
     return this.#writing.hold(async () => {
       const saved = await this.#withNewKey((session_key) => this.#insert(session_key));
+      this.#underway.forgetAll();
       this.modified = true;
       return saved;
     });
@@ -195,15 +197,17 @@ export class Session extends SessionDictionary<DeclaredData> {
     return this.#writing.hold(async () => {
       if (must_create || base === undefined) return this.#insert(session_key);
       const mine = this.#change(document.texts());
-      const replaced = await this.#options.store.replace(base.session_data, { session_key, ...mine }, this[DEADLINE]);
-      if (replaced !== false) return this.#wrote(replaced === true ? session_key : replaced, mine);
-      // Another request wrote the row since it was read: merge both changes under the row's lock.
-      this.#options.observe?.('merge');
-      const joined = (session_data: string): Change =>
-        this.#change(mergeMembers(base.texts, mine.texts, this.#theirs(session_data)));
-      const { written, cookie } = await mergeIntoRow(this.#options, session_key, joined, this[DEADLINE]);
-      this.#join(base, mine.texts, written.texts);
-      return this.#wrote(cookie ?? session_key, written);
+      return this.#underway.run(base.texts, mine.texts, async (write) => {
+        const { store } = this.#options;
+        const replaced = await store.replace(base.session_data, { session_key, ...mine }, this[DEADLINE]);
+        if (replaced !== false) return this.#wrote(replaced === true ? session_key : replaced, mine, write);
+        // Another request wrote the row since it was read: merge both changes under the row's lock.
+        this.#options.observe?.('merge');
+        const joined = (session_data: string): Change =>
+          this.#change(mergeMembers(base.texts, mine.texts, this.#theirs(session_data)));
+        const { written, cookie } = await mergeIntoRow(this.#options, session_key, joined, this[DEADLINE]);
+        return this.#wrote(cookie ?? session_key, written, write);
+      });
     });
   }
 
@@ -240,7 +244,7 @@ export class Session extends SessionDictionary<DeclaredData> {
    * @param change gets a dictionary of the present values. It must not use this session's own methods. Other requests wait for
    *   the row while it runs
    * @throws UpdateError when the row is gone. What `change` throws is passed on, and nothing is written
-   * @throws StoreUnavailable when `change` takes more than 4 seconds (engine db)
+   * @throws StoreUnavailable when `change` takes more than 4 seconds (engines db, cached_db, cache)
    */
   async atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
     // The write lock is not taken: the row's own lock holds other saves back while `change` runs.
@@ -266,7 +270,6 @@ export class Session extends SessionDictionary<DeclaredData> {
   }
 
   async #changeRow<T>(key: string, base: Baseline, change: FreshChange<T>, modify: typeof modifyRow): Promise<T> {
-    const generation = this.#generation;
     const results: T[] = [];
     const applied = async (session_data: string): Promise<Change> => {
       const fresh = new FreshDictionary(this.#theirs(session_data), this.#options.settings, this.#now);
@@ -275,25 +278,14 @@ export class Session extends SessionDictionary<DeclaredData> {
       mergeMembers(base.texts, this[DOCUMENT].texts(), fresh.texts());
       return this.#change(fresh.texts());
     };
-    const { written, cookie = key } = await modify(this.#options, key, base, applied, this[DEADLINE]);
-    if (generation === this.#generation) {
-      this.#join(base, base.texts, written.texts);
-      this.#wrote(cookie, written);
+    await this.#underway.run(base.texts, base.texts, async (write) => {
+      const { written, cookie = key } = await modify(this.#options, key, base, applied, this[DEADLINE]);
+      if (!this.#underway.has(write)) return;
+      this.#wrote(cookie, written, write);
       // The browser has to get the new cookie.
       if (this.isInCookie) this.modified = true;
-    }
+    });
     return results.at(-1) as T;
-  }
-
-  /**
-   * After a write that may have joined others' changes. What the request has changed since `sent` stays, unsaved.
-   * @param known the baseline before the write. If an `atomic` has replaced it since, that row's values are in the dictionary,
-   *   and the request's changes are what differs from it
-   */
-  #join(known: Baseline | undefined, sent: MemberTexts, written: MemberTexts): void {
-    const [document, base] = [this[DOCUMENT], this.#baseline];
-    const from = base === known || base === undefined ? sent : base.texts;
-    this.#document = document.withTexts(mergeMembers(from, document.texts(), written));
   }
 
   /**
@@ -306,54 +298,53 @@ export class Session extends SessionDictionary<DeclaredData> {
     const held = this[DOCUMENT].texts();
     const added = Document.fromPairs(pairsOf(values));
     const mine = new Map([...(forget ? [] : held), ...added.texts()]);
-    await this.#writing.hold(async () => {
+    const move = async (write: Write): Promise<void> => {
       const companion = await companionOf(joined, this.#options.store);
-      await this.#withNewKey((session_key) => this.#moveRow(session_key, mine, forget ? null : held, companion));
+      await this.#withNewKey((to) => this.#moveRow(to, mine, forget ? undefined : write, companion));
       // After the write: if it fails, the dictionary has no login that a later save would write under the old key.
-      if (forget) this.#document = added;
+      if (forget && this.#underway.has(write)) this.#document = added;
+      this.#underway.forgetAll();
       this.modified = true;
-    });
+    };
+    await this.#writing.hold(() => this.#underway.run(this.#baseline?.texts ?? held, held, move));
   }
 
   /**
    * Add a row that holds `mine`, and remove the one that there was.
-   * @param held what the dictionary held; null if that is to be forgotten
+   * @param write absent if what the dictionary held is to be forgotten
    */
-  async #moveRow(to: string, mine: MemberTexts, held: MemberTexts | null, companion?: Companion): Promise<void> {
+  async #moveRow(to: string, mine: MemberTexts, write?: Write, companion?: Companion): Promise<void> {
     const [oldKey, base] = [this.#session_key, this.#baseline];
     if (oldKey !== null && base !== undefined) {
       const change = (session_data: string): Change => {
-        const isMine = held === null || session_data === base.session_data;
+        const isMine = write === undefined || session_data === base.session_data;
         return this.#change(isMine ? mine : mergeMembers(base.texts, mine, this.#theirs(session_data)));
       };
-      const options = held === null ? { store: this.#options.store } : this.#options;
+      const options = write === undefined ? { store: this.#options.store } : this.#options;
       try {
         const moved = await moveRow(options, [oldKey, to], change, companion, this[DEADLINE]);
-        if (held !== null) this.#join(base, held, moved.written.texts);
-        this.#generation += 1;
-        this.#wrote(moved.cookie ?? to, moved.written);
+        this.#wrote(moved.cookie ?? to, moved.written, write);
         return;
       } catch (error) {
-        if (held !== null || !(error instanceof UpdateError)) throw error;
+        if (write !== undefined || !(error instanceof UpdateError)) throw error;
       }
     }
     await this.#insert(to, mine, companion);
-    if (held !== null) this.#join(this.#baseline, held, mine);
+    if (write !== undefined) this.#document = this.#underway.joined(write, this[DOCUMENT], mine);
   }
 
   /**
    * Remove data, row and key, as at a logout. An unreadable row is removed too, because a copy of the cookie would still be
    * logged in at Django. Data and key are gone at once (the key after a save that is under way), the row when this resolves.
-   * When it rejects, the session has its key again.
+   * When it rejects, the session has its key again. What is set meanwhile belongs to the next session.
    * @param keepRow treat the row as missing: it stays, and the answer to a page's own request does not delete the cookie
    */
   async flush({ keepRow = false }: { readonly keepRow?: boolean } = {}): Promise<void> {
-    this.#generation += 1;
-    if (this.#writing.isTaken) this.#document = Document.empty();
-    while (this.#writing.isTaken) await this.#writing.left();
-    const [session_key, base] = [this.#session_key, this.#baseline];
+    this.#underway.forgetAll();
     this.#document = Document.empty();
     this.accessed = true;
+    while (this.#writing.isTaken) await this.#writing.left();
+    const [session_key, base] = [this.#session_key, this.#baseline];
     this.modified = true;
     this.#session_key = null;
     this.#baseline = undefined;
@@ -410,7 +401,6 @@ export class Session extends SessionDictionary<DeclaredData> {
   async #insert(session_key: string, texts = this[DOCUMENT].texts(), companion?: Companion): Promise<SavedExpiry> {
     const change = this.#change(texts);
     const cookie = await this.#options.store.create({ session_key, ...change }, companion, this[DEADLINE]);
-    this.#generation += 1;
     return this.#wrote(cookie ?? session_key, change);
   }
 
@@ -424,7 +414,9 @@ export class Session extends SessionDictionary<DeclaredData> {
     return changeOf(texts, this.#options.codec, this.#options.settings, this.#now);
   }
 
-  #wrote(session_key: string, { session_data, texts, expire_date, max_age, hasBadExpiry }: Change): SavedExpiry {
+  #wrote(session_key: string, change: Change, write?: Write): SavedExpiry {
+    const { session_data, texts, expire_date, max_age, hasBadExpiry } = change;
+    if (write !== undefined) this.#document = this.#underway.joined(write, this[DOCUMENT], texts);
     if (hasBadExpiry) this.#options.codec.report(BAD_EXPIRY, session_key);
     this.#session_key = session_key;
     const written = { expire_date, max_age };

@@ -1,4 +1,5 @@
-/** Checks the settings of a caller, which TypeScript may not have checked, when it is called and not at the first request. */
+/** Checks the settings and the clock of a caller, which TypeScript may not have checked, when it is called and not at the first request. */
+import { type Clock, IN_MILLISECONDS, systemClock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 
@@ -13,4 +14,15 @@ export function checkSettings(
 ): void {
   if (names.every((name) => settings?.[name] !== undefined) && settings?.SECRET_KEY !== '') return;
   throw new ImproperlyConfigured(`${caller} needs \`settings\`: what defineSettings({ SECRET_KEY }) returns.`);
+}
+
+/**
+ * The clock that an option gives, or this machine's.
+ * @throws ImproperlyConfigured for `Date.now`, whose sessions would be expired or never expire, and for a time instead of a clock
+ */
+export function checkedClock(now: Clock | undefined): Clock {
+  if (now === undefined) return systemClock;
+  const time: unknown = typeof now === 'function' ? now() : undefined;
+  if (Number.isFinite(time) && (time as number) < IN_MILLISECONDS) return now;
+  throw new ImproperlyConfigured('`now` is a function that returns Unix seconds, such as systemClock.');
 }

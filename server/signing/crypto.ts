@@ -62,10 +62,12 @@ const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
  * const code = get_random_string(8, 'ACDEFHJKLMNPRTUVWXY3479');
  * ```
  *
- * @throws ValueError when there are no characters to choose from, or more than 256
+ * @throws ValueError when there are no characters to choose from, or more than 256, and for no length
  */
 export function get_random_string(length: number, allowed_chars: string = LETTERS_AND_DIGITS): string {
   const { length: choices } = allowed_chars;
+  if (!Number.isSafeInteger(length) || length < 0)
+    throw new ValueError('The length of a random text is a whole number.');
   if (choices === 0 || choices > 256) throw new ValueError('allowed_chars must hold 1 to 256 characters.');
   // Bytes at or above the limit are skipped: modulo `choices`, they would make the first characters more likely.
   const limit = 256 - (256 % choices);

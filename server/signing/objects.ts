@@ -51,8 +51,7 @@ export interface LoadsOptions {
  * @throws ValueError when what was signed is no JSON, or more than `maxBytes`
  */
 export function loads(text: string, options: LoadsOptions): unknown {
-  const signer = signerOf(options);
-  return signer.unsign_object(text, { max_age: options.max_age, maxBytes: options.maxBytes });
+  return signerOf(options).unsign_object(text, options);
 }
 
 const signerOf = (options: DumpsOptions | LoadsOptions): TimestampSigner =>

@@ -49,6 +49,8 @@ function checkLimits(options: { readonly max_age?: unknown; readonly maxBytes?: 
   if (typeof options !== 'object' || options === null) {
     throw new ValueError('The limits of a signed text are an object: { max_age: 60 }.');
   }
+  // The spelling of many libraries: no age would be checked.
+  if ('maxAge' in options) throw new ValueError('The limit is `max_age`, in seconds.');
   for (const name of ['max_age', 'maxBytes'] as const) {
     if (options[name] === undefined || Number.isFinite(options[name])) continue;
     throw new ValueError(`\`${name}\` is a number${name === 'max_age' ? ' of seconds' : ''}.`);

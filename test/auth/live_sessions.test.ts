@@ -22,7 +22,7 @@ describe('LiveSessions', () => {
   const database = databaseOfSuite();
   let users: UserTable;
   let store: DatabaseStore;
-  let now: number;
+  let now = NOW;
   const clock = (): number => now;
   before(async () => {
     users = new UserTable(database.knex, { now: clock });

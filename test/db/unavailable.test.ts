@@ -4,6 +4,7 @@ import pg from 'pg';
 import { connectKnex } from '../../server/db/knex.js';
 import { isRefusal, isUnavailable, unavailable } from '../../server/db/unavailable.js';
 import { StoreUnavailable } from '../../server/errors.js';
+import { DatabaseStore } from '../../server/session/stores/db.js';
 import { databaseOfSuite } from '../support/database.js';
 
 const errorOf = (promise: PromiseLike<unknown>): Promise<unknown> =>
@@ -50,6 +51,15 @@ describe('isUnavailable', () => {
     expect(isUnavailable(await errorOf(knex.raw('SELECT 1')))).to.equal(true);
     await holder.rollback();
     await knex.destroy();
+  });
+
+  it('knows a pool that was destroyed, for a statement and for a transaction', async () => {
+    const knex = connectKnex(database.url);
+    await knex.destroy();
+    const store = new DatabaseStore(knex);
+    expect(isUnavailable(await errorOf(knex.transaction(async () => {})))).to.equal(true);
+    expect(await errorOf(store.load('a'.repeat(32)))).to.be.instanceOf(StoreUnavailable);
+    expect(await errorOf(store.delete('a'.repeat(32)))).to.be.instanceOf(StoreUnavailable);
   });
 
   it('knows a connection that the server ended', async () => {

@@ -305,6 +305,28 @@ describe('CacheStore', () => {
       relay.close();
     });
 
+    it('ends a change that takes too long, and goes on with the next one of the same session', async () => {
+      const hasty = await RedisConnection.open(server.url, { timeout: 0.1 });
+      const store = new CacheStore(hasty, SETTINGS, { now: () => NOW });
+      const row = record();
+      await store.create(row);
+      await rejects(
+        store.modify(row.session_key, () => new Promise(() => {})),
+        StoreUnavailable,
+      );
+      await store.modify(row.session_key, async () => ({ ...row, session_data: 'next:text' }));
+      expect(await store.load(row.session_key)).to.equal('next:text');
+      await hasty.close();
+    });
+
+    it('refuses commands once it is closed, and connects no more', async () => {
+      const closed = await RedisConnection.open(server.url);
+      await closed.command('PING');
+      await closed.close();
+      await rejects(closed.command('PING'), StoreUnavailable);
+      await rejects(new CacheStore(closed, SETTINGS).load(record().session_key), StoreUnavailable);
+    });
+
     it('says 503 when Redis refuses, as when it is full', async () => {
       await redis.command('CONFIG', 'SET', 'maxmemory', '1');
       try {

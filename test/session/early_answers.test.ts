@@ -465,6 +465,21 @@ describe('an answer that begins before sessions is back', () => {
     expect(await rows()).to.deep.equal({ [KEY]: { a: 1, b: 2, c: 3 } });
   });
 
+  for (const microtasks of [0, 1, 2, 3, 4]) {
+    it(`saves what is changed ${microtasks} microtasks after a commit that has nothing to save began`, async () => {
+      await start(async (ctx) => {
+        ctx.session.get('a');
+        const committing = commitSession(ctx);
+        for (let n = 0; n < microtasks; n += 1) await undefined;
+        ctx.session['c'] = 3;
+        await committing;
+        ctx.body = 'ok';
+      });
+      await expectWhole(await server.ask({ headers: COOKIE }));
+      expect(await rows()).to.deep.equal({ [KEY]: { a: 1, c: 3 } });
+    });
+  }
+
   it('gives a new session one row when it is committed twice at once', async () => {
     await database.knex('django_session').delete();
     await start(async (ctx) => {

@@ -70,6 +70,17 @@ describe('A session that is given by JavaScript', () => {
     });
   }
 
+  it('refuses item access to the dictionary of atomic, which would change nothing', async () => {
+    const session = await open(null);
+    session.set('n', 1);
+    await session.save();
+    const counting = session.atomic((fresh) => {
+      (fresh as unknown as Record<string, number>)['n'] = 2;
+    });
+    expect(await rejection(counting)).to.be.instanceOf(TypeError);
+    expect(session.get('n')).to.equal(1);
+  });
+
   it('refuses keys of sessions that are none, which several visitors would share', async () => {
     for (const make of [async () => newSessionKey(), () => undefined, () => '', () => 'short', () => 12_345_678]) {
       const session = await open(null, make);

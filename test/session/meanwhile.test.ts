@@ -4,34 +4,13 @@ import { acceptCaptcha, keepCaptcha } from '../../server/captcha/index.js';
 import { UpdateError } from '../../server/errors.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { Session } from '../../server/session/session.js';
-import { MemoryStore } from '../../server/session/stores/memory.js';
+import type { MemoryStore } from '../../server/session/stores/memory.js';
 import { defineSettings } from '../../server/settings.js';
+import { LateStore, tick } from './late_store.js';
 
 const settings = defineSettings({ SECRET_KEY: 'meanwhile-test-key' });
 const NOW = 1_767_225_600;
 const now = (): number => NOW;
-
-const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** Writes some ticks after it was asked to, as a database does. */
-class LateStore extends MemoryStore {
-  override async create(...given: Parameters<MemoryStore['create']>): Promise<void> {
-    await tick().then(tick);
-    return super.create(...given);
-  }
-  override async replace(...given: Parameters<MemoryStore['replace']>): Promise<boolean> {
-    await tick().then(tick);
-    return super.replace(...given);
-  }
-  override async modify(...given: Parameters<MemoryStore['modify']>): Promise<void> {
-    await tick().then(tick);
-    return super.modify(...given);
-  }
-  override async cycle(...given: Parameters<MemoryStore['cycle']>): Promise<void> {
-    await tick().then(tick);
-    return super.cycle(...given);
-  }
-}
 
 describe('A session while one of its methods runs', () => {
   const codec = new SessionCodec(settings, { now });
@@ -159,6 +138,43 @@ describe('A session while one of its methods runs', () => {
       for (let round = 0; round < 5; round += 1) expect(rest).to.have.property(`x${round}`, round);
       // Of what was done, five were saves and one took a new key.
       expect(before).to.equal(done - 6);
+    });
+  }
+
+  const PAIRS = METHODS.filter(({ name }) => name !== 'create').flatMap((first) =>
+    METHODS.filter(({ name }) => name !== first.name).map((second) => [first, second] as const),
+  );
+  for (const [first, second] of PAIRS) {
+    for (const ticks of [0, 1, 2, 3, 4]) {
+      it(`takes back what was not saved before ${first.name} and ${second.name}, ${ticks} ticks later`, async () => {
+        for (const left of [[['base', 1]], []]) {
+          session.update({ token: 1, base: 2 });
+          const running = [first.run(), second.run()];
+          for (let n = 0; n < ticks; n += 1) await tick();
+          if (left.length === 0) session.clear();
+          else {
+            session.pop('token');
+            session.set('base', 1);
+          }
+          await Promise.all(running);
+          await session.save();
+          for (const pairs of [session.items(), Object.entries(await stored(session.session_key))]) {
+            expect(pairs.filter(([name]) => name === 'token' || name === 'base')).to.deep.equal(left);
+          }
+        }
+      });
+    }
+  }
+
+  for (const { name, run } of METHODS) {
+    it(`keeps for the next session what is set after a flush at once with ${name}`, async () => {
+      session.set('secret', 1);
+      const running = [run(), session.flush()];
+      session.set('bye', 1);
+      await Promise.allSettled(running);
+      await session.save();
+      expect(await stored(session.session_key)).to.deep.equal({ bye: 1 });
+      expect(session.session_key).to.not.equal(key);
     });
   }
 

@@ -2,12 +2,28 @@
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 import Koa from 'koa';
-import { AddressThrottle, authentication, LoginThrottle, UserSessions, UserTable } from '../../server/auth/index.js';
+import {
+  AddressThrottle,
+  AnonymousUser,
+  authentication,
+  check_password,
+  LoginThrottle,
+  login,
+  ModelBackend,
+  PBKDF2PasswordHasher,
+  UserSessions,
+  UserTable,
+  update_session_auth_hash,
+} from '../../server/auth/index.js';
 import { acceptCaptcha, acceptProofOfWork, keepCaptcha, newProofOfWork } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
 import { BadSignature, ImproperlyConfigured, ValueError } from '../../server/errors.js';
 import { formBody, installCookies } from '../../server/http/index.js';
 import { messages } from '../../server/messages/index.js';
+import { RedisConnection } from '../../server/redis/connection.js';
+import { SessionCodec } from '../../server/session/codec.js';
+import { sessions } from '../../server/session/middleware.js';
+import { Session } from '../../server/session/session.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
 import { CachedDatabaseStore } from '../../server/session/stores/cached_db.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
@@ -16,7 +32,7 @@ import { openStore } from '../../server/session/stores/index.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
 import { defineSettings } from '../../server/settings.js';
-import { dumps, loads, Signer, TimestampSigner } from '../../server/signing/index.js';
+import { dumps, get_random_string, loads, Signer, TimestampSigner } from '../../server/signing/index.js';
 import { Client, testClock } from '../../server/testing/index.js';
 import { reasonOf } from '../support/reason.js';
 
@@ -70,6 +86,36 @@ describe('a call from JavaScript', () => {
     ['UserTable with no class', '`userClass`', construct(UserTable), knex, { userClass: 'Member' }],
     ['UserTable with a text as timeout', 'DATABASE_TIMEOUT', construct(UserTable), knex, { timeout: '5' }],
     ['DatabaseStore with a timeout below 0', 'DATABASE_TIMEOUT', construct(DatabaseStore), knex, { timeout: -1 }],
+    ['DatabaseStore with milliseconds', 'seconds up to 600', construct(DatabaseStore), knex, { timeout: 5000 }],
+    ['DatabaseStore with Date.now', 'Unix seconds', construct(DatabaseStore), knex, { now: Date.now }],
+    ['UserTable with a time as clock', 'Unix seconds', construct(UserTable), knex, { now: 1_767_225_600 }],
+    ['MemoryStore with texts of time', 'Unix seconds', construct(MemoryStore), { now: () => '2026-01-01' }],
+    ['SignedCookiesStore with Date.now', 'Unix seconds', construct(SignedCookiesStore), settings, { now: Date.now }],
+    [
+      'sessions with Date.now',
+      'Unix seconds',
+      call(sessions),
+      new Koa(),
+      { settings, store: new MemoryStore(), now: Date.now },
+    ],
+    ['keepCaptcha with milliseconds', '`now`', call(keepCaptcha), session, 'A', { settings, now: Date.now() }],
+    ['RedisConnection with a timeout of 0', 'seconds up to', call(RedisConnection.open), 'redis://h', { timeout: 0 }],
+    ['ModelBackend without users', 'needs the users', construct(ModelBackend)],
+    ['ModelBackend with a knex', 'needs the users', construct(ModelBackend), knex],
+    [
+      'authentication with the users as backend',
+      'An authentication backend has',
+      call(authentication),
+      app,
+      { settings, backends: [new UserTable(knex as unknown as Knex)] },
+    ],
+    [
+      'authentication with a class',
+      'An authentication backend has',
+      call(authentication),
+      app,
+      { settings, backends: [ModelBackend] },
+    ],
     ['LoginThrottle without arguments', 'needs a knex first', construct(LoginThrottle)],
     ['LoginThrottle without options', 'new LoginThrottle() needs `settings`', construct(LoginThrottle), knex],
     ['AddressThrottle without a knex', 'needs a knex first', construct(AddressThrottle), { settings }],
@@ -209,6 +255,90 @@ describe('a call from JavaScript', () => {
       expect(() => call(loads)(value, { key: 'a' })).to.throw(BadSignature, 'no text');
     });
   }
+
+  for (const current of [
+    null,
+    'a'.repeat(32),
+    Promise.resolve({ session_key: 'a' }),
+    { session: { session_key: 'a' } },
+  ]) {
+    it(`is refused where the current session is ${JSON.stringify(current)}: the visitor's own would end too`, async () => {
+      const store = new DatabaseStore(knex as unknown as Knex);
+      const userSessions = new UserSessions(knex as unknown as Knex, { settings, store });
+      for (const method of ['sessionsOf', 'revokeOthers'] as const) {
+        const error = await reasonOf(
+          call(userSessions[method].bind(userSessions))({ id: 1 }, current) as Promise<unknown>,
+        );
+        expect(error).to.be.instanceOf(ValueError).with.property('message').that.includes('`ctx.session`');
+      }
+    });
+  }
+
+  for (const user of [undefined, null, 7, {}, Promise.resolve({}), new AnonymousUser()]) {
+    it(`is refused where the user of a login is ${JSON.stringify(user)}`, async () => {
+      for (const work of [login, update_session_auth_hash]) {
+        const error = await reasonOf(call(work)({}, user) as Promise<unknown>);
+        expect(error).to.be.instanceOf(ValueError).with.property('message').that.includes('authenticate(ctx');
+      }
+    });
+  }
+
+  it('is refused where it replaces the session or the user, which in code that is not strict did nothing', async () => {
+    const site = new Koa();
+    const told: string[] = [];
+    site.use(sessions(site, { settings, store: new MemoryStore() }));
+    site.use(
+      authentication(site, {
+        settings,
+        backends: [{ path: 'a.B', authenticate: async () => null, get_user: async () => null }],
+      }),
+    );
+    site.use((ctx) => {
+      for (const [object, name] of [
+        [ctx, 'session'],
+        [ctx, 'user'],
+        [ctx.request, 'user'],
+      ] as const) {
+        try {
+          Reflect.set(object, name, null);
+        } catch (error) {
+          told.push(String(error));
+        }
+      }
+      ctx.body = '';
+    });
+    await new Client(site).get('/');
+    expect(told).to.have.length(3);
+    expect(told[0]).to.include('ValueError').and.include('await logout(ctx)');
+    expect(told[1]).to.include('ValueError').and.include('await login(ctx, user)');
+  });
+
+  it('is refused where the limit is maxAge, which no age would be compared with', () => {
+    const signer = new TimestampSigner({ key: 'a' });
+    expect(() => call(signer.unsign.bind(signer))(signer.sign('a'), { maxAge: 1 })).to.throw(ValueError, '`max_age`');
+    expect(() => call(loads)(dumps(1, { key: 'a' }), { key: 'a', maxAge: 1 })).to.throw(ValueError, '`max_age`');
+  });
+
+  it('is refused where a random text has no length', () => {
+    for (const length of [undefined, Number.NaN, '32', -1, 1.5]) {
+      expect(() => call(get_random_string)(length)).to.throw(ValueError, 'length');
+    }
+  });
+
+  it('is refused where a part of a span is undefined: the session would end at once', () => {
+    const dictionary = new Session({ settings, store: new MemoryStore(), codec: new SessionCodec(settings) }, null);
+    for (const span of [{ days: undefined }, { days: 1, hours: Number.NaN }, { days: '1' }]) {
+      expect(() => call(dictionary.set_expiry.bind(dictionary))(span)).to.throw(ValueError, 'span');
+    }
+  });
+
+  it('is false where there is no stored password to check against', async () => {
+    for (const encoded of [undefined, null, 7]) {
+      expect(
+        await call(check_password)('secret', encoded, { hashers: [new PBKDF2PasswordHasher({ iterations: 1 })] }),
+      ).to.equal(false);
+    }
+  });
 
   it('is refused where the salt is an object: two of them would be one salt', () => {
     expect(() => construct(Signer)({ key: 'a', salt: { purpose: 'reset' } })).to.throw(ValueError, 'salt');

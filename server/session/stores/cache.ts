@@ -2,13 +2,13 @@
  * Sessions in Redis, signed as in the table. Sessions are not shared with Django's engine `cache`, which stores pickles;
  * both can use the same Redis, with different keys.
  */
-import { type Clock, systemClock } from '../../clock.js';
-import { type Deadline, inTime, leavingAsMuch } from '../../db/deadline.js';
+import type { Clock } from '../../clock.js';
+import { type Deadline, inTime, leavingAsMuch, tookLong } from '../../db/deadline.js';
 import { Queue } from '../../db/queue.js';
 import { CreateError, UpdateError } from '../../errors.js';
 import type { RedisConnection } from '../../redis/connection.js';
 import { RedisReads } from '../../redis/reads.js';
-import { checkSettings } from '../../settings/given.js';
+import { checkedClock, checkSettings } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
 import { checkRedis } from '../given.js';
 import { RowMerges } from '../row_merges.js';
@@ -102,13 +102,13 @@ export class CacheStore implements SessionStore {
   });
 
   /** @throws ImproperlyConfigured without a connection or settings */
-  constructor(redis: RedisConnection, settings: CacheSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
+  constructor(redis: RedisConnection, settings: CacheSettings, { now }: { readonly now?: Clock } = {}) {
     checkRedis('new CacheStore()', redis);
     checkSettings('new CacheStore()', settings, 'CACHE_KEY_PREFIX', 'CACHE_VERSION');
     this.#redis = redis;
     this.#reads = new RedisReads(redis);
     this.#prefix = make_key('koa_django_session.cache', settings);
-    this.#now = now;
+    this.#now = checkedClock(now);
   }
 
   deadline(): Deadline {
@@ -151,9 +151,11 @@ export class CacheStore implements SessionStore {
     change: (session_data: string) => Promise<SessionChange>,
     deadline = this.deadline(),
   ): Promise<void> {
-    await this.#changeInTurn(session_key, deadline, async (session_data) =>
-      this.#compareAndSet(session_data, { ...(await change(session_data)), session_key }, deadline),
-    );
+    await this.#changeInTurn(session_key, deadline, async (session_data) => {
+      const own = this.#redis.changeDeadline();
+      const changed = await inTime(change(session_data), own, tookLong(own));
+      return this.#compareAndSet(session_data, { ...changed, session_key }, deadline);
+    });
   }
 
   merge(

@@ -1,6 +1,6 @@
 /** Sessions in Django's table django_session or that of a custom session model (django.contrib.sessions.backends.db). */
 import type { Knex } from 'knex';
-import { type Clock, systemClock } from '../../clock.js';
+import type { Clock } from '../../clock.js';
 import { type BatchAnswers, type BatchCall, Batcher, type BatcherOptions } from '../../db/batcher.js';
 import { clear_expired } from '../../db/clear_expired.js';
 import { Deadline, inTime } from '../../db/deadline.js';
@@ -14,9 +14,10 @@ import { RowLocks } from '../../db/row_locks.js';
 import { type SessionStatements, sessionStatements } from '../../db/session_statements.js';
 import { DJANGO_SESSION } from '../../db/session_table.js';
 import { isUnavailable, storeError } from '../../db/unavailable.js';
-import { type DatabaseBounds, databaseBounds } from '../../db/wait_bounds.js';
+import { checkTimeout, type DatabaseBounds, databaseBounds } from '../../db/wait_bounds.js';
 import { hasCode } from '../../error_code.js';
 import { CreateError, ImproperlyConfigured, UpdateError } from '../../errors.js';
+import { checkedClock } from '../../settings/given.js';
 import { type FurtherColumns, furtherColumns } from '../further_columns.js';
 import { RowMerges } from '../row_merges.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
@@ -74,14 +75,15 @@ export class DatabaseStore implements SessionStore {
    */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
     checkKnex('new DatabaseStore()', knex);
-    const { now = systemClock, timeout, batches, rowLocks, prepared = true } = options;
+    const { timeout, batches, rowLocks, prepared = true } = options;
     const { table = DJANGO_SESSION, columns, expireDateStep = 0 } = options;
     this.#table = table;
     this.#columns = columns;
     this.#expireDateStep = expireDateStep;
     this.#statements = sessionStatements(table);
     this.#knex = knex;
-    this.#now = now;
+    this.#now = checkedClock(options.now);
+    checkTimeout(timeout);
     const bounds = databaseBounds(timeout);
     this.#bounds = bounds;
     this.#prepared = prepared;

@@ -9,13 +9,13 @@ import { readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { open, readdir, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Clock, systemClock } from '../../clock.js';
+import type { Clock } from '../../clock.js';
 import { Deadline } from '../../db/deadline.js';
 import { Queue } from '../../db/queue.js';
 import { hasCode } from '../../error_code.js';
 import { CreateError, DjangoError, ImproperlyConfigured, StoreUnavailable, UpdateError } from '../../errors.js';
 import { type FileLock, lockFile, removeIfThere } from '../../file_lock.js';
-import { checkSettings } from '../../settings/given.js';
+import { checkedClock, checkSettings } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
 import { get_random_string } from '../../signing/crypto.js';
 import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';
@@ -63,12 +63,12 @@ export class FileStore implements SessionStore {
   readonly #turns = new Queue(WAITING);
 
   /** @throws ImproperlyConfigured without settings, and when SESSION_FILE_PATH is no folder */
-  constructor(settings: FileSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
+  constructor(settings: FileSettings, { now }: { readonly now?: Clock } = {}) {
     checkSettings('new FileStore()', settings, 'SECRET_KEY', 'SESSION_COOKIE_NAME');
     this.#folder = settings.SESSION_FILE_PATH ?? tmpdir();
     this.#prefix = settings.SESSION_COOKIE_NAME;
-    this.#expiry = new PayloadExpiry(settings, now);
-    this.#now = now;
+    this.#now = checkedClock(now);
+    this.#expiry = new PayloadExpiry(settings, this.#now);
     if (statSync(this.#folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
       throw new ImproperlyConfigured(
         `SESSION_FILE_PATH: "${this.#folder}" is no folder. Make it, with mode 0700, or name another.`,

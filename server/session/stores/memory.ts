@@ -1,6 +1,7 @@
 /** Sessions in this process's memory, for tests and experiments. */
-import { type Clock, systemClock } from '../../clock.js';
+import type { Clock } from '../../clock.js';
 import { CreateError, UpdateError } from '../../errors.js';
+import { checkedClock } from '../../settings/given.js';
 import type { SessionChange, SessionRecord, SessionStore } from '../store.js';
 
 /**
@@ -16,8 +17,8 @@ export class MemoryStore implements SessionStore {
   readonly #locks = new Map<string, Promise<unknown>>();
   readonly #now: Clock;
 
-  constructor({ now = systemClock }: { readonly now?: Clock } = {}) {
-    this.#now = now;
+  constructor({ now }: { readonly now?: Clock } = {}) {
+    this.#now = checkedClock(now);
   }
 
   async load(session_key: string): Promise<string | null> {

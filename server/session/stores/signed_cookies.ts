@@ -5,10 +5,10 @@
  * The server stores nothing, so it cannot revoke a session: a copy of a cookie from before a logout is valid until it is
  * SESSION_COOKIE_AGE old. Of two concurrent requests, the answer that the browser receives last wins.
  */
-import { type Clock, systemClock } from '../../clock.js';
+import type { Clock } from '../../clock.js';
 import { ValueError } from '../../errors.js';
 import { MAX_COOKIE_BYTES } from '../../http/cookie_size.js';
-import { checkSettings } from '../../settings/given.js';
+import { checkedClock, checkSettings } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
 import { splitTimestamp, TimestampSigner } from '../../signing/signer.js';
 import { PayloadExpiry, type PayloadSettings } from '../payload_expiry.js';
@@ -39,17 +39,17 @@ export class SignedCookiesStore implements SessionStore {
   readonly #now: Clock;
 
   /** @throws ImproperlyConfigured without settings */
-  constructor(settings: SignedCookiesSettings, { now = systemClock }: { readonly now?: Clock } = {}) {
+  constructor(settings: SignedCookiesSettings, { now }: { readonly now?: Clock } = {}) {
     checkSettings('new SignedCookiesStore()', settings, 'SECRET_KEY', 'SECRET_KEY_FALLBACKS', 'SESSION_COOKIE_NAME');
     this.#settings = settings;
-    this.#now = now;
+    this.#now = checkedClock(now);
     this.#signer = new TimestampSigner({
       key: settings.SECRET_KEY,
       fallback_keys: settings.SECRET_KEY_FALLBACKS,
       salt: SALT,
-      now,
+      now: this.#now,
     });
-    this.#expiry = new PayloadExpiry({ ...settings, SESSION_KEY_SALT: SALT, SESSION_READ_LEGACY: false }, now);
+    this.#expiry = new PayloadExpiry({ ...settings, SESSION_KEY_SALT: SALT, SESSION_READ_LEGACY: false }, this.#now);
   }
 
   /**

@@ -185,6 +185,17 @@ describe('DatabaseStore', () => {
       expect(await store.load(KEY)).to.equal('text');
     });
 
+    it('keeps the connection of a change that takes too long, which another request may be given at once', async () => {
+      const knex = connectKnex(database.url, { poolSize: 1, statement_timeout: 0.25 });
+      const backend = async (): Promise<unknown> => (await knex.raw('SELECT pg_backend_pid() AS pid')).rows[0].pid;
+      const hasty = new DatabaseStore(knex, { timeout: 0.25 });
+      const pid = await backend();
+      expect(await reasonOf(hasty.modify(KEY, () => new Promise(() => {})))).to.be.instanceOf(StoreUnavailable);
+      expect(await hasty.load(KEY)).to.equal('text');
+      expect(await backend()).to.equal(pid);
+      await knex.destroy();
+    });
+
     describe('and the application asks for other rows inside of it', () => {
       const NEVER = new Date('2999-01-01T00:00:00Z');
       const others = Array.from({ length: 8 }, (_, n) => ({

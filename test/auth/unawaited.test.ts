@@ -1,0 +1,110 @@
+/** New session keys that a handler does not await: the answer still has the cookie of the only session that there is. */
+import { expect } from 'chai';
+import Koa from 'koa';
+import { authentication, exceptions, login, logout, sessions, update_session_auth_hash } from '../../server/index.js';
+import { Client } from '../../server/testing/index.js';
+import { settings } from '../http/serve.js';
+import { LateStore } from '../session/late_store.js';
+
+const ann = {
+  id: 1,
+  password: 'pbkdf2_sha256$1$salt$hash',
+  is_authenticated: true,
+  get_username: () => 'ann',
+} as const;
+const changed = { ...ann, password: 'pbkdf2_sha256$1$salt$other' };
+
+describe('A session key that changes without being awaited', () => {
+  const given = settings();
+  let user: typeof ann | typeof changed;
+  const backend = { path: 'own.Backend', authenticate: async () => user, get_user: async () => user };
+
+  const deeds: Readonly<Record<string, (ctx: Koa.Context) => Promise<unknown>>> = {
+    login: (ctx) => login(ctx, ann),
+    cycle_key: (ctx) => ctx.session.cycle_key(),
+    create: (ctx) => ctx.session.create(),
+    async update_session_auth_hash(ctx) {
+      user = changed;
+      await update_session_auth_hash(ctx, changed);
+    },
+  };
+
+  function site(isInside: boolean): Koa {
+    const app = new Koa();
+    app.silent = true;
+    app.use(sessions(app, { settings: given, store: new LateStore() }));
+    if (isInside) app.use(exceptions({ logger: { warn: () => {}, error: () => {} } }));
+    app.use(authentication(app, { settings: given, backends: [backend] }));
+    app.use(async (ctx) => {
+      const [deed = '', end = ''] = ctx.path.slice(1).split('/');
+      if (deed === 'cart') ctx.session.set('cart', 7);
+      if (deed === 'first') await login(ctx, ann);
+      void deeds[deed]?.(ctx);
+      if (end !== '') ctx.throw(Number(end));
+      ctx.body = { cart: ctx.session.get('cart'), me: ctx.user.id };
+    });
+    return app;
+  }
+
+  beforeEach(() => {
+    user = ann;
+  });
+
+  it('is the last one’s, with its user, where a request logs in, out and changes the password at once', async () => {
+    const bob = { ...ann, id: 2 };
+    const steps: Readonly<Record<string, (ctx: Koa.Context) => Promise<unknown>>> = {
+      ann: (ctx) => login(ctx, ann),
+      bob: (ctx) => login(ctx, bob),
+      hash: (ctx) => update_session_auth_hash(ctx, ann),
+      nobody: (ctx) => logout(ctx),
+    };
+    const app = new Koa();
+    const store = new LateStore();
+    app.use(sessions(app, { settings: given, store }));
+    const get_user = async (id: string): Promise<typeof ann | typeof bob> => (id === '1' ? ann : bob);
+    const own = { path: 'own.Backend', authenticate: async () => null, get_user };
+    app.use(authentication(app, { settings: given, backends: [own] }));
+    app.use(async (ctx) => {
+      const asked = ctx.path.split('/').filter((name) => name !== '');
+      await Promise.all(asked.map((name) => steps[name]?.(ctx)));
+      ctx.body = { me: ctx.user.id, session: ctx.session.get('_auth_user_id') };
+    });
+    for (const [path, id] of [
+      ['/ann/bob/', 2],
+      ['/ann/nobody/bob/', 2],
+      ['/ann/bob/nobody/', null],
+      ['/bob/ann/hash/', 1],
+      ['/ann/hash/bob/', 2],
+      ['/hash/nobody/', null],
+      ['/nobody/ann/', 1],
+    ] as const) {
+      for (const first of ['/', '/ann/']) {
+        const client = new Client(app);
+        await client.get(first);
+        const expected = { me: id, session: id === null ? null : String(id) };
+        expect((await client.get(path)).json(), path).to.deep.equal(expected);
+        expect((await client.get('/')).json(), path).to.deep.equal(expected);
+      }
+    }
+  });
+
+  for (const deed of Object.keys(deeds)) {
+    for (const [end, isInside] of [
+      ['', true],
+      ['404', true],
+      ['404', false],
+      ['500', true],
+      ['500', false],
+    ] as const) {
+      it(`by ${deed} is sent with ${end || '200'}${isInside ? '' : ', outside of exceptions'}`, async () => {
+        const client = new Client(site(isInside));
+        if (deed !== 'login') await client.get('/first');
+        await client.get('/cart');
+        const before = client.cookies.get('sessionid');
+        expect((await client.get(`/${deed}/${end}`)).status).to.equal(Number(end || 200));
+        expect(client.cookies.get('sessionid')).to.not.equal(before);
+        expect((await client.get('/')).json()).to.deep.equal({ cart: 7, me: 1 });
+      });
+    }
+  }
+});
