@@ -82,18 +82,18 @@ async function ask(
  * @throws ValueError if the backend is ambiguous, and for what is no user
  * @throws SessionInterrupted (400) when the session ended while this request ran
  */
-export async function login<U extends BaseUser>(ctx: Context, user: U, options: LoginOptions = {}): Promise<U> {
+export async function login<U extends BaseUser>(
+  ctx: Context,
+  user: U,
+  options: { readonly backend?: string } = {},
+): Promise<U> {
   checkLogin(user);
-  return inTurn(ctx, () => logIn(ctx, user, options));
+  return inTurn(ctx, () => logIn(ctx, user, options.backend));
 }
 
-interface LoginOptions {
-  readonly backend?: string;
-}
-
-async function logIn<U extends BaseUser>(ctx: Context, user: U, options: LoginOptions): Promise<U> {
+async function logIn<U extends BaseUser>(ctx: Context, user: U, backendPath: string | undefined): Promise<U> {
   const { settings, backends, now = systemClock, cycleKeyOnSameUserLogin = true, user_logged_in } = optionsOf(ctx);
-  const path = options.backend ?? backendOf(user) ?? onlyOne(backends).path;
+  const path = backendPath ?? backendOf(user) ?? onlyOne(backends).path;
   const backend = backends.find((known) => known.path === path);
   const session = sessionOf(ctx);
   const session_auth_hash = get_session_auth_hash(user.password, settings.SECRET_KEY);
