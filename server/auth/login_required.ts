@@ -1,6 +1,7 @@
 /** `login_required`: pages for users only (django.contrib.auth.decorators). */
 import type { Context, Middleware } from 'koa';
 import { urlsplit } from '../http/python_url.js';
+import { checkOptions } from '../settings/given.js';
 import { optionsOf } from './state.js';
 import type { CurrentUser } from './user.js';
 
@@ -23,6 +24,7 @@ export interface LoginRequiredOptions {
  * ```
  */
 export function login_required(options: LoginRequiredOptions = {}): Middleware {
+  checkOptions('login_required()', options);
   return async function login_required(ctx, next) {
     const user = await userOf(ctx);
     if (user.is_authenticated) await next();

@@ -5,6 +5,7 @@ import { gunzip } from 'node:zlib';
 import { ValidationError, type ValidationProblem, ValueError } from '../errors.js';
 import { len, strip } from '../http/python_text.js';
 import { installedFile } from '../installed_file.js';
+import { checkOptions } from '../settings/given.js';
 
 /** Its code is `password_too_short`, `_too_similar`, `_too_common`, `password_entirely_numeric`, or a validator's own. */
 export type PasswordProblem = ValidationProblem;
@@ -169,10 +170,13 @@ export interface ValidatePasswordOptions {
  * @param password limit its length: each validator reads all of it
  * @throws ValidationError with all problems, in `problems`
  */
-export async function validate_password(
-  password: string,
-  { user, validators = AUTH_PASSWORD_VALIDATORS }: ValidatePasswordOptions = {},
-): Promise<void> {
+export async function validate_password(password: string, options: ValidatePasswordOptions = {}): Promise<void> {
+  checkOptions('validate_password()', options);
+  // Django takes the user by position. Taken for options, it would not be compared with the password.
+  if ('is_authenticated' in options || options instanceof Promise) {
+    throw new ValueError('validate_password() takes the user by name: { user: ctx.user }.');
+  }
+  const { user, validators = AUTH_PASSWORD_VALIDATORS } = options;
   const problems: PasswordProblem[] = [];
   for (const validator of validators) {
     const problem = await validator.validate(password, user);

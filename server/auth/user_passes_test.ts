@@ -1,6 +1,7 @@
 /** Pages for some users only: Django's decorators as middleware (django.contrib.auth.decorators, admin.views.decorators). */
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
+import { checkOptions } from '../settings/given.js';
 import { type LoginRequiredOptions, redirectToLogin, userOf } from './login_required.js';
 import type { AnonymousUser, BaseUser, CurrentUser, User } from './user.js';
 
@@ -27,8 +28,13 @@ export function user_passes_test(
   test: (user: CurrentUser, ctx: Context) => boolean | Promise<boolean>,
   options: LoginRequiredOptions = {},
 ): Middleware {
+  checkOptions('user_passes_test()', options);
   return async function user_passes_test(ctx, next) {
-    if (await test(await userOf(ctx), ctx)) await next();
+    const passed: unknown = await test(await userOf(ctx), ctx);
+    // `(user) => user.has_perm` would let everybody in.
+    if (typeof passed === 'function')
+      throw new ImproperlyConfigured('The test of user_passes_test returned a function.');
+    if (passed) await next();
     else redirectToLogin(ctx, options);
   };
 }
@@ -44,8 +50,10 @@ export function user_passes_test(
  */
 export function permission_required(
   perm: string | readonly string[],
-  { raise_exception = false, ...options }: PermissionRequiredOptions = {},
+  given: PermissionRequiredOptions = {},
 ): Middleware {
+  checkOptions('permission_required()', given);
+  const { raise_exception = false, ...options } = given;
   const perms = typeof perm === 'string' ? [perm] : perm;
   return async function permission_required(ctx, next) {
     const user: BaseUser | AnonymousUser = await userOf(ctx);
@@ -66,6 +74,7 @@ export function permission_required(
  * ```
  */
 export function staff_member_required(options: LoginRequiredOptions = {}): Middleware {
+  checkOptions('staff_member_required()', options);
   return async function staff_member_required(ctx, next) {
     const user: Partial<Pick<User, 'is_active' | 'is_staff'>> = await userOf(ctx);
     if (user.is_active !== false && user.is_staff === true) await next();

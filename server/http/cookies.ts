@@ -4,8 +4,8 @@
 
 import type { Context, Request, Response } from 'koa';
 import { type Clock, systemClock } from '../clock.js';
-import { BadSignature, KeyError } from '../errors.js';
-import { checkSettings } from '../settings/given.js';
+import { BadSignature, CookieError, KeyError } from '../errors.js';
+import { checkOptions, checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { signCookie, unsignCookie } from '../signing/cookie_signer.js';
 import { printJson } from '../signing/python_json.js';
@@ -84,8 +84,14 @@ const OPTIONS = new OwnState<CookieScope>('cookies');
 const COOKIES = new OwnState<Cookies>('COOKIES');
 const JAR = new OwnState<CookieJar | undefined>('jar');
 
-/** str(value) of Python. */
+/**
+ * str(value) of Python.
+ * @throws CookieError for a promise and other objects, whose text says nothing
+ */
 function str(value: CookieValue): string {
+  if ((typeof value === 'object' && value !== null) || typeof value === 'function' || value === undefined) {
+    throw new CookieError('The value of a cookie is a text, a number, true, false or null.');
+  }
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   return typeof value === 'number' ? printJson(value) : String(value);
@@ -112,6 +118,7 @@ const requestMembers: PropertyDescriptorMap = {
       key: string,
       options: GetSignedCookieOptions<Default> = {},
     ): string | Default {
+      checkOptions('get_signed_cookie()', options);
       const { salt = '', max_age = null } = options;
       const signed = this.COOKIES.get(key);
       const fallback = (error: KeyError | BadSignature): Default => {
@@ -142,6 +149,7 @@ const responseMembers: PropertyDescriptorMap = {
     configurable: true,
     writable: true,
     value(this: Response, key: string, value: CookieValue = '', options: CookieOptions = {}): void {
+      checkOptions('set_cookie()', options);
       const jar = JAR.of(this) ?? new CookieJar(this.res);
       JAR.set(this, jar);
       jar.set(key, str(value), options, optionsOf(this.ctx).now());
@@ -151,6 +159,7 @@ const responseMembers: PropertyDescriptorMap = {
     configurable: true,
     writable: true,
     value(this: Response, key: string, value: CookieValue, options: SignedCookieOptions = {}): void {
+      checkOptions('set_signed_cookie()', options);
       const { salt = '', ...attributes } = options;
       const { settings, now } = optionsOf(this.ctx);
       this.set_cookie(key, signCookie(key, str(value), { salt, settings, now }), attributes);
@@ -160,6 +169,7 @@ const responseMembers: PropertyDescriptorMap = {
     configurable: true,
     writable: true,
     value(this: Response, key: string, options: DeleteCookieOptions = {}): void {
+      checkOptions('delete_cookie()', options);
       const { path = '/', domain = null, samesite = null } = options;
       // A browser ignores the deletion of such a cookie unless it is secure.
       const secure = /^__(?:Secure|Host)-/.test(key) || (samesite || '').toLowerCase() === 'none';

@@ -1,7 +1,8 @@
 /** `messages.success(ctx, …)` and the like (django.contrib.messages.api). */
 import type { Context } from 'koa';
-import { MessageFailure } from '../errors.js';
+import { MessageFailure, ValueError } from '../errors.js';
 import { OwnState } from '../http/own_state.js';
+import { checkOptions } from '../settings/given.js';
 import { DEBUG, ERROR, INFO, SUCCESS, WARNING } from './constants.js';
 import type { Message, SafeString } from './message.js';
 import type { BaseStorage } from './storage/base.js';
@@ -25,17 +26,22 @@ export interface AddMessageOptions {
  * ```
  *
  * @throws MessageFailure if messages(app, …) is not mounted, unless `fail_silently`; as in Django, TypeError for what is no
- *   context, ValueError for a level that is no number
+ *   context, ValueError for a level that is no number; and for a promise as message, and options by position
  */
 export function add_message(
   ctx: Context,
   level: number,
   message: string | SafeString,
-  { extra_tags = '', fail_silently = false }: AddMessageOptions = {},
+  options: AddMessageOptions = {},
 ): void {
   if (typeof ctx !== 'object' || ctx === null) {
     throw new TypeError(`add_message() argument must be a Koa context, not ${ctx === null ? 'null' : typeof ctx}.`);
   }
+  checkOptions('The function of a message', options);
+  if (message === undefined || message instanceof Promise) {
+    throw new ValueError('A message is a text. A promise of one needs `await`.');
+  }
+  const { extra_tags = '', fail_silently = false } = options;
   const storage = STORAGE.of(ctx);
   if (storage !== undefined) storage.add(level, message, extra_tags);
   else if (!fail_silently) {

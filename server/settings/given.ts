@@ -1,6 +1,6 @@
 /** Checks the settings and the clock of a caller, which TypeScript may not have checked, when it is called and not at the first request. */
 import { type Clock, IN_MILLISECONDS, systemClock } from '../clock.js';
-import { ImproperlyConfigured } from '../errors.js';
+import { ImproperlyConfigured, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
 
 /**
@@ -25,4 +25,13 @@ export function checkedClock(now: Clock | undefined): Clock {
   const time: unknown = typeof now === 'function' ? now() : undefined;
   if (Number.isFinite(time) && (time as number) < IN_MILLISECONDS) return now;
   throw new ImproperlyConfigured('`now` is a function that returns Unix seconds, such as systemClock.');
+}
+
+/**
+ * For functions whose namesakes in Django take some of these by position, where JavaScript would ignore them.
+ * @throws ValueError for a number, a text or a function instead of an object of options
+ */
+export function checkOptions(caller: string, options: unknown): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw new ValueError(`${caller} takes its options by name, as an object.`);
 }

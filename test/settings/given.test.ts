@@ -9,15 +9,20 @@ import {
   check_password,
   LoginThrottle,
   login,
+  login_required,
   ModelBackend,
   PBKDF2PasswordHasher,
+  permission_required,
+  staff_member_required,
   UserSessions,
   UserTable,
   update_session_auth_hash,
+  user_passes_test,
+  validate_password,
 } from '../../server/auth/index.js';
 import { acceptCaptcha, acceptProofOfWork, keepCaptcha, newProofOfWork } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
-import { BadSignature, ImproperlyConfigured, ValueError } from '../../server/errors.js';
+import { BadSignature, CookieError, ImproperlyConfigured, ValueError } from '../../server/errors.js';
 import { formBody, installCookies } from '../../server/http/index.js';
 import { messages } from '../../server/messages/index.js';
 import { RedisConnection } from '../../server/redis/connection.js';
@@ -48,6 +53,7 @@ describe('a call from JavaScript', () => {
   const settings = defineSettings({ SECRET_KEY: 'a secret' });
   const knex = { raw: async () => ({ rows: [] }), client: { config: {} } };
   const redis = { command: async () => null };
+  const ann = { id: 1, password: 'x', is_authenticated: true, username: 'cucumbers' };
   const session = { get: () => null, set: () => {}, session_key: null };
 
   const refused: readonly [what: string, sentence: string, work: Anything, ...given: unknown[]][] = [
@@ -311,6 +317,77 @@ describe('a call from JavaScript', () => {
     expect(told).to.have.length(3);
     expect(told[0]).to.include('ValueError').and.include('await logout(ctx)');
     expect(told[1]).to.include('ValueError').and.include('await login(ctx, user)');
+  });
+
+  it('is refused where options come by position, as in Django, where they would be ignored', async () => {
+    const site = new Koa();
+    site.use(sessions(site, { settings, store: new MemoryStore() }));
+    site.use(messages(site, { settings }));
+    const told: unknown[] = [];
+    site.use((ctx) => {
+      for (const work of [
+        () => call(ctx.set_cookie.bind(ctx))('a', 'b', 3600),
+        () => call(ctx.set_signed_cookie.bind(ctx))('a', 'b', 'salt'),
+        () => call(ctx.delete_cookie.bind(ctx))('a', '/shop/'),
+        () => call(ctx.get_signed_cookie.bind(ctx))('a', null, 'salt'),
+        () => call(messages.success)(ctx, 'Saved.', 'card'),
+      ]) {
+        try {
+          work();
+        } catch (error) {
+          told.push(error);
+        }
+      }
+      ctx.body = '';
+    });
+    expect((await new Client(site).get('/')).headers['set-cookie']).to.equal(undefined);
+    for (const work of [login_required, user_passes_test, permission_required, staff_member_required]) {
+      const first = work === permission_required ? ['shop.view_good'] : work === user_passes_test ? [() => true] : [];
+      told.push(await reasonOf((async () => call(work)(...first, '/login/'))()));
+      told.push(await reasonOf((async () => call(work)(...first, () => {}))()));
+    }
+    for (const user of [ann, Promise.resolve(ann), 'ann']) {
+      told.push(await reasonOf(call(validate_password)('a garden of cucumbers', user) as Promise<unknown>));
+    }
+    expect(told).to.have.length(16);
+    for (const error of told)
+      expect(error).to.be.instanceOf(ValueError).with.property('message').that.includes('by name');
+  });
+
+  it('is refused where a promise or nothing is sent to the visitor', async () => {
+    const site = new Koa();
+    site.use(sessions(site, { settings, store: new MemoryStore() }));
+    site.use(messages(site, { settings }));
+    const told: unknown[] = [];
+    site.use((ctx) => {
+      for (const value of [Promise.resolve('a'), { a: 1 }, () => 'a']) {
+        for (const set of [ctx.set_cookie.bind(ctx), ctx.set_signed_cookie.bind(ctx)]) {
+          expect(() => call(set)('a', value)).to.throw(CookieError, 'text');
+        }
+      }
+      expect(() => call(ctx.set_signed_cookie.bind(ctx))('a')).to.throw(CookieError, 'text');
+      for (const message of [undefined, Promise.resolve('Saved.')]) {
+        expect(() => call(messages.success)(ctx, message)).to.throw(ValueError, '`await`');
+      }
+      told.push(...messages.get_messages(ctx));
+      ctx.body = 'asked';
+    });
+    const answer = await new Client(site).get('/');
+    expect([answer.text, answer.headers['set-cookie'], told]).to.deep.equal(['asked', undefined, []]);
+  });
+
+  it('lets nobody in where a test of users returns a method that was not called', async () => {
+    const site = new Koa();
+    site.silent = true;
+    site.use(sessions(site, { settings, store: new MemoryStore() }));
+    const backends = [{ path: 'a.B', authenticate: async () => null, get_user: async () => null }];
+    site.use(authentication(site, { settings, backends }));
+    site.use(call(user_passes_test)((user: AnonymousUser) => user.has_perm) as Koa.Middleware);
+    site.use((ctx) => {
+      ctx.body = 'secret';
+    });
+    const answer = await new Client(site).get('/');
+    expect([answer.status, answer.text.includes('secret')]).to.deep.equal([500, false]);
   });
 
   it('is refused where the limit is maxAge, which no age would be compared with', () => {
