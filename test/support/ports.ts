@@ -1,17 +1,29 @@
 /** Free ports, and waiting until a program listens on one. */
 import type { ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** A free port of 127.0.0.1. */
+/** Below the ports that systems give to outgoing connections: from 32768 by Linux, 49152 by others. */
+const LOWEST = 21_000;
+const HIGHEST = 32_767;
+
+/**
+ * A free port of 127.0.0.1. An outgoing connection of another suite cannot take it before the program that is about to listen
+ * on it, as it could take one that the system chooses.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('No port.');
-  return address.port;
+  for (;;) {
+    const port = randomInt(LOWEST, HIGHEST + 1);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await Promise.race([
+      once(server, 'listening').then(() => true),
+      once(server, 'error').then(() => false),
+    ]).catch(() => false);
+    await new Promise((resolve) => server.close(resolve));
+    if (isFree) return port;
+  }
 }
 
 /**
