@@ -21,6 +21,7 @@ export type Values = Readonly<Record<string, unknown>>;
 
 export class Planted {
   readonly #database: { readonly knex: Knex };
+  #users: UserTable | undefined;
 
   /** @param database may be connected later */
   constructor(database: { readonly knex: Knex }) {
@@ -34,7 +35,9 @@ export class Planted {
   /** A user whose password is PASSWORD. */
   async user(username = `user_${randomUUID()}`): Promise<User> {
     const password = await quick.encode(PASSWORD, 'underfire');
-    return new UserTable(this.knex).create_user({ username, password });
+    // One table, which looks into the catalogue once; hundreds of users may be planted at once, on a busy machine.
+    if (this.#users?.database !== this.knex) this.#users = new UserTable(this.knex, { timeout: 60 });
+    return this.#users.create_user({ username, password });
   }
 
   /** The row of a session that holds `values`, the user's login among them. @returns its key */
