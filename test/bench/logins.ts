@@ -21,7 +21,7 @@ import type { BenchDatabase } from './database.js';
 import type { DjangoSite } from './install.js';
 import { Histogram } from './load/histogram.js';
 import type { Options } from './options.js';
-import { CORES, withPriority } from './processes.js';
+import { CORES } from './processes.js';
 import { SECRET_KEY, session_data } from './rows.js';
 import { PAGES, PEOPLE } from './scenarios.js';
 import { startServer } from './server_process.js';
@@ -232,7 +232,7 @@ export async function compareLogins(
         await plant(client, site?.iterations ?? PBKDF2_ITERATIONS);
         const server = await startServer(contestant, { database: { url } }, false);
         try {
-          rounds.push(await withPriority(() => measureLogins(contestant.name, server.port)));
+          rounds.push(await measureLogins(contestant.name, server.port));
         } finally {
           await server.stop();
         }

@@ -1,7 +1,7 @@
 /** CPU and memory of processes as Linux counts them, and the cores they may run on. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism, constants, getPriority, setPriority } from 'node:os';
+import { availableParallelism } from 'node:os';
 
 export const CORES = availableParallelism();
 
@@ -45,24 +45,6 @@ export function processTree(root: number): number[] {
     for (const { pid, parent } of all) if (tree.has(parent)) tree.add(pid);
   }
   return [...tree];
-}
-
-/**
- * Does `work` while this process goes before others, if the system lets it: who measures how long others wait must not wait
- * with them. Start no process meanwhile, which would inherit it.
- */
-export async function withPriority<T>(work: () => Promise<T>): Promise<T> {
-  const usual = getPriority();
-  try {
-    setPriority(constants.priority.PRIORITY_HIGH);
-  } catch {
-    // Only an administrator may.
-  }
-  try {
-    return await work();
-  } finally {
-    setPriority(usual);
-  }
 }
 
 /** CPU seconds used so far by a process, its descendants, and those of them that have ended. NaN where unknown. */

@@ -139,7 +139,7 @@ export function loginTable(logins: readonly LoginResult[]): Table {
       server,
       ...[result.logins, result.p50, result.p99_idle, result.p99].map((value) => value.toFixed(1)),
     ]),
-    note: 'Form, CSRF, PBKDF2 with Django’s own iterations; ours with a captcha, whose answer is planted, and a throttle. The load generator goes before both, where the system lets it.',
+    note: 'Form, CSRF, PBKDF2 with Django’s own iterations; ours with a captcha, whose answer is planted, and a throttle.',
   };
 }
 
