@@ -19,7 +19,7 @@ export function checkEncoded(caller: string, encoded: unknown): void {
 }
 
 /** @throws ValueError for null, an id, a promise and AnonymousUser */
-export function checkLogin(user: unknown, caller = 'login()'): void {
+export function checkLogin(caller: string, user: unknown): void {
   const { id, password, is_authenticated } = Object(user) as Record<string, unknown>;
   if (is_authenticated === true && id !== undefined && typeof password === 'string') return;
   throw new ValueError(

@@ -87,7 +87,7 @@ export async function login<U extends BaseUser>(
   user: U,
   options: { readonly backend?: string } = {},
 ): Promise<U> {
-  checkLogin(user);
+  checkLogin('login()', user);
   return inTurn(ctx, () => logIn(ctx, user, options.backend));
 }
 
@@ -263,7 +263,7 @@ export async function forgetStale(ctx: Context): Promise<void> {
  * @param user with the new password, as `UserTable.set_password` returns it
  */
 export async function update_session_auth_hash(ctx: Context, user: BaseUser): Promise<void> {
-  checkLogin(user, 'update_session_auth_hash()');
+  checkLogin('update_session_auth_hash()', user);
   await inTurn(ctx, () => renewHash(ctx, user));
 }
 

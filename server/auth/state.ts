@@ -94,7 +94,7 @@ export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
 
 /**
  * What `change` gives: a login, a logout or a new password. Those of one request run one after another, so that session and
- * user are those of the last one. The answer waits for them, also where the handler does not: it has the session's cookie.
+ * user are those of the last one. The answer waits for them, also where the handler does not, because it has to send the session's cookie.
  */
 export async function inTurn<T>(ctx: Context, change: () => Promise<T>): Promise<T> {
   const state = stateOf(ctx);

@@ -50,10 +50,10 @@ export const DATABASE_BOUNDS = {
 /** Seconds. */
 export type DatabaseBounds = Readonly<Record<keyof typeof DATABASE_BOUNDS, number>>;
 
-/** Seconds. A longer one is in milliseconds. */
+/** Seconds. A larger number was meant in milliseconds. */
 const LONGEST = 600;
 
-/** @throws ImproperlyConfigured for what is no such time, as the text of an environment variable */
+/** @throws ImproperlyConfigured for milliseconds, and for a text, such as that of an environment variable */
 export function checkTimeout(timeout: number | undefined): void {
   if (timeout === undefined || (Number.isFinite(timeout) && timeout > 0 && timeout <= LONGEST)) return;
   throw new ImproperlyConfigured(`\`timeout\` is a number of seconds up to ${LONGEST}: the setting DATABASE_TIMEOUT.`);

@@ -53,7 +53,7 @@ export class Session extends SessionDictionary<DeclaredData> {
   #isUnreadable = false;
   /** Whether this request generated the key, so that the browser does not have it yet. */
   #hasNewKey = false;
-  /** Those that are forgotten when they end leave the dictionary as it is, an `atomic` the whole session. */
+  /** The writes that run now. What a write brings is dropped if the session was flushed, or took a new key, meanwhile. */
   readonly #underway = new WritesUnderway();
   /** Held by save, create and cycle_key, so that the next call sees the row and the key of the one before. */
   readonly #writing = new WriteLock();

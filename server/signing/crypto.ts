@@ -62,7 +62,7 @@ const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
  * const code = get_random_string(8, 'ACDEFHJKLMNPRTUVWXY3479');
  * ```
  *
- * @throws ValueError when there are no characters to choose from, or more than 256, and for no length
+ * @throws ValueError when there are no characters to choose from, or more than 256, and for a length that is no whole number
  */
 export function get_random_string(length: number, allowed_chars: string = LETTERS_AND_DIGITS): string {
   const { length: choices } = allowed_chars;
