@@ -3,17 +3,19 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { ValueError } from '../errors.js';
 
 interface Change {
-  readonly row: string;
+  readonly row: unknown;
   /** What `change` started without awaiting it is then no longer inside. */
   isOver: boolean;
 }
+
+const NONE: readonly Change[] = [];
 
 export class NestedChanges {
   readonly #storage = new AsyncLocalStorage<readonly Change[]>();
   #running = 0;
 
-  /** Runs the change of this row. @param row its name among those of all tables */
-  async run<T>(row: string, change: () => Promise<T>): Promise<T> {
+  /** Runs the change of this row. @param row what tells it from all others: its name among those of all tables, or an object */
+  async run<T>(row: unknown, change: () => Promise<T>): Promise<T> {
     const around = this.#around();
     const own = { row, isOver: false };
     this.#running += 1;
@@ -31,7 +33,7 @@ export class NestedChanges {
    * Whether this is called from inside the change of another row.
    * @throws ValueError inside the change of the same row, because that would deadlock
    */
-  check(row: string): boolean {
+  check(row: unknown): boolean {
     const around = this.#around();
     if (around.some((other) => other.row === row)) {
       throw new ValueError(
@@ -48,7 +50,7 @@ export class NestedChanges {
 
   /** The changes that this is called from. */
   #around(): readonly Change[] {
-    const around = (this.#running === 0 ? undefined : this.#storage.getStore()) ?? [];
-    return around.filter(({ isOver }) => !isOver);
+    if (this.#running === 0) return NONE;
+    return this.#storage.getStore()?.filter(({ isOver }) => !isOver) ?? NONE;
   }
 }

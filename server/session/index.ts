@@ -22,5 +22,6 @@ export type { SessionOptions, SessionSettings } from './options.js';
 export { requestDeadline } from './request_deadline.js';
 export { commitSession } from './response.js';
 export { Session } from './session.js';
+export { SessionBase } from './session_base.js';
 export type { DeclaredData, SessionData, SessionItems } from './session_data.js';
 export type { Companion, SessionChange, SessionRecord, SessionStore, WrittenCookie } from './store.js';

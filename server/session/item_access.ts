@@ -3,6 +3,7 @@ import { SuspiciousOperation } from '../errors.js';
 import { SessionDictionary, SHOWN } from './dictionary.js';
 import { meant } from './misspelling.js';
 import { Session } from './session.js';
+import { SessionBase } from './session_base.js';
 
 /** The only fields that Django lets a view assign. */
 const ASSIGNABLE: ReadonlySet<string> = new Set(['modified', 'accessed']);
@@ -10,7 +11,7 @@ const ASSIGNABLE: ReadonlySet<string> = new Set(['modified', 'accessed']);
 /** Names of the session's own methods and properties. Every other name is a key. */
 const OWN: ReadonlySet<string> = new Set([
   ...ASSIGNABLE,
-  ...[SessionDictionary.prototype, Session.prototype]
+  ...[SessionDictionary.prototype, SessionBase.prototype, Session.prototype]
     .flatMap((prototype) => Object.getOwnPropertyNames(prototype))
     .filter((name) => name !== 'constructor'),
 ]);

@@ -1,11 +1,9 @@
 /** `request.session`: a dictionary with a row behind it (django.contrib.sessions.backends.base and .db). */
 import { type Clock, systemClock } from '../clock.js';
-import type { Deadline } from '../db/deadline.js';
 import { UpdateError, ValueError } from '../errors.js';
-import { printJson } from '../signing/python_json.js';
 import { BAD_EXPIRY, type Change, changeOf, type SavedExpiry } from './change.js';
 import { Unreadable } from './codec.js';
-import { DOCUMENT, IS_GONE, type Mapping, pairsOf, SessionDictionary } from './dictionary.js';
+import { DOCUMENT, IS_GONE, pairsOf, type SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
 import { type FreshChange, FreshDictionary } from './fresh_dictionary.js';
 import { isStorable, newSessionKey, validSessionKey } from './key.js';
@@ -15,6 +13,7 @@ import { modifyRow, moveRow, replaceOrModifyRow } from './modify_row.js';
 import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
 import { type Baseline, isSignedWithin, type Loaded, readRow, theirsOf } from './row.js';
+import { SessionBase } from './session_base.js';
 import type { DeclaredData, SessionItems } from './session_data.js';
 import { type Companion, DEADLINE } from './store.js';
 import { TAKE_OUT } from './take_out.js';
@@ -40,7 +39,7 @@ export interface Session extends SessionItems {}
  * ```
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class alone cannot have the members that an application declares
-export class Session extends SessionDictionary<DeclaredData> {
+export class Session extends SessionBase {
   readonly #options: SessionOptions;
   readonly #now: Clock;
   #session_key: string | null;
@@ -57,22 +56,19 @@ export class Session extends SessionDictionary<DeclaredData> {
   readonly #underway = new WritesUnderway();
   /** Held by save, create and cycle_key, so that the next call sees the row and the key of the one before. */
   readonly #writing = new WriteLock();
+  /** Held by an `atomic` without a row, which creates one: others wait, to see it. */
+  readonly #creating = new WriteLock();
 
   /** @param session_key the cookie's value, where many sessions share one options object */
   constructor(options: SessionOptions, session_key: string | null | undefined = options.session_key) {
-    super(options.settings, options.now ?? systemClock);
+    super(options);
     this.#options = options;
     this.#now = options.now ?? systemClock;
     this.#session_key = validSessionKey(session_key);
   }
 
-  /** How long all waits for PostgreSQL and Redis may last together. Undefined: each call has a deadline of its own. */
-  get [DEADLINE](): Deadline | undefined {
-    return this.#options.deadline;
-  }
-
   /** The key in cookie and row; null while there is none. Shows the cookie's value until the first access. */
-  get session_key(): string | null {
+  override get session_key(): string | null {
     return this.#session_key;
   }
 
@@ -159,23 +155,18 @@ export class Session extends SessionDictionary<DeclaredData> {
     this.modified = true;
   }
 
-  /** Whether a row has this key, expired or not; null and undefined are no key. */
-  async exists(session_key: string | null | undefined): Promise<boolean> {
-    if (typeof session_key !== 'string' || !isStorable(session_key)) return false;
-    return this.#options.store.exists(session_key, this[DEADLINE]);
-  }
-
   /** Take a new key and add a row with the dictionary's values, if there are any. A row under the old key stays. */
   async create(): Promise<SavedExpiry> {
-    while (this.#writing.isTaken) await this.#writing.left();
+    return this.#writing.hold(() => this.#create());
+  }
+
+  async #create(): Promise<SavedExpiry> {
     this.#document ??= Document.empty();
     this.accessed = true;
-    return this.#writing.hold(async () => {
-      const saved = await this.#withNewKey((session_key) => this.#insert(session_key));
-      this.#underway.forgetAll();
-      this.modified = true;
-      return saved;
-    });
+    const saved = await this.#withNewKey((session_key) => this.#insert(session_key));
+    this.#underway.forgetAll();
+    this.modified = true;
+    return saved;
   }
 
   /**
@@ -188,26 +179,27 @@ export class Session extends SessionDictionary<DeclaredData> {
    * @throws CreateError when `must_create` is set and the key is taken
    */
   async save(must_create = false): Promise<SavedExpiry> {
-    while (this.#writing.isTaken) await this.#writing.left();
+    return this.#writing.hold(() => this.#save(must_create));
+  }
+
+  async #save(must_create: boolean): Promise<SavedExpiry> {
     if (must_create) this.#document ??= Document.empty();
     const document = this[DOCUMENT];
     const session_key = this.#session_key;
-    if (session_key === null || (this.#isUnreadable && !must_create)) return this.create();
+    if (session_key === null || (this.#isUnreadable && !must_create)) return this.#create();
     const base = this.#baseline;
-    return this.#writing.hold(async () => {
-      if (must_create || base === undefined) return this.#insert(session_key);
-      const mine = this.#change(document.texts());
-      return this.#underway.run(base.texts, mine.texts, async (write) => {
-        const { store } = this.#options;
-        const replaced = await store.replace(base.session_data, { session_key, ...mine }, this[DEADLINE]);
-        if (replaced !== false) return this.#wrote(replaced === true ? session_key : replaced, mine, write);
-        // Another request wrote the row since it was read: merge both changes under the row's lock.
-        this.#options.observe?.('merge');
-        const joined = (session_data: string): Change =>
-          this.#change(mergeMembers(base.texts, mine.texts, this.#theirs(session_data)));
-        const { written, cookie } = await mergeIntoRow(this.#options, session_key, joined, this[DEADLINE]);
-        return this.#wrote(cookie ?? session_key, written, write);
-      });
+    if (must_create || base === undefined) return this.#insert(session_key);
+    const mine = this.#change(document.texts());
+    return this.#underway.run(base.texts, mine.texts, async (write) => {
+      const { store } = this.#options;
+      const replaced = await store.replace(base.session_data, { session_key, ...mine }, this[DEADLINE]);
+      if (replaced !== false) return this.#wrote(replaced === true ? session_key : replaced, mine, write);
+      // Another request wrote the row since it was read: merge both changes under the row's lock.
+      this.#options.observe?.('merge');
+      const joined = (session_data: string): Change =>
+        this.#change(mergeMembers(base.texts, mine.texts, this.#theirs(session_data)));
+      const { written, cookie } = await mergeIntoRow(this.#options, session_key, joined, this[DEADLINE]);
+      return this.#wrote(cookie ?? session_key, written, write);
     });
   }
 
@@ -247,15 +239,32 @@ export class Session extends SessionDictionary<DeclaredData> {
    * @throws StoreUnavailable when `change` takes more than 4 seconds (engines db, cached_db, cache)
    */
   async atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
+    if (typeof change !== 'function') throw new ValueError('atomic() needs the function that changes the session.');
+    this.#writing.expectOutside();
     // The write lock is not taken: the row's own lock holds other saves back while `change` runs.
-    while (this.#writing.isTaken) await this.#writing.left();
+    while (this.#creating.isTaken || this.#writing.isTaken) {
+      await (this.#creating.isTaken ? this.#creating : this.#writing).left();
+    }
     // The first access drops the key of a missing row.
     this.#document = this[DOCUMENT];
     const [session_key, base] = [this.#session_key, this.#baseline];
     if (session_key !== null && base !== undefined) return this.#changeRow(session_key, base, change, modifyRow);
-    const result = await change(this);
+    return this.#creating.hold(() => this.#changeWithoutRow(change));
+  }
+
+  async #changeWithoutRow<T>(change: FreshChange<T>): Promise<T> {
+    const before = this[DOCUMENT].texts();
+    const { fresh, result } = await this.#changed(before, change);
+    const texts = mergeMembers(before, this[DOCUMENT].texts(), fresh);
+    this.#document = this[DOCUMENT].withTexts(texts);
     await this.save();
     return result;
+  }
+
+  async #changed<T>(texts: MemberTexts, change: FreshChange<T>): Promise<{ fresh: MemberTexts; result: T }> {
+    const fresh = new FreshDictionary(texts, this.#options.settings, this.#now);
+    const result = await this.#writing.runInside(async () => change(fresh));
+    return { fresh: fresh.texts(), result };
   }
 
   /**
@@ -263,20 +272,21 @@ export class Session extends SessionDictionary<DeclaredData> {
    * since it was read, it is one statement, without the row's lock.
    */
   async [TAKE_OUT](key: string): Promise<unknown> {
-    while (this.#writing.isTaken) await this.#writing.left();
-    const [own, base] = [this.#session_key, this.#baseline];
-    if (own === null || base === undefined) return null;
-    return this.#writing.hold(() => this.#changeRow(own, base, (fresh) => fresh.pop(key, null), replaceOrModifyRow));
+    return this.#writing.hold(async () => {
+      const [own, base] = [this.#session_key, this.#baseline];
+      if (own === null || base === undefined) return null;
+      return this.#changeRow(own, base, (fresh) => fresh.pop(key, null), replaceOrModifyRow);
+    });
   }
 
   async #changeRow<T>(key: string, base: Baseline, change: FreshChange<T>, modify: typeof modifyRow): Promise<T> {
     const results: T[] = [];
     const applied = async (session_data: string): Promise<Change> => {
-      const fresh = new FreshDictionary(this.#theirs(session_data), this.#options.settings, this.#now);
-      results.push(await change(fresh));
+      const { fresh, result } = await this.#changed(this.#theirs(session_data), change);
+      results.push(result);
       // Throws, before anything is written, where both have changed who is logged in.
-      mergeMembers(base.texts, this[DOCUMENT].texts(), fresh.texts());
-      return this.#change(fresh.texts());
+      mergeMembers(base.texts, this[DOCUMENT].texts(), fresh);
+      return this.#change(fresh);
     };
     await this.#underway.run(base.texts, base.texts, async (write) => {
       const { written, cookie = key } = await modify(this.#options, key, base, applied, this[DEADLINE]);
@@ -294,9 +304,12 @@ export class Session extends SessionDictionary<DeclaredData> {
    * @throws UpdateError when the old row is gone: a logout by another request is final
    */
   async cycle_key({ values = [], forget = false, joined }: NewKeyOptions = {}): Promise<void> {
-    while (this.#writing.isTaken) await this.#writing.left();
-    const held = this[DOCUMENT].texts();
     const added = Document.fromPairs(pairsOf(values));
+    return this.#writing.hold(() => this.#cycleKey(added, forget, joined));
+  }
+
+  async #cycleKey(added: Document, forget: boolean, joined: NewKeyOptions['joined']): Promise<void> {
+    const held = this[DOCUMENT].texts();
     const mine = new Map([...(forget ? [] : held), ...added.texts()]);
     const move = async (write: Write): Promise<void> => {
       const companion = await companionOf(joined, this.#options.store);
@@ -306,7 +319,7 @@ export class Session extends SessionDictionary<DeclaredData> {
       this.#underway.forgetAll();
       this.modified = true;
     };
-    await this.#writing.hold(() => this.#underway.run(this.#baseline?.texts ?? held, held, move));
+    await this.#underway.run(this.#baseline?.texts ?? held, held, move);
   }
 
   /**
@@ -340,6 +353,7 @@ export class Session extends SessionDictionary<DeclaredData> {
    * @param keepRow treat the row as missing: it stays, and the answer to a page's own request does not delete the cookie
    */
   async flush({ keepRow = false }: { readonly keepRow?: boolean } = {}): Promise<void> {
+    this.#writing.expectOutside();
     this.#underway.forgetAll();
     this.#document = Document.empty();
     this.accessed = true;
@@ -360,29 +374,13 @@ export class Session extends SessionDictionary<DeclaredData> {
 
   /** Remove a row, by default this session's own. The dictionary stays as it is. */
   async delete(session_key: string | null = this.#session_key): Promise<void> {
+    if (session_key === this.#session_key) this.#writing.expectOutside();
     if (session_key === null || !isStorable(session_key)) return;
     await this.#options.store.delete(session_key, this[DEADLINE]);
     if (session_key !== this.#session_key) return;
     if (this.#document === undefined) this.#loaded = { session_data: null };
     // A save at the end then throws UpdateError, as in Django.
     else if (this.#baseline !== undefined) this.#baseline = { ...this.#baseline, written: undefined };
-  }
-
-  /** Remove expired rows from the store. @returns how many */
-  clear_expired(): Promise<number> {
-    return this.#options.store.clear_expired();
-  }
-
-  /** A dictionary → `session_data`, signed. */
-  encode(session_dict: Mapping): string {
-    return this.#options.codec.encode(printJson(new Map(pairsOf(session_dict))));
-  }
-
-  /** `session_data` → its dictionary; empty when the signature is wrong or the payload cannot be read. */
-  decode(session_data: string): Map<string, unknown> {
-    const texts = this.#read(session_data);
-    const document = texts instanceof Unreadable ? Document.empty() : Document.fromTexts(texts);
-    return new Map(document.keys().map((key) => [key, document.get(key)]));
   }
 
   #read(session_data: string): MemberTexts | Unreadable {

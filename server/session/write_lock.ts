@@ -1,11 +1,9 @@
 /** A lock of one Session object. Without it, two saves of a session without a row would each create one. */
+import { NestedChanges } from '../db/nested_changes.js';
 
-/**
- * ```ts
- * while (lock.isTaken) await lock.left();
- * return lock.hold(async () => { … });
- * ```
- */
+/** The sessions whose `atomic` runs its function. */
+const CHANGING = new NestedChanges();
+
 export class WriteLock {
   #isTaken = false;
   /** Resolve the promises of `left`; absent if no call waits. */
@@ -23,14 +21,29 @@ export class WriteLock {
     });
   }
 
-  /** Take the lock, which nobody has, for as long as `work` runs. */
+  /**
+   * Take the lock for as long as `work` runs: at once if nobody has it.
+   * @throws ValueError inside the function of this session's own `atomic`
+   */
   async hold<T>(work: () => Promise<T>): Promise<T> {
+    this.expectOutside();
+    while (this.#isTaken) await this.left();
     this.#isTaken = true;
     try {
       return await work();
     } finally {
       this.#leave();
     }
+  }
+
+  /** Run the function of this session's `atomic`. */
+  runInside<T>(change: () => Promise<T>): Promise<T> {
+    return CHANGING.run(this, change);
+  }
+
+  /** @throws ValueError inside the function of this session's own `atomic`, before anything is changed */
+  expectOutside(): void {
+    CHANGING.check(this);
   }
 
   /** Wakes all who wait, because the first may not take the lock. The others wait again, in the same order. */
