@@ -12,5 +12,5 @@ export type Clock = () => number;
  */
 export const systemClock: Clock = () => Date.now() / 1000;
 
-/** A time from here on is not in seconds, but in milliseconds. */
-export const IN_MILLISECONDS = 1e11;
+/** A time from here on (2011 in milliseconds, the year 43,000 in seconds) is in milliseconds. */
+export const IN_MILLISECONDS = 1.3e12;

@@ -9,6 +9,7 @@ import {
   ANY,
   ATTRIBUTE,
   boolean,
+  DOMAIN,
   dottedPath,
   fraction,
   integer,
@@ -23,7 +24,7 @@ import {
   timeZone,
 } from './settings/readers.js';
 import { USER_MODEL_SETTINGS, type UserModelSettings } from './settings/user_model.js';
-import { nearestName } from './spelling.js';
+import { instead } from './spelling.js';
 
 export type { Definition } from './settings/definition.js';
 export type { SameSite } from './settings/readers.js';
@@ -113,8 +114,8 @@ const path = (value: string, meaning: string): Definition<string> => ({
 const domain = (meaning: string): Definition<string | null> => ({
   default: null,
   meaning,
-  allowed: 'a domain name, or None',
-  read: orNone(text(ATTRIBUTE)),
+  allowed: 'a domain name without scheme, port and path, such as example.com, or None',
+  read: orNone(text(DOMAIN)),
 });
 const site = (meaning: string): Definition<SameSite> => ({
   default: 'Lax',
@@ -397,7 +398,10 @@ export function readSettings<T extends object>(
   definitions: { readonly [Name in keyof T]: Definition<T[Name]> },
   given: GivenSettings<T>,
 ): T {
-  for (const name of Object.keys(given)) if (!Object.hasOwn(definitions, name)) refuseUnknown(name, definitions);
+  const [unknown] = Object.keys(given).filter((name) => !Object.hasOwn(definitions, name));
+  if (unknown !== undefined) {
+    throw new ImproperlyConfigured(`There is no setting ${unknown}. ${instead(unknown, Object.keys(definitions))}`);
+  }
   const values: Partial<T> = {};
   for (const name of Object.keys(definitions) as (keyof T & string)[]) {
     const { default: usual, allowed, read } = definitions[name];
@@ -409,16 +413,6 @@ export function readSettings<T extends object>(
     values[name] = value;
   }
   return values as T;
-}
-
-function refuseUnknown(name: string, definitions: object): never {
-  const known = Object.keys(definitions);
-  const right = nearestName(name, known);
-  throw new ImproperlyConfigured(
-    right === undefined
-      ? `There is no setting ${name}. Known: ${known.join(', ')}.`
-      : `There is no setting ${name}. Write ${right}.`,
-  );
 }
 
 /**

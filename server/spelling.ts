@@ -23,3 +23,9 @@ const letters = (name: string): string => name.replaceAll('_', '').toUpperCase()
 export function nearestName<Name extends string>(name: string, known: readonly Name[]): Name | undefined {
   return known.find((right) => letters(name) === letters(right)) ?? known.find((right) => isOneOff(name, right));
 }
+
+/** What to write instead of an unknown name: a sentence. */
+export function instead(name: string, known: readonly string[]): string {
+  const right = nearestName(name, known);
+  return right === undefined ? `Known: ${known.join(', ')}.` : `Write ${right}.`;
+}

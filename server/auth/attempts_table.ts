@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
 import { PoolShare } from '../db/pool_share.js';
+import { checkedClock } from '../settings/given.js';
 
 /** Old rows are removed once per so many checks, at most so many at a time. */
 const PRUNE_EVERY = 100;
@@ -21,7 +22,7 @@ export class AttemptsTable {
   ) {
     this.#knex = knex;
     this.#share = PoolShare.ofPages(knex, timeout);
-    this.#now = now;
+    this.#now = now === undefined ? undefined : checkedClock(now);
   }
 
   /** Call it at every check: it prunes at some of them. No visitor waits for that; what fails is pruned next time. */

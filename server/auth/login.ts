@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import { systemClock } from '../clock.js';
 import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/secret.js';
 import { PermissionDenied, ValueError } from '../errors.js';
+import { checkContext } from '../http/application.js';
 import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite } from '../session/new_key.js';
 import { requestDeadline } from '../session/request_deadline.js';
@@ -39,6 +40,7 @@ export async function authenticate<U extends BaseUser = RegisteredUser>(
   ctx: Context,
   credentials: Credentials,
 ): Promise<U | null> {
+  checkContext('authenticate()', ctx);
   const options = optionsOf(ctx);
   for (const backend of options.backends) {
     const user = await ask(backend, credentials, ctx);
@@ -87,6 +89,7 @@ export async function login<U extends BaseUser>(
   user: U,
   options: { readonly backend?: string } = {},
 ): Promise<U> {
+  checkContext('login()', ctx);
   checkLogin('login()', user);
   return inTurn(ctx, () => logIn(ctx, user, options.backend));
 }
@@ -147,6 +150,7 @@ function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): Authent
  * ```
  */
 export async function logout(ctx: Context): Promise<void> {
+  checkContext('logout()', ctx);
   await inTurn(ctx, () => logOut(ctx));
 }
 
@@ -173,6 +177,7 @@ async function logOut(ctx: Context): Promise<void> {
  * ```
  */
 export async function get_user<U extends BaseUser = RegisteredUser>(ctx: Context): Promise<CurrentUser<U>> {
+  checkContext('get_user()', ctx);
   const { user, isStale } = await lookUp(ctx);
   if (isStale) await forget(ctx);
   // The application's own backend made it.
@@ -263,6 +268,7 @@ export async function forgetStale(ctx: Context): Promise<void> {
  * @param user with the new password, as `UserTable.set_password` returns it
  */
 export async function update_session_auth_hash(ctx: Context, user: BaseUser): Promise<void> {
+  checkContext('update_session_auth_hash()', ctx);
   checkLogin('update_session_auth_hash()', user);
   await inTurn(ctx, () => renewHash(ctx, user));
 }

@@ -3,7 +3,7 @@ import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable, ValueError } from '../errors.js';
 import { type Application, checkApplication, memberInstaller } from '../http/application.js';
-import { checkSettings } from '../settings/given.js';
+import { checkedClock, checkSettings } from '../settings/given.js';
 import { checkBackend } from './given.js';
 import { currentUser, forgetStale, lookAhead } from './login.js';
 import { SESSION_KEY } from './session_keys.js';
@@ -58,6 +58,7 @@ export function authentication<U extends BaseUser = RegisteredUser>(
     throw new ImproperlyConfigured('authentication() needs `backends`: a list, such as [new ModelBackend(users)].');
   }
   given.backends.forEach(checkBackend);
+  checkedClock(given.now);
   const options = forAnyUser(given);
   const paths = options.backends.map(({ path }) => path);
   if (paths.length === 0)

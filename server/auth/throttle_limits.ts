@@ -1,5 +1,6 @@
 /** The limits of login attempts, and the waits above them. */
 import { ImproperlyConfigured } from '../errors.js';
+import { checkNames } from '../settings/given.js';
 
 /**
  * The window, as a leaky bucket: each attempt adds one, time removes them; while it is full, attempts must wait. Times are in seconds.
@@ -51,8 +52,11 @@ export const waitOf = ({ free, firstWait, longestWait }: ThrottleLimit, count: s
         ELSE interval '1 second' * least(${longestWait}, ${firstWait} * power(2::float8, ceil(${count}) - ${free})) END`;
 
 /** The numbers are inserted into the statements. */
-export function checkLimits({ account, address, knownFor }: ThrottleLimits): void {
+export function checkLimits(limits: ThrottleLimits): void {
+  checkNames("The throttle's `limits`", limits, ['account', 'address', 'knownFor']);
+  const { account, address, knownFor } = limits;
   for (const [name, limit] of Object.entries({ account, address })) {
+    checkNames(`The throttle's limit "${name}"`, limit ?? {}, ['free', 'healsIn', 'firstWait', 'longestWait']);
     const { free, healsIn, firstWait, longestWait } = limit ?? {};
     const whole = Number.isSafeInteger(free) && free >= 1;
     const times = [healsIn, firstWait, longestWait].every((time) => Number.isFinite(time) && time > 0);

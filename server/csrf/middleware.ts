@@ -3,14 +3,14 @@
  * the session.
  */
 import type { Context, Middleware } from 'koa';
-import { type Clock, systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
 import { type Application, checkApplication, memberInstaller } from '../http/application.js';
 import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import { afterErrorPage } from '../http/exceptions.js';
 import { keepUntilAnswered } from '../http/kept_uploads.js';
 import { repr } from '../http/python_text.js';
-import { checkSettings } from '../settings/given.js';
+import { checkedClock, checkSettings } from '../settings/given.js';
 import { csrfField } from './field.js';
 import { originRules } from './origin.js';
 import {
@@ -109,7 +109,8 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 export function csrf(app: Application, options: CsrfOptions): Middleware {
   checkApplication(app, 'csrf(app, { settings })');
   checkSettings('csrf()', options?.settings, 'CSRF_COOKIE_NAME', 'CSRF_TRUSTED_ORIGINS');
-  const { settings, now = systemClock, newCsrfSecret: newSecret = newCsrfSecret } = options;
+  const { settings, newCsrfSecret: newSecret = newCsrfSecret } = options;
+  const now = checkedClock(options.now);
   const cookies = { settings, now };
   installCookies(app, cookies);
   installToken(app);

@@ -4,6 +4,7 @@
  */
 import type { Context } from 'koa';
 import { ImproperlyConfigured, ValueError } from '../errors.js';
+import { checkContext } from '../http/application.js';
 import type { CookieSettings } from '../http/cookies.js';
 import type { BodySettings } from '../http/form.js';
 import { beforeHead, headSent } from '../http/head.js';
@@ -67,6 +68,7 @@ function needsUpdate(ctx: Context, state: CsrfState): void {
  * @throws ValueError if the answer has begun and the browser has no secret: its form would be refused
  */
 export function get_token(ctx: Context): string {
+  checkContext('get_token()', ctx);
   const state = stateOf(ctx);
   if (state.secret === null && ctx.res !== undefined && headSent(ctx)) {
     throw new ValueError(
@@ -87,9 +89,10 @@ export function get_token(ctx: Context): string {
  *
  * @param secret one from `secretForSession` that is already in the session
  */
-export function rotate_token(ctx: Context, secret: string = stateOf(ctx).newSecret()): void {
+export function rotate_token(ctx: Context, secret?: string): void {
+  checkContext('rotate_token()', ctx);
   const state = stateOf(ctx);
-  state.secret = secret;
+  state.secret = secret ?? state.newSecret();
   needsUpdate(ctx, state);
 }
 

@@ -7,6 +7,8 @@
 import type { Knex } from 'knex';
 import { type Clock, systemClock } from '../clock.js';
 import { rowsOf } from '../rows.js';
+import { checkedClock } from '../settings/given.js';
+import { checkKnex } from './given.js';
 import { whileLocked } from './lock.js';
 import { DJANGO_SESSION, quoteTable } from './session_table.js';
 
@@ -63,6 +65,8 @@ interface Batch {
 
 /** Remove expired sessions, and return a summary. One process at a time; a second one returns `busy` at once. */
 export async function sweep(knex: Knex, options: SweepOptions = {}): Promise<Sweep> {
+  checkKnex('clear_expired()', knex);
+  checkedClock(options.now);
   if (options.dry_run === true) return { removed: await countExpired(knex, options), busy: false };
   const removed = await whileLocked(knex, { lock: 'clearsessions', wait: 0 }, (connected) =>
     batches(connected, options),
@@ -86,7 +90,8 @@ export async function countExpired(knex: Knex, options: Pick<SweepOptions, 'now'
 }
 
 /** The time before which sessions have expired: fixed for the run, so that it ends. A text, to keep the microseconds. */
-async function cutOf(knex: Knex, now: Clock = systemClock): Promise<string> {
+async function cutOf(knex: Knex, given: Clock | undefined): Promise<string> {
+  const now = checkedClock(given);
   if (now !== systemClock) return new Date(now() * 1000).toISOString();
   const [row] = await rowsOf<{ now: string }>(knex, 'SELECT now()::text AS now');
   return row?.now ?? 'now';

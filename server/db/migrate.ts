@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import { ImproperlyConfigured, StoreUnavailable, type TableRows } from '../errors.js';
 import { configOf } from '../undocumented/knex.js';
+import { checkKnex } from './given.js';
 import { whileLocked, withPlainKnex } from './lock.js';
 import { appliedNames, findStrays, hasHistory, moveStrays, type Stray } from './migration_history.js';
 import {
@@ -75,6 +76,7 @@ export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise
  * ```
  */
 export async function bringUpToDate(knex: Knex, options: MigrateOptions = {}): Promise<Migrated> {
+  checkKnex('migrate()', knex);
   const wanted = migrationNames(options.only);
   const { partitions } = options;
   if (partitions !== undefined) checkPartitions(partitions);
@@ -158,7 +160,8 @@ export async function rollback(knex: Knex, options: RollbackOptions = {}): Promi
  * const { names, tables } = await undo(knex, { dropRows: true });
  * ```
  */
-export function undo(knex: Knex, { all = false, dropRows = false }: RollbackOptions = {}): Promise<RolledBack> {
+export async function undo(knex: Knex, { all = false, dropRows = false }: RollbackOptions = {}): Promise<RolledBack> {
+  checkKnex('rollback()', knex);
   const config = configOf(knex);
   return alone(knex, async (trx) => {
     if (!(await hasHistory(trx)) && (await findStrays(trx, config)).length === 0) return { names: [], tables: [] };
@@ -203,6 +206,7 @@ export interface MigrationStatus {
  * @throws ImproperlyConfigured when `only` contains an unknown migration
  */
 export async function migrationStatus(knex: Knex, { only }: MigrateOptions = {}): Promise<MigrationStatus> {
+  checkKnex('migrationStatus()', knex);
   const names = migrationNames(only);
   const config = configOf(knex);
   const done = await withPlainKnex(knex, {}, async (plain) => [

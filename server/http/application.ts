@@ -19,6 +19,15 @@ export function checkApplication(app: Application | undefined, usage: string): v
   throw new ImproperlyConfigured(`${usage.replace(/\(.*/, '()')} needs the Koa application first: ${usage}.`);
 }
 
+/**
+ * Django's functions take the request first; ours take Koa's context.
+ * @throws ImproperlyConfigured for what is no context, such as the user or nothing
+ */
+export function checkContext(caller: string, ctx: { readonly request: object } | undefined): void {
+  if (typeof ctx?.request === 'object') return;
+  throw new ImproperlyConfigured(`${caller} needs Koa's \`ctx\` first.`);
+}
+
 export interface Members {
   readonly context?: PropertyDescriptorMap;
   readonly request?: PropertyDescriptorMap;

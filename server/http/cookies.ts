@@ -3,9 +3,9 @@
  */
 
 import type { Context, Request, Response } from 'koa';
-import { type Clock, systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { BadSignature, CookieError, KeyError } from '../errors.js';
-import { checkOptions, checkSettings } from '../settings/given.js';
+import { checkedClock, checkOptions, checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { signCookie, unsignCookie } from '../signing/cookie_signer.js';
 import { printJson } from '../signing/python_json.js';
@@ -202,7 +202,8 @@ const installMembers = memberInstaller({
 export function installCookies(app: Application, options: InstallCookiesOptions): void {
   checkApplication(app, 'installCookies(app, { settings })');
   checkSettings('installCookies()', options?.settings, 'SECRET_KEY', 'SECRET_KEY_FALLBACKS');
-  const { settings, now = systemClock } = options;
+  const { settings } = options;
+  const now = checkedClock(options.now);
   OPTIONS.set(app.context, { settings, now });
   installMembers(app);
 }

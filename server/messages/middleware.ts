@@ -1,12 +1,12 @@
 /** Django's MessageMiddleware: loads messages before the handler, and stores those that were not shown after it. */
 import type { Middleware } from 'koa';
-import { type Clock, systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { ValueError } from '../errors.js';
 import { type Application, checkApplication } from '../http/application.js';
 import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import { afterErrorPage } from '../http/exceptions.js';
 import { beforeHead, headSent } from '../http/head.js';
-import { checkSettings } from '../settings/given.js';
+import { checkedClock, checkSettings } from '../settings/given.js';
 import { messageStorage } from '../settings.js';
 import * as api from './api.js';
 import { DEFAULT_TAGS } from './constants.js';
@@ -38,7 +38,8 @@ const STORAGES = {
 function middleware(app: Application, options: MessagesOptions): Middleware {
   checkApplication(app, 'messages(app, { settings })');
   checkSettings('messages()', options?.settings, 'MESSAGE_STORAGE', 'MESSAGE_LEVEL');
-  const { settings, now = systemClock, debug = false } = options;
+  const { settings, debug = false } = options;
+  const now = checkedClock(options.now);
   const cookies = { settings, now };
   installCookies(app, cookies);
   const Storage = STORAGES[messageStorage(settings)];

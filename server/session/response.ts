@@ -4,6 +4,7 @@ import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../db/deadline.js';
 import { ImproperlyConfigured, SessionInterrupted, UpdateError, ValueError } from '../errors.js';
+import { checkContext } from '../http/application.js';
 import { type Failure, isStream, watchBody } from '../http/body_stream.js';
 import { resendCookies } from '../http/cookies.js';
 import { beforeHead, type HeadWork, headSent } from '../http/head.js';
@@ -345,6 +346,7 @@ export function setSessionResponse(ctx: Context, response: SessionResponse): voi
  * @throws ImproperlyConfigured outside of `sessions`; SessionInterrupted and StoreUnavailable as a save at the end
  */
 export async function commitSession(ctx: Context): Promise<void> {
+  checkContext('commitSession()', ctx);
   const response = sessionResponseOf(ctx);
   if (response === undefined) {
     throw new ImproperlyConfigured('commitSession(ctx) needs sessions: app.use(sessions(app, …)) comes first.');

@@ -2,6 +2,7 @@
 import { type Clock, IN_MILLISECONDS, systemClock } from '../clock.js';
 import { ImproperlyConfigured, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
+import { instead } from '../spelling.js';
 
 /**
  * @param names settings that the caller uses: where they are missing, these settings did not come from defineSettings
@@ -34,4 +35,15 @@ export function checkedClock(now: Clock | undefined): Clock {
 export function checkOptions(caller: string, options: unknown): void {
   if (typeof options === 'object' && options !== null) return;
   throw new ValueError(`${caller} takes its options by name, as an object.`);
+}
+
+/** @throws ImproperlyConfigured for a name that is not among `known`, which would do nothing */
+export function checkNames<Given extends object>(
+  what: string,
+  given: Given,
+  known: readonly (keyof Given & string)[],
+): void {
+  const [unknown] = Object.keys(given).filter((name) => !(known as readonly string[]).includes(name));
+  if (unknown === undefined) return;
+  throw new ImproperlyConfigured(`${what} has no ${unknown}. ${instead(unknown, known)}`);
 }

@@ -127,3 +127,7 @@ export const ATTRIBUTE = /^[^\u0000-\u001f\u007f;]+$/;
 // RFC 9110 section 5.6.2: token.
 export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 export const ANY = /^[\s\S]+$/;
+
+/** A Domain attribute: no browser keeps a cookie with a scheme, a port, a path or a space in it (RFC 6265, section 5.1.3). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+export const DOMAIN = /^[^\u0000-\u0020\u007f;/:,]+$/;

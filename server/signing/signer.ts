@@ -1,6 +1,7 @@
 /** Signed texts, `value:signature` and `value:time:signature` (django.core.signing.Signer and TimestampSigner). */
-import { type Clock, systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { BadSignature, ImproperlyConfigured, SignatureExpired, ValueError } from '../errors.js';
+import { checkedClock } from '../settings/given.js';
 import { b62_decode, b62_encode } from './base62.js';
 import { constant_time_compare, type HashAlgorithm, isWellFormed, type SigningKey, saltedKey } from './crypto.js';
 import { HmacKey } from './hmac.js';
@@ -168,7 +169,7 @@ export class TimestampSigner extends Signer {
 
   constructor(options: SignerOptions & { readonly now?: Clock }) {
     super(options);
-    this.#now = options.now ?? systemClock;
+    this.#now = checkedClock(options.now);
   }
 
   protected override defaultSalt(): string {

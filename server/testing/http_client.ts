@@ -1,8 +1,9 @@
 /** A client that sends requests to an application without a port, and stores cookies. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { type Clock, systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { UNENFORCED } from '../csrf/unenforced.js';
 import { ImproperlyConfigured, ValueError } from '../errors.js';
+import { checkedClock } from '../settings/given.js';
 import { encodeBody } from './body.js';
 import { ClientCookies } from './cookies.js';
 import { type Exchange, exchangeWith } from './exchange.js';
@@ -77,7 +78,7 @@ export class HttpClient {
     }
     this.app = app;
     this.#options = options;
-    this.now = options.now ?? systemClock;
+    this.now = checkedClock(options.now);
     this.cookies = options.cookies ?? new ClientCookies(this.now);
   }
 

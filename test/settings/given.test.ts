@@ -5,11 +5,14 @@ import Koa from 'koa';
 import {
   AddressThrottle,
   AnonymousUser,
+  authenticate,
   authentication,
   check_password,
+  get_user,
   LoginThrottle,
   login,
   login_required,
+  logout,
   ModelBackend,
   PBKDF2PasswordHasher,
   permission_required,
@@ -21,13 +24,18 @@ import {
   validate_password,
 } from '../../server/auth/index.js';
 import { acceptCaptcha, acceptProofOfWork, keepCaptcha, newProofOfWork } from '../../server/captcha/index.js';
-import { csrf } from '../../server/csrf/index.js';
+import { csrf, get_token, rotate_token } from '../../server/csrf/index.js';
+import { clear_expired } from '../../server/db/clear_expired.js';
+import { connectKnex } from '../../server/db/knex.js';
+import { migrate, migrationStatus, rollback } from '../../server/db/migrate.js';
 import { BadSignature, CookieError, ImproperlyConfigured, ValueError } from '../../server/errors.js';
 import { formBody, installCookies } from '../../server/http/index.js';
 import { messages } from '../../server/messages/index.js';
 import { RedisConnection } from '../../server/redis/connection.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
+import { requestDeadline } from '../../server/session/request_deadline.js';
+import { commitSession } from '../../server/session/response.js';
 import { Session } from '../../server/session/session.js';
 import { CacheStore } from '../../server/session/stores/cache.js';
 import { CachedDatabaseStore } from '../../server/session/stores/cached_db.js';
@@ -94,6 +102,86 @@ describe('a call from JavaScript', () => {
     ['DatabaseStore with a timeout below 0', 'DATABASE_TIMEOUT', construct(DatabaseStore), knex, { timeout: -1 }],
     ['DatabaseStore with milliseconds', 'seconds up to 600', construct(DatabaseStore), knex, { timeout: 5000 }],
     ['DatabaseStore with Date.now', 'Unix seconds', construct(DatabaseStore), knex, { now: Date.now }],
+    ['installCookies with Date.now', 'Unix seconds', call(installCookies), app, { settings, now: Date.now }],
+    ['csrf with Date.now', 'Unix seconds', call(csrf), app, { settings, now: Date.now }],
+    ['messages with Date.now', 'Unix seconds', call(messages), app, { settings, now: Date.now }],
+    [
+      'authentication with Date.now',
+      'Unix seconds',
+      call(authentication),
+      app,
+      { settings, backends: [new ModelBackend(new UserTable(knex as unknown as Knex))], now: Date.now },
+    ],
+    ['TimestampSigner with Date.now', 'Unix seconds', construct(TimestampSigner), { key: 'a', now: Date.now }],
+    ['dumps with Date.now', 'Unix seconds', call(dumps), {}, { key: 'a', now: Date.now }],
+    ['SessionCodec with Date.now', 'Unix seconds', construct(SessionCodec), settings, { now: Date.now }],
+    ['LoginThrottle with Date.now', 'Unix seconds', construct(LoginThrottle), knex, { settings, now: Date.now }],
+    [
+      'UserSessions with Date.now',
+      'Unix seconds',
+      construct(UserSessions),
+      knex,
+      { settings, store: new DatabaseStore(knex as unknown as Knex), now: Date.now },
+    ],
+    [
+      'clear_expired with Date.now, which would remove all',
+      'Unix seconds',
+      call(clear_expired),
+      knex,
+      { now: Date.now },
+    ],
+    ['a test client with Date.now', 'Unix seconds', construct(Client), app, { now: Date.now }],
+    [
+      'connectKnex with a pool',
+      'connectKnex() has no pool',
+      call(connectKnex),
+      'postgresql://h/d',
+      { pool: { max: 2 } },
+    ],
+    ['connectKnex with a misspelt option', 'Write poolSize', call(connectKnex), 'postgresql://h/d', { pool_size: 2 }],
+    [
+      'LoginThrottle with a misspelt limit',
+      'Write account',
+      construct(LoginThrottle),
+      knex,
+      { settings, limits: { acount: null } },
+    ],
+    [
+      'LoginThrottle with a misspelt part of a limit',
+      'Write healsIn',
+      construct(LoginThrottle),
+      knex,
+      { settings, limits: { address: { free: 1, healIn: 1, firstWait: 1, longestWait: 1 } } },
+    ],
+    [
+      'a cookie domain with a scheme',
+      'SESSION_COOKIE_DOMAIN',
+      call(defineSettings),
+      { SECRET_KEY: 'a', SESSION_COOKIE_DOMAIN: 'https://example.com' },
+    ],
+    [
+      'a cookie domain with a port',
+      'without scheme, port',
+      call(defineSettings),
+      { SECRET_KEY: 'a', CSRF_COOKIE_DOMAIN: 'example.com:8000' },
+    ],
+    ['login without the context', "login() needs Koa's `ctx` first", call(login), ann],
+    ['logout without the context', "logout() needs Koa's `ctx` first", call(logout)],
+    [
+      'authenticate without the context',
+      "authenticate() needs Koa's `ctx`",
+      call(authenticate),
+      { username: 'a', password: 'b' },
+    ],
+    ['get_user without the context', "get_user() needs Koa's `ctx`", call(get_user), 7],
+    ['update_session_auth_hash without the context', "needs Koa's `ctx`", call(update_session_auth_hash), ann],
+    ['commitSession without the context', "commitSession() needs Koa's `ctx`", call(commitSession)],
+    ['requestDeadline without the context', "requestDeadline() needs Koa's `ctx`", call(requestDeadline)],
+    ['get_token without the context', "get_token() needs Koa's `ctx`", call(get_token)],
+    ['rotate_token without the context', "rotate_token() needs Koa's `ctx`", call(rotate_token)],
+    ['migrate without a knex', 'migrate() needs a knex first', call(migrate)],
+    ['rollback with the options first', 'rollback() needs a knex first', call(rollback), { all: true }],
+    ['migrationStatus with a promise', 'migrationStatus() needs a knex', call(migrationStatus), Promise.resolve(knex)],
     ['UserTable with a time as clock', 'Unix seconds', construct(UserTable), knex, { now: 1_767_225_600 }],
     ['MemoryStore with texts of time', 'Unix seconds', construct(MemoryStore), { now: () => '2026-01-01' }],
     ['SignedCookiesStore with Date.now', 'Unix seconds', construct(SignedCookiesStore), settings, { now: Date.now }],
@@ -283,7 +371,7 @@ describe('a call from JavaScript', () => {
   for (const user of [undefined, null, 7, {}, Promise.resolve({}), new AnonymousUser()]) {
     it(`is refused where the user of a login is ${JSON.stringify(user)}`, async () => {
       for (const work of [login, update_session_auth_hash]) {
-        const error = await reasonOf(call(work)({}, user) as Promise<unknown>);
+        const error = await reasonOf(call(work)({ request: {} }, user) as Promise<unknown>);
         expect(error).to.be.instanceOf(ValueError).with.property('message').that.includes('authenticate(ctx');
       }
     });

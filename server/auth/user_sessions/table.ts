@@ -5,6 +5,7 @@ import { quoteTable } from '../../db/session_table.js';
 import { storeError } from '../../db/unavailable.js';
 import { hasCode } from '../../error_code.js';
 import { SchemaMismatch } from '../../errors.js';
+import { checkedClock } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
 import { idOf, KeySeal } from './sealed_key.js';
 
@@ -56,7 +57,7 @@ export class UserSessionsTable {
   /** @param now for tests; without it the database's own clock, which all servers share */
   constructor(knex: Knex, settings: UserSessionsSettings, now: Clock | undefined) {
     this.#knex = knex;
-    this.#now = now;
+    this.#now = now === undefined ? undefined : checkedClock(now);
     this.#seal = new KeySeal(settings);
     this.#sessions = quoteTable(settings.SESSION_TABLE);
     this.#scope = [settings.SESSION_TABLE, settings.AUTH_USER_MODEL.toLowerCase()];
