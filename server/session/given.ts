@@ -1,5 +1,5 @@
 /** Checks the options of sessions(), openSession, LiveSessions and the stores when they are called, not at the first request. */
-import { ImproperlyConfigured } from '../errors.js';
+import { ImproperlyConfigured, ValueError } from '../errors.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
@@ -24,4 +24,13 @@ export function checkStore(caller: string, given: { readonly store: SessionStore
 export function checkRedis(caller: string, redis: RedisConnection | undefined): void {
   if (typeof redis?.command === 'function') return;
   throw new ImproperlyConfigured(`${caller} needs a connection to Redis: await RedisConnection.open(CACHE_URL).`);
+}
+
+/**
+ * Sessions of other libraries take a callback here, which would count as true.
+ * @throws ValueError for all but true and false
+ */
+export function checkMustCreate(must_create: unknown): void {
+  if (typeof must_create === 'boolean') return;
+  throw new ValueError('save() takes no callback and no options, but true or false: `await session.save()`.');
 }

@@ -5,6 +5,9 @@ import { validSessionKey } from './key.js';
 import type { DeclaredData } from './session_data.js';
 import type { Companion, SessionStore } from './store.js';
 
+/** A method of sessions: called before a new key is made, to refuse it. A symbol, because any name may be a key. */
+export const NEW_KEY = Symbol('koa-django-session.newKey');
+
 /** A write to another table that belongs to the new key, such as the user's `last_login` at a login. */
 export interface JoinedWrite {
   /** The database that it writes to; the same object as `SessionStore.database` where it can share the commit. */

@@ -10,10 +10,11 @@ import { resendCookies } from '../http/cookies.js';
 import { beforeHead, type HeadWork, headSent } from '../http/head.js';
 import { OwnState } from '../http/own_state.js';
 import { patch_vary_headers } from '../http/vary.js';
+import { checkOptions } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import type { SavedExpiry } from './change.js';
 import { mayDeleteDeadCookie } from './dead_cookie.js';
-import type { NewKeyOptions } from './new_key.js';
+import { NEW_KEY, type NewKeyOptions } from './new_key.js';
 import type { SessionOptions } from './options.js';
 import { earlierDeadline } from './request_deadline.js';
 import { Session } from './session.js';
@@ -31,7 +32,10 @@ export class RequestSession extends Session {
   readonly #store: SessionStore;
   readonly #earlier: Deadline | undefined;
   #deadline: Deadline | undefined;
-  #newKey: Promise<unknown> | undefined;
+  /** Writes that have begun. */
+  #writing = 0;
+  /** Resolve the promises of `unfinished`. */
+  #waiting: (() => void)[] = [];
 
   /** @param outer the session outside of this one, of another cookie */
   constructor(ctx: Context, options: SessionOptions, session_key: string | undefined, outer?: Session) {
@@ -47,34 +51,47 @@ export class RequestSession extends Session {
     return this.#deadline;
   }
 
+  /** @throws ValueError when the answer has begun and there is no row; nothing was changed then */
+  override async save(must_create = false): Promise<SavedExpiry> {
+    return this.#untilDone(() => super.save(must_create));
+  }
+
   /** @throws ValueError when the answer has begun; nothing was changed then */
   override async create(): Promise<SavedExpiry> {
-    this.#refuseWhenBegun();
-    return this.#untilDone(super.create());
+    return this.#untilDone(() => super.create());
   }
 
   /** @throws ValueError when the answer has begun; nothing was changed then */
   override async cycle_key(options: NewKeyOptions = {}): Promise<void> {
     this.#refuseWhenBegun();
-    await this.#untilDone(super.cycle_key(options));
+    await this.#untilDone(() => super.cycle_key(options));
+  }
+
+  override async flush(options: { readonly keepRow?: boolean } = {}): Promise<void> {
+    checkOptions('flush()', options);
+    await this.#untilDone(() => super.flush(options));
   }
 
   /**
-   * Resolves when new keys that the handler does not await are written: without their cookie the browser would have no
-   * session. Undefined if there are none.
+   * Resolves when the writes that the handler does not await are done: without the cookie of a new key the browser would have
+   * no session. Undefined if there are none.
    */
-  get newKey(): Promise<unknown> | undefined {
-    return this.#newKey;
+  get unfinished(): Promise<void> | undefined {
+    return this.#writing === 0 ? undefined : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  async #untilDone<T>(work: Promise<T>): Promise<T> {
-    const all = Promise.allSettled([this.#newKey, work]);
-    this.#newKey = all;
+  async #untilDone<T>(write: () => Promise<T>): Promise<T> {
+    this.#writing += 1;
     try {
-      return await work;
+      return await write();
     } finally {
-      if (this.#newKey === all) this.#newKey = undefined;
+      this.#writing -= 1;
+      if (this.#writing === 0) for (const wake of this.#waiting.splice(0)) wake();
     }
+  }
+
+  protected override [NEW_KEY](): void {
+    this.#refuseWhenBegun();
   }
 
   #refuseWhenBegun(): void {
@@ -127,8 +144,8 @@ export class SessionResponse implements HeadWork {
 
   /** The handlers have returned. Undefined if there is nothing to save, as for most pages. */
   finish(): Promise<void> | undefined {
-    const { newKey } = this.session;
-    if (newKey !== undefined) return newKey.then(() => this.finish());
+    const unfinished = this.#unfinished();
+    if (unfinished !== undefined) return unfinished.then(() => this.finish());
     const { res, respond } = this.#ctx;
     if (respond === false && res !== undefined && !res.writableEnded) return this.#handOver();
     this.#state = 'finished';
@@ -154,23 +171,34 @@ export class SessionResponse implements HeadWork {
 
   /** An error was thrown, which will be answered with `status`. */
   async fail(status: number): Promise<void> {
-    await this.session.newKey;
+    for (let unfinished = this.#unfinished(); unfinished !== undefined; unfinished = this.#unfinished())
+      await unfinished;
     this.#state = 'failed';
     if (this.#isTouched()) await this.#keep(status);
   }
 
+  /** What was begun and is not awaited: writes of the session, and `commitSession`. */
+  #unfinished(): Promise<void> | undefined {
+    return this.session.unfinished ?? this.#committing?.catch(() => {});
+  }
+
   /** See `commitSession`. Concurrent calls run one after the other, so that a new session gets one row. */
-  commit(): Promise<void> {
-    const before = this.#committing;
-    const commit = async (): Promise<void> => {
-      await before?.catch(() => {});
-      if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
-      // What the request changed while the save ran is saved by the next commit, or after the handlers.
-      if (this.#saved) this.session.modified = this.session.alreadyWritten(true) === null;
-      this.#committed = true;
-    };
-    this.#committing = commit();
-    return this.#committing;
+  async commit(): Promise<void> {
+    const committing = this.#commitAfter(this.#committing);
+    this.#committing = committing;
+    try {
+      await committing;
+    } finally {
+      if (this.#committing === committing) this.#committing = undefined;
+    }
+  }
+
+  async #commitAfter(before: Promise<void> | undefined): Promise<void> {
+    await before?.catch(() => {});
+    if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
+    // What the request changed while the save ran is saved by the next commit, or after the handlers.
+    if (this.#saved) this.session.modified = this.session.alreadyWritten(true) === null;
+    this.#committed = true;
   }
 
   /** Whether the answer depends on the session or the session is to be saved. */
@@ -233,7 +261,7 @@ export class SessionResponse implements HeadWork {
   async #save(): Promise<void> {
     const { session } = this;
     const before = session.session_key;
-    const saved = await save(session);
+    const saved = await save(session).catch((error: unknown) => this.#tellLogin(error));
     this.#saved = true;
     if (!headSent(this.#ctx)) this.#tell(session.session_key, saved);
     else if (session.session_key !== before) {
@@ -241,6 +269,17 @@ export class SessionResponse implements HeadWork {
       await session.flush();
       this.options.warn(NOT_KEPT);
     }
+  }
+
+  /** The answer to a failed save has the cookie of a key that was written before, as by a login: its old row is gone. */
+  #tellLogin(error: unknown): never {
+    const { session } = this;
+    const written = error instanceof SessionInterrupted ? null : session.alreadyWritten(false);
+    if (written !== null && !headSent(this.#ctx)) {
+      this.#tell(session.session_key, written);
+      this.#state = 'failed';
+    }
+    throw error;
   }
 
   #tell(session_key: string | null, { max_age }: SavedExpiry): void {

@@ -2,7 +2,7 @@
 import { UpdateError } from '../errors.js';
 import type { SavedExpiry } from './change.js';
 import { type SessionCodec, Unreadable } from './codec.js';
-import type { MemberTexts } from './document.js';
+import { type MemberTexts, sameTexts } from './document.js';
 import type { SessionOptions } from './options.js';
 import type { VerifiedTexts } from './verified.js';
 
@@ -50,11 +50,22 @@ export function theirsOf(texts: MemberTexts | Unreadable): MemberTexts {
   throw new UpdateError(`Another request changed the session, and its row cannot be read here. ${texts.reason}`);
 }
 
-/** Whether the row was signed less than `seconds` ago, by the time in its text. False in Django's format before 3.1. */
-export function isSignedWithin({ session_data }: Baseline, seconds: number, codec: SessionCodec, now: number): boolean {
-  const signedAt = codec.signedAt(session_data);
+/**
+ * Whether the row holds `texts` and was signed less than `seconds` ago, by the time in its text. False in Django's format
+ * before 3.1, and for a row that this session wrote.
+ */
+export function isSavedWithin(
+  base: Baseline | undefined,
+  texts: MemberTexts,
+  seconds: number,
+  codec: SessionCodec,
+  now: number,
+): boolean {
+  // An empty dictionary may come from a text with a wrong signature, whose time means nothing.
+  if (base === undefined || base.written !== undefined || base.texts.size === 0) return false;
+  const signedAt = codec.signedAt(base.session_data);
   // The clock of a Django may be ahead.
-  return signedAt !== null && Math.abs(now - signedAt) < seconds;
+  return signedAt !== null && Math.abs(now - signedAt) < seconds && sameTexts(texts, base.texts);
 }
 
 /** Reports an interruption to `observe`. */

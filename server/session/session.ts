@@ -6,13 +6,14 @@ import { Unreadable } from './codec.js';
 import { DOCUMENT, IS_GONE, pairsOf, type SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
 import { type FreshChange, FreshDictionary } from './fresh_dictionary.js';
+import { checkMustCreate } from './given.js';
 import { isStorable, newSessionKey, validSessionKey } from './key.js';
 import { mergeMembers } from './merge.js';
 import { mergeIntoRow } from './merge_row.js';
 import { modifyRow, moveRow, replaceOrModifyRow } from './modify_row.js';
-import { companionOf, type NewKeyOptions, tryNewKeys } from './new_key.js';
+import { companionOf, NEW_KEY, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
-import { type Baseline, isSignedWithin, type Loaded, readRow, theirsOf } from './row.js';
+import { type Baseline, isSavedWithin, type Loaded, readRow, theirsOf } from './row.js';
 import { SessionBase } from './session_base.js';
 import type { DeclaredData, SessionItems } from './session_data.js';
 import { type Companion, DEADLINE } from './store.js';
@@ -139,7 +140,7 @@ export class Session extends SessionBase {
   }
 
   #adopt(session_data: string): Document {
-    const texts = this.#read(session_data);
+    const texts = readRow(session_data, this.#session_key, this.#options);
     if (texts instanceof Unreadable) {
       this.#isUnreadable = true;
       return Document.empty();
@@ -161,6 +162,7 @@ export class Session extends SessionBase {
   }
 
   async #create(): Promise<SavedExpiry> {
+    await this.#underway.over();
     this.#document ??= Document.empty();
     this.accessed = true;
     const saved = await this.#withNewKey((session_key) => this.#insert(session_key));
@@ -179,6 +181,7 @@ export class Session extends SessionBase {
    * @throws CreateError when `must_create` is set and the key is taken
    */
   async save(must_create = false): Promise<SavedExpiry> {
+    checkMustCreate(must_create);
     return this.#writing.hold(() => this.#save(must_create));
   }
 
@@ -209,12 +212,9 @@ export class Session extends SessionBase {
    * SESSION_COOKIE_AGE, whichever is shorter. False for a row that this request wrote, because its cookie has to be sent.
    */
   wasSavedWithin(seconds: number): boolean {
-    const document = this[DOCUMENT];
-    const base = this.#baseline;
-    // An empty dictionary may come from a text with a wrong signature, whose time means nothing.
-    if (base === undefined || base.written !== undefined || base.texts.size === 0) return false;
+    const texts = this[DOCUMENT].texts();
     const within = Math.min(seconds, this.get_expiry_age() / 2, this.get_session_cookie_age() / 2);
-    return isSignedWithin(base, within, this.#options.codec, this.#now()) && sameTexts(document.texts(), base.texts);
+    return isSavedWithin(this.#baseline, texts, within, this.#options.codec, this.#now());
   }
 
   /**
@@ -255,8 +255,7 @@ export class Session extends SessionBase {
   async #changeWithoutRow<T>(change: FreshChange<T>): Promise<T> {
     const before = this[DOCUMENT].texts();
     const { fresh, result } = await this.#changed(before, change);
-    const texts = mergeMembers(before, this[DOCUMENT].texts(), fresh);
-    this.#document = this[DOCUMENT].withTexts(texts);
+    this.#document = this[DOCUMENT].withTexts(mergeMembers(before, this[DOCUMENT].texts(), fresh));
     await this.save();
     return result;
   }
@@ -310,10 +309,9 @@ export class Session extends SessionBase {
 
   async #cycleKey(added: Document, forget: boolean, joined: NewKeyOptions['joined']): Promise<void> {
     const held = this[DOCUMENT].texts();
-    const mine = new Map([...(forget ? [] : held), ...added.texts()]);
     const move = async (write: Write): Promise<void> => {
       const companion = await companionOf(joined, this.#options.store);
-      await this.#withNewKey((to) => this.#moveRow(to, mine, forget ? undefined : write, companion));
+      await this.#withNewKey((to) => this.#moveRow(to, added.texts(), forget ? undefined : write, companion));
       // After the write: if it fails, the dictionary has no login that a later save would write under the old key.
       if (forget && this.#underway.has(write)) this.#document = added;
       this.#underway.forgetAll();
@@ -323,11 +321,13 @@ export class Session extends SessionBase {
   }
 
   /**
-   * Add a row that holds `mine`, and remove the one that there was.
+   * Add a row that holds `added` too, and remove the one that there was.
    * @param write absent if what the dictionary held is to be forgotten
    */
-  async #moveRow(to: string, mine: MemberTexts, write?: Write, companion?: Companion): Promise<void> {
+  async #moveRow(to: string, added: MemberTexts, write?: Write, companion?: Companion): Promise<void> {
     const [oldKey, base] = [this.#session_key, this.#baseline];
+    // Not what the session held at first: an `atomic` may have written the row since.
+    const mine = new Map([...(write?.sent ?? []), ...added]);
     if (oldKey !== null && base !== undefined) {
       const change = (session_data: string): Change => {
         const isMine = write === undefined || session_data === base.session_data;
@@ -355,10 +355,15 @@ export class Session extends SessionBase {
   async flush({ keepRow = false }: { readonly keepRow?: boolean } = {}): Promise<void> {
     this.#writing.expectOutside();
     this.#underway.forgetAll();
+    try {
+      // Should the row stay, a save has to know what it replaces.
+      this.#document ??= this.#open();
+    } catch {}
     this.#document = Document.empty();
     this.accessed = true;
     while (this.#writing.isTaken) await this.#writing.left();
     const [session_key, base] = [this.#session_key, this.#baseline];
+    const [isUnreadable, loaded] = [this.#isUnreadable, this.#loaded];
     this.modified = true;
     this.#session_key = null;
     this.#baseline = undefined;
@@ -367,7 +372,9 @@ export class Session extends SessionBase {
     try {
       if (session_key !== null && !keepRow) await this.#options.store.delete(session_key, this[DEADLINE]);
     } catch (error) {
-      [this.#session_key, this.#baseline] = [session_key, base];
+      [this.#session_key, this.#baseline, this.#isUnreadable] = [session_key, base, isUnreadable];
+      // Where the row could not be read, a save must not create it.
+      if (base === undefined && !isUnreadable) [this.#document, this.#loaded] = [undefined, loaded];
       throw error;
     }
   }
@@ -375,7 +382,7 @@ export class Session extends SessionBase {
   /** Remove a row, by default this session's own. The dictionary stays as it is. */
   async delete(session_key: string | null = this.#session_key): Promise<void> {
     if (session_key === this.#session_key) this.#writing.expectOutside();
-    if (session_key === null || !isStorable(session_key)) return;
+    if (typeof session_key !== 'string' || !isStorable(session_key)) return;
     await this.#options.store.delete(session_key, this[DEADLINE]);
     if (session_key !== this.#session_key) return;
     if (this.#document === undefined) this.#loaded = { session_data: null };
@@ -383,12 +390,8 @@ export class Session extends SessionBase {
     else if (this.#baseline !== undefined) this.#baseline = { ...this.#baseline, written: undefined };
   }
 
-  #read(session_data: string): MemberTexts | Unreadable {
-    return readRow(session_data, this.#session_key, this.#options);
-  }
-
   #theirs(session_data: string): MemberTexts {
-    return theirsOf(this.#read(session_data));
+    return theirsOf(readRow(session_data, this.#session_key, this.#options));
   }
 
   /** The keys of lists and dictionaries that were changed in place since the row was last read or written. */
@@ -402,7 +405,11 @@ export class Session extends SessionBase {
     return this.#wrote(cookie ?? session_key, change);
   }
 
+  /** Called before a new key is made. */
+  protected [NEW_KEY](): void {}
+
   async #withNewKey<T>(write: (session_key: string) => Promise<T>): Promise<T> {
+    this[NEW_KEY]();
     const written = await tryNewKeys(this.#options.newSessionKey ?? newSessionKey, write);
     this.#hasNewKey = !this.isInCookie;
     return written;

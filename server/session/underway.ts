@@ -15,6 +15,8 @@ export interface Write {
  */
 export class WritesUnderway {
   readonly #writes = new Set<Write>();
+  /** Resolve the promises of `over`. */
+  #waiting: (() => void)[] = [];
 
   async run<T>(base: MemberTexts, sent: MemberTexts, work: (write: Write) => Promise<T>): Promise<T> {
     const write = { base, sent };
@@ -23,7 +25,13 @@ export class WritesUnderway {
       return await work(write);
     } finally {
       this.#writes.delete(write);
+      if (this.#writes.size === 0) for (const wake of this.#waiting.splice(0)) wake();
     }
+  }
+
+  /** Resolves when none is under way. */
+  async over(): Promise<void> {
+    while (this.#writes.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Whether the write is under way, and was not forgotten by a flush or a new key. */
@@ -49,5 +57,6 @@ export class WritesUnderway {
   /** Their results do not belong to the session any more. */
   forgetAll(): void {
     this.#writes.clear();
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 }

@@ -145,6 +145,8 @@ export class PreparedQuery {
   }
 
   handleError(error: unknown, connection: Connection): void {
+    // It has values of the row, such as the session key, and an error may be logged whole.
+    if (error instanceof Error) delete (error as { detail?: string }).detail;
     if (this.#isStalePlan(error)) delete connection.parsedStatements[this.name];
     this.callback(error);
   }

@@ -1,10 +1,18 @@
 /** New session keys that a handler does not await: the answer still has the cookie of the only session that there is. */
 import { expect } from 'chai';
 import Koa from 'koa';
-import { authentication, exceptions, login, logout, sessions, update_session_auth_hash } from '../../server/index.js';
+import {
+  authentication,
+  commitSession,
+  exceptions,
+  login,
+  logout,
+  sessions,
+  update_session_auth_hash,
+} from '../../server/index.js';
 import { Client } from '../../server/testing/index.js';
 import { settings } from '../http/serve.js';
-import { LateStore } from '../session/late_store.js';
+import { LateStore, tick } from '../session/late_store.js';
 
 const ann = {
   id: 1,
@@ -107,4 +115,49 @@ describe('A session key that changes without being awaited', () => {
       });
     }
   }
+
+  it('is kept beside a commitSession that is not awaited either, with what was set', async () => {
+    const app = new Koa();
+    const store = new LateStore();
+    app.use(sessions(app, { settings: given, store }));
+    app.use(authentication(app, { settings: given, backends: [backend] }));
+    app.use(async (ctx) => {
+      if (ctx.path === '/both') {
+        ctx.session.set('x', 1);
+        void commitSession(ctx);
+        void login(ctx, ann);
+        ctx.session.set('y', 1);
+      }
+      ctx.body = [ctx.session.get('x'), ctx.session.get('y'), ctx.user.id];
+    });
+    for (const first of ['/', '/both']) {
+      const client = new Client(app);
+      await client.get(first);
+      await client.get('/both');
+      expect((await client.get('/')).json()).to.deep.equal([1, 1, 1]);
+    }
+  });
+
+  it('is gone from the store before the answer to a flush that is not awaited', async () => {
+    class SlowStore extends LateStore {
+      override async delete(...args: Parameters<LateStore['delete']>): Promise<void> {
+        for (let ticks = 0; ticks < 20; ticks += 1) await tick();
+        return super.delete(...args);
+      }
+    }
+    const app = new Koa();
+    const store = new SlowStore();
+    app.use(sessions(app, { settings: given, store }));
+    app.use(async (ctx) => {
+      if (ctx.path === '/set') ctx.session.set('x', 1);
+      else void ctx.session.flush();
+      ctx.body = 'ok';
+    });
+    const client = new Client(app);
+    await client.get('/set');
+    const key = client.cookies.get('sessionid') ?? '';
+    expect(await store.exists(key)).to.equal(true);
+    await client.get('/flush');
+    expect(await store.exists(key)).to.equal(false);
+  });
 });

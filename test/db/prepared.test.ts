@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 import { connectKnex } from '../../server/db/knex.js';
@@ -81,5 +82,14 @@ describe('runPrepared', () => {
     expect(told).to.have.length(1);
     expect(told[0]).to.have.keys('__knexUid', 'sql');
     expect(told[0]).to.include({ sql: 'SELECT $1 FROM nowhere' });
+  });
+
+  it('passes on no value of a row, such as a session key that is taken', async () => {
+    await database.knex.raw('CREATE UNIQUE INDEX test_plans_text ON test_plans (text)');
+    const insert = { name: 'test_insert', text: 'INSERT INTO test_plans VALUES ($1)' };
+    await runPrepared(knex, insert, ['x1y2z3']);
+    const error = await reasonOf(runPrepared(knex, insert, ['x1y2z3']));
+    expect(error).to.have.property('code', '23505');
+    expect(inspect(error)).to.include('duplicate key').and.not.include('x1y2z3');
   });
 });

@@ -126,6 +126,34 @@ describe('Inside atomic', () => {
     expect(values(await open(session.session_key))).to.deep.equal({ b: 1, c: 1, n: 1 });
   });
 
+  for (const made of [withRow, () => open(null)]) {
+    it(`what it wrote while a login waited for the users stays written (${made === withRow ? 'with' : 'without'} a row)`, async () => {
+      const session = await made();
+      session.update({ n: 1, token: 'once' });
+      await session.save();
+      // last_login is stored in another database, before the session's row.
+      const write = async (): Promise<void> => {
+        for (let ticks = 0; ticks < 20; ticks += 1) await tick();
+      };
+      const login = (): Promise<void> =>
+        session.cycle_key({ values: { user: 'ann' }, joined: { database: undefined, write } });
+      const [, taken] = await Promise.all([count(session), session.atomic((fresh) => fresh.pop('token')), login()]);
+      expect(taken).to.equal('once');
+      expect(values(await open(session.session_key))).to.deep.equal({ n: 2, user: 'ann' });
+      expect(values(session)).to.deep.equal({ n: 2, user: 'ann' });
+    });
+  }
+
+  it('create waits for it, so that nothing is counted or taken twice', async () => {
+    const session = await withRow();
+    session.set('token', 'once');
+    await session.save();
+    const take = (): Promise<unknown> => session.atomic((fresh) => fresh.pop('token', null));
+    const [, first, , second] = await Promise.all([count(session), take(), session.create(), take(), count(session)]);
+    expect([first, second]).to.deep.equal(['once', null]);
+    expect(values(await open(session.session_key))).to.deep.equal({ n: 3 });
+  });
+
   it('what is no function is refused with a sentence', async () => {
     const session = await withRow();
     await refused(session.atomic('n' as never), 'atomic() needs the function');

@@ -632,6 +632,25 @@ describe('Session', () => {
     });
   });
 
+  describe('a call as other libraries have it', () => {
+    for (const given of [() => {}, 'yes', 1, { must_create: false }, null]) {
+      it(`save(${String(given)}) is refused, and the session can be saved`, async () => {
+        const session = await open(await row('{"n":0}'));
+        session.set('n', 1);
+        await rejects(session.save(given as never), ValueError);
+        await session.save();
+        expect(await json(session.session_key)).to.equal('{"n":1}');
+      });
+    }
+
+    it('delete of what is no key does nothing', async () => {
+      const key = await row('{"n":0}');
+      const session = await open(key);
+      for (const given of [5, {}, [key]]) await session.delete(given as never);
+      expect(await json(key)).to.equal('{"n":0}');
+    });
+  });
+
   describe('atomic', () => {
     it('counts every increment of parallel requests', async () => {
       const key = await row('{"n":0}');
