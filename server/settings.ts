@@ -430,12 +430,17 @@ export function defineSettings(given: GivenSettings<Settings>): Settings {
   if (settings.SECRET_KEY === '') {
     throw new ImproperlyConfigured("SECRET_KEY is not set. Set it to the text of your Django's SECRET_KEY.");
   }
-  checkCookiePrefixes(settings);
+  checkCookieNames(settings);
   return Object.freeze(settings);
 }
 
-/** RFC 6265bis section 4.1.3: browsers drop a cookie whose attributes do not match its prefix, and no login would work. */
-function checkCookiePrefixes(settings: Settings): void {
+/** Two cookies have two names. RFC 6265bis section 4.1.3: browsers drop one whose attributes do not match its prefix. */
+function checkCookieNames(settings: Settings): void {
+  if (settings.SESSION_COOKIE_NAME === settings.CSRF_COOKIE_NAME && !settings.CSRF_USE_SESSIONS) {
+    throw new ImproperlyConfigured(
+      'SESSION_COOKIE_NAME and CSRF_COOKIE_NAME are the same. Each needs a name of its own.',
+    );
+  }
   for (const kind of ['SESSION', 'CSRF'] as const) {
     const cookie = settings[`${kind}_COOKIE_NAME`];
     const prefix = /^__(host|secure)-/i.exec(cookie)?.[1]?.toLowerCase();

@@ -1,10 +1,12 @@
 /** Checks what the methods of users and their sessions are given, where TypeScript may not have checked it. */
 import { ImproperlyConfigured, ValueError } from '../errors.js';
 
-/** What Django's hashers return: the algorithm, then parameters, salt or hash. */
-const ENCODED = /^[^$\s]+\$[^$]*\$/;
-/** Shorter than every hash, and longer than most passwords with two dollar signs. */
-const LEAST_ENCODED = 16;
+/**
+ * What hashers return: the algorithm, parameters and salt, then the hash. Django's own are known by their names, others by
+ * the length of their hash.
+ */
+const ENCODED =
+  /^(?:(?:pbkdf2|argon2|bcrypt|scrypt|md5|sha1|unsalted|crypt)[a-z0-9_]*\$[^\s]*\$|[A-Za-z0-9_]+\$(?:[^$\s]*\$)*[^$\s]{22,}$)/;
 /** What make_password(null) returns, and the "!" of old rows. */
 const UNUSABLE = /^!([A-Za-z0-9]{40})?$/;
 
@@ -14,14 +16,15 @@ const UNUSABLE = /^!([A-Za-z0-9]{40})?$/;
  */
 export function checkEncoded(caller: string, encoded: unknown): void {
   const isText = typeof encoded === 'string';
-  if (isText && (UNUSABLE.test(encoded) || (encoded.length >= LEAST_ENCODED && ENCODED.test(encoded)))) return;
+  if (isText && (UNUSABLE.test(encoded) || ENCODED.test(encoded))) return;
   throw new ValueError(`${caller} stores what it is given: not the password, but \`await make_password(password)\`.`);
 }
 
-/** @throws ValueError for null, an id, a promise and AnonymousUser */
+/** @throws ValueError for null, an id, a promise, AnonymousUser, and a user whose id is an object: all would have one text */
 export function checkLogin(caller: string, user: unknown): void {
   const { id, password, is_authenticated } = Object(user) as Record<string, unknown>;
-  if (is_authenticated === true && id !== undefined && typeof password === 'string') return;
+  const isId = ['string', 'number', 'bigint'].includes(typeof id);
+  if (is_authenticated === true && isId && typeof password === 'string') return;
   throw new ValueError(
     `${caller} needs a user that is not anonymous, such as \`await authenticate(ctx, …)\` gives it.`,
   );
@@ -47,4 +50,10 @@ export function checkBackend(backend: object | undefined): void {
   throw new ImproperlyConfigured(
     'An authentication backend has `path`, `authenticate` and `get_user`, such as new ModelBackend(users).',
   );
+}
+
+/** @throws ValueError for the user instead of the id, which would be nobody's */
+export function checkId(caller: string, id: unknown): void {
+  if (typeof id !== 'object' && typeof id !== 'function' && id !== undefined) return;
+  throw new ValueError(`${caller} needs the user's id: \`user.id\`.`);
 }

@@ -104,6 +104,9 @@ export interface MakePasswordOptions extends HasherOptions {
  * @throws ValueError for an unknown hasher, or an invalid salt or password
  */
 export async function make_password(password: string | null, options: MakePasswordOptions = {}): Promise<string> {
+  if (password !== null && typeof password !== 'string') {
+    throw new ValueError('make_password() needs the password as text, or null for none.');
+  }
   if (password === null) return UNUSABLE_PASSWORD_PREFIX + get_random_string(UNUSABLE_PASSWORD_SUFFIX_LENGTH);
   const { hasher: wanted = 'default', iterations } = options;
   const hasher = typeof wanted === 'string' ? get_hasher(wanted, options) : wanted;
@@ -127,7 +130,7 @@ export interface CheckPasswordOptions extends HasherOptions {
 /**
  * Whether this is the password. An unverifiable text and a weaker hash take the time of a new hash
  * (django.contrib.auth.hashers.verify_password); a stronger hash takes its own time. Never throws because of the stored
- * or typed text: unusable, malformed, unknown, or beyond LIMITS is false.
+ * or typed text: unusable, malformed, unknown, or beyond LIMITS is false. Await it: the promise counts as true.
  *
  * ```ts
  * if (await check_password(password, user.password)) await login(ctx, user);

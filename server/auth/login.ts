@@ -7,6 +7,7 @@ import { checkContext } from '../http/application.js';
 import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite } from '../session/new_key.js';
 import { requestDeadline } from '../session/request_deadline.js';
+import { checkOptions, checkSpelling } from '../settings/given.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
 import { checkLogin } from './given.js';
 import { isSessionOf, newKeyForLogin, newKeyForSession } from './new_session_key.js';
@@ -38,9 +39,10 @@ export { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY };
  */
 export async function authenticate<U extends BaseUser = RegisteredUser>(
   ctx: Context,
-  credentials: Credentials,
+  credentials: Credentials = {},
 ): Promise<U | null> {
   checkContext('authenticate()', ctx);
+  checkOptions('authenticate()', credentials);
   const options = optionsOf(ctx);
   for (const backend of options.backends) {
     const user = await ask(backend, credentials, ctx);
@@ -90,6 +92,7 @@ export async function login<U extends BaseUser>(
   options: { readonly backend?: string } = {},
 ): Promise<U> {
   checkContext('login()', ctx);
+  checkSpelling('login()', options, ['backend']);
   checkLogin('login()', user);
   return inTurn(ctx, () => logIn(ctx, user, options.backend));
 }

@@ -1,7 +1,8 @@
 /** `login_required`: pages for users only (django.contrib.auth.decorators). */
 import type { Context, Middleware } from 'koa';
+import { ImproperlyConfigured } from '../errors.js';
 import { urlsplit } from '../http/python_url.js';
-import { checkOptions } from '../settings/given.js';
+import { checkSpelling } from '../settings/given.js';
 import { optionsOf } from './state.js';
 import type { CurrentUser } from './user.js';
 
@@ -16,6 +17,14 @@ export interface LoginRequiredOptions {
   readonly redirect_field_name?: string;
 }
 
+/** @throws ImproperlyConfigured for a misspelt option, and a function as address */
+export function checkRedirect(caller: string, options: LoginRequiredOptions): void {
+  checkSpelling(caller, options, ['login_url', 'redirect_field_name']);
+  const { login_url = '', redirect_field_name = '' } = options;
+  if (typeof login_url === 'string' && typeof redirect_field_name === 'string') return;
+  throw new ImproperlyConfigured(`The login_url and redirect_field_name of ${caller} are texts.`);
+}
+
 /**
  * Middleware that redirects anonymous visitors to the login page, with the requested page in the query.
  *
@@ -24,7 +33,7 @@ export interface LoginRequiredOptions {
  * ```
  */
 export function login_required(options: LoginRequiredOptions = {}): Middleware {
-  checkOptions('login_required()', options);
+  checkRedirect('login_required()', options);
   return async function login_required(ctx, next) {
     const user = await userOf(ctx);
     if (user.is_authenticated) await next();

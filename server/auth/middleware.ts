@@ -3,7 +3,7 @@ import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable, ValueError } from '../errors.js';
 import { type Application, checkApplication, memberInstaller } from '../http/application.js';
-import { checkedClock, checkSettings } from '../settings/given.js';
+import { checkedClock, checkSettings, checkSpelling } from '../settings/given.js';
 import { checkBackend } from './given.js';
 import { currentUser, forgetStale, lookAhead } from './login.js';
 import { SESSION_KEY } from './session_keys.js';
@@ -30,6 +30,16 @@ declare module 'koa' {
     readonly user: CurrentUser;
   }
 }
+
+const NAMES = [
+  'settings',
+  'backends',
+  'now',
+  'cycleKeyOnSameUserLogin',
+  'user_logged_in',
+  'user_logged_out',
+  'user_login_failed',
+] as const;
 
 /**
  * Add the user to requests. Call it inside sessions, and mount the returned middleware for handlers that use
@@ -59,6 +69,7 @@ export function authentication<U extends BaseUser = RegisteredUser>(
   }
   given.backends.forEach(checkBackend);
   checkedClock(given.now);
+  checkSpelling('authentication()', given, NAMES);
   const options = forAnyUser(given);
   const paths = options.backends.map(({ path }) => path);
   if (paths.length === 0)

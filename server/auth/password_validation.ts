@@ -171,6 +171,7 @@ export interface ValidatePasswordOptions {
  * @throws ValidationError with all problems, in `problems`
  */
 export async function validate_password(password: string, options: ValidatePasswordOptions = {}): Promise<void> {
+  if (typeof password !== 'string') throw new ValueError('validate_password() needs the password as text.');
   checkOptions('validate_password()', options);
   // Django takes the user by position. Taken for options, it would not be compared with the password.
   if ('is_authenticated' in options || options instanceof Promise) {

@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';
 import { OwnState } from '../http/own_state.js';
+import { sessionResponseOf } from '../session/response.js';
 import type { Session } from '../session/session.js';
 import type { Settings } from '../settings.js';
 import type { AuthenticationBackend, Credentials } from './backend.js';
@@ -63,6 +64,12 @@ export function optionsOf(ctx: Context): AnyOptions {
   const options = givenOptions(ctx);
   if (options === undefined) {
     throw new ImproperlyConfigured('Call authentication(app, { settings, backends }) before using its functions.');
+  }
+  const { settings } = sessionResponseOf(ctx)?.options ?? options;
+  if (settings.SECRET_KEY !== options.settings.SECRET_KEY) {
+    throw new ImproperlyConfigured(
+      'authentication() and sessions() have different SECRET_KEYs: every login would count as one of another password. Give both the same settings.',
+    );
   }
   return options;
 }

@@ -1,8 +1,7 @@
 /** Pages for some users only: Django's decorators as middleware (django.contrib.auth.decorators, admin.views.decorators). */
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, PermissionDenied } from '../errors.js';
-import { checkOptions } from '../settings/given.js';
-import { type LoginRequiredOptions, redirectToLogin, userOf } from './login_required.js';
+import { checkRedirect, type LoginRequiredOptions, redirectToLogin, userOf } from './login_required.js';
 import type { AnonymousUser, BaseUser, CurrentUser, User } from './user.js';
 
 /** The response for visitors without the permission. */
@@ -28,7 +27,8 @@ export function user_passes_test(
   test: (user: CurrentUser, ctx: Context) => boolean | Promise<boolean>,
   options: LoginRequiredOptions = {},
 ): Middleware {
-  checkOptions('user_passes_test()', options);
+  checkRedirect('user_passes_test()', options);
+  if (typeof test !== 'function') throw new ImproperlyConfigured('user_passes_test() needs a test: (user) => …');
   return async function user_passes_test(ctx, next) {
     const passed: unknown = await test(await userOf(ctx), ctx);
     // `(user) => user.has_perm` would let everybody in.
@@ -52,9 +52,14 @@ export function permission_required(
   perm: string | readonly string[],
   given: PermissionRequiredOptions = {},
 ): Middleware {
-  checkOptions('permission_required()', given);
+  checkRedirect('permission_required()', given);
   const { raise_exception = false, ...options } = given;
   const perms = typeof perm === 'string' ? [perm] : perm;
+  if (!Array.isArray(perms) || !perms.every((name) => typeof name === 'string')) {
+    throw new ImproperlyConfigured(
+      "permission_required() needs a permission, such as 'shop.change_good', or a list of them.",
+    );
+  }
   return async function permission_required(ctx, next) {
     const user: BaseUser | AnonymousUser = await userOf(ctx);
     if (!('has_perms' in user) || typeof user.has_perms !== 'function') {
@@ -74,7 +79,7 @@ export function permission_required(
  * ```
  */
 export function staff_member_required(options: LoginRequiredOptions = {}): Middleware {
-  checkOptions('staff_member_required()', options);
+  checkRedirect('staff_member_required()', options);
   return async function staff_member_required(ctx, next) {
     const user: Partial<Pick<User, 'is_active' | 'is_staff'>> = await userOf(ctx);
     if (user.is_active !== false && user.is_staff === true) await next();

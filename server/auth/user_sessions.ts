@@ -11,7 +11,7 @@ import type { Logger } from '../logger.js';
 import { checkStore } from '../session/given.js';
 import type { Session } from '../session/session.js';
 import type { SessionStore } from '../session/store.js';
-import { checkSettings } from '../settings/given.js';
+import { checkLogger, checkSettings } from '../settings/given.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { addressNetwork } from './address_block.js';
 import { checkCurrent, checkUser } from './given.js';
@@ -120,6 +120,7 @@ export class UserSessions {
     );
     checkStore('new UserSessions()', options);
     const { settings, store, now, timeout, logger } = options;
+    checkLogger('new UserSessions()', logger);
     if (store.database !== knex)
       throw new ImproperlyConfigured(store.database === undefined ? NO_ROWS : OTHER_DATABASE);
     this.#store = store;

@@ -10,10 +10,10 @@ import { type Answer, type Parameter, runPrepared, type Statement } from '../db/
 import { storeError, unavailable } from '../db/unavailable.js';
 import { hasCode } from '../error_code.js';
 import { ImproperlyConfigured, SchemaMismatch, ValueError } from '../errors.js';
-import { checkedClock, checkSettings } from '../settings/given.js';
+import { checkedClock, checkOptions, checkSettings } from '../settings/given.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { Catalogue, type Known } from './catalogue.js';
-import { checkEncoded } from './given.js';
+import { checkEncoded, checkId } from './given.js';
 import { make_password } from './hashers.js';
 import { type Found, type Holder, PermissionLookup } from './permission_lookup.js';
 import { Permissions } from './permissions.js';
@@ -105,6 +105,7 @@ export class UserTable<U extends User = User> {
 
   constructor(knex: Knex, options: UserTableOptions<U> = {}) {
     checkKnex('new UserTable()', knex);
+    checkOptions('new UserTable()', options);
     const { settings = DEFAULT_USER_MODEL, userClass: UserClass = User } = options;
     const now = checkedClock(options.now);
     // Without the braces the settings would be options, and their AUTH_USER_MODEL would not be seen.
@@ -186,6 +187,7 @@ export class UserTable<U extends User = User> {
    * @throws ValueError for the password itself, which Django's `set_password` takes
    */
   async set_password(id: string | number, encoded: string, deadline?: Deadline): Promise<U | null> {
+    checkId('set_password()', id);
     checkEncoded('set_password()', encoded);
     return this.#find((known) => this.#byKey(known, id, 'set_password', [encoded]), { deadline });
   }
@@ -197,6 +199,7 @@ export class UserTable<U extends User = User> {
    * @param deadline from `requestDeadline(ctx)`; one of its own when absent
    */
   async update_last_login(id: string | number, at: Date, transaction?: object, deadline?: Deadline): Promise<U | null> {
+    checkId('update_last_login()', id);
     if (!(at instanceof Date)) throw new ValueError('update_last_login() needs the time of the login: a Date.');
     return this.#find((known) => this.#byKey(known, id, 'update_last_login', [at]), {
       transaction: transaction as Knex.Transaction | undefined,

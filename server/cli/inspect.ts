@@ -1,6 +1,6 @@
 /** `inspect KEY`: shows a row of the session table, and whether this server would accept it. */
 
-import { developmentKey } from '../../config/development_key.js';
+import { presentKey } from '../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../config/settings.js';
 import { quoteTable } from '../db/session_table.js';
 import { rowsOf } from '../rows.js';
@@ -27,7 +27,7 @@ SECRET_KEY nor SECRET_KEY_FALLBACKS signed it.`,
   positionals: ['KEY'],
   async run({ positionals: [given = ''] }) {
     const key = given === '-' ? (await new Prompt().ask({ what: 'KEY', secret: true })).trim() : given;
-    const settings = serverSettings(() => developmentKey(ownSettings())).django;
+    const settings = serverSettings(() => presentKey(ownSettings())).django;
     const [row] = await withDatabase((knex) =>
       rowsOf<Row>(
         knex,

@@ -1,7 +1,7 @@
 /** Connects to PostgreSQL through knex and pg, with a timeout for every wait. */
 import makeKnex, { type Knex } from 'knex';
 import type { Client } from 'pg';
-import { checkNames } from '../settings/given.js';
+import { checkNames, checkOptions } from '../settings/given.js';
 import { dispose, type KnexConnection } from '../undocumented/knex.js';
 import { cancelRequest } from './cancel_request.js';
 import { checkDatabaseUrl } from './database_url.js';
@@ -114,6 +114,7 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} };
  *   password that is not percent-encoded. The message contains no part of the password
  */
 export function connectKnex(DATABASE_URL: string, options: DatabaseOptions = {}): Knex {
+  checkOptions('connectKnex()', options);
   checkNames('connectKnex()', options, ['poolSize', 'connect_timeout', 'statement_timeout', 'application_name']);
   const connect = connectionTimeout(options);
   const standing = new Map<string, Client & KnexConnection>();

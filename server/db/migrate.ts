@@ -1,6 +1,7 @@
 /** Runs, rolls back and lists migrations, one process at a time. */
 import type { Knex } from 'knex';
 import { ImproperlyConfigured, StoreUnavailable, type TableRows } from '../errors.js';
+import { checkNames, checkOptions } from '../settings/given.js';
 import { configOf } from '../undocumented/knex.js';
 import { checkKnex } from './given.js';
 import { whileLocked, withPlainKnex } from './lock.js';
@@ -77,6 +78,8 @@ export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise
  */
 export async function bringUpToDate(knex: Knex, options: MigrateOptions = {}): Promise<Migrated> {
   checkKnex('migrate()', knex);
+  checkOptions('migrate()', options);
+  checkNames('migrate()', options, ['only', 'AUTH_USER_MODEL', 'partitions']);
   const wanted = migrationNames(options.only);
   const { partitions } = options;
   if (partitions !== undefined) checkPartitions(partitions);
@@ -160,8 +163,11 @@ export async function rollback(knex: Knex, options: RollbackOptions = {}): Promi
  * const { names, tables } = await undo(knex, { dropRows: true });
  * ```
  */
-export async function undo(knex: Knex, { all = false, dropRows = false }: RollbackOptions = {}): Promise<RolledBack> {
+export async function undo(knex: Knex, options: RollbackOptions = {}): Promise<RolledBack> {
   checkKnex('rollback()', knex);
+  checkOptions('rollback()', options);
+  checkNames('rollback()', options, ['all', 'dropRows']);
+  const { all = false, dropRows = false } = options;
   const config = configOf(knex);
   return alone(knex, async (trx) => {
     if (!(await hasHistory(trx)) && (await findStrays(trx, config)).length === 0) return { names: [], tables: [] };

@@ -5,6 +5,7 @@ import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../errors
 import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { parseJson } from '../signing/python_json.js';
+import { checkContext } from './application.js';
 import { eachChunk, type Left, type Limit, leftBehind, mediaType, readBody } from './body.js';
 import { boundaryOf } from './boundary.js';
 import { Uploads } from './incoming_file.js';
@@ -170,6 +171,9 @@ const nothingLeft = (): Buffer => Buffer.from('\r\n');
  * ```
  */
 export async function jsonBody(ctx: Context, settings: BodySettings): Promise<unknown> {
+  checkContext('jsonBody()', ctx);
+  // Without the setting there would be no limit.
+  checkSettings('jsonBody()', settings, 'DATA_UPLOAD_MAX_MEMORY_SIZE');
   if (mediaType(ctx) !== 'application/json') ctx.throw(415, 'Send the body as application/json.');
   const left = leftBehind(ctx);
   if (left !== null && left.raw === null) {

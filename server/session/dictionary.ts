@@ -146,6 +146,9 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
     this.modified = true;
   }
 
+  /** Remove everything. */
+  abstract clear(): void;
+
   /** Whether the key is there. */
   has_key(key: keyof Data & string): boolean {
     return this[DOCUMENT].has(key);

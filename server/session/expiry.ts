@@ -142,7 +142,8 @@ export function get_expire_at_browser_close(expiry: unknown, setting: boolean, c
  * The value that `set_expiry(value)` stores under `_session_expiry`: a number or ISO text; null to remove it.
  *
  * A Date or a span becomes the text of Python's isoformat(): with `+00:00`, never `Z`, and with six digits of fraction
- * or none. Text is kept as given.
+ * or none. So does a text that a Django cannot compare with its clock (a date alone, no offset), or that Python before 3.11
+ * cannot read (`Z`); other text is kept as given.
  *
  * @param now Unix seconds, the start of a span
  * @param time_zone TIME_ZONE if USE_TZ is off: then the text is local time without an offset, because a Django with
@@ -158,13 +159,18 @@ export function expiryValue(value: ExpiryInput, now: number, time_zone?: string)
   if (typeof value === 'string') {
     const moment = parseIsoDate(value, time_zone);
     if (moment === undefined || !isRepresentable(milliseconds(moment))) throw noExpiry('text');
-    return value;
+    const match = ISOFORMAT.exec(value);
+    const isKept = match !== null && (match[1] === undefined) === (time_zone !== undefined);
+    return isKept ? value : isoformat(moment, time_zone);
   }
   if (value instanceof Date) return isoformat(momentOfDate(value), time_zone);
   if (typeof value !== 'object' || Object.keys(value).length === 0) throw noExpiry('value');
   if (!Object.values(value).every(Number.isFinite)) throw noExpiry('span');
   return isoformat(momentOf(now + total_seconds(value)), time_zone);
 }
+
+/** What Python's isoformat() prints, and all releases read; with the offset, if there is one. */
+const ISOFORMAT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?([+-]\d\d:\d\d(?::\d\d(?:\.\d{6})?)?)?$/;
 
 function noExpiry(what: string): ValueError {
   return new ValueError(

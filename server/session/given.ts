@@ -2,7 +2,7 @@
 import { ImproperlyConfigured, ValueError } from '../errors.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { checkSettings } from '../settings/given.js';
-import type { Settings } from '../settings.js';
+import { engineName, SETTINGS, type Settings } from '../settings.js';
 import type { SessionStore } from './store.js';
 
 /** @throws ImproperlyConfigured for settings that did not come from defineSettings, and for what is no store */
@@ -12,6 +12,24 @@ export function checkGiven(
 ): void {
   checkSettings(caller, given?.settings, 'SESSION_COOKIE_NAME', 'SESSION_COOKIE_AGE');
   checkStore(caller, given);
+  checkServes(caller, given);
+}
+
+/** @throws ImproperlyConfigured for an engine or a table in the settings that the store does not have */
+function checkServes(
+  caller: string,
+  given: { readonly settings: Settings; readonly store: SessionStore } | undefined,
+): void {
+  const { settings, store: { serves = undefined } = {} } = given ?? {};
+  if (settings === undefined || serves === undefined) return;
+  for (const name of ['SESSION_ENGINE', 'SESSION_TABLE'] as const) {
+    const wanted = name === 'SESSION_ENGINE' ? engineName(settings) : settings[name];
+    const isSet = settings[name] !== SETTINGS[name].default;
+    if (!isSet || serves[name] === undefined || serves[name] === wanted) continue;
+    throw new ImproperlyConfigured(
+      `${caller}: ${name} is ${wanted} in the settings, and the store's is ${serves[name]}. \`await openStore({ settings, knex })\` makes the store that the settings name.`,
+    );
+  }
 }
 
 /** @throws ImproperlyConfigured for what is no store: a class, a promise, a knex instance, nothing */

@@ -2,19 +2,20 @@
 import { SuspiciousOperation } from '../errors.js';
 import { SessionDictionary, SHOWN } from './dictionary.js';
 import { meant } from './misspelling.js';
-import { Session } from './session.js';
-import { SessionBase } from './session_base.js';
 
 /** The only fields that Django lets a view assign. */
 const ASSIGNABLE: ReadonlySet<string> = new Set(['modified', 'accessed']);
 
 /** Names of the session's own methods and properties. Every other name is a key. */
-const OWN: ReadonlySet<string> = new Set([
-  ...ASSIGNABLE,
-  ...[SessionDictionary.prototype, SessionBase.prototype, Session.prototype]
-    .flatMap((prototype) => Object.getOwnPropertyNames(prototype))
-    .filter((name) => name !== 'constructor'),
-]);
+const OWN: Set<string> = new Set(ASSIGNABLE);
+
+/** The methods and properties of these classes are no keys, of no session. */
+export function keepNames(...classes: readonly { readonly prototype: object }[]): void {
+  for (const { prototype } of classes) {
+    for (const name of Object.getOwnPropertyNames(prototype)) if (name !== 'constructor') OWN.add(name);
+  }
+}
+keepNames(SessionDictionary);
 
 /** `await session` reads this property. It is no key, and does not set `accessed`. */
 const THEN = 'then';
@@ -41,7 +42,7 @@ function refuseMisspelling(name: string, value: unknown): void {
 }
 
 /** One handler for all sessions, so that requests create no garbage for it. */
-const ITEM_ACCESS: ProxyHandler<Session> = {
+const ITEM_ACCESS: ProxyHandler<SessionDictionary> = {
   get(target, name) {
     if (typeof name === 'string' && !OWN.has(name)) {
       return name !== THEN && target.has_key(name) ? target.get(name) : undefined;
@@ -103,6 +104,6 @@ const ITEM_ACCESS: ProxyHandler<Session> = {
  * items['cart'] = [7];
  * ```
  */
-export function withItemAccess(session: Session): Session {
-  return new Proxy(session, ITEM_ACCESS);
+export function withItemAccess<Kind extends SessionDictionary>(session: Kind): Kind {
+  return new Proxy<Kind>(session, ITEM_ACCESS);
 }

@@ -7,7 +7,7 @@ import { type Application, checkApplication } from '../http/application.js';
 import { cutAnswer } from '../http/body_stream.js';
 import { cookieScope, enterCookieScope, installCookies } from '../http/cookies.js';
 import type { Logger } from '../logger.js';
-import { checkedClock } from '../settings/given.js';
+import { checkedClock, checkLogger, checkSpelling } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { SessionCodec } from './codec.js';
 import type { SessionEvent } from './events.js';
@@ -49,6 +49,8 @@ export interface SessionsOptions {
   readonly observe?: (event: SessionEvent) => void;
 }
 
+const NAMES = ['settings', 'store', 'now', 'newSessionKey', 'logger', 'sessionHash', 'warnUnsaved', 'observe'] as const;
+
 /**
  * Gives every request `ctx.request.session`, and saves it (django.contrib.sessions.middleware.SessionMiddleware, as of
  * Django 6.0).
@@ -70,7 +72,12 @@ export interface SessionsOptions {
 export function sessions(app: Application, options: SessionsOptions): Koa.Middleware {
   checkApplication(app, 'sessions(app, { settings, store })');
   checkGiven('sessions()', options);
-  const { settings, store, logger, sessionHash, observe } = options;
+  checkSpelling('sessions()', options, NAMES);
+  checkLogger('sessions()', options.logger);
+  const { settings, store, logger, sessionHash } = options;
+  const warn = warningTo(logger);
+  let hasLooked = false;
+  const observe = harmless(options.observe, warn);
   const now = checkedClock(options.now);
   const { warnUnsaved = app.env !== 'production' } = options;
   const cookies = { settings, now };
@@ -89,9 +96,11 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   const rest = options.newSessionKey === undefined ? {} : { newSessionKey: options.newSessionKey };
   // One options object for all requests. `finish` returns no promise if there is nothing to save, as for most pages.
   const shared = { store, codec, verified, settings, now, observe, ...rest };
-  const answering = { settings, store, now, warn: warningTo(logger) };
+  const answering = { settings, store, now, warn };
 
   async function withSession(ctx: Koa.Context, next: Koa.Next, outer?: Session): Promise<void> {
+    if (!hasLooked && outer === undefined && isForeign(ctx.app)) warn(FOREIGN);
+    hasLooked = true;
     enterCookieScope(ctx, cookies);
     const session = new RequestSession(ctx, shared, ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME), outer);
     const response = new SessionResponse(ctx, session, answering);
@@ -149,7 +158,7 @@ function refuseSecond(app: Application, identity: Identity): void {
 async function inside(ctx: Koa.Context, outer: SessionResponse | undefined, run: () => Promise<void>): Promise<void> {
   installDelegate(ctx.app.context);
   // The outer application has another library's ctx.session.
-  const foreign = Object.getOwnPropertyDescriptor(ctx.app.context, 'session')?.get !== DELEGATE.get;
+  const foreign = isForeign(ctx.app);
   if (foreign) Object.defineProperty(ctx, 'session', DELEGATE);
   const cookies = cookieScope(ctx);
   const { session } = ctx.request;
@@ -182,6 +191,23 @@ function warningTo(logger: SessionsOptions['logger']): (message: string) => void
   };
 }
 
+/** The same, without its errors: a counter that fails must not cost visitors their sessions. */
+function harmless(observe: SessionsOptions['observe'], warn: (message: string) => void): SessionsOptions['observe'] {
+  if (observe === undefined) return undefined;
+  if (typeof observe !== 'function') {
+    throw new ImproperlyConfigured('`observe` of sessions() is a function, which is called with each event.');
+  }
+  const failed = (error: unknown): void => warn(`\`observe\` of sessions() failed: ${String(error)}`);
+  return (event) => {
+    try {
+      const counted: unknown = observe(event);
+      if (counted instanceof Promise) counted.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
+}
+
 /** The settings that sign a store's texts: engine signed_cookies has its own salt. */
 export function settingsFor({ key_salt }: Pick<SessionStore, 'key_salt'>, settings: Settings): Settings {
   return key_salt === undefined ? settings : { ...settings, SESSION_KEY_SALT: key_salt };
@@ -201,6 +227,14 @@ const DELEGATE = {
 };
 
 /** `ctx.session`, unless another library has defined it: then ours is only `ctx.request.session`. */
+/** Whether another library, such as koa-session, gives this application its `ctx.session`. */
+function isForeign({ context }: Application): boolean {
+  return Object.getOwnPropertyDescriptor(context, 'session')?.get !== DELEGATE.get;
+}
+
+const FOREIGN =
+  'Another library has `ctx.session` in this application, and what is set there does not reach Django. Remove it, or use `ctx.request.session`.';
+
 function installDelegate(context: object): void {
   if (!Object.hasOwn(context, 'session')) Object.defineProperty(context, 'session', DELEGATE);
 }

@@ -7,6 +7,7 @@ import { DOCUMENT, IS_GONE, pairsOf, type SessionDictionary } from './dictionary
 import { Document, type MemberTexts, sameTexts } from './document.js';
 import { type FreshChange, FreshDictionary } from './fresh_dictionary.js';
 import { checkMustCreate } from './given.js';
+import { keepNames, withItemAccess } from './item_access.js';
 import { isStorable, newSessionKey, validSessionKey } from './key.js';
 import { mergeMembers } from './merge.js';
 import { mergeIntoRow } from './merge_row.js';
@@ -150,7 +151,7 @@ export class Session extends SessionBase {
   }
 
   /** Remove everything at once. The row stays; the empty dictionary is saved into it. */
-  clear(): void {
+  override clear(): void {
     // The access comes first, so that a save knows which text it replaces.
     this.#document = this[DOCUMENT].size > 0 ? Document.empty() : this[DOCUMENT];
     this.modified = true;
@@ -238,14 +239,13 @@ export class Session extends SessionBase {
    * @throws UpdateError when the row is gone. What `change` throws is passed on, and nothing is written
    * @throws StoreUnavailable when `change` takes more than 4 seconds (engines db, cached_db, cache)
    */
-  async atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
+  async atomic<T>(change: (fresh: SessionDictionary<DeclaredData> & SessionItems) => T | Promise<T>): Promise<T> {
     if (typeof change !== 'function') throw new ValueError('atomic() needs the function that changes the session.');
     this.#writing.expectOutside();
     // The write lock is not taken: the row's own lock holds other saves back while `change` runs.
     while (this.#creating.isTaken || this.#writing.isTaken) {
       await (this.#creating.isTaken ? this.#creating : this.#writing).left();
     }
-    // The first access drops the key of a missing row.
     this.#document = this[DOCUMENT];
     const [session_key, base] = [this.#session_key, this.#baseline];
     if (session_key !== null && base !== undefined) return this.#changeRow(session_key, base, change, modifyRow);
@@ -262,8 +262,8 @@ export class Session extends SessionBase {
 
   async #changed<T>(texts: MemberTexts, change: FreshChange<T>): Promise<{ fresh: MemberTexts; result: T }> {
     const fresh = new FreshDictionary(texts, this.#options.settings, this.#now);
-    const result = await this.#writing.runInside(async () => change(fresh));
-    return { fresh: fresh.texts(), result };
+    const result = await this.#writing.runInside(async () => change(withItemAccess(fresh)));
+    return { fresh: fresh.end(), result };
   }
 
   /**
@@ -335,9 +335,8 @@ export class Session extends SessionBase {
       };
       const options = write === undefined ? { store: this.#options.store } : this.#options;
       try {
-        const moved = await moveRow(options, [oldKey, to], change, companion, this[DEADLINE]);
-        this.#wrote(moved.cookie ?? to, moved.written, write);
-        return;
+        const { written, cookie = to } = await moveRow(options, [oldKey, to], change, companion, this[DEADLINE]);
+        return void this.#wrote(cookie, written, write);
       } catch (error) {
         if (write !== undefined || !(error instanceof UpdateError)) throw error;
       }
@@ -431,3 +430,4 @@ export class Session extends SessionBase {
     return written;
   }
 }
+keepNames(SessionBase, Session);

@@ -44,5 +44,5 @@ interface AnyItems {
 // biome-ignore format: a few lines are enough
 type OwnName =
   | keyof SessionDictionary
-  | 'alreadyWritten' | 'atomic' | 'clear' | 'clear_expired' | 'create' | 'cycle_key' | 'decode' | 'delete' | 'encode'
+  | 'alreadyWritten' | 'atomic' | 'clear_expired' | 'create' | 'cycle_key' | 'decode' | 'delete' | 'encode'
   | 'exists' | 'flush' | 'hasUnreadableRow' | 'is_empty' | 'isInCookie' | 'isMissing' | 'load' | 'save' | 'session_key' | 'wasSavedWithin';

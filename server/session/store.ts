@@ -7,6 +7,7 @@
  */
 
 import type { Deadline } from '../db/deadline.js';
+import type { SessionEngine } from '../settings.js';
 
 /** The session's property with its request's deadline. A symbol, because any name may be a key of the session. */
 export const DEADLINE = Symbol('koa-django-session.deadline');
@@ -42,6 +43,12 @@ export type WrittenCookie = string | void;
 export interface SessionStore {
   /** The salt that signs `session_data`, which differs between Django's engines; SESSION_KEY_SALT when absent. */
   readonly key_salt?: string;
+
+  /**
+   * The settings that this store stands for: `sessions` refuses others, which would do nothing. Absent in a store that no
+   * setting names.
+   */
+  readonly serves?: { readonly SESSION_ENGINE: SessionEngine; readonly SESSION_TABLE?: string };
 
   /**
    * The database of the rows: the knex instance of engine db. Code with tables in the same database compares it with its own.

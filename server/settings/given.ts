@@ -2,7 +2,7 @@
 import { type Clock, IN_MILLISECONDS, systemClock } from '../clock.js';
 import { ImproperlyConfigured, ValueError } from '../errors.js';
 import type { Settings } from '../settings.js';
-import { instead } from '../spelling.js';
+import { instead, nearestName } from '../spelling.js';
 
 /**
  * @param names settings that the caller uses: where they are missing, these settings did not come from defineSettings
@@ -30,10 +30,10 @@ export function checkedClock(now: Clock | undefined): Clock {
 
 /**
  * For functions whose namesakes in Django take some of these by position, where JavaScript would ignore them.
- * @throws ValueError for a number, a text or a function instead of an object of options
+ * @throws ValueError for a number, a text, a list or a function instead of an object of options
  */
 export function checkOptions(caller: string, options: unknown): void {
-  if (typeof options === 'object' && options !== null) return;
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return;
   throw new ValueError(`${caller} takes its options by name, as an object.`);
 }
 
@@ -46,4 +46,26 @@ export function checkNames<Given extends object>(
   const [unknown] = Object.keys(given).filter((name) => !(known as readonly string[]).includes(name));
   if (unknown === undefined) return;
   throw new ImproperlyConfigured(`${what} has no ${unknown}. ${instead(unknown, known)}`);
+}
+
+/** @throws ImproperlyConfigured for a logger without `warn`, such as `console.log`: the first warning would be a 500 */
+export function checkLogger(caller: string, logger: { readonly warn: unknown } | undefined): void {
+  if (logger === undefined || typeof logger?.warn === 'function') return;
+  throw new ImproperlyConfigured(`${caller} needs a \`logger\` with the method \`warn\`, such as console.`);
+}
+
+/**
+ * The same for options that an application may share among several functions: unknown names are not refused, only misspelt ones.
+ * @throws ValueError for what is no object of options; ImproperlyConfigured for a name that is nearly one of `known`
+ */
+export function checkSpelling<Given extends object>(
+  what: string,
+  given: Given,
+  known: readonly (keyof Given & string)[],
+): void {
+  checkOptions(what, given);
+  for (const name of Object.keys(given)) {
+    const right = (known as readonly string[]).includes(name) ? undefined : nearestName(name, known);
+    if (right !== undefined) throw new ImproperlyConfigured(`${what} has no option ${name}. Write ${right}.`);
+  }
 }

@@ -1,7 +1,7 @@
 /** Signed texts, `value:signature` and `value:time:signature` (django.core.signing.Signer and TimestampSigner). */
 import type { Clock } from '../clock.js';
 import { BadSignature, ImproperlyConfigured, SignatureExpired, ValueError } from '../errors.js';
-import { checkedClock } from '../settings/given.js';
+import { checkedClock, checkSpelling } from '../settings/given.js';
 import { b62_decode, b62_encode } from './base62.js';
 import { constant_time_compare, type HashAlgorithm, isWellFormed, type SigningKey, saltedKey } from './crypto.js';
 import { HmacKey } from './hmac.js';
@@ -77,6 +77,7 @@ export class Signer {
   constructor(options: SignerOptions) {
     const { key, sep = ':', algorithm = 'sha256', fallback_keys = [] } = options ?? {};
     if (!isKey(key)) throw new ImproperlyConfigured(NO_KEY);
+    checkSpelling('A Signer', options, ['key', 'salt', 'sep', 'algorithm', 'fallback_keys']);
     // The characters of a text would be keys.
     if (!Array.isArray(fallback_keys) || !fallback_keys.every(isKey)) throw new ImproperlyConfigured(NO_FALLBACKS);
     if (UNSAFE_SEPARATOR.test(sep)) {

@@ -4,7 +4,7 @@ import type { SessionDictionary } from '../session/dictionary.js';
 import type { NewKeyOptions } from '../session/new_key.js';
 import type { SessionOptions } from '../session/options.js';
 import { Session } from '../session/session.js';
-import type { DeclaredData } from '../session/session_data.js';
+import type { DeclaredData, SessionItems } from '../session/session_data.js';
 
 export class ClientSession extends Session {
   readonly #follow: (session_key: string | null) => void;
@@ -37,7 +37,9 @@ export class ClientSession extends Session {
     this.#follow(this.session_key);
   }
 
-  override async atomic<T>(change: (fresh: SessionDictionary<DeclaredData>) => T | Promise<T>): Promise<T> {
+  override async atomic<T>(
+    change: (fresh: SessionDictionary<DeclaredData> & SessionItems) => T | Promise<T>,
+  ): Promise<T> {
     const result = await super.atomic(change);
     this.#follow(this.session_key);
     return result;

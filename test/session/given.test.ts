@@ -1,7 +1,8 @@
 /** What a session refuses that TypeScript would not compile: taken, it would cost the visitor the session. */
 import { expect } from 'chai';
-import { ImproperlyConfigured, ValueError } from '../../server/errors.js';
+import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../../server/errors.js';
 import { SessionCodec } from '../../server/session/codec.js';
+import type { SessionDictionary } from '../../server/session/dictionary.js';
 import { newSessionKey } from '../../server/session/key.js';
 import { Session } from '../../server/session/session.js';
 import { MemoryStore } from '../../server/session/stores/memory.js';
@@ -70,15 +71,34 @@ describe('A session that is given by JavaScript', () => {
     });
   }
 
-  it('refuses item access to the dictionary of atomic, which would change nothing', async () => {
+  it('has items in the dictionary of atomic as outside of it', async () => {
+    for (const isNew of [true, false]) {
+      const session = await open(null);
+      session.update({ n: 1, old: 1 });
+      if (!isNew) await session.save();
+      const seen = await session.atomic((fresh) => {
+        fresh['n'] = Number(fresh['n']) + 1;
+        delete fresh['old'];
+        expect(() => {
+          fresh['save'] = 1;
+        }).to.throw(SuspiciousOperation);
+        return ['n' in fresh, 'old' in fresh, Object.keys(fresh), JSON.stringify(fresh)];
+      });
+      expect(seen).to.deep.equal([true, false, ['n'], '{"n":2}']);
+      expect(session.items()).to.deep.equal([['n', 2]]);
+      await session.atomic((fresh) => fresh.clear());
+      expect(session.items()).to.deep.equal([]);
+    }
+  });
+
+  it('refuses the dictionary of atomic after it, where a change would be lost', async () => {
     const session = await open(null);
-    session.set('n', 1);
-    await session.save();
-    const counting = session.atomic((fresh) => {
-      (fresh as unknown as Record<string, number>)['n'] = 2;
+    let kept: SessionDictionary | undefined;
+    await session.atomic((fresh) => {
+      kept = fresh;
+      fresh.set('n', 1);
     });
-    expect(await rejection(counting)).to.be.instanceOf(TypeError);
-    expect(session.get('n')).to.equal(1);
+    expect(() => kept?.set('n', 2)).to.throw(ValueError, '`atomic` is over');
   });
 
   it('refuses keys of sessions that are none, which several visitors would share', async () => {

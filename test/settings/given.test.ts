@@ -14,6 +14,7 @@ import {
   login_required,
   logout,
   ModelBackend,
+  make_password,
   PBKDF2PasswordHasher,
   permission_required,
   staff_member_required,
@@ -29,11 +30,12 @@ import { clear_expired } from '../../server/db/clear_expired.js';
 import { connectKnex } from '../../server/db/knex.js';
 import { migrate, migrationStatus, rollback } from '../../server/db/migrate.js';
 import { BadSignature, CookieError, ImproperlyConfigured, ValueError } from '../../server/errors.js';
-import { formBody, installCookies } from '../../server/http/index.js';
+import { formBody, installCookies, jsonBody } from '../../server/http/index.js';
 import { messages } from '../../server/messages/index.js';
 import { RedisConnection } from '../../server/redis/connection.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { sessions } from '../../server/session/middleware.js';
+import { openSession } from '../../server/session/open_session.js';
 import { requestDeadline } from '../../server/session/request_deadline.js';
 import { commitSession } from '../../server/session/response.js';
 import { Session } from '../../server/session/session.js';
@@ -182,6 +184,89 @@ describe('a call from JavaScript', () => {
     ['migrate without a knex', 'migrate() needs a knex first', call(migrate)],
     ['rollback with the options first', 'rollback() needs a knex first', call(rollback), { all: true }],
     ['migrationStatus with a promise', 'migrationStatus() needs a knex', call(migrationStatus), Promise.resolve(knex)],
+    [
+      'sessions with another engine than the settings name',
+      'SESSION_ENGINE is cached_db in the settings, and the store’s is db'.replace('’', "'"),
+      call(sessions),
+      new Koa(),
+      {
+        settings: defineSettings({ SECRET_KEY: 'a', SESSION_ENGINE: 'cached_db', CACHE_URL: 'redis://h' }),
+        store: new DatabaseStore(knex as unknown as Knex),
+      },
+    ],
+    [
+      'sessions with another table than the settings name',
+      'openStore({ settings, knex })',
+      call(sessions),
+      new Koa(),
+      {
+        settings: defineSettings({ SECRET_KEY: 'a', SESSION_TABLE: 'accounts_session' }),
+        store: new DatabaseStore(knex as unknown as Knex),
+      },
+    ],
+    [
+      'openSession with another engine than the settings name',
+      'SESSION_ENGINE is file',
+      call(openSession),
+      'a'.repeat(32),
+      {
+        settings: defineSettings({ SECRET_KEY: 'a', SESSION_ENGINE: 'file' }),
+        store: new SignedCookiesStore(settings),
+      },
+    ],
+    [
+      'sessions with a function as logger',
+      'the method `warn`',
+      call(sessions),
+      new Koa(),
+      { settings, store: new MemoryStore(), logger: console.warn },
+    ],
+    [
+      'sessions with a text as observe',
+      '`observe`',
+      call(sessions),
+      new Koa(),
+      { settings, store: new MemoryStore(), observe: 'all' },
+    ],
+    [
+      'sessions with a misspelt option',
+      'Write logger',
+      call(sessions),
+      new Koa(),
+      { settings, store: new MemoryStore(), loger: console },
+    ],
+    [
+      'authentication with a misspelt option',
+      'Write user_logged_in',
+      call(authentication),
+      app,
+      { settings, backends: [new ModelBackend(new UserTable(knex as unknown as Knex))], userLoggedIn: () => {} },
+    ],
+    ['DatabaseStore with a misspelt table', 'Write table', construct(DatabaseStore), knex, { tabel: 'a' }],
+    ['DatabaseStore with MySQL', 'not for mysql', construct(DatabaseStore), { ...knex, client: { dialect: 'mysql' } }],
+    ['migrate with a misspelt option', 'Write only', call(migrate), knex, { onyl: [] }],
+    ['login_required with a misspelt option', 'Write login_url', call(login_required), { loginUrl: '/a/' }],
+    ['login_required with a function', 'are texts', call(login_required), { login_url: () => '/a/' }],
+    ['permission_required without a permission', 'needs a permission', call(permission_required)],
+    ['permission_required with a number', 'needs a permission', call(permission_required), [5]],
+    ['user_passes_test without a test', 'needs a test', call(user_passes_test)],
+    ['user_passes_test with a name', 'needs a test', call(user_passes_test), 'is_staff'],
+    ['Signer with a misspelt salt', 'Write salt', construct(Signer), { key: 'a', slat: 'b' }],
+    ['login with a misspelt option', 'Write backend', call(login), { request: {} }, ann, { backends: 'a' }],
+    [
+      'jsonBody with the settings as options',
+      'jsonBody() needs `settings`',
+      call(jsonBody),
+      { request: {} },
+      { settings },
+    ],
+    [
+      'one name for two cookies',
+      'are the same',
+      call(defineSettings),
+      { SECRET_KEY: 'a', SESSION_COOKIE_NAME: 'csrftoken' },
+    ],
+    ['logout with the request, as in Django', "needs Koa's `ctx`", call(logout), { ctx: {} }],
     ['UserTable with a time as clock', 'Unix seconds', construct(UserTable), knex, { now: 1_767_225_600 }],
     ['MemoryStore with texts of time', 'Unix seconds', construct(MemoryStore), { now: () => '2026-01-01' }],
     ['SignedCookiesStore with Date.now', 'Unix seconds', construct(SignedCookiesStore), settings, { now: Date.now }],
@@ -437,9 +522,102 @@ describe('a call from JavaScript', () => {
     for (const user of [ann, Promise.resolve(ann), 'ann']) {
       told.push(await reasonOf(call(validate_password)('a garden of cucumbers', user) as Promise<unknown>));
     }
-    expect(told).to.have.length(16);
+    const pool = knex as unknown as Knex;
+    for (const work of [
+      () => call(migrate)(pool, ['0001_django_session']),
+      () => call(rollback)(pool, 'all'),
+      () => call(connectKnex)('postgresql://h/d', 10),
+      () => construct(DatabaseStore)(pool, 'accounts_session'),
+      () => construct(UserTable)(pool, 'auth_user'),
+      () => call(login)({ request: {} }, ann, 'accounts.Backend'),
+      () => call(authenticate)({ request: {} }, 'ann', 'a garden of cucumbers'),
+    ]) {
+      told.push(await reasonOf((async () => work())()));
+    }
+    expect(told).to.have.length(23);
     for (const error of told)
       expect(error).to.be.instanceOf(ValueError).with.property('message').that.includes('by name');
+  });
+
+  it('is refused where an id of a user, or the key of a session, is something else', async () => {
+    const users = new UserTable(knex as unknown as Knex);
+    const store = new MemoryStore();
+    for (const work of [
+      () => call(users.set_password.bind(users))(ann, `md5$a$${'0'.repeat(32)}`),
+      () => call(users.update_last_login.bind(users))(ann, new Date()),
+      () => call(login)({ request: {} }, { ...ann, id: { key: 1 } }),
+      () => call(openSession)('csrftoken=a; sessionid=b', { settings, store }),
+      () => call(make_password)(5),
+      () => call(make_password)(),
+      () => call(validate_password)(),
+    ]) {
+      const error = await reasonOf((async () => work())());
+      expect(error).to.be.instanceOf(ValueError).with.property('message').that.matches(/needs/);
+    }
+  });
+
+  it('authenticates nobody without credentials, where the backends need some', async () => {
+    const site = new Koa();
+    site.use(sessions(site, { settings, store: new MemoryStore() }));
+    const backends = [new ModelBackend(new UserTable(knex as unknown as Knex))];
+    site.use(authentication(site, { settings, backends }));
+    site.use(async (ctx) => {
+      ctx.body = String(await call(authenticate)(ctx));
+    });
+    expect((await new Client(site).get('/')).text).to.equal('null');
+  });
+
+  it('is refused where authentication and sessions have different keys, which would end every login', async () => {
+    const site = new Koa();
+    const told: unknown[] = [];
+    site.on('error', (error) => told.push(error));
+    site.use(sessions(site, { settings, store: new MemoryStore() }));
+    const backends = [new ModelBackend(new UserTable(knex as unknown as Knex))];
+    site.use(authentication(site, { settings: defineSettings({ SECRET_KEY: 'zucchini' }), backends }));
+    site.use(async (ctx) => {
+      await ctx.request.auser();
+      ctx.body = 'served';
+    });
+    expect((await new Client(site).get('/')).status).to.equal(500);
+    expect(String(told[0])).to.include('different SECRET_KEYs').and.not.include('zucchini');
+  });
+
+  it('warns once where another library has ctx.session', async () => {
+    const site = new Koa();
+    const warnings: unknown[] = [];
+    Object.defineProperty(site.context, 'session', { configurable: true, get: () => ({}) });
+    const logger = { warn: (_fields: unknown, message?: unknown) => warnings.push(message) };
+    site.use(sessions(site, { settings, store: new MemoryStore(), logger }));
+    site.use((ctx) => {
+      ctx.request.session['n'] = 1;
+      ctx.body = '';
+    });
+    const client = new Client(site);
+    await client.get('/');
+    await client.get('/');
+    expect(warnings).to.have.length(1);
+    expect(warnings[0]).to.include('`ctx.session`').and.include('`ctx.request.session`');
+  });
+
+  it('costs no session where observe fails, at once or later', async () => {
+    const site = new Koa();
+    const warnings: unknown[] = [];
+    const logger = { warn: (_fields: unknown, message?: unknown) => warnings.push(message) };
+    const observe = (event: string): unknown => {
+      if (event === 'save') throw new Error('no such label');
+      return Promise.reject(new Error('not now'));
+    };
+    const store = new MemoryStore();
+    site.use(sessions(site, { settings, store, logger, observe: observe as () => void }));
+    site.use(async (ctx) => {
+      ctx.session['n'] = Number(ctx.session['n'] ?? 0) + 1;
+      await ctx.session.cycle_key();
+      ctx.body = String(ctx.session['n']);
+    });
+    const client = new Client(site);
+    expect((await client.get('/')).text).to.equal('1');
+    expect((await client.get('/')).text).to.equal('2');
+    expect(warnings.join()).to.include('no such label').and.include('not now');
   });
 
   it('is refused where a promise or nothing is sent to the visitor', async () => {

@@ -1,5 +1,5 @@
 /** `doctor`: checks whether this server and a Django on the same database share logins. */
-import { developmentKey } from '../../../config/development_key.js';
+import { presentKey } from '../../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../../config/settings.js';
 import { type Command, EXIT, print, wholeNumber, withDatabase } from '../command.js';
 import { DEFAULT_SAMPLE, examine, inWords } from './report.js';
@@ -14,7 +14,7 @@ shows no secrets. The exit code is 0 if logins are shared, otherwise 1.`,
   },
   async run({ values }) {
     const sample = wholeNumber('sample', { values }, DEFAULT_SAMPLE);
-    const settings = serverSettings(() => developmentKey(ownSettings())).django;
+    const settings = serverSettings(() => presentKey(ownSettings())).django;
     const diagnosis = await withDatabase((knex) => examine(knex, { settings, sample }));
     print(values['json'] === true ? JSON.stringify(diagnosis, null, 2) : inWords(diagnosis));
     return diagnosis.healthy ? EXIT.ok : EXIT.failed;

@@ -1,6 +1,6 @@
 /** Shared by the commands about sessions: their tables, and how they print ids and times. */
 import type { Knex } from 'knex';
-import { developmentKey } from '../../../config/development_key.js';
+import { presentKey } from '../../../config/development_key.js';
 import { ownSettings, serverSettings } from '../../../config/settings.js';
 import type { User } from '../../auth/user.js';
 import { type Entry, UserSessionsTable } from '../../auth/user_sessions/table.js';
@@ -18,7 +18,7 @@ export const minuteOf = (date: Date): string => `${date.toISOString().slice(0, 1
 
 /** The library's settings. @throws UsageError if the engine has no rows */
 export function settingsWithTable(): Settings {
-  const { django } = serverSettings(() => developmentKey(ownSettings()));
+  const { django } = serverSettings(() => presentKey(ownSettings()));
   if (!hasSessionTable(django)) {
     throw new UsageError(`SESSION_ENGINE is ${engineName(django)}: only sessions of db and cached_db are rows.`);
   }

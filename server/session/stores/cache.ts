@@ -85,6 +85,7 @@ const CLEAR = `
  * ```
  */
 export class CacheStore implements SessionStore {
+  readonly serves = { SESSION_ENGINE: 'cache' } as const;
   readonly #redis: RedisConnection;
   readonly #reads: RedisReads;
   readonly #prefix: string;

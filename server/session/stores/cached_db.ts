@@ -57,6 +57,10 @@ export class CachedDatabaseStore implements SessionStore {
     this.#prefix = make_key(KEY_PREFIX, settings);
   }
 
+  get serves(): NonNullable<SessionStore['serves']> {
+    return { ...this.#db.serves, SESSION_ENGINE: 'cached_db' };
+  }
+
   deadline(): Deadline {
     return this.#db.deadline?.() ?? this.#redis.deadline();
   }

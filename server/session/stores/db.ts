@@ -17,7 +17,7 @@ import { isUnavailable, storeError } from '../../db/unavailable.js';
 import { checkTimeout, type DatabaseBounds, databaseBounds } from '../../db/wait_bounds.js';
 import { hasCode } from '../../error_code.js';
 import { CreateError, ImproperlyConfigured, UpdateError } from '../../errors.js';
-import { checkedClock } from '../../settings/given.js';
+import { checkedClock, checkSpelling } from '../../settings/given.js';
 import { type FurtherColumns, furtherColumns } from '../further_columns.js';
 import { RowMerges } from '../row_merges.js';
 import type { Companion, SessionChange, SessionRecord, SessionStore } from '../store.js';
@@ -44,6 +44,8 @@ export interface DatabaseStoreOptions {
   /** SESSION_EXPIRE_DATE_STEP. 0 when absent. */
   readonly expireDateStep?: number;
 }
+
+const NAMES = ['now', 'timeout', 'batches', 'rowLocks', 'prepared', 'table', 'columns', 'expireDateStep'] as const;
 
 /**
  * Stores sessions in PostgreSQL. The reads of one event-loop tick are combined into one statement, and so are its writes.
@@ -75,6 +77,7 @@ export class DatabaseStore implements SessionStore {
    */
   constructor(knex: Knex, options: DatabaseStoreOptions = {}) {
     checkKnex('new DatabaseStore()', knex);
+    checkSpelling('new DatabaseStore()', options, NAMES);
     const { timeout, batches, rowLocks, prepared = true } = options;
     const { table = DJANGO_SESSION, columns, expireDateStep = 0 } = options;
     this.#table = table;
@@ -103,6 +106,10 @@ export class DatabaseStore implements SessionStore {
     // One batch at a time: two concurrent commits are slower than one commit of both batches.
     const writes = { lanes: 1, halve: true, reserve: bounds.commit };
     this.#saves = new Batcher((calls) => replaceRows(calls, replacing), { ...writes, ...batches });
+  }
+
+  get serves(): { readonly SESSION_ENGINE: 'db'; readonly SESSION_TABLE: string } {
+    return { SESSION_ENGINE: 'db', SESSION_TABLE: this.#table };
   }
 
   deadline(): Deadline {

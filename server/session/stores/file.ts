@@ -56,6 +56,7 @@ interface SessionFile {
  * ```
  */
 export class FileStore implements SessionStore {
+  readonly serves = { SESSION_ENGINE: 'file' } as const;
   readonly #folder: string;
   readonly #prefix: string;
   readonly #expiry: PayloadExpiry;

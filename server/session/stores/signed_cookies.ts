@@ -33,6 +33,7 @@ const ATTRIBUTES = 120;
  */
 export class SignedCookiesStore implements SessionStore {
   readonly key_salt = SALT;
+  readonly serves = { SESSION_ENGINE: 'signed_cookies' } as const;
   readonly #signer: TimestampSigner;
   readonly #expiry: PayloadExpiry;
   readonly #settings: SignedCookiesSettings;
