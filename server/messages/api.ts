@@ -1,6 +1,7 @@
 /** `messages.success(ctx, …)` and the like (django.contrib.messages.api). */
 import type { Context } from 'koa';
 import { MessageFailure, ValueError } from '../errors.js';
+import { checkContext } from '../http/application.js';
 import { OwnState } from '../http/own_state.js';
 import { checkOptions } from '../settings/given.js';
 import { DEBUG, ERROR, INFO, SUCCESS, WARNING } from './constants.js';
@@ -34,8 +35,9 @@ export function add_message(
   message: string | SafeString,
   options: AddMessageOptions = {},
 ): void {
-  if (typeof ctx !== 'object' || ctx === null) {
-    throw new TypeError(`add_message() argument must be a Koa context, not ${ctx === null ? 'null' : typeof ctx}.`);
+  if (typeof ctx?.request !== 'object') {
+    const given = ctx === null ? 'null' : typeof ctx;
+    throw new TypeError(`add_message() argument must be a Koa context, not ${given === 'object' ? 'a request' : given}.`);
   }
   checkOptions('The function of a message', options);
   if (message === undefined || message instanceof Promise) {
@@ -60,6 +62,7 @@ export type WaitingMessages = Iterable<Message> & { readonly length: number };
  * ```
  */
 export function get_messages(ctx: Context): WaitingMessages {
+  checkContext('get_messages()', ctx);
   return STORAGE.of(ctx) ?? [];
 }
 

@@ -20,6 +20,7 @@ import { earlierDeadline } from './request_deadline.js';
 import { Session } from './session.js';
 import { DELETION, type SessionCookie, sessionCookie, setSessionCookie } from './session_cookie.js';
 import { DEADLINE, type SessionStore } from './store.js';
+import { Waiters } from './waiters.js';
 
 const NOT_KEPT =
   'The answer began before the cookie of a new session was set, so the session was not kept. Call `await commitSession(ctx)` before the answer begins.';
@@ -32,10 +33,9 @@ export class RequestSession extends Session {
   readonly #store: SessionStore;
   readonly #earlier: Deadline | undefined;
   #deadline: Deadline | undefined;
-  /** Writes that have begun. */
+  /** How many writes are under way. */
   #writing = 0;
-  /** Resolve the promises of `unfinished`. */
-  #waiting: (() => void)[] = [];
+  readonly #written = new Waiters();
 
   /** @param outer the session outside of this one, of another cookie */
   constructor(ctx: Context, options: SessionOptions, session_key: string | undefined, outer?: Session) {
@@ -77,7 +77,7 @@ export class RequestSession extends Session {
    * no session. Undefined if there are none.
    */
   get unfinished(): Promise<void> | undefined {
-    return this.#writing === 0 ? undefined : new Promise((resolve) => this.#waiting.push(resolve));
+    return this.#writing === 0 ? undefined : this.#written.wait();
   }
 
   async #untilDone<T>(write: () => Promise<T>): Promise<T> {
@@ -86,7 +86,7 @@ export class RequestSession extends Session {
       return await write();
     } finally {
       this.#writing -= 1;
-      if (this.#writing === 0) for (const wake of this.#waiting.splice(0)) wake();
+      if (this.#writing === 0) this.#written.wake();
     }
   }
 

@@ -237,7 +237,7 @@ export class Session extends SessionBase {
    * @param change gets a dictionary of the present values. It must not use this session's own methods. Other requests wait for
    *   the row while it runs
    * @throws UpdateError when the row is gone. What `change` throws is passed on, and nothing is written
-   * @throws StoreUnavailable when `change` takes more than 4 seconds (engines db, cached_db, cache)
+   * @throws StoreUnavailable when `change` takes more than 4 seconds (engines db, cached_db, cache, file)
    */
   async atomic<T>(change: (fresh: SessionDictionary<DeclaredData> & SessionItems) => T | Promise<T>): Promise<T> {
     if (typeof change !== 'function') throw new ValueError('atomic() needs the function that changes the session.');

@@ -1,6 +1,7 @@
 /** The writes of one session that are under way at a time, such as an `atomic` beside a `cycle_key`. */
 import type { Document, MemberTexts } from './document.js';
 import { mergeMembers, mergeTexts } from './merge.js';
+import { Waiters } from './waiters.js';
 
 export interface Write {
   /** The row as the session knows it before this write. */
@@ -15,8 +16,7 @@ export interface Write {
  */
 export class WritesUnderway {
   readonly #writes = new Set<Write>();
-  /** Resolve the promises of `over`. */
-  #waiting: (() => void)[] = [];
+  readonly #over = new Waiters();
 
   async run<T>(base: MemberTexts, sent: MemberTexts, work: (write: Write) => Promise<T>): Promise<T> {
     const write = { base, sent };
@@ -25,13 +25,13 @@ export class WritesUnderway {
       return await work(write);
     } finally {
       this.#writes.delete(write);
-      if (this.#writes.size === 0) for (const wake of this.#waiting.splice(0)) wake();
+      if (this.#writes.size === 0) this.#over.wake();
     }
   }
 
   /** Resolves when none is under way. */
   async over(): Promise<void> {
-    while (this.#writes.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (this.#writes.size > 0) await this.#over.wait();
   }
 
   /** Whether the write is under way, and was not forgotten by a flush or a new key. */
@@ -57,6 +57,6 @@ export class WritesUnderway {
   /** Their results do not belong to the session any more. */
   forgetAll(): void {
     this.#writes.clear();
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#over.wake();
   }
 }

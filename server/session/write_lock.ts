@@ -1,13 +1,13 @@
 /** A lock of one Session object. Without it, two saves of a session without a row would each create one. */
 import { NestedChanges } from '../db/nested_changes.js';
+import { Waiters } from './waiters.js';
 
 /** The sessions whose `atomic` runs its function. */
 const CHANGING = new NestedChanges();
 
 export class WriteLock {
   #isTaken = false;
-  /** Resolve the promises of `left`; absent if no call waits. */
-  #waiting: (() => void)[] | undefined;
+  readonly #left = new Waiters();
 
   get isTaken(): boolean {
     return this.#isTaken;
@@ -15,10 +15,7 @@ export class WriteLock {
 
   /** Resolves when the lock is left. Ask `isTaken` again then: a call that waited longer may have taken it. */
   left(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting ??= [];
-      this.#waiting.push(resolve);
-    });
+    return this.#left.wait();
   }
 
   /**
@@ -32,7 +29,9 @@ export class WriteLock {
     try {
       return await work();
     } finally {
-      this.#leave();
+      // The first may not take the lock. The others wait again, in the same order.
+      this.#isTaken = false;
+      this.#left.wake();
     }
   }
 
@@ -44,13 +43,5 @@ export class WriteLock {
   /** @throws ValueError inside the function of this session's own `atomic`, before anything is changed */
   expectOutside(): void {
     CHANGING.check(this);
-  }
-
-  /** Wakes all who wait, because the first may not take the lock. The others wait again, in the same order. */
-  #leave(): void {
-    this.#isTaken = false;
-    const waiting = this.#waiting ?? [];
-    this.#waiting = undefined;
-    for (const wake of waiting) wake();
   }
 }

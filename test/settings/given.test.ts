@@ -267,6 +267,7 @@ describe('a call from JavaScript', () => {
       { SECRET_KEY: 'a', SESSION_COOKIE_NAME: 'csrftoken' },
     ],
     ['logout with the request, as in Django', "needs Koa's `ctx`", call(logout), { ctx: {} }],
+    ['messages.get_messages with the request', "needs Koa's `ctx`", call(messages.get_messages), { ctx: {} }],
     ['UserTable with a time as clock', 'Unix seconds', construct(UserTable), knex, { now: 1_767_225_600 }],
     ['MemoryStore with texts of time', 'Unix seconds', construct(MemoryStore), { now: () => '2026-01-01' }],
     ['SignedCookiesStore with Date.now', 'Unix seconds', construct(SignedCookiesStore), settings, { now: Date.now }],

@@ -10,8 +10,9 @@ import { open, readdir, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Clock } from '../../clock.js';
-import { Deadline } from '../../db/deadline.js';
+import { Deadline, inTime, tookLong } from '../../db/deadline.js';
 import { Queue } from '../../db/queue.js';
+import { databaseBounds } from '../../db/wait_bounds.js';
 import { hasCode } from '../../error_code.js';
 import { CreateError, DjangoError, ImproperlyConfigured, StoreUnavailable, UpdateError } from '../../errors.js';
 import { type FileLock, lockFile, removeIfThere } from '../../file_lock.js';
@@ -115,9 +116,11 @@ export class FileStore implements SessionStore {
   }
 
   async modify(session_key: string, change: (session_data: string) => Promise<SessionChange>): Promise<void> {
-    await this.#withFile(session_key, async (session_data, lock) =>
-      this.#swap(session_data, { ...(await change(session_data)), session_key }, lock),
-    );
+    await this.#withFile(session_key, async (session_data, lock) => {
+      const own = new Deadline(databaseBounds().change);
+      const changed = await inTime(change(session_data), own, tookLong(own));
+      return this.#swap(session_data, { ...changed, session_key }, lock);
+    });
   }
 
   async cycle(session_key: string, change: (session_data: string) => Promise<SessionRecord>): Promise<void> {

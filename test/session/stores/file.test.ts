@@ -246,4 +246,15 @@ describe('FileStore', () => {
       expect(() => new FileStore(missing)).to.throw(ImproperlyConfigured, 'SESSION_FILE_PATH');
     });
   });
+
+  it('gives a change up that never ends, and the file is free again', async () => {
+    const store = at(NOW);
+    await store.create(record(encode('{"n":1}'), 60));
+    await rejects(
+      store.modify(KEY, () => new Promise(() => {})),
+      StoreUnavailable,
+    );
+    await store.delete(KEY);
+    expect(await store.load(KEY)).to.equal(null);
+  });
 });
