@@ -37,7 +37,9 @@ export function add_message(
 ): void {
   if (typeof ctx?.request !== 'object') {
     const given = ctx === null ? 'null' : typeof ctx;
-    throw new TypeError(`add_message() argument must be a Koa context, not ${given === 'object' ? 'a request' : given}.`);
+    throw new TypeError(
+      `add_message() argument must be a Koa context, not ${given === 'object' ? 'a request' : given}.`,
+    );
   }
   checkOptions('The function of a message', options);
   if (message === undefined || message instanceof Promise) {

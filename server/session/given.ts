@@ -12,22 +12,21 @@ export function checkGiven(
 ): void {
   checkSettings(caller, given?.settings, 'SESSION_COOKIE_NAME', 'SESSION_COOKIE_AGE');
   checkStore(caller, given);
-  checkServes(caller, given);
+  if (given !== undefined) checkServes(caller, given);
 }
 
 /** @throws ImproperlyConfigured for an engine or a table in the settings that the store does not have */
 function checkServes(
   caller: string,
-  given: { readonly settings: Settings; readonly store: SessionStore } | undefined,
+  { settings, store }: { readonly settings: Settings; readonly store: SessionStore },
 ): void {
-  const { settings, store: { serves = undefined } = {} } = given ?? {};
-  if (settings === undefined || serves === undefined) return;
+  const named = { SESSION_ENGINE: engineName(settings), SESSION_TABLE: settings.SESSION_TABLE };
   for (const name of ['SESSION_ENGINE', 'SESSION_TABLE'] as const) {
-    const wanted = name === 'SESSION_ENGINE' ? engineName(settings) : settings[name];
-    const isSet = settings[name] !== SETTINGS[name].default;
-    if (!isSet || serves[name] === undefined || serves[name] === wanted) continue;
+    const served = store.serves?.[name];
+    // The default may be what nobody has set.
+    if (served === undefined || served === named[name] || settings[name] === SETTINGS[name].default) continue;
     throw new ImproperlyConfigured(
-      `${caller}: ${name} is ${wanted} in the settings, and the store's is ${serves[name]}. \`await openStore({ settings, knex })\` makes the store that the settings name.`,
+      `${caller}: ${name} is ${named[name]} in the settings, and the store's is ${served}. \`await openStore({ settings, knex })\` makes the store that the settings name.`,
     );
   }
 }

@@ -10,12 +10,12 @@ const ASSIGNABLE: ReadonlySet<string> = new Set(['modified', 'accessed']);
 const OWN: Set<string> = new Set(ASSIGNABLE);
 
 /** The methods and properties of these classes are no keys, of no session. */
-export function keepNames(...classes: readonly { readonly prototype: object }[]): void {
+export function reserveNames(...classes: readonly { readonly prototype: object }[]): void {
   for (const { prototype } of classes) {
     for (const name of Object.getOwnPropertyNames(prototype)) if (name !== 'constructor') OWN.add(name);
   }
 }
-keepNames(SessionDictionary);
+reserveNames(SessionDictionary);
 
 /** `await session` reads this property. It is no key, and does not set `accessed`. */
 const THEN = 'then';

@@ -76,7 +76,6 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   checkLogger('sessions()', options.logger);
   const { settings, store, logger, sessionHash } = options;
   const warn = warningTo(logger);
-  let hasLooked = false;
   const observe = harmless(options.observe, warn);
   const now = checkedClock(options.now);
   const { warnUnsaved = app.env !== 'production' } = options;
@@ -99,8 +98,6 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
   const answering = { settings, store, now, warn };
 
   async function withSession(ctx: Koa.Context, next: Koa.Next, outer?: Session): Promise<void> {
-    if (!hasLooked && outer === undefined && isForeign(ctx.app)) warn(FOREIGN);
-    hasLooked = true;
     enterCookieScope(ctx, cookies);
     const session = new RequestSession(ctx, shared, ctx.request.COOKIES.get(settings.SESSION_COOKIE_NAME), outer);
     const response = new SessionResponse(ctx, session, answering);
@@ -118,9 +115,14 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
     if (warnUnsaved && ctx.res !== undefined && ctx.res.statusCode < 500) warnOfUnsaved(session, logger);
   }
 
+  let hasLooked = false;
   return function sessions(ctx, next) {
     const outer = sessionResponseOf(ctx);
-    if (outer === undefined && (ctx.app as object) === app) return withSession(ctx, next);
+    if (outer === undefined && (ctx.app as object) === app) {
+      if (!hasLooked && isForeign(app)) warn(FOREIGN);
+      hasLooked = true;
+      return withSession(ctx, next);
+    }
     // Mounted twice: the outer one does the work. With two applications, this is known only now.
     if (outer !== undefined && isSameSession(outer.options, answering)) return next();
     return inside(ctx, outer, () => withSession(ctx, next, outer?.session));

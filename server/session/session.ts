@@ -7,7 +7,7 @@ import { DOCUMENT, IS_GONE, pairsOf, type SessionDictionary } from './dictionary
 import { Document, type MemberTexts, sameTexts } from './document.js';
 import { type FreshChange, FreshDictionary } from './fresh_dictionary.js';
 import { checkMustCreate } from './given.js';
-import { keepNames, withItemAccess } from './item_access.js';
+import { reserveNames, withItemAccess } from './item_access.js';
 import { isStorable, newSessionKey, validSessionKey } from './key.js';
 import { mergeMembers } from './merge.js';
 import { mergeIntoRow } from './merge_row.js';
@@ -430,4 +430,4 @@ export class Session extends SessionBase {
     return written;
   }
 }
-keepNames(SessionBase, Session);
+reserveNames(SessionBase, Session);

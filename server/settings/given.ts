@@ -48,12 +48,6 @@ export function checkNames<Given extends object>(
   throw new ImproperlyConfigured(`${what} has no ${unknown}. ${instead(unknown, known)}`);
 }
 
-/** @throws ImproperlyConfigured for a logger without `warn`, such as `console.log`: the first warning would be a 500 */
-export function checkLogger(caller: string, logger: { readonly warn: unknown } | undefined): void {
-  if (logger === undefined || typeof logger?.warn === 'function') return;
-  throw new ImproperlyConfigured(`${caller} needs a \`logger\` with the method \`warn\`, such as console.`);
-}
-
 /**
  * The same for options that an application may share among several functions: unknown names are not refused, only misspelt ones.
  * @throws ValueError for what is no object of options; ImproperlyConfigured for a name that is nearly one of `known`
@@ -68,4 +62,10 @@ export function checkSpelling<Given extends object>(
     const right = (known as readonly string[]).includes(name) ? undefined : nearestName(name, known);
     if (right !== undefined) throw new ImproperlyConfigured(`${what} has no option ${name}. Write ${right}.`);
   }
+}
+
+/** @throws ImproperlyConfigured for a logger without `warn`, such as `console.log`: the first warning would be a 500 */
+export function checkLogger(caller: string, logger: { readonly warn: unknown } | undefined): void {
+  if (logger === undefined || typeof logger?.warn === 'function') return;
+  throw new ImproperlyConfigured(`${caller} needs a \`logger\` with the method \`warn\`, such as console.`);
 }
