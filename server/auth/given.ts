@@ -3,12 +3,13 @@ import { ImproperlyConfigured, ValueError } from '../errors.js';
 
 /**
  * What hashers return: the algorithm, parameters and salt, then the hash. Django's own are known by their names, others by
- * the length of their hash.
+ * the length of their hash. Also MD5 without any of that.
  */
 const ENCODED =
-  /^(?:(?:pbkdf2|argon2|bcrypt|scrypt|md5|sha1|unsalted|crypt)[a-z0-9_]*\$[^\s]*\$|[A-Za-z0-9_]+\$(?:[^$\s]*\$)*[^$\s]{22,}$)/;
-/** What make_password(null) returns, and the "!" of old rows. */
-const UNUSABLE = /^!([A-Za-z0-9]{40})?$/;
+  /^(?:(?:pbkdf2|argon2|bcrypt|scrypt|md5|sha1|unsalted|crypt)[a-z0-9_]*\$.*\$|[\w-]+\$(?:[^$]*\$)*[^$\s]{16,}$|[0-9a-f]{32}$)/s;
+/** What make_password(null) returns, the "!" of old rows, and a hash that was put out of use by a "!" before it. */
+const isUnusable = (encoded: string): boolean =>
+  encoded.startsWith('!') && (/^!([A-Za-z0-9]{40})?$/.test(encoded) || ENCODED.test(encoded.slice(1)));
 
 /**
  * Django's methods of these names take the password itself; ours store what they are given.
@@ -16,15 +17,21 @@ const UNUSABLE = /^!([A-Za-z0-9]{40})?$/;
  */
 export function checkEncoded(caller: string, encoded: unknown): void {
   const isText = typeof encoded === 'string';
-  if (isText && (UNUSABLE.test(encoded) || ENCODED.test(encoded))) return;
+  if (isText && (ENCODED.test(encoded) || isUnusable(encoded))) return;
   throw new ValueError(`${caller} stores what it is given: not the password, but \`await make_password(password)\`.`);
 }
+
+/** Whether sessions can hold it: of an object without a text of its own, all users would have one. */
+const isId = (id: unknown): boolean =>
+  id !== undefined && id !== null && !Number.isNaN(id) && !String(id).startsWith('[object ');
 
 /** @throws ValueError for null, an id, a promise, AnonymousUser, and a user whose id is an object: all would have one text */
 export function checkLogin(caller: string, user: unknown): void {
   const { id, password, is_authenticated } = Object(user) as Record<string, unknown>;
-  const isId = ['string', 'number', 'bigint'].includes(typeof id);
-  if (is_authenticated === true && isId && typeof password === 'string') return;
+  if (is_authenticated === true && isId(id)) {
+    if (typeof password === 'string') return;
+    throw new ValueError(`${caller} needs the user's \`password\` as it is stored: a text, '' where there is none.`);
+  }
   throw new ValueError(
     `${caller} needs a user that is not anonymous, such as \`await authenticate(ctx, …)\` gives it.`,
   );

@@ -180,7 +180,7 @@ export async function validate_password(password: string, options: ValidatePassw
   const { user, validators = AUTH_PASSWORD_VALIDATORS } = options;
   const problems: PasswordProblem[] = [];
   for (const validator of validators) {
-    const problem = await validator.validate(password, user);
+    const problem = await validator.validate(password, user ?? undefined);
     if (problem !== null) problems.push(problem);
   }
   if (problems.length > 0) throw new ValidationError(problems);

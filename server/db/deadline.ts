@@ -80,6 +80,12 @@ export async function leavingAsMuch<T>(promise: Promise<T>, deadline: Deadline):
   return given;
 }
 
+/** How many seconds a function given to `atomic` may take, in a request with this deadline. */
+export function changeBound(ofRequest: Deadline | undefined): number {
+  const { change, request } = databaseBounds();
+  return (change / request) * (ofRequest?.total ?? request);
+}
+
 /** The error of a function given to `atomic`, which holds other requests back. */
 export const tookLong =
   ({ total }: Deadline) =>

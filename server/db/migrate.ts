@@ -1,7 +1,7 @@
 /** Runs, rolls back and lists migrations, one process at a time. */
 import type { Knex } from 'knex';
 import { ImproperlyConfigured, StoreUnavailable, type TableRows } from '../errors.js';
-import { checkNames, checkOptions } from '../settings/given.js';
+import { checkNames, checkOptions, checkSpelling } from '../settings/given.js';
 import { configOf } from '../undocumented/knex.js';
 import { checkKnex } from './given.js';
 import { whileLocked, withPlainKnex } from './lock.js';
@@ -78,8 +78,7 @@ export async function migrate(knex: Knex, options: MigrateOptions = {}): Promise
  */
 export async function bringUpToDate(knex: Knex, options: MigrateOptions = {}): Promise<Migrated> {
   checkKnex('migrate()', knex);
-  checkOptions('migrate()', options);
-  checkNames('migrate()', options, ['only', 'AUTH_USER_MODEL', 'partitions']);
+  checkSpelling('migrate()', options, ['only', 'AUTH_USER_MODEL', 'partitions']);
   const wanted = migrationNames(options.only);
   const { partitions } = options;
   if (partitions !== undefined) checkPartitions(partitions);

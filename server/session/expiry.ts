@@ -170,7 +170,7 @@ export function expiryValue(value: ExpiryInput, now: number, time_zone?: string)
 }
 
 /** What Python's isoformat() prints, and all releases read; with the offset, if there is one. */
-const ISOFORMAT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?([+-]\d\d:\d\d(?::\d\d(?:\.\d{6})?)?)?$/;
+const ISOFORMAT = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{6})?([+-]\d\d:\d\d(?::\d\d(?:\.\d{6})?)?)?$/;
 
 function noExpiry(what: string): ValueError {
   return new ValueError(

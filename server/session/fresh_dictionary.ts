@@ -1,19 +1,18 @@
 /** A dictionary without a row: what `atomic` gives to its callback. */
-import type { Clock } from '../clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import { ValueError } from '../errors.js';
 import { DOCUMENT, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts } from './document.js';
 import type { ExpirySettings } from './expiry.js';
+import { withItemAccess } from './item_access.js';
+import type { SessionOptions } from './options.js';
 import type { DeclaredData, SessionItems } from './session_data.js';
+import type { WriteLock } from './write_lock.js';
 
 /** What `atomic` takes. */
 export type FreshChange<T> = (fresh: SessionDictionary<DeclaredData> & SessionItems) => T | Promise<T>;
 
-/** Its items, where item_access.ts wraps it as `atomic` does. */
-export interface FreshDictionary extends SessionItems {}
-
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a class alone cannot have the members that an application declares
-export class FreshDictionary extends SessionDictionary<DeclaredData> {
+class FreshDictionary extends SessionDictionary<DeclaredData> {
   #document: Document;
   #isOver = false;
 
@@ -40,4 +39,16 @@ export class FreshDictionary extends SessionDictionary<DeclaredData> {
     this.#isOver = true;
     return texts;
   }
+}
+
+/** Runs the function of `atomic` on a dictionary of these members. @param lock the session's. @returns what it leaves, and its result */
+export async function changed<T>(
+  texts: MemberTexts,
+  change: FreshChange<T>,
+  { settings, now = systemClock }: Pick<SessionOptions, 'settings' | 'now'>,
+  lock: WriteLock,
+): Promise<{ readonly fresh: MemberTexts; readonly result: T }> {
+  const fresh = new FreshDictionary(texts, settings, now);
+  const result = await lock.runInside(async () => change(withItemAccess(fresh as FreshDictionary & SessionItems)));
+  return { fresh: fresh.end(), result };
 }

@@ -1,4 +1,5 @@
 /** Checks the options of sessions(), openSession, LiveSessions and the stores when they are called, not at the first request. */
+import { splitTableName } from '../db/table_name.js';
 import { ImproperlyConfigured, ValueError } from '../errors.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { checkSettings } from '../settings/given.js';
@@ -24,11 +25,18 @@ function checkServes(
   for (const name of ['SESSION_ENGINE', 'SESSION_TABLE'] as const) {
     const served = store.serves?.[name];
     // The default may be what nobody has set.
-    if (served === undefined || served === named[name] || settings[name] === SETTINGS[name].default) continue;
+    if (served === undefined || isSameName(served, named[name]) || settings[name] === SETTINGS[name].default) continue;
     throw new ImproperlyConfigured(
-      `${caller}: ${name} is ${named[name]} in the settings, and the store's is ${served}. \`await openStore({ settings, knex })\` makes the store that the settings name.`,
+      `${caller}: ${name} is ${named[name]} in the settings, and the store's is ${served}. \`await openStore({ settings, knex })\` makes the store that the settings name; a store of your own says in \`serves\` what it is.`,
     );
   }
+}
+
+/** Also of tables: one without a schema is found by the search_path. */
+function isSameName(one: string, other: string): boolean {
+  const [mine, theirs] = [splitTableName(one), splitTableName(other)];
+  const isSchemaOpen = mine.schema === undefined || theirs.schema === undefined;
+  return mine.table === theirs.table && (isSchemaOpen || mine.schema === theirs.schema);
 }
 
 /** @throws ImproperlyConfigured for what is no store: a class, a promise, a knex instance, nothing */

@@ -13,7 +13,8 @@ import { SessionCodec } from './codec.js';
 import type { SessionEvent } from './events.js';
 import { checkGiven } from './given.js';
 import { withItemAccess } from './item_access.js';
-import { RequestSession, SessionResponse, sessionResponseOf, setSessionResponse } from './response.js';
+import { RequestSession } from './request_session.js';
+import { SessionResponse, sessionResponseOf, setSessionResponse } from './response.js';
 import type { Session } from './session.js';
 import type { SessionStore } from './store.js';
 import { warnOfUnsaved } from './unsaved.js';
@@ -184,7 +185,8 @@ function endWith(ctx: Koa.Context, error: unknown): never {
 
 /** Without a logger: a warning of the process, once. */
 function warningTo(logger: SessionsOptions['logger']): (message: string) => void {
-  if (logger !== undefined) return (message) => logger.warn({ logger: 'koa-django-session' }, message);
+  if (logger !== undefined && logger !== null)
+    return (message) => logger.warn({ logger: 'koa-django-session' }, message);
   let warned = false;
   return (message) => {
     if (warned) return;

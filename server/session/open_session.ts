@@ -53,7 +53,7 @@ export async function openSession(from: string | AnyRequest, options: OpenSessio
   const now = checkedClock(options.now);
   const key_salt = store.key_salt === undefined ? {} : { SESSION_KEY_SALT: store.key_salt };
   const codec = new SessionCodec({ ...settings, ...key_salt }, { now });
-  if (typeof from === 'string' && /[=;]/.test(from)) {
+  if (typeof from === 'string' && (from.includes(`${settings.SESSION_COOKIE_NAME}=`) || from.includes(';'))) {
     throw new ValueError('openSession needs a session key, not a Cookie header: give it the request instead.');
   }
   const session_key =

@@ -1,13 +1,14 @@
 /** `request.session`: a dictionary with a row behind it (django.contrib.sessions.backends.base and .db). */
 import { type Clock, systemClock } from '../clock.js';
+import { changeBound, Deadline, inTime, tookLong } from '../db/deadline.js';
 import { UpdateError, ValueError } from '../errors.js';
 import { BAD_EXPIRY, type Change, changeOf, type SavedExpiry } from './change.js';
 import { Unreadable } from './codec.js';
 import { DOCUMENT, IS_GONE, pairsOf, type SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
-import { type FreshChange, FreshDictionary } from './fresh_dictionary.js';
+import { changed, type FreshChange } from './fresh_dictionary.js';
 import { checkMustCreate } from './given.js';
-import { reserveNames, withItemAccess } from './item_access.js';
+import { reserveNames } from './item_access.js';
 import { isStorable, newSessionKey, validSessionKey } from './key.js';
 import { mergeMembers } from './merge.js';
 import { mergeIntoRow } from './merge_row.js';
@@ -237,7 +238,7 @@ export class Session extends SessionBase {
    * @param change gets a dictionary of the present values. It must not use this session's own methods. Other requests wait for
    *   the row while it runs
    * @throws UpdateError when the row is gone. What `change` throws is passed on, and nothing is written
-   * @throws StoreUnavailable when `change` takes more than 4 seconds (engines db, cached_db, cache, file)
+   * @throws StoreUnavailable when `change` takes more than 4 seconds
    */
   async atomic<T>(change: (fresh: SessionDictionary<DeclaredData> & SessionItems) => T | Promise<T>): Promise<T> {
     if (typeof change !== 'function') throw new ValueError('atomic() needs the function that changes the session.');
@@ -248,22 +249,19 @@ export class Session extends SessionBase {
     }
     this.#document = this[DOCUMENT];
     const [session_key, base] = [this.#session_key, this.#baseline];
-    if (session_key !== null && base !== undefined) return this.#changeRow(session_key, base, change, modifyRow);
+    const hasRow = session_key !== null && base !== undefined && !this.isInCookie;
+    if (hasRow) return this.#changeRow(session_key, base, change, modifyRow);
     return this.#creating.hold(() => this.#changeWithoutRow(change));
   }
 
   async #changeWithoutRow<T>(change: FreshChange<T>): Promise<T> {
     const before = this[DOCUMENT].texts();
-    const { fresh, result } = await this.#changed(before, change);
+    const own = new Deadline(changeBound(this[DEADLINE]));
+    const { fresh, result } = await inTime(changed(before, change, this.#options, this.#writing), own, tookLong(own));
+    this.modified = true;
     this.#document = this[DOCUMENT].withTexts(mergeMembers(before, this[DOCUMENT].texts(), fresh));
     await this.save();
     return result;
-  }
-
-  async #changed<T>(texts: MemberTexts, change: FreshChange<T>): Promise<{ fresh: MemberTexts; result: T }> {
-    const fresh = new FreshDictionary(texts, this.#options.settings, this.#now);
-    const result = await this.#writing.runInside(async () => change(withItemAccess(fresh)));
-    return { fresh: fresh.end(), result };
   }
 
   /**
@@ -281,7 +279,7 @@ export class Session extends SessionBase {
   async #changeRow<T>(key: string, base: Baseline, change: FreshChange<T>, modify: typeof modifyRow): Promise<T> {
     const results: T[] = [];
     const applied = async (session_data: string): Promise<Change> => {
-      const { fresh, result } = await this.#changed(this.#theirs(session_data), change);
+      const { fresh, result } = await changed(this.#theirs(session_data), change, this.#options, this.#writing);
       results.push(result);
       // Throws, before anything is written, where both have changed who is logged in.
       mergeMembers(base.texts, this[DOCUMENT].texts(), fresh);
@@ -361,6 +359,8 @@ export class Session extends SessionBase {
     this.#document = Document.empty();
     this.accessed = true;
     while (this.#writing.isTaken) await this.#writing.left();
+    // An `atomic` that waited too has begun: what it brings is not the next session's.
+    this.#underway.forgetAll();
     const [session_key, base] = [this.#session_key, this.#baseline];
     const [isUnreadable, loaded] = [this.#isUnreadable, this.#loaded];
     this.modified = true;

@@ -17,14 +17,23 @@ export function checkSettings(
   throw new ImproperlyConfigured(`${caller} needs \`settings\`: what defineSettings({ SECRET_KEY }) returns.`);
 }
 
+function timeOf(now: Clock): unknown {
+  try {
+    return now();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The clock that an option gives, or this machine's.
  * @throws ImproperlyConfigured for `Date.now`, whose sessions would be expired or never expire, and for a time instead of a clock
  */
 export function checkedClock(now: Clock | undefined): Clock {
   if (now === undefined) return systemClock;
-  const time: unknown = typeof now === 'function' ? now() : undefined;
-  if (Number.isFinite(time) && (time as number) < IN_MILLISECONDS) return now;
+  const time = typeof now === 'function' ? timeOf(now) : 'none';
+  // A test may set its clock later.
+  if (time === undefined || (Number.isFinite(time) && (time as number) < IN_MILLISECONDS)) return now;
   throw new ImproperlyConfigured('`now` is a function that returns Unix seconds, such as systemClock.');
 }
 
@@ -65,7 +74,7 @@ export function checkSpelling<Given extends object>(
 }
 
 /** @throws ImproperlyConfigured for a logger without `warn`, such as `console.log`: the first warning would be a 500 */
-export function checkLogger(caller: string, logger: { readonly warn: unknown } | undefined): void {
-  if (logger === undefined || typeof logger?.warn === 'function') return;
+export function checkLogger(caller: string, logger: { readonly warn: unknown } | null | undefined): void {
+  if (logger === undefined || logger === null || typeof logger.warn === 'function') return;
   throw new ImproperlyConfigured(`${caller} needs a \`logger\` with the method \`warn\`, such as console.`);
 }

@@ -10,6 +10,7 @@ import {
   sessions,
   update_session_auth_hash,
 } from '../../server/index.js';
+import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
 import { Client } from '../../server/testing/index.js';
 import { settings } from '../http/serve.js';
 import { LateStore, tick } from '../session/late_store.js';
@@ -159,5 +160,63 @@ describe('A session key that changes without being awaited', () => {
     expect(await store.exists(key)).to.equal(true);
     await client.get('/flush');
     expect(await store.exists(key)).to.equal(false);
+  });
+
+  for (const engine of ['rows', 'signed_cookies']) {
+    it(`is sent where atomic makes the first row and is not awaited (${engine})`, async () => {
+      const app = new Koa();
+      const store = engine === 'rows' ? new LateStore() : new SignedCookiesStore(given);
+      app.use(sessions(app, { settings: given, store }));
+      app.use((ctx) => {
+        if (ctx.path === '/count') {
+          void ctx.session.atomic(async (fresh) => {
+            await tick().then(tick);
+            fresh['n'] = Number(fresh['n'] ?? 0) + 1;
+          });
+        }
+        ctx.body = String(ctx.session.get('n'));
+      });
+      const client = new Client(app);
+      for (const _ of [1, 2]) await client.get('/count');
+      expect((await client.get('/')).text).to.equal('2');
+    });
+  }
+
+  it('in a cookie, loses nothing of what a request does at once', async () => {
+    const app = new Koa();
+    app.use(sessions(app, { settings: given, store: new SignedCookiesStore(given) }));
+    const count = (ctx: Koa.Context): Promise<void> =>
+      ctx.session.atomic(async (fresh) => {
+        await tick();
+        fresh.set('n', Number(fresh.get('n', 0)) + 1);
+      });
+    const take = (ctx: Koa.Context): Promise<unknown> => ctx.session.atomic((fresh) => fresh.pop('t', null));
+    const steps: Readonly<Record<string, (ctx: Koa.Context) => Promise<unknown>>> = {
+      count: (ctx) => Promise.all([count(ctx), count(ctx)]),
+      take: (ctx) => Promise.all([take(ctx), take(ctx)]),
+      save(ctx) {
+        ctx.session.set('k', 1);
+        return Promise.all([count(ctx), ctx.session.save()]);
+      },
+      commit: (ctx) => Promise.all([take(ctx), ctx.session.set('k', 1), commitSession(ctx)]),
+      cycle: (ctx) => Promise.all([count(ctx), take(ctx), ctx.session.cycle_key()]),
+    };
+    app.use(async (ctx) => {
+      const step = ctx.path.slice(1);
+      if (step === 'first') ctx.session.update({ n: 5, t: 'T' });
+      ctx.body = { said: await steps[step]?.(ctx), ...ctx.session.toJSON() };
+    });
+    const leftBy = async (step: string): Promise<unknown> => {
+      const client = new Client(app);
+      await client.get('/first');
+      const { said } = (await client.get(`/${step}`)).json() as { said: unknown };
+      const left = (await client.get('/')).json();
+      return step === 'take' ? [said, left] : left;
+    };
+    expect(await leftBy('count')).to.deep.equal({ n: 7, t: 'T' });
+    expect(await leftBy('take')).to.deep.equal([['T', null], { n: 5 }]);
+    expect(await leftBy('save')).to.deep.equal({ n: 6, t: 'T', k: 1 });
+    expect(await leftBy('commit')).to.deep.equal({ n: 5, k: 1 });
+    expect(await leftBy('cycle')).to.deep.equal({ n: 6 });
   });
 });

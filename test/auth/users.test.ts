@@ -63,6 +63,8 @@ describe('UserTable', () => {
     const plain = [
       'a garden of cucumbers',
       'pa$$word',
+      'correct$horse$battery$staple',
+      'Money$1000$salary$2024',
       '!secret',
       '',
       undefined,

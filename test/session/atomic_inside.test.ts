@@ -144,6 +144,24 @@ describe('Inside atomic', () => {
     });
   }
 
+  it('beside a save and a logout it leaves no key of a row that is gone', async () => {
+    // So that the logout removes the row after `atomic` has written it.
+    store = new (class extends LateStore {
+      override async delete(...given: Parameters<LateStore['delete']>): Promise<void> {
+        for (let ticks = 0; ticks < 20; ticks += 1) await tick();
+        return super.delete(...given);
+      }
+    })({ now });
+    for (const last of [async () => {}, (session: Session) => session.cycle_key()]) {
+      const session = await withRow();
+      session.set('mine', 1);
+      await Promise.all([session.save(), count(session), session.flush(), last(session)]);
+      session.set('next', 1);
+      await session.save();
+      expect(values(await open(session.session_key))).to.deep.equal({ next: 1 });
+    }
+  });
+
   it('create waits for it, so that nothing is counted or taken twice', async () => {
     const session = await withRow();
     session.set('token', 'once');

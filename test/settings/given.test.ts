@@ -557,6 +557,44 @@ describe('a call from JavaScript', () => {
     }
   });
 
+  it('is served where it is right, though unusual', async () => {
+    const pool = knex as unknown as Knex;
+    const logged = new Proxy(new DatabaseStore(pool, { table: 'accounts_session' }), {
+      get(target, name, receiver) {
+        const member: unknown = Reflect.get(target, name, receiver);
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
+    const named = defineSettings({ SECRET_KEY: 'a', SESSION_TABLE: '"accounts_session"' });
+    sessions(new Koa(), { settings: named, store: logged });
+    const inSchema = defineSettings({ SECRET_KEY: 'a', SESSION_TABLE: 'public.django_session' });
+    sessions(new Koa(), { settings: inSchema, store: new DatabaseStore(pool) });
+    const cached = defineSettings({ SECRET_KEY: 'a', SESSION_ENGINE: 'cached_db', CACHE_URL: 'redis://h' });
+    sessions(new Koa(), { settings: cached, store: new MemoryStore() });
+    let time: number | undefined;
+    call(sessions)(new Koa(), { settings, store: new MemoryStore(), logger: null, now: () => time });
+    time = 1;
+    call(sessions)(new Koa(), { settings, store: new MemoryStore(), now: () => 0, further: 1 });
+
+    const users = new UserTable(pool);
+    for (const encoded of [
+      'a'.repeat(32),
+      `!${'A'.repeat(40)}`,
+      `!md5$salt$${'a'.repeat(32)}`,
+      `sha512-crypt$a b$${'x'.repeat(86)}`,
+      'my_hasher$salt$abcdef0123456789',
+      'pbkdf2_sha256$1$salt$hash',
+    ]) {
+      const error = await reasonOf(users.set_password(1, encoded));
+      expect(error).to.not.be.instanceOf(ValueError);
+    }
+    const objectId = { toString: () => '6553f0c2' };
+    const error = await reasonOf(call(login)({ request: {} }, { ...ann, id: objectId }) as Promise<unknown>);
+    expect(error).to.be.instanceOf(ImproperlyConfigured);
+    const store = new MemoryStore();
+    expect((await openSession('dGhlIGtleSBvZiBhIHNlc3Npb24=', { settings, store })).keys()).to.deep.equal([]);
+  });
+
   it('authenticates nobody without credentials, where the backends need some', async () => {
     const site = new Koa();
     site.use(sessions(site, { settings, store: new MemoryStore() }));

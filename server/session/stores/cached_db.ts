@@ -38,6 +38,7 @@ const TRIES = 60;
  * ```
  */
 export class CachedDatabaseStore implements SessionStore {
+  readonly serves: NonNullable<SessionStore['serves']>;
   readonly #db: SessionStore;
   readonly #redis: RedisConnection;
   readonly #prefix: string;
@@ -53,12 +54,9 @@ export class CachedDatabaseStore implements SessionStore {
     checkRedis('new CachedDatabaseStore()', redis);
     checkSettings('new CachedDatabaseStore()', settings, 'CACHE_KEY_PREFIX', 'CACHE_VERSION');
     this.#db = db;
+    this.serves = { ...db.serves, SESSION_ENGINE: 'cached_db' };
     this.#redis = redis;
     this.#prefix = make_key(KEY_PREFIX, settings);
-  }
-
-  get serves(): NonNullable<SessionStore['serves']> {
-    return { ...this.#db.serves, SESSION_ENGINE: 'cached_db' };
   }
 
   deadline(): Deadline {

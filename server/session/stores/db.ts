@@ -56,6 +56,7 @@ const NAMES = ['now', 'timeout', 'batches', 'rowLocks', 'prepared', 'table', 'co
  * ```
  */
 export class DatabaseStore implements SessionStore {
+  readonly serves: NonNullable<SessionStore['serves']>;
   readonly #knex: Knex;
   readonly #now: Clock;
   readonly #bounds: DatabaseBounds;
@@ -81,6 +82,7 @@ export class DatabaseStore implements SessionStore {
     const { timeout, batches, rowLocks, prepared = true } = options;
     const { table = DJANGO_SESSION, columns, expireDateStep = 0 } = options;
     this.#table = table;
+    this.serves = { SESSION_ENGINE: 'db', SESSION_TABLE: table };
     this.#columns = columns;
     this.#expireDateStep = expireDateStep;
     this.#statements = sessionStatements(table);
@@ -106,10 +108,6 @@ export class DatabaseStore implements SessionStore {
     // One batch at a time: two concurrent commits are slower than one commit of both batches.
     const writes = { lanes: 1, halve: true, reserve: bounds.commit };
     this.#saves = new Batcher((calls) => replaceRows(calls, replacing), { ...writes, ...batches });
-  }
-
-  get serves(): { readonly SESSION_ENGINE: 'db'; readonly SESSION_TABLE: string } {
-    return { SESSION_ENGINE: 'db', SESSION_TABLE: this.#table };
   }
 
   deadline(): Deadline {
