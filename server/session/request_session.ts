@@ -43,7 +43,13 @@ export class RequestSession extends Session {
 
   /** @throws ValueError when the answer has begun and there is no row; nothing was changed then */
   override async save(must_create = false): Promise<SavedExpiry> {
-    return this.#untilDone(() => super.save(must_create));
+    // As `#untilDone`, without a function and a promise more: most requests that write call it once.
+    this.#writing += 1;
+    try {
+      return await super.save(must_create);
+    } finally {
+      this.#done();
+    }
   }
 
   /** @throws ValueError when the answer has begun; nothing was changed then */
@@ -81,9 +87,13 @@ export class RequestSession extends Session {
     try {
       return await write();
     } finally {
-      this.#writing -= 1;
-      if (this.#writing === 0) this.#written.wake();
+      this.#done();
     }
+  }
+
+  #done(): void {
+    this.#writing -= 1;
+    if (this.#writing === 0) this.#written.wake();
   }
 
   protected override [NEW_KEY](): void {

@@ -178,7 +178,13 @@ export class SessionResponse implements HeadWork {
   async #save(): Promise<void> {
     const { session } = this;
     const before = session.session_key;
-    const saved = await save(session).catch((error: unknown) => this.#tellLogin(error));
+    let saved: SavedExpiry;
+    try {
+      saved = await save(session);
+    } catch (error) {
+      this.#tellLogin(error);
+      throw error;
+    }
     this.#saved = true;
     if (!headSent(this.#ctx)) this.#tell(session.session_key, saved);
     else if (session.session_key !== before) {
@@ -189,14 +195,12 @@ export class SessionResponse implements HeadWork {
   }
 
   /** The answer to a failed save has the cookie of a key that was written before, as by a login: its old row is gone. */
-  #tellLogin(error: unknown): never {
+  #tellLogin(error: unknown): void {
     const { session } = this;
     const written = error instanceof SessionInterrupted ? null : session.alreadyWritten(false);
-    if (written !== null && !headSent(this.#ctx)) {
-      this.#tell(session.session_key, written);
-      this.#state = 'failed';
-    }
-    throw error;
+    if (written === null || headSent(this.#ctx)) return;
+    this.#tell(session.session_key, written);
+    this.#state = 'failed';
   }
 
   #tell(session_key: string | null, { max_age }: SavedExpiry): void {
