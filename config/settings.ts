@@ -302,7 +302,10 @@ export function ownSettings(environment: Environment = process.env): OwnSettings
  * @param developmentKey returns the SECRET_KEY if none is set, outside production
  * @throws ImproperlyConfigured naming setting, value (unless it is a secret) and what is allowed
  */
-export function serverSettings(developmentKey: () => string, environment: Environment = process.env): ServerSettings {
+export function serverSettings(
+  developmentKey: () => string | undefined,
+  environment: Environment = process.env,
+): ServerSettings {
   const own = ownSettings(environment);
   const production = own.NODE_ENV === 'production';
   const given: Record<string, unknown> = { ...pick(SETTINGS, environment) };

@@ -230,7 +230,6 @@ const DELEGATE = {
   },
 };
 
-/** `ctx.session`, unless another library has defined it: then ours is only `ctx.request.session`. */
 /** Whether another library, such as koa-session, gives this application its `ctx.session`. */
 function isForeign({ context }: Application): boolean {
   return Object.getOwnPropertyDescriptor(context, 'session')?.get !== DELEGATE.get;
@@ -239,6 +238,7 @@ function isForeign({ context }: Application): boolean {
 const FOREIGN =
   'Another library has `ctx.session` in this application, and what is set there does not reach Django. Remove it, or use `ctx.request.session`.';
 
+/** `ctx.session`, unless another library has defined it: then ours is only `ctx.request.session`. */
 function installDelegate(context: object): void {
   if (!Object.hasOwn(context, 'session')) Object.defineProperty(context, 'session', DELEGATE);
 }

@@ -1,4 +1,7 @@
 /** `sessions list`, `revoke` and `stats`, run as a shell would. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect } from 'chai';
 import { UserSessionsTable } from '../../server/auth/user_sessions/table.js';
 import { UserTable } from '../../server/auth/users.js';
@@ -32,6 +35,20 @@ describe('sessions', () => {
     const sighting = { user_id: String(user.id), address: '203.0.113.0/24', formerKey: null };
     await table.note([{ ...sighting, session_key: keys[0] ?? '', user_agent: FIREFOX }]);
     await table.note([{ ...sighting, session_key: keys[1] ?? '', user_agent: '\u001b[31mX' }]);
+  });
+
+  it('and other commands that compare keys say that SECRET_KEY is not set, and make none', async () => {
+    const DATA_FOLDER = mkdtempSync(path.join(tmpdir(), 'keyless-'));
+    try {
+      for (const args of [['sessions', 'list', '--user', 'ann'], ['doctor'], ['inspect', keys[0] ?? '']]) {
+        const keyless = await cli(args, { ...url(), DATA_FOLDER, SECRET_KEY: undefined });
+        expect(keyless.code, args[0]).to.not.equal(0);
+        expect(keyless.err, args[0]).to.include('SECRET_KEY is not set');
+      }
+      expect(readdirSync(DATA_FOLDER)).to.deep.equal([]);
+    } finally {
+      rmSync(DATA_FOLDER, { recursive: true });
+    }
   });
 
   it('alone, or of nobody, say what there is', async () => {
