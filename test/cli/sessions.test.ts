@@ -37,20 +37,6 @@ describe('sessions', () => {
     await table.note([{ ...sighting, session_key: keys[1] ?? '', user_agent: '\u001b[31mX' }]);
   });
 
-  it('and other commands that compare keys say that SECRET_KEY is not set, and make none', async () => {
-    const DATA_FOLDER = mkdtempSync(path.join(tmpdir(), 'keyless-'));
-    try {
-      for (const args of [['sessions', 'list', '--user', 'ann'], ['doctor'], ['inspect', keys[0] ?? '']]) {
-        const keyless = await cli(args, { ...url(), DATA_FOLDER, SECRET_KEY: undefined });
-        expect(keyless.code, args[0]).to.not.equal(0);
-        expect(keyless.err, args[0]).to.include('SECRET_KEY is not set');
-      }
-      expect(readdirSync(DATA_FOLDER)).to.deep.equal([]);
-    } finally {
-      rmSync(DATA_FOLDER, { recursive: true });
-    }
-  });
-
   it('alone, or of nobody, say what there is', async () => {
     const alone = await cli(['sessions'], url());
     expect(alone.code).to.equal(2);
@@ -106,5 +92,19 @@ describe('sessions', () => {
     expect((await revoke()).err).to.include('Say which: --id ID, or --all.');
     const left = await database.knex('django_session').pluck('session_key');
     expect(left).to.have.members(keys.slice(2));
+  });
+
+  it('and other commands that compare keys say that SECRET_KEY is not set, and make none', async () => {
+    const DATA_FOLDER = mkdtempSync(path.join(tmpdir(), 'keyless-'));
+    try {
+      for (const args of [['sessions', 'list', '--user', 'ann'], ['doctor'], ['inspect', keys[0] ?? '']]) {
+        const keyless = await cli(args, { ...url(), DATA_FOLDER, SECRET_KEY: undefined });
+        expect(keyless.code, args[0]).to.not.equal(0);
+        expect(keyless.err, args[0]).to.include('SECRET_KEY is not set');
+      }
+      expect(readdirSync(DATA_FOLDER)).to.deep.equal([]);
+    } finally {
+      rmSync(DATA_FOLDER, { recursive: true });
+    }
   });
 });
