@@ -14,7 +14,7 @@ import { MultiValueDict } from './multi_value_dict.js';
 import { type Multipart, MultipartReader } from './multipart.js';
 import { OwnState } from './own_state.js';
 import { mirroredFields, NO_FIELDS, parseForm, type QueryDict } from './query_dict.js';
-import { failReaders } from './read_body.js';
+import { failReaders, warnNothingLeft } from './read_body.js';
 import type { UploadedFile } from './uploaded_file.js';
 
 declare module 'koa' {
@@ -125,17 +125,20 @@ const memoryLimit = ({ DATA_UPLOAD_MAX_MEMORY_SIZE }: BodySettings): Limit => ({
 
 async function urlencoded(ctx: Context, settings: BodySettings): Promise<Multipart> {
   const left = leftBehind(ctx);
-  if (left !== null && left.raw === null) return mirrored(left);
+  if (left !== null && left.raw === null) return mirrored(ctx, left);
   const body = left?.raw ?? (await readBody(ctx, memoryLimit(settings)));
   return { fields: parseForm(body, settings.DATA_UPLOAD_MAX_NUMBER_FIELDS), files: NO_FILES };
 }
 
 /** The files are stored by the other parser. */
-const mirrored = ({ parsed }: Left): Multipart => ({ fields: mirroredFields(parsed), files: NO_FILES });
+function mirrored(ctx: Context, { parsed }: Left): Multipart {
+  if (parsed === undefined) warnNothingLeft(ctx);
+  return { fields: mirroredFields(parsed), files: NO_FILES };
+}
 
 async function multipartForm(ctx: Context, settings: BodySettings): Promise<Multipart> {
   const left = leftBehind(ctx);
-  if (left !== null && left.raw === null) return mirrored(left);
+  if (left !== null && left.raw === null) return mirrored(ctx, left);
   const boundary = boundaryOf(ctx.req.headers['content-type'] ?? '');
   const uploads = new Uploads(settings, Number(ctx.req.headers['content-length'] ?? 0));
   const reader = new MultipartReader(boundary, settings, uploads);

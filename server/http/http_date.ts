@@ -22,15 +22,18 @@ const SECONDS: Readonly<Record<keyof TimeDelta, number>> = {
   microseconds: 1e-6,
 };
 
+const NO_DURATION = 'A duration is a number of seconds or an object such as { minutes: 5 }.';
+
 /**
  * A duration in seconds, as `timedelta.total_seconds()`; a number is one already.
  *
- * @throws ValueError for NaN, an infinity, or a field that timedelta does not have
+ * @throws ValueError for NaN, an infinity, text, or a field that timedelta does not have
  */
 export function total_seconds(duration: number | TimeDelta): number {
   let seconds = 0;
   if (typeof duration === 'number') seconds = duration;
   else {
+    if (typeof duration !== 'object' || duration === null) throw new ValueError(NO_DURATION);
     for (const [unit, amount] of Object.entries(duration) as [keyof TimeDelta, number | undefined][]) {
       if (!Object.hasOwn(SECONDS, unit))
         throw new ValueError(`A duration has no ${unit}. Use ${Object.keys(SECONDS).join(', ')}.`);

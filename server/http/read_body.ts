@@ -1,4 +1,7 @@
-/** A body that was read and cannot be put back: later readers fail at once instead of waiting forever. */
+/**
+ * A body that was read and cannot be put back: later readers fail at once instead of waiting forever; formBody, where it is
+ * the later one, warns.
+ */
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import { ImproperlyConfigured } from '../errors.js';
@@ -6,13 +9,24 @@ import { ImproperlyConfigured } from '../errors.js';
 const WAS_READ =
   'A parser or proxy reads a multipart/form-data body that formBody or csrf has read already, and finds nothing. Mount it before them, or send the token in a header and give formBody the option { multipart: false }.';
 
-const warned = new WeakSet<object>();
+const NOTHING_LEFT =
+  'Another parser has read a form before formBody or csrf, and kept neither body nor rawBody, so POST is empty. Mount formBody before that parser, or let it set ctx.request.body.';
+
+const warned = new WeakMap<object, Set<string>>();
 
 /** Once an application. */
-function warn(app: object): void {
-  if (warned.has(app)) return;
-  warned.add(app);
-  process.emitWarning(WAS_READ, { code: 'KOA_DJANGO_SESSION_BODY_WAS_READ' });
+function warn(app: object, message = WAS_READ): void {
+  const messages = warned.get(app) ?? new Set();
+  if (messages.has(message)) return;
+  warned.set(app, messages.add(message));
+  process.emitWarning(message, { code: 'KOA_DJANGO_SESSION_BODY_WAS_READ' });
+}
+
+/** Warns of an empty POST whose request had a body. */
+export function warnNothingLeft({ app, req }: Context): void {
+  if ((req.headers['content-length'] ?? '0') !== '0' || req.headers['transfer-encoding'] !== undefined) {
+    warn(app, NOTHING_LEFT);
+  }
 }
 
 /**

@@ -297,6 +297,7 @@ describe('http_date', () => {
       522_061.5,
     );
     expect(() => total_seconds({ fortnights: 1 } as object)).to.throw('fortnights');
+    expect(() => total_seconds('3600' as unknown as number)).to.throw('a number of seconds or an object');
   });
 });
 

@@ -301,6 +301,44 @@ describe('formBody beside', () => {
   });
 });
 
+/** Reads the body and keeps nothing. */
+const drain: Koa.Middleware = async (ctx, next) => {
+  ctx.req.resume();
+  await once(ctx.req, 'end');
+  await next();
+};
+
+describe('formBody after somebody who read the body and left nothing', () => {
+  afterEach(closeServers);
+
+  for (const [type, headers, body] of [
+    ['urlencoded', FORM, 'a=1'],
+    ['multipart', MULTIPART, UPLOAD],
+  ] as const) {
+    it(`warns once that POST is empty, and not of an empty body: ${type}`, async () => {
+      const warnings: Error[] = [];
+      const printers = process.listeners('warning');
+      process.removeAllListeners('warning').on('warning', (warning) => warnings.push(warning));
+      try {
+        const app = appWith(drain, formBody({ settings: settings() }), async (ctx) => {
+          ctx.body = [...ctx.request.POST.keys()].length;
+        });
+        const server = await serve(app);
+        await server.ask({ method: 'POST', headers: { ...headers, 'content-length': '0' } });
+        expect(warnings).to.deep.equal([]);
+        for (let time = 0; time < 2; time += 1) {
+          expect((await server.ask({ method: 'POST', headers, body })).text).to.equal('0');
+        }
+      } finally {
+        process.removeAllListeners('warning');
+        for (const print of printers) process.on('warning', print);
+      }
+      expect(warnings.map(({ message }) => message)).to.have.length(1);
+      expect(warnings[0]?.message).to.match(/kept neither body nor rawBody, so POST is empty/);
+    });
+  }
+});
+
 describe('jsonBody beside', () => {
   afterEach(closeServers);
   const JSON_TYPE = { 'content-type': 'application/json' };
@@ -328,11 +366,6 @@ describe('jsonBody beside', () => {
   });
 
   it('somebody who read the body and left nothing: says so to the programmer', async () => {
-    const drain: Koa.Middleware = async (ctx, next) => {
-      ctx.req.resume();
-      await once(ctx.req, 'end');
-      await next();
-    };
     const app = appWith(exceptions({ debug: true }), drain, answer);
     const { status, text } = await (await serve(app)).ask({ method: 'POST', ...ask });
     expect([status, text.includes('kept neither body nor rawBody')]).to.deep.equal([500, true]);
