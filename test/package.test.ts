@@ -14,6 +14,9 @@ const root = path.join(import.meta.dirname, '..');
 type Versions = Readonly<Record<string, string>>;
 const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string } | string>>;
+  readonly main: string;
+  readonly types: string;
+  readonly typesVersions: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
   readonly bin: Readonly<Record<string, string>>;
   readonly dependencies: Versions;
   readonly devDependencies: Versions;
@@ -173,6 +176,20 @@ describe('the package', () => {
     it('has every file that its exports and its command import', () => {
       const missing = [...reached(entries)].filter((file) => !files.includes(file));
       expect(missing).to.deep.equal([]);
+    });
+
+    it('tells tools that know no exports the same', () => {
+      const [{ types, default: code } = { types: '', default: '' }, ...others] = parts;
+      expect([manifest.types, manifest.main]).to.deep.equal([types, code]);
+      const listed = Object.fromEntries(others.map((part) => [part.name.replace('./', ''), [part.types]]));
+      expect(manifest.typesVersions).to.deep.equal({ '*': listed });
+    });
+
+    it('has no import.meta in what is imported, which is not compiled to CommonJS', () => {
+      const imported = [...reached(parts.map(({ default: code }) => path.posix.normalize(code)))];
+      expect(imported).to.have.length.greaterThan(100);
+      const metas = imported.filter((file) => readFileSync(path.join(root, file), 'utf8').includes('import.meta'));
+      expect(metas).to.deep.equal([]);
     });
 
     it('has no other code: none of the reference server', () => {

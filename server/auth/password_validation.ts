@@ -1,10 +1,8 @@
 /** Django's four password validators (django.contrib.auth.password_validation), with identical results. */
-import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { ValidationError, type ValidationProblem, ValueError } from '../errors.js';
 import { len, strip } from '../http/python_text.js';
-import { installedFile } from '../installed_file.js';
 import { checkOptions } from '../settings/given.js';
 
 /** Its code is `password_too_short`, `_too_similar`, `_too_common`, `password_entirely_numeric`, or a validator's own. */
@@ -121,7 +119,9 @@ function commonPasswords(): Promise<ReadonlySet<string>> {
 }
 
 async function readCommonPasswords(): Promise<ReadonlySet<string>> {
-  const text = await promisify(gunzip)(await readFile(installedFile('server', 'django', 'common_passwords.txt.gz')));
+  // 75 kB that most applications do not need.
+  const { COMMON_PASSWORDS } = await import('./common_passwords.js');
+  const text = await promisify(gunzip)(Buffer.from(COMMON_PASSWORDS, 'base64'));
   // The last line ends, too.
   return new Set(text.toString('utf8').trimEnd().split('\n'));
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { until } from '../fire/until.js';
@@ -209,6 +209,33 @@ describe('the package in an empty project', () => {
       ];
       const { code, out } = await user.run('npx', ['--no-install', 'tsc', ...options, 'app.ts']);
       expect([code, out]).to.deep.equal([0, '']);
+    });
+  });
+
+  // As `tsc --init` and Jest's guides had it for years.
+  describe('in a TypeScript application that is compiled to CommonJS', () => {
+    let project: Project;
+    before(async () => {
+      project = newProject();
+      cpSync(path.join(clone.folder, 'test', 'installs', 'commonjs'), project.folder, { recursive: true });
+      writeFileSync(path.join(project.folder, 'package.json'), '{"type":"commonjs"}');
+      await project.must(
+        ...(['npm', 'install', '--no-audit', '--no-fund', '--silent', path.join(clone.folder, packed)] as const),
+        ...['koa@3', 'knex', 'pg', '@types/koa@3', '@types/node', '@types/jest', 'jest', 'ts-jest', 'typescript@5'],
+      );
+    });
+    after(() => project.remove());
+
+    it('compiles, and logs a visitor in and out', async () => {
+      await project.must('npx', '--no-install', 'tsc');
+      const { out, err } = await project.run('node', ['out/visits.js'], { DATABASE_URL: database.url });
+      expect([out, err]).to.deep.equal([' 1,  2, ann 3, ann 4,  1\n', '']);
+    });
+
+    it('has its tests run by Jest', async () => {
+      const { code, err } = await project.run('npx', ['--no-install', 'jest'], { DATABASE_URL: database.url });
+      expect(code, err).to.equal(0);
+      expect(err).to.match(/Tests: +4 passed, 4 total/);
     });
   });
 });
