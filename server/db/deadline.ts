@@ -93,6 +93,31 @@ export const tookLong =
     unavailable(new Error(`A change of a session took more than ${total} seconds.`));
 
 /**
+ * Calls `over` when no milliseconds are `left`. It looks after the sockets were read (setImmediate): where this process was
+ * busy, the answer may be there. It looks again where the deadline was paused, or the timer came early, which Node counts
+ * from the begin of a turn of its loop.
+ *
+ * @returns a function that ends this
+ */
+export function whenOver(left: () => number, over: () => void): () => void {
+  let isEnded = false;
+  let timer: NodeJS.Timeout | undefined;
+  const look = (): void => {
+    if (isEnded) return;
+    if (left() <= 0) over();
+    else arm();
+  };
+  const arm = (): void => {
+    timer = setTimeout(() => setImmediate(look), Math.max(1, Math.ceil(left())));
+  };
+  arm();
+  return () => {
+    isEnded = true;
+    clearTimeout(timer);
+  };
+}
+
+/**
  * What `promise` gives, if it does before the deadline. Otherwise rejects with an error of its own; what becomes of the
  * promise afterwards is not told to anybody, a failure neither.
  *
@@ -100,22 +125,17 @@ export const tookLong =
  */
 export async function inTime<T>(promise: Promise<T>, deadline: Deadline, error = late): Promise<T> {
   deadline.begin();
-  let timer: NodeJS.Timeout | undefined;
+  let end = (): void => {};
   const over = new Promise<never>((_, reject) => {
-    const look = (): void => {
-      if (deadline.left() <= 0) reject(error());
-      else arm();
-    };
-    // Looked at after the sockets were read (setImmediate): where this process was busy, the answer may be there.
-    const arm = (): void => {
-      timer = setTimeout(() => setImmediate(look), Math.max(1, Math.ceil(deadline.left())));
-    };
-    arm();
+    end = whenOver(
+      () => deadline.left(),
+      () => reject(error()),
+    );
   });
   try {
     return await Promise.race([promise, over]);
   } finally {
-    clearTimeout(timer);
+    end();
     deadline.end();
   }
 }

@@ -11,7 +11,7 @@
  *
  * An error of a task is passed only to its caller. Other tasks still run, each until its own deadline.
  */
-import { type Deadline, late } from './deadline.js';
+import { type Deadline, late, whenOver } from './deadline.js';
 
 interface Waiting {
   readonly key: string | null;
@@ -73,7 +73,7 @@ export class Queue {
     return new Promise((resolve, reject) => {
       deadline.begin();
       const leave = (): void => {
-        clearTimeout(timer);
+        end();
         deadline.end();
         this.#waiting = this.#waiting.filter((other) => other !== waiting);
       };
@@ -82,13 +82,10 @@ export class Queue {
         resolve();
       };
       const waiting = { key, hadTurn: this.#served.has(deadline), begin };
-      const giveUp = (): void => {
-        if (!this.#waiting.includes(waiting)) return;
+      const end = whenOver(patience, () => {
         leave();
         reject(late());
-      };
-      // After the sockets were read, as in `inTime`: the place may be free by then.
-      const timer = setTimeout(() => setImmediate(giveUp), Math.max(1, Math.ceil(patience())));
+      });
       this.#waiting.push(waiting);
     });
   }

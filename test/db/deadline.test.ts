@@ -51,6 +51,30 @@ describe('Deadline', () => {
   });
 });
 
+describe('a wait that is over', () => {
+  it('sets no more timers, though its own had come a moment before', async () => {
+    const { setTimeout: real } = globalThis;
+    const timers: (() => void)[] = [];
+    globalThis.setTimeout = ((call: () => void) => real(() => {}, timers.push(call)).unref()) as typeof real;
+    try {
+      let answer: (value: string) => void = () => {};
+      const answered = new Promise<string>((resolve) => {
+        answer = resolve;
+      });
+      const waited = inTime(answered, new Deadline(60));
+      expect(timers).to.have.length(1);
+      // Too early, as where the deadline was paused, or the turn of the loop was long.
+      timers[0]?.();
+      answer('answer');
+      expect(await waited).to.equal('answer');
+      await new Promise(setImmediate);
+      expect(timers).to.have.length(1);
+    } finally {
+      globalThis.setTimeout = real;
+    }
+  });
+});
+
 describe('databaseBounds', () => {
   it('grow with DATABASE_TIMEOUT, all of them', () => {
     const [one, five] = [databaseBounds(1), databaseBounds(5)];
