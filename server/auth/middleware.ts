@@ -1,4 +1,5 @@
 /** `ctx.request.user`: set before the handler runs (django.contrib.auth.middleware.AuthenticationMiddleware). */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable, ValueError } from '../errors.js';
@@ -91,11 +92,18 @@ export function authentication<U extends BaseUser = RegisteredUser>(
       const { forgetting } = stateOf(ctx);
       if (forgetting !== undefined) await forgetting;
     } finally {
-      const { changing } = stateOf(ctx);
-      if (changing !== undefined) await changing;
+      if (stateOf(ctx).changing !== undefined) await changesOver(ctx);
       if (outer !== undefined && outer !== options) setOptions(ctx, outer);
     }
   };
+}
+
+/** Logins and logouts that the handler does not await are over, and those begun after them: `logout(ctx).then(() => login(…))`. */
+async function changesOver(ctx: Context): Promise<void> {
+  for (let { changing } = stateOf(ctx); changing !== undefined; { changing } = stateOf(ctx)) {
+    await changing;
+    await nextTurn();
+  }
 }
 
 /** The lookup in advance is not an access by the page, unless it changed the session. */

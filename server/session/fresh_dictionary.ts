@@ -1,5 +1,6 @@
 /** A dictionary without a row: what `atomic` gives to its callback. */
 import { type Clock, systemClock } from '../clock.js';
+import { changeBound, Deadline, inTime, tookLong } from '../db/deadline.js';
 import { ValueError } from '../errors.js';
 import { DOCUMENT, SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts } from './document.js';
@@ -33,22 +34,46 @@ class FreshDictionary extends SessionDictionary<DeclaredData> {
     this.modified = true;
   }
 
-  /** The function has returned. @returns the members that it has left */
-  end(): MemberTexts {
-    const texts = this[DOCUMENT].texts();
+  texts(): MemberTexts {
+    return this.#document.texts();
+  }
+
+  /** The function has returned, or thrown. */
+  end(): void {
     this.#isOver = true;
-    return texts;
   }
 }
 
-/** Runs the function of `atomic` on a dictionary of these members. @param lock the session's. @returns what it leaves, and its result */
+/** What the function of `atomic` leaves, and its result. */
+export interface Changed<T> {
+  readonly fresh: MemberTexts;
+  readonly result: T;
+}
+
+/** Runs the function of `atomic` on a dictionary of these members. @param lock the session's */
 export async function changed<T>(
   texts: MemberTexts,
   change: FreshChange<T>,
   { settings, now = systemClock }: Pick<SessionOptions, 'settings' | 'now'>,
   lock: WriteLock,
-): Promise<{ readonly fresh: MemberTexts; readonly result: T }> {
+): Promise<Changed<T>> {
   const fresh = new FreshDictionary(texts, settings, now);
-  const result = await lock.runInside(async () => change(withItemAccess(fresh as FreshDictionary & SessionItems)));
-  return { fresh: fresh.end(), result };
+  try {
+    const result = await lock.runInside(async () => change(withItemAccess(fresh as FreshDictionary & SessionItems)));
+    return { fresh: fresh.texts(), result };
+  } finally {
+    fresh.end();
+  }
+}
+
+/** The same where no store bounds the time. @throws StoreUnavailable when the function takes too long */
+export function changedInTime<T>(
+  texts: MemberTexts,
+  change: FreshChange<T>,
+  options: Pick<SessionOptions, 'settings' | 'now'>,
+  lock: WriteLock,
+  ofRequest: Deadline | undefined,
+): Promise<Changed<T>> {
+  const own = new Deadline(changeBound(ofRequest));
+  return inTime(changed(texts, change, options, lock), own, tookLong(own));
 }

@@ -26,6 +26,7 @@ export class RequestSession extends Session {
   /** How many writes are under way. */
   #writing = 0;
   readonly #written = new Waiters();
+  #flushes = 0;
 
   /** @param outer the session outside of this one, of another cookie */
   constructor(ctx: Context, options: SessionOptions, session_key: string | undefined, outer?: Session) {
@@ -71,7 +72,13 @@ export class RequestSession extends Session {
 
   override async flush(options: { readonly keepRow?: boolean } = {}): Promise<void> {
     checkOptions('flush()', options);
+    if (options.keepRow !== true) this.#flushes += 1;
     await this.#untilDone(() => super.flush(options));
+  }
+
+  /** How often the session was flushed. */
+  get flushes(): number {
+    return this.#flushes;
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Saves a session and sends its cookie (SessionMiddleware.process_response), also for answers that begin early. */
 import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
 import { ImproperlyConfigured, SessionInterrupted, UpdateError } from '../errors.js';
@@ -16,6 +17,7 @@ import type { RequestSession } from './request_session.js';
 import type { Session } from './session.js';
 import { DELETION, type SessionCookie, sessionCookie, setSessionCookie } from './session_cookie.js';
 import type { SessionStore } from './store.js';
+import { EXPECT_OUTSIDE } from './write_lock.js';
 
 const NOT_KEPT =
   'The answer began before the cookie of a new session was set, so the session was not kept. Call `await commitSession(ctx)` before the answer begins.';
@@ -46,6 +48,8 @@ export class SessionResponse implements HeadWork {
   readonly #ctx: Context;
   #state: 'open' | 'finished' | 'handed over' | 'failed' = 'open';
   #cookie: SessionCookie | undefined;
+  /** How often the session had been flushed when its cookie was set. */
+  #flushes = 0;
   #varies = false;
   #committed = false;
   /** Whether a save of this response has written the row. */
@@ -62,7 +66,7 @@ export class SessionResponse implements HeadWork {
   /** The handlers have returned. Undefined if there is nothing to save, as for most pages. */
   finish(): Promise<void> | undefined {
     const unfinished = this.#unfinished();
-    if (unfinished !== undefined) return unfinished.then(() => this.finish());
+    if (unfinished !== undefined) return whatFollows(unfinished).then(() => this.finish());
     const { res, respond } = this.#ctx;
     if (respond === false && res !== undefined && !res.writableEnded) return this.#handOver();
     this.#state = 'finished';
@@ -89,7 +93,7 @@ export class SessionResponse implements HeadWork {
   /** An error was thrown, which will be answered with `status`. */
   async fail(status: number): Promise<void> {
     for (let unfinished = this.#unfinished(); unfinished !== undefined; unfinished = this.#unfinished())
-      await unfinished;
+      await whatFollows(unfinished);
     this.#state = 'failed';
     if (this.#isTouched()) await this.#keep(status);
   }
@@ -101,6 +105,7 @@ export class SessionResponse implements HeadWork {
 
   /** See `commitSession`. Concurrent calls run one after the other, so that a new session gets one row. */
   async commit(): Promise<void> {
+    this.session[EXPECT_OUTSIDE]();
     const committing = this.#commitAfter(this.#committing);
     this.#committing = committing;
     try {
@@ -112,9 +117,12 @@ export class SessionResponse implements HeadWork {
 
   async #commitAfter(before: Promise<void> | undefined): Promise<void> {
     await before?.catch(() => {});
+    const { session } = this;
+    for (let { unfinished } = session; unfinished !== undefined; { unfinished } = session)
+      await whatFollows(unfinished);
     if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
     // What the request changed while the save ran is saved by the next commit, or after the handlers.
-    if (this.#saved) this.session.modified = this.session.alreadyWritten(true) === null;
+    if (this.#saved) session.modified = session.alreadyWritten(true) === null;
     this.#committed = true;
   }
 
@@ -153,8 +161,14 @@ export class SessionResponse implements HeadWork {
     return session_key !== null && !hasUnreadableRow && !isInCookie;
   }
 
+  /** The cookie of what was flushed since, as by a logout after `commitSession`, must not arrive. */
+  #withdrawFlushed(): void {
+    if (this.#cookie !== undefined && this.#flushes !== this.session.flushes) this.#cookie = DELETION;
+  }
+
   async #keep(status: number): Promise<void> {
     const { session } = this;
+    this.#withdrawFlushed();
     if (this.#isDead()) {
       this.#forget();
       this.#setHeaders();
@@ -206,6 +220,7 @@ export class SessionResponse implements HeadWork {
   #tell(session_key: string | null, { max_age }: SavedExpiry): void {
     if (session_key === null) return;
     this.#cookie = sessionCookie(session_key, max_age, this.options.now);
+    this.#flushes = this.session.flushes;
     this.#setHeaders();
   }
 
@@ -234,6 +249,7 @@ export class SessionResponse implements HeadWork {
   #begin(): void {
     const { session } = this;
     if (!this.#isTouched()) return;
+    this.#withdrawFlushed();
     this.#varies ||= session.accessed;
     if (this.#isDead()) this.#forget();
     else if (this.#wantsSave()) this.#cookie = this.#cookieBeforeSave() ?? this.#cookie;
@@ -261,6 +277,12 @@ export class SessionResponse implements HeadWork {
     if (cookie !== undefined) setSessionCookie(this.#ctx.response, this.options.settings, cookie);
     if (this.#varies || cookie !== undefined) patch_vary_headers(this.#ctx, 'Cookie');
   }
+}
+
+/** Also what is begun when it is over: `session.flush().then(() => session.save())`. */
+async function whatFollows(unfinished: Promise<void>): Promise<void> {
+  await unfinished;
+  await nextTurn();
 }
 
 /** A WebSocket's context has no response (koa-websocket), so no status and no headers. */

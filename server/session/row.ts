@@ -14,9 +14,6 @@ export interface Baseline {
   readonly written: SavedExpiry | undefined;
 }
 
-/** The result of `store.load`, kept until the session's first access, which throws the error if there is one. */
-export type Loaded = { readonly session_data: string | null } | { readonly error: unknown };
-
 export interface RowReading {
   readonly codec: SessionCodec;
   readonly verified?: VerifiedTexts;

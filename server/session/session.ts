@@ -1,28 +1,27 @@
 /** `request.session`: a dictionary with a row behind it (django.contrib.sessions.backends.base and .db). */
 import { type Clock, systemClock } from '../clock.js';
-import { changeBound, Deadline, inTime, tookLong } from '../db/deadline.js';
 import { UpdateError, ValueError } from '../errors.js';
 import { BAD_EXPIRY, type Change, changeOf, type SavedExpiry } from './change.js';
-import { Unreadable } from './codec.js';
 import { DOCUMENT, IS_GONE, pairsOf, type SessionDictionary } from './dictionary.js';
 import { Document, type MemberTexts, sameTexts } from './document.js';
-import { changed, type FreshChange } from './fresh_dictionary.js';
+import { changed, changedInTime, type FreshChange } from './fresh_dictionary.js';
 import { checkMustCreate } from './given.js';
 import { reserveNames } from './item_access.js';
 import { isStorable, newSessionKey, validSessionKey } from './key.js';
-import { mergeMembers } from './merge.js';
+import { KnownRow } from './known_row.js';
+import { mergeMembers, mergeTexts } from './merge.js';
 import { mergeIntoRow } from './merge_row.js';
 import { modifyRow, moveRow, replaceOrModifyRow } from './modify_row.js';
 import { companionOf, NEW_KEY, type NewKeyOptions, tryNewKeys } from './new_key.js';
 import type { SessionOptions } from './options.js';
-import { type Baseline, isSavedWithin, type Loaded, readRow, theirsOf } from './row.js';
+import { type Baseline, isSavedWithin, readRow, theirsOf } from './row.js';
 import { SessionBase } from './session_base.js';
 import type { DeclaredData, SessionItems } from './session_data.js';
 import { type Companion, DEADLINE } from './store.js';
 import { TAKE_OUT } from './take_out.js';
 import { type Write, WritesUnderway } from './underway.js';
 import { CHANGED_INSIDE } from './unsaved.js';
-import { WriteLock } from './write_lock.js';
+import { EXPECT_OUTSIDE, WriteLock } from './write_lock.js';
 
 /** Item access, where item_access.ts wraps the session as the middleware does. */
 export interface Session extends SessionItems {}
@@ -45,14 +44,9 @@ export interface Session extends SessionItems {}
 export class Session extends SessionBase {
   readonly #options: SessionOptions;
   readonly #now: Clock;
-  #session_key: string | null;
-  #loaded: Loaded | undefined;
+  #row: KnownRow;
   /** Absent until the first access. Until then the session keeps the cookie's key, even if no row has it. */
   #document: Document | undefined;
-  /** The row's content when it was last read or written; absent without a row. */
-  #baseline: Baseline | undefined;
-  /** Whether the row has a good signature and is unreadable. Then it is never written, and a save creates another. */
-  #isUnreadable = false;
   /** Whether this request generated the key, so that the browser does not have it yet. */
   #hasNewKey = false;
   /** The writes that run now. What a write brings is dropped if the session was flushed, or took a new key, meanwhile. */
@@ -67,12 +61,12 @@ export class Session extends SessionBase {
     super(options);
     this.#options = options;
     this.#now = options.now ?? systemClock;
-    this.#session_key = validSessionKey(session_key);
+    this.#row = new KnownRow(validSessionKey(session_key));
   }
 
   /** The key in cookie and row; null while there is none. Shows the cookie's value until the first access. */
   override get session_key(): string | null {
-    return this.#session_key;
+    return this.#row.session_key;
   }
 
   /**
@@ -80,18 +74,18 @@ export class Session extends SessionBase {
    * empty, and a save creates another row under a new key.
    */
   get hasUnreadableRow(): boolean {
-    this.#document ??= this.#open();
-    return this.#isUnreadable;
+    this.#document ??= this.#row.open(this.#options);
+    return this.#row.isUnreadable;
   }
 
   /** Whether the cookie's value is the session itself (engine signed_cookies), so that each save changes it. */
   get isInCookie(): boolean {
-    return this.#baseline !== undefined && this.#baseline.session_data === this.#session_key;
+    return this.#row.isInCookie;
   }
 
   /** Whether there is neither a key nor a value. */
   is_empty(): boolean {
-    return this.#session_key === null && (this.#document?.size ?? 0) === 0;
+    return this.#row.session_key === null && (this.#document?.size ?? 0) === 0;
   }
 
   /**
@@ -99,56 +93,26 @@ export class Session extends SessionBase {
    * the store fails, the first access throws the StoreUnavailable, so that a page without access is served.
    */
   async load(): Promise<void> {
-    if (this.#session_key === null || this.#document !== undefined) return;
+    const { session_key } = this.#row;
+    if (session_key === null || this.#document !== undefined) return;
     this.#options.observe?.('load');
-    try {
-      this.#loaded = { session_data: await this.#options.store.load(this.#session_key, this[DEADLINE]) };
-    } catch (error) {
-      this.#loaded = { error };
-    }
+    await this.#row.load(this.#options.store, session_key, this[DEADLINE]);
   }
 
   protected override get [DOCUMENT](): Document {
     this.accessed = true;
-    this.#document ??= this.#open();
+    this.#document ??= this.#row.open(this.#options);
     return this.#document;
   }
 
   /** Whether no row has the cookie's key. Does not set `accessed`. */
   isMissing(): boolean {
-    return this.#loaded !== undefined && 'session_data' in this.#loaded && this.#loaded.session_data === null;
+    return this.#row.isMissing;
   }
 
   /** Whether the row is missing and nothing was set since. */
   protected override [IS_GONE](): boolean {
     return this.#document === undefined && this.isMissing();
-  }
-
-  /**
-   * The first access. A missing or expired row drops the key. A row with a wrong signature gives an empty session that keeps
-   * the key, as in Django. An unreadable row does so until something is written: reading alone must not cost the browser the
-   * cookie that Django can use.
-   */
-  #open(): Document {
-    if (this.#session_key === null) return Document.empty();
-    if (this.#loaded === undefined) throw new ValueError('Call `await session.load()` before using the session.');
-    if ('error' in this.#loaded) throw this.#loaded.error;
-    if (this.#loaded.session_data === null) {
-      this.#options.observe?.('miss');
-      this.#session_key = null;
-      return Document.empty();
-    }
-    return this.#adopt(this.#loaded.session_data);
-  }
-
-  #adopt(session_data: string): Document {
-    const texts = readRow(session_data, this.#session_key, this.#options);
-    if (texts instanceof Unreadable) {
-      this.#isUnreadable = true;
-      return Document.empty();
-    }
-    this.#baseline = { session_data, texts, written: undefined };
-    return Document.fromTexts(texts);
   }
 
   /** Remove everything at once. The row stays; the empty dictionary is saved into it. */
@@ -190,9 +154,9 @@ export class Session extends SessionBase {
   async #save(must_create: boolean): Promise<SavedExpiry> {
     if (must_create) this.#document ??= Document.empty();
     const document = this[DOCUMENT];
-    const session_key = this.#session_key;
-    if (session_key === null || (this.#isUnreadable && !must_create)) return this.#create();
-    const base = this.#baseline;
+    const session_key = this.#row.session_key;
+    if (session_key === null || (this.#row.isUnreadable && !must_create)) return this.#create();
+    const base = this.#row.baseline;
     if (must_create || base === undefined) return this.#insert(session_key);
     const mine = this.#change(document.texts());
     return this.#underway.run(base.texts, mine.texts, async (write) => {
@@ -216,7 +180,7 @@ export class Session extends SessionBase {
   wasSavedWithin(seconds: number): boolean {
     const texts = this[DOCUMENT].texts();
     const within = Math.min(seconds, this.get_expiry_age() / 2, this.get_session_cookie_age() / 2);
-    return isSavedWithin(this.#baseline, texts, within, this.#options.codec, this.#now());
+    return isSavedWithin(this.#row.baseline, texts, within, this.#options.codec, this.#now());
   }
 
   /**
@@ -225,7 +189,7 @@ export class Session extends SessionBase {
    *   browser would not learn it otherwise
    */
   alreadyWritten(saves: boolean): SavedExpiry | null {
-    const base = this.#baseline;
+    const base = this.#row.baseline;
     if (base?.written === undefined) return null;
     const isEnough = saves ? sameTexts(this[DOCUMENT].texts(), base.texts) : this.#hasNewKey;
     return isEnough ? base.written : null;
@@ -248,19 +212,30 @@ export class Session extends SessionBase {
       await (this.#creating.isTaken ? this.#creating : this.#writing).left();
     }
     this.#document = this[DOCUMENT];
-    const [session_key, base] = [this.#session_key, this.#baseline];
+    const [session_key, base] = [this.#row.session_key, this.#row.baseline];
     const hasRow = session_key !== null && base !== undefined && !this.isInCookie;
     if (hasRow) return this.#changeRow(session_key, base, change, modifyRow);
     return this.#creating.hold(() => this.#changeWithoutRow(change));
   }
 
   async #changeWithoutRow<T>(change: FreshChange<T>): Promise<T> {
-    const before = this[DOCUMENT].texts();
-    const own = new Deadline(changeBound(this[DEADLINE]));
-    const { fresh, result } = await inTime(changed(before, change, this.#options, this.#writing), own, tookLong(own));
+    const [before, wasModified] = [this[DOCUMENT].texts(), this.modified];
+    const { fresh, result } = await this.#underway.run(before, before, async (write) => {
+      const made = await changedInTime(before, change, this.#options, this.#writing, this[DEADLINE]);
+      // A flush ends what this has changed, too.
+      return this.#underway.has(write) ? made : { ...made, fresh: undefined };
+    });
+    if (fresh === undefined) return result;
     this.modified = true;
     this.#document = this[DOCUMENT].withTexts(mergeMembers(before, this[DOCUMENT].texts(), fresh));
-    await this.save();
+    try {
+      await this.save();
+    } catch (error) {
+      const left = mergeTexts(fresh, this[DOCUMENT].texts(), before);
+      this.#document = this[DOCUMENT].withTexts(left);
+      this.modified = wasModified || !sameTexts(left, before);
+      throw error;
+    }
     return result;
   }
 
@@ -270,7 +245,7 @@ export class Session extends SessionBase {
    */
   async [TAKE_OUT](key: string): Promise<unknown> {
     return this.#writing.hold(async () => {
-      const [own, base] = [this.#session_key, this.#baseline];
+      const [own, base] = [this.#row.session_key, this.#row.baseline];
       if (own === null || base === undefined) return null;
       return this.#changeRow(own, base, (fresh) => fresh.pop(key, null), replaceOrModifyRow);
     });
@@ -302,6 +277,8 @@ export class Session extends SessionBase {
    */
   async cycle_key({ values = [], forget = false, joined }: NewKeyOptions = {}): Promise<void> {
     const added = Document.fromPairs(pairsOf(values));
+    this.#writing.expectOutside();
+    while (this.#creating.isTaken) await this.#creating.left();
     return this.#writing.hold(() => this.#cycleKey(added, forget, joined));
   }
 
@@ -311,11 +288,11 @@ export class Session extends SessionBase {
       const companion = await companionOf(joined, this.#options.store);
       await this.#withNewKey((to) => this.#moveRow(to, added.texts(), forget ? undefined : write, companion));
       // After the write: if it fails, the dictionary has no login that a later save would write under the old key.
-      if (forget && this.#underway.has(write)) this.#document = added;
+      if (forget) this.#document = this.#underway.joined(write, this[DOCUMENT], added.texts());
       this.#underway.forgetAll();
       this.modified = true;
     };
-    await this.#underway.run(this.#baseline?.texts ?? held, held, move);
+    await this.#underway.run(this.#row.baseline?.texts ?? held, held, move);
   }
 
   /**
@@ -323,7 +300,7 @@ export class Session extends SessionBase {
    * @param write absent if what the dictionary held is to be forgotten
    */
   async #moveRow(to: string, added: MemberTexts, write?: Write, companion?: Companion): Promise<void> {
-    const [oldKey, base] = [this.#session_key, this.#baseline];
+    const [oldKey, base] = [this.#row.session_key, this.#row.baseline];
     // Not what the session held at first: an `atomic` may have written the row since.
     const mine = new Map([...(write?.sent ?? []), ...added]);
     if (oldKey !== null && base !== undefined) {
@@ -354,54 +331,61 @@ export class Session extends SessionBase {
     this.#underway.forgetAll();
     try {
       // Should the row stay, a save has to know what it replaces.
-      this.#document ??= this.#open();
+      this.#document ??= this.#row.open(this.#options);
     } catch {}
     this.#document = Document.empty();
     this.accessed = true;
-    while (this.#writing.isTaken) await this.#writing.left();
+    return this.#writing.hold(() => this.#flush(keepRow));
+  }
+
+  async #flush(keepRow: boolean): Promise<void> {
     // An `atomic` that waited too has begun: what it brings is not the next session's.
     this.#underway.forgetAll();
-    const [session_key, base] = [this.#session_key, this.#baseline];
-    const [isUnreadable, loaded] = [this.#isUnreadable, this.#loaded];
+    const row = this.#row;
     this.modified = true;
-    this.#session_key = null;
-    this.#baseline = undefined;
-    this.#isUnreadable = false;
-    this.#loaded = keepRow ? { session_data: null } : undefined;
+    this.#row = new KnownRow(null);
+    if (keepRow) this.#row.setMissing();
+    if (row.session_key === null || keepRow) return;
     try {
-      if (session_key !== null && !keepRow) await this.#options.store.delete(session_key, this[DEADLINE]);
+      await this.#options.store.delete(row.session_key, this[DEADLINE]);
     } catch (error) {
-      [this.#session_key, this.#baseline, this.#isUnreadable] = [session_key, base, isUnreadable];
+      this.#row = row;
       // Where the row could not be read, a save must not create it.
-      if (base === undefined && !isUnreadable) [this.#document, this.#loaded] = [undefined, loaded];
+      if (row.baseline === undefined && !row.isUnreadable) this.#document = undefined;
       throw error;
     }
   }
 
   /** Remove a row, by default this session's own. The dictionary stays as it is. */
-  async delete(session_key: string | null = this.#session_key): Promise<void> {
-    if (session_key === this.#session_key) this.#writing.expectOutside();
-    if (typeof session_key !== 'string' || !isStorable(session_key)) return;
-    await this.#options.store.delete(session_key, this[DEADLINE]);
-    if (session_key !== this.#session_key) return;
-    if (this.#document === undefined) this.#loaded = { session_data: null };
+  async delete(session_key: string | null = null): Promise<void> {
+    const key = session_key ?? this.#row.session_key;
+    if (key === this.#row.session_key) this.#writing.expectOutside();
+    if (typeof key !== 'string' || !isStorable(key)) return;
+    await this.#options.store.delete(key, this[DEADLINE]);
+    if (key !== this.#row.session_key) return;
+    if (this.#document === undefined) this.#row.setMissing();
     // A save at the end then throws UpdateError, as in Django.
-    else if (this.#baseline !== undefined) this.#baseline = { ...this.#baseline, written: undefined };
+    else if (this.#row.baseline !== undefined) this.#row.baseline = { ...this.#row.baseline, written: undefined };
   }
 
   #theirs(session_data: string): MemberTexts {
-    return theirsOf(readRow(session_data, this.#session_key, this.#options));
+    return theirsOf(readRow(session_data, this.#row.session_key, this.#options));
   }
 
   /** The keys of lists and dictionaries that were changed in place since the row was last read or written. */
   [CHANGED_INSIDE](): string[] {
-    return this.#baseline === undefined ? [] : (this.#document?.changedInside(this.#baseline.texts) ?? []);
+    return this.#row.baseline === undefined ? [] : (this.#document?.changedInside(this.#row.baseline.texts) ?? []);
   }
 
   async #insert(session_key: string, texts = this[DOCUMENT].texts(), companion?: Companion): Promise<SavedExpiry> {
     const change = this.#change(texts);
     const cookie = await this.#options.store.create({ session_key, ...change }, companion, this[DEADLINE]);
     return this.#wrote(cookie ?? session_key, change);
+  }
+
+  /** @throws ValueError inside the function of this session's own `atomic` */
+  [EXPECT_OUTSIDE](): void {
+    this.#writing.expectOutside();
   }
 
   /** Called before a new key is made. */
@@ -422,10 +406,10 @@ export class Session extends SessionBase {
     const { session_data, texts, expire_date, max_age, hasBadExpiry } = change;
     if (write !== undefined) this.#document = this.#underway.joined(write, this[DOCUMENT], texts);
     if (hasBadExpiry) this.#options.codec.report(BAD_EXPIRY, session_key);
-    this.#session_key = session_key;
+    this.#row.session_key = session_key;
     const written = { expire_date, max_age };
-    this.#baseline = { session_data, texts, written };
-    this.#isUnreadable = false;
+    this.#row.baseline = { session_data, texts, written };
+    this.#row.isUnreadable = false;
     this.#options.observe?.('save');
     return written;
   }

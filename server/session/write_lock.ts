@@ -2,6 +2,9 @@
 import { NestedChanges } from '../db/nested_changes.js';
 import { Waiters } from './waiters.js';
 
+/** A method of sessions: refuses what would wait for the function that it is called from. A symbol, because any name may be a key. */
+export const EXPECT_OUTSIDE = Symbol('koa-django-session.expectOutside');
+
 /** The sessions whose `atomic` runs its function. */
 const CHANGING = new NestedChanges();
 

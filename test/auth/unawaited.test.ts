@@ -139,6 +139,84 @@ describe('A session key that changes without being awaited', () => {
     }
   });
 
+  for (const engine of ['rows', 'signed_cookies']) {
+    it(`is told to nobody after a logout, though a commitSession had set its cookie (${engine})`, async () => {
+      const app = new Koa();
+      app.silent = true;
+      const store = engine === 'rows' ? new LateStore() : new SignedCookiesStore(given);
+      app.use(sessions(app, { settings: given, store }));
+      app.use(authentication(app, { settings: given, backends: [backend] }));
+      app.use(async (ctx) => {
+        ctx.body = { me: ctx.user.id };
+        if (ctx.path === '/') return;
+        await login(ctx, ann);
+        await commitSession(ctx);
+        await logout(ctx);
+        if (ctx.path === '/next') ctx.session.set('next', 1);
+        if (ctx.path === '/500') ctx.throw(500);
+      });
+      for (const path of ['/login', '/500', '/next']) {
+        const client = new Client(app);
+        await client.get(path);
+        expect((await client.get('/')).json(), path).to.deep.equal({ me: null });
+        expect(client.cookies.has('sessionid'), path).to.equal(path === '/next');
+      }
+    });
+  }
+
+  for (const [name, begin] of Object.entries({
+    login: (ctx: Koa.Context) => login(ctx, ann),
+    atomic: (ctx: Koa.Context) => ctx.session.atomic((fresh) => tick().then(() => fresh.set('n', 1))),
+  })) {
+    it(`is sent by a commitSession that comes after ${name}, which it waits for`, async () => {
+      const app = new Koa();
+      app.use(sessions(app, { settings: given, store: new LateStore() }));
+      app.use(authentication(app, { settings: given, backends: [backend] }));
+      app.use(async (ctx) => {
+        if (ctx.path === '/') {
+          ctx.body = { me: ctx.user.id, n: ctx.session.get('n') };
+          return;
+        }
+        const begun = begin(ctx);
+        await commitSession(ctx);
+        ctx.respond = false;
+        ctx.res.end('ok');
+        await begun;
+      });
+      const client = new Client(app);
+      await client.get('/begin');
+      const is = name === 'login' ? { me: 1, n: null } : { me: null, n: 1 };
+      expect((await client.get('/')).json()).to.deep.equal(is);
+    });
+  }
+
+  it('is refused to a commitSession inside of atomic, which it would wait for', async () => {
+    const app = new Koa();
+    app.use(sessions(app, { settings: given, store: new LateStore() }));
+    app.use(async (ctx) => {
+      ctx.body = await ctx.session.atomic(() => commitSession(ctx)).catch((error: Error) => error.message);
+    });
+    expect((await new Client(app).get('/')).text).to.match(/^Inside `atomic`/);
+  });
+
+  it('is that of the login which follows a logout', async () => {
+    const app = new Koa();
+    app.use(sessions(app, { settings: given, store: new LateStore() }));
+    app.use(authentication(app, { settings: given, backends: [backend] }));
+    app.use((ctx) => {
+      if (ctx.path === '/again') void logout(ctx).then(() => login(ctx, ann));
+      if (ctx.path === '/anew') void ctx.session.flush().then(() => ctx.session.create());
+      ctx.body = { me: ctx.user.id };
+    });
+    for (const path of ['/again', '/anew']) {
+      const client = new Client(app);
+      await client.get('/again');
+      await client.get(path);
+      expect((await client.get('/')).json()).to.deep.equal({ me: path === '/again' ? 1 : null });
+      expect(client.cookies.get('sessionid'), path).to.match(/^\w{32}$/);
+    }
+  });
+
   it('is gone from the store before the answer to a flush that is not awaited', async () => {
     class SlowStore extends LateStore {
       override async delete(...args: Parameters<LateStore['delete']>): Promise<void> {
