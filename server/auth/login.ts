@@ -86,15 +86,23 @@ async function ask(
  * @throws ValueError if the backend is ambiguous, and for what is no user
  * @throws SessionInterrupted (400) when the session ended while this request ran
  */
-export async function login<U extends BaseUser>(
+export function login<U extends BaseUser>(
   ctx: Context,
   user: U,
   options: { readonly backend?: string } = {},
 ): Promise<U> {
-  checkContext('login()', ctx);
-  checkSpelling('login()', options, ['backend']);
-  checkLogin('login()', user);
-  return inTurn(ctx, () => logIn(ctx, user, options.backend));
+  const check = (): void => {
+    checkMounted('login()', ctx);
+    checkSpelling('login()', options, ['backend']);
+    checkLogin('login()', user);
+  };
+  return inTurn(ctx, check, () => logIn(ctx, user, options.backend));
+}
+
+/** @throws ImproperlyConfigured for what is no context, and where the request has no authentication */
+function checkMounted(called: string, ctx: Context): void {
+  checkContext(called, ctx);
+  optionsOf(ctx);
 }
 
 async function logIn<U extends BaseUser>(ctx: Context, user: U, backendPath: string | undefined): Promise<U> {
@@ -152,9 +160,12 @@ function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): Authent
  * ctx.redirect('/');
  * ```
  */
-export async function logout(ctx: Context): Promise<void> {
-  checkContext('logout()', ctx);
-  await inTurn(ctx, () => logOut(ctx));
+export function logout(ctx: Context): Promise<void> {
+  return inTurn(
+    ctx,
+    () => checkMounted('logout()', ctx),
+    () => logOut(ctx),
+  );
 }
 
 async function logOut(ctx: Context): Promise<void> {
@@ -270,10 +281,12 @@ export async function forgetStale(ctx: Context): Promise<void> {
  *
  * @param user with the new password, as `UserTable.set_password` returns it
  */
-export async function update_session_auth_hash(ctx: Context, user: BaseUser): Promise<void> {
-  checkContext('update_session_auth_hash()', ctx);
-  checkLogin('update_session_auth_hash()', user);
-  await inTurn(ctx, () => renewHash(ctx, user));
+export function update_session_auth_hash(ctx: Context, user: BaseUser): Promise<void> {
+  const check = (): void => {
+    checkMounted('update_session_auth_hash()', ctx);
+    checkLogin('update_session_auth_hash()', user);
+  };
+  return inTurn(ctx, check, () => renewHash(ctx, user));
 }
 
 async function renewHash(ctx: Context, user: BaseUser): Promise<void> {

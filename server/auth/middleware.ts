@@ -89,21 +89,25 @@ export function authentication<U extends BaseUser = RegisteredUser>(
       await userBefore(ctx);
       await next();
       // Started by an access to `ctx.user`; most requests have nothing to wait for.
-      const { forgetting } = stateOf(ctx);
+      const { forgetting, changing } = stateOf(ctx);
       if (forgetting !== undefined) await forgetting;
+      if (changing !== undefined) await changesOver(ctx);
     } finally {
-      if (stateOf(ctx).changing !== undefined) await changesOver(ctx);
+      if (stateOf(ctx).changing !== undefined) await changesOver(ctx).catch(() => {});
       if (outer !== undefined && outer !== options) setOptions(ctx, outer);
     }
   };
 }
 
-/** Logins and logouts that the handler does not await are over, and those begun after them: `logout(ctx).then(() => login(…))`. */
+/**
+ * Logins and logouts that the handler does not await are over, and those begun after them: `logout(ctx).then(() => login(…))`.
+ * Rejects with their failure, because nobody else hears of it.
+ */
 async function changesOver(ctx: Context): Promise<void> {
-  for (let { changing } = stateOf(ctx); changing !== undefined; { changing } = stateOf(ctx)) {
-    await changing;
-    await nextTurn();
-  }
+  const failure = await stateOf(ctx).changing;
+  await nextTurn();
+  if (stateOf(ctx).changing !== undefined) await changesOver(ctx);
+  if (failure !== undefined) throw failure.error;
 }
 
 /** The lookup in advance is not an access by the page, unless it changed the session. */

@@ -42,8 +42,12 @@ interface UserState {
   isStale?: boolean;
   /** Its row is being deleted. */
   forgetting?: Promise<void>;
-  /** Resolves when the logins, logouts and new passwords of this request are over; absent where none is under way. */
-  changing?: Promise<void>;
+  /** Resolves when the logins, logouts and new passwords of this request are over, to the last one's failure; absent where none is under way. */
+  changing?: Promise<Failure | undefined>;
+}
+
+interface Failure {
+  readonly error: unknown;
 }
 
 const OPTIONS = new OwnState<AnyOptions>('authentication');
@@ -101,20 +105,28 @@ export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
 
 /**
  * What `change` gives: a login, a logout or a new password. Those of one request run one after another, so that session and
- * user are those of the last one. The answer waits for them, also where the handler does not, because it has to send the session's cookie.
+ * user are those of the last one. The answer waits for them, also where the handler does not, because it has to send the
+ * session's cookie, and tells of their failure: it ends no process, because a logout in another tab may be its reason.
+ *
+ * @param check throws for wrong arguments, before anything is done
  */
-export async function inTurn<T>(ctx: Context, change: () => Promise<T>): Promise<T> {
-  const state = stateOf(ctx);
-  const work = state.changing === undefined ? change() : state.changing.then(change);
-  const over = work.then(
-    () => {},
-    () => {},
-  );
-  state.changing = over;
+export function inTurn<T>(ctx: Context, check: () => void, change: () => Promise<T>): Promise<T> {
   try {
-    return await work;
-  } finally {
-    if (state.changing === over) delete state.changing;
+    check();
+    const state = stateOf(ctx);
+    const work = state.changing === undefined ? change() : state.changing.then(change);
+    const over = (failure?: Failure): Failure | undefined => {
+      if (state.changing === changing) delete state.changing;
+      return failure;
+    };
+    const changing = work.then(
+      () => over(),
+      (error: unknown) => over({ error }),
+    );
+    state.changing = changing;
+    return work;
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 

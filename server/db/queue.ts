@@ -15,7 +15,7 @@ import { type Deadline, late, whenOver } from './deadline.js';
 
 interface Waiting {
   readonly key: string | null;
-  readonly hadTurn: boolean;
+  readonly deadline: Deadline;
   readonly begin: () => void;
 }
 
@@ -81,7 +81,7 @@ export class Queue {
         leave();
         resolve();
       };
-      const waiting = { key, hadTurn: this.#served.has(deadline), begin };
+      const waiting = { key, deadline, begin };
       const end = whenOver(patience, () => {
         leave();
         reject(late());
@@ -93,7 +93,8 @@ export class Queue {
   #next(): void {
     while (this.#running < this.#most) {
       const free = this.#waiting.filter(({ key }) => this.#isFree(key));
-      const next = free.find(({ hadTurn }) => hadTurn) ?? free[0];
+      // Asked now: otherwise the next call of a request would overtake one that it made before its first turn.
+      const next = free.find(({ deadline }) => this.#served.has(deadline)) ?? free[0];
       if (next === undefined) return;
       this.#take(next.key);
       next.begin();

@@ -107,6 +107,8 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
     if (session.session_key !== null) await session.load();
     try {
       await next();
+      const settling = response.settle();
+      if (settling !== undefined) await settling;
     } catch (error) {
       await response.fail(statusOfError(error));
       throw error;

@@ -6,16 +6,26 @@ import { headSent } from '../http/head.js';
 import { checkOptions } from '../settings/given.js';
 import type { SavedExpiry } from './change.js';
 import type { SessionDictionary } from './dictionary.js';
+import { checkMustCreate } from './given.js';
 import { NEW_KEY, type NewKeyOptions } from './new_key.js';
 import type { SessionOptions } from './options.js';
 import { earlierDeadline } from './request_deadline.js';
 import { Session } from './session.js';
 import type { DeclaredData, SessionItems } from './session_data.js';
 import { DEADLINE, type SessionStore } from './store.js';
+import { TAKE_OUT } from './take_out.js';
 import { Waiters } from './waiters.js';
+import { EXPECT_OUTSIDE } from './write_lock.js';
 
 const NO_NEW_KEY =
   'The answer has begun, so a new session key cannot reach the browser any more. Do this, or call `await commitSession(ctx)`, before the answer begins.';
+
+const NO_COOKIE =
+  'The answer has begun, so the cookie that holds the session cannot be changed any more. Do this, and call `await commitSession(ctx)`, before the answer begins.';
+
+interface Failure {
+  readonly error: unknown;
+}
 
 /** The session of a request. It refuses a new key once the answer has begun, because its cookie could not be sent. */
 export class RequestSession extends Session {
@@ -27,6 +37,8 @@ export class RequestSession extends Session {
   #writing = 0;
   readonly #written = new Waiters();
   #flushes = 0;
+  /** Of the write that has failed last. */
+  #failure: Failure | undefined;
 
   /** @param outer the session outside of this one, of another cookie */
   constructor(ctx: Context, options: SessionOptions, session_key: string | undefined, outer?: Session) {
@@ -42,38 +54,42 @@ export class RequestSession extends Session {
     return this.#deadline;
   }
 
-  /** @throws ValueError when the answer has begun and there is no row; nothing was changed then */
-  override async save(must_create = false): Promise<SavedExpiry> {
-    // As `#untilDone`, without a function and a promise more: most requests that write call it once.
-    this.#writing += 1;
-    try {
-      return await super.save(must_create);
-    } finally {
-      this.#done();
-    }
+  /**
+   * @throws ValueError when the answer has begun and there is no row; nothing was changed then. At once, without a promise, for
+   *   a callback, which other code may wait for
+   */
+  override save(must_create = false): Promise<SavedExpiry> {
+    checkMustCreate(must_create);
+    return this.#untilDone(() => super.save(must_create));
   }
 
   /** @throws ValueError when the answer has begun; nothing was changed then */
-  override async create(): Promise<SavedExpiry> {
+  override create(): Promise<SavedExpiry> {
     return this.#untilDone(() => super.create());
   }
 
   /** @throws ValueError when the answer has begun; nothing was changed then */
-  override async cycle_key(options: NewKeyOptions = {}): Promise<void> {
-    this.#refuseWhenBegun();
-    await this.#untilDone(() => super.cycle_key(options));
+  override cycle_key(options: NewKeyOptions = {}): Promise<void> {
+    return this.#untilDone(() => {
+      this.#refuseWhenBegun();
+      return super.cycle_key(options);
+    });
   }
 
-  override async atomic<T>(
-    change: (fresh: SessionDictionary<DeclaredData> & SessionItems) => T | Promise<T>,
-  ): Promise<T> {
+  override atomic<T>(change: (fresh: SessionDictionary<DeclaredData> & SessionItems) => T | Promise<T>): Promise<T> {
     return this.#untilDone(() => super.atomic(change));
   }
 
-  override async flush(options: { readonly keepRow?: boolean } = {}): Promise<void> {
-    checkOptions('flush()', options);
-    if (options.keepRow !== true) this.#flushes += 1;
-    await this.#untilDone(() => super.flush(options));
+  override [TAKE_OUT](key: string): Promise<unknown> {
+    return this.#untilDone(() => super[TAKE_OUT](key));
+  }
+
+  override flush(options: { readonly keepRow?: boolean } = {}): Promise<void> {
+    return this.#untilDone(() => {
+      checkOptions('flush()', options);
+      if (options.keepRow !== true) this.#flushes += 1;
+      return super.flush(options);
+    });
   }
 
   /** How often the session was flushed. */
@@ -83,19 +99,40 @@ export class RequestSession extends Session {
 
   /**
    * Resolves when the writes that the handler does not await are done: without the cookie of a new key the browser would have
-   * no session. Undefined if there are none.
+   * no session. Undefined if there are none. Rejects as they do: nobody else hears of it.
    */
   get unfinished(): Promise<void> | undefined {
-    return this.#writing === 0 ? undefined : this.#written.wait();
+    return this.#writing === 0 ? undefined : this.#finished();
   }
 
-  async #untilDone<T>(write: () => Promise<T>): Promise<T> {
-    this.#writing += 1;
+  async #finished(): Promise<void> {
+    this.#failure = undefined;
+    await this.#written.wait();
+    if (this.#failure !== undefined) throw (this.#failure as Failure).error;
+  }
+
+  /**
+   * Counts the write. Its failure ends no process where the handler does not await it: a logout in another tab may be its
+   * reason. What is refused at once is the programmer's fault, and does.
+   */
+  #untilDone<T>(write: () => Promise<T>): Promise<T> {
+    let work: Promise<T>;
     try {
-      return await write();
-    } finally {
-      this.#done();
+      this[EXPECT_OUTSIDE]();
+      this.#refuseLateCookie();
+      work = write();
+    } catch (error) {
+      return Promise.reject(error);
     }
+    this.#writing += 1;
+    work.then(
+      () => this.#done(),
+      (error: unknown) => {
+        this.#failure = { error };
+        this.#done();
+      },
+    );
+    return work;
   }
 
   #done(): void {
@@ -105,6 +142,18 @@ export class RequestSession extends Session {
 
   protected override [NEW_KEY](): void {
     this.#refuseWhenBegun();
+  }
+
+  /** Where the cookie is the session itself, each write needs a new one. */
+  #refuseLateCookie(): void {
+    if (!headSent(this.#ctx)) return;
+    try {
+      // The access that reads the cookie.
+      this.has_key('');
+    } catch {
+      // The store's error is the write's own.
+    }
+    if (this.isInCookie) throw new ValueError(NO_COOKIE);
   }
 
   #refuseWhenBegun(): void {

@@ -63,10 +63,28 @@ export class SessionResponse implements HeadWork {
     beforeHead(ctx, this);
   }
 
+  /**
+   * Waits for what the handlers have begun and do not await; undefined if there is nothing, as for most requests. Rejects
+   * with what has failed meanwhile, because an answer that says nothing of it would be wrong.
+   */
+  settle(): Promise<void> | undefined {
+    const unfinished = this.session.unfinished ?? this.#committing;
+    return unfinished === undefined ? undefined : this.#settleAfter(unfinished);
+  }
+
+  async #settleAfter(unfinished: Promise<void>): Promise<void> {
+    try {
+      await unfinished;
+    } catch (error) {
+      throw interrupted(error);
+    }
+    // Also what is begun when that is over: `session.flush().then(() => session.save())`.
+    await nextTurn();
+    await this.settle();
+  }
+
   /** The handlers have returned. Undefined if there is nothing to save, as for most pages. */
   finish(): Promise<void> | undefined {
-    const unfinished = this.#unfinished();
-    if (unfinished !== undefined) return whatFollows(unfinished).then(() => this.finish());
     const { res, respond } = this.#ctx;
     if (respond === false && res !== undefined && !res.writableEnded) return this.#handOver();
     this.#state = 'finished';
@@ -92,34 +110,27 @@ export class SessionResponse implements HeadWork {
 
   /** An error was thrown, which will be answered with `status`. */
   async fail(status: number): Promise<void> {
-    for (let unfinished = this.#unfinished(); unfinished !== undefined; unfinished = this.#unfinished())
-      await whatFollows(unfinished);
+    for (let settling = this.settle(); settling !== undefined; settling = this.settle()) await settling.catch(() => {});
     this.#state = 'failed';
     if (this.#isTouched()) await this.#keep(status);
   }
 
-  /** What was begun and is not awaited: writes of the session, and `commitSession`. */
-  #unfinished(): Promise<void> | undefined {
-    return this.session.unfinished ?? this.#committing?.catch(() => {});
-  }
-
   /** See `commitSession`. Concurrent calls run one after the other, so that a new session gets one row. */
-  async commit(): Promise<void> {
+  commit(): Promise<void> {
     this.session[EXPECT_OUTSIDE]();
     const committing = this.#commitAfter(this.#committing);
     this.#committing = committing;
-    try {
-      await committing;
-    } finally {
+    const over = (): void => {
       if (this.#committing === committing) this.#committing = undefined;
-    }
+    };
+    committing.then(over, over);
+    return committing;
   }
 
   async #commitAfter(before: Promise<void> | undefined): Promise<void> {
     await before?.catch(() => {});
     const { session } = this;
-    for (let { unfinished } = session; unfinished !== undefined; { unfinished } = session)
-      await whatFollows(unfinished);
+    for (let { unfinished } = session; unfinished !== undefined; { unfinished } = session) await unfinished;
     if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
     // What the request changed while the save ran is saved by the next commit, or after the handlers.
     if (this.#saved) session.modified = session.alreadyWritten(true) === null;
@@ -203,7 +214,7 @@ export class SessionResponse implements HeadWork {
     if (!headSent(this.#ctx)) this.#tell(session.session_key, saved);
     else if (session.session_key !== before) {
       // The answer began while the row was created.
-      await session.flush();
+      if (!session.isInCookie) await session.flush();
       this.options.warn(NOT_KEPT);
     }
   }
@@ -279,12 +290,6 @@ export class SessionResponse implements HeadWork {
   }
 }
 
-/** Also what is begun when it is over: `session.flush().then(() => session.save())`. */
-async function whatFollows(unfinished: Promise<void>): Promise<void> {
-  await unfinished;
-  await nextTurn();
-}
-
 /** A WebSocket's context has no response (koa-websocket), so no status and no headers. */
 const statusOf = (ctx: Context): number => (ctx.res === undefined ? 200 : ctx.res.statusCode);
 
@@ -292,12 +297,17 @@ async function save(session: Session): Promise<SavedExpiry> {
   try {
     return await session.save();
   } catch (error) {
-    if (!(error instanceof UpdateError)) throw error;
-    throw new SessionInterrupted(
-      "The request's session was deleted before the request completed. The user may have logged out in a concurrent request, for example.",
-      { cause: error },
-    );
+    throw interrupted(error);
   }
+}
+
+/** A row that is gone was deleted by another request. Other errors are returned as they are. */
+function interrupted(error: unknown): unknown {
+  if (!(error instanceof UpdateError)) return error;
+  return new SessionInterrupted(
+    "The request's session was deleted before the request completed. The user may have logged out in a concurrent request, for example.",
+    { cause: error },
+  );
 }
 
 const RESPONSE = new OwnState<SessionResponse>('session');
@@ -327,11 +337,15 @@ export function setSessionResponse(ctx: Context, response: SessionResponse): voi
  *
  * @throws ImproperlyConfigured outside of `sessions`; SessionInterrupted and StoreUnavailable as a save at the end
  */
-export async function commitSession(ctx: Context): Promise<void> {
-  checkContext('commitSession()', ctx);
-  const response = sessionResponseOf(ctx);
-  if (response === undefined) {
-    throw new ImproperlyConfigured('commitSession(ctx) needs sessions: app.use(sessions(app, …)) comes first.');
+export function commitSession(ctx: Context): Promise<void> {
+  try {
+    checkContext('commitSession()', ctx);
+    const response = sessionResponseOf(ctx);
+    if (response === undefined) {
+      throw new ImproperlyConfigured('commitSession(ctx) needs sessions: app.use(sessions(app, …)) comes first.');
+    }
+    return response.commit();
+  } catch (error) {
+    return Promise.reject(error);
   }
-  await response.commit();
 }

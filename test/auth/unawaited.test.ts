@@ -1,6 +1,7 @@
 /** New session keys that a handler does not await: the answer still has the cookie of the only session that there is. */
 import { expect } from 'chai';
 import Koa from 'koa';
+import { StoreUnavailable, UpdateError, ValueError } from '../../server/errors.js';
 import {
   authentication,
   commitSession,
@@ -296,5 +297,66 @@ describe('A session key that changes without being awaited', () => {
     expect(await leftBy('save')).to.deep.equal({ n: 6, t: 'T', k: 1 });
     expect(await leftBy('commit')).to.deep.equal({ n: 5, k: 1 });
     expect(await leftBy('cycle')).to.deep.equal({ n: 6 });
+  });
+});
+
+describe('What fails without being awaited ends no process, and is the answer’s error', () => {
+  const given = settings();
+  const DEEDS: Readonly<Record<string, (ctx: Koa.Context) => Promise<unknown>>> = {
+    save: (ctx) => ctx.session.save(),
+    cycle_key: (ctx) => ctx.session.cycle_key(),
+    create: (ctx) => ctx.session.create(),
+    atomic: (ctx) => ctx.session.atomic((fresh) => fresh.set('n', 1)),
+    flush: (ctx) => ctx.session.flush(),
+    commitSession: (ctx) => commitSession(ctx),
+    login: (ctx) => login(ctx, ann),
+    logout: (ctx) => logout(ctx),
+    update_session_auth_hash: (ctx) => update_session_auth_hash(ctx, ann),
+  };
+  const FAILURES: Readonly<Record<string, { readonly error: () => Error; readonly status: number }>> = {
+    'of a session that another tab has ended': { error: () => new UpdateError('Gone.'), status: 400 },
+    'of a database that is away': { error: () => new StoreUnavailable('No answer.'), status: 503 },
+  };
+
+  for (const [what, { error, status }] of Object.entries(FAILURES)) {
+    for (const [name, deed] of Object.entries(DEEDS)) {
+      it(`${name}, ${what}`, async () => {
+        const store = new LateStore();
+        const app = new Koa();
+        app.silent = true;
+        app.use(sessions(app, { settings: given, store }));
+        const backend = { path: 'own.Backend', authenticate: async () => ann, get_user: async () => ann };
+        app.use(authentication(app, { settings: given, backends: [backend] }));
+        app.use(async (ctx) => {
+          ctx.body = 'ok';
+          if (ctx.path === '/login') {
+            await login(ctx, ann);
+            return;
+          }
+          const fail = async (): Promise<never> => {
+            await tick();
+            throw error();
+          };
+          Object.assign(store, { create: fail, replace: fail, modify: fail, cycle: fail, delete: fail });
+          ctx.session.set('x', 1);
+          void deed(ctx);
+        });
+        const client = new Client(app);
+        await client.get('/login');
+        expect((await client.get('/deed')).status).to.equal(status);
+      });
+    }
+  }
+
+  it('a mistake of the programmer is told at once', async () => {
+    const app = new Koa();
+    app.silent = true;
+    app.use(sessions(app, { settings: given, store: new LateStore() }));
+    app.use((ctx) => {
+      const saved = ctx.session.save as unknown as (callback: () => void) => void;
+      expect(() => saved(() => {})).to.throw(ValueError, 'no callback');
+      ctx.body = 'ok';
+    });
+    expect((await new Client(app).get('/')).status).to.equal(200);
   });
 });

@@ -59,6 +59,24 @@ describe('Queue', () => {
     await Promise.all(answers);
   });
 
+  it('lets no call of a request overtake one that it made before its first turn', async () => {
+    const queue = new Queue(1);
+    const [before, ...works] = [new Work(), new Work(), new Work(), new Work()];
+    const others = queue.run('row', patient(), before.run);
+    const mine = patient();
+    const call = (index: number): Promise<string> => queue.run('row', mine, works[index]?.run ?? before.run);
+    const calls = [call(0), call(1)];
+    before.end('done');
+    await settled();
+    calls.push(call(2));
+    for (const [index, work] of works.entries()) {
+      await settled();
+      expect(works.map(({ begun }) => begun)).to.deep.equal([0, 1, 2].map((each) => each <= index));
+      work.end('done');
+    }
+    await Promise.all([others, ...calls]);
+  });
+
   it('runs one at a time for a key, and others meanwhile', async () => {
     const queue = new Queue(2);
     const works = [new Work(), new Work(), new Work()];

@@ -4,14 +4,19 @@ import { PassThrough, Readable } from 'node:stream';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { authentication, login, ModelBackend, UserTable } from '../../server/auth/index.js';
+import { acceptCaptcha, keepCaptcha } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
+import { ValueError } from '../../server/errors.js';
 import { exceptions } from '../../server/http/index.js';
 import { SessionCodec } from '../../server/session/codec.js';
 import { commitSession, type SessionRecord, sessions } from '../../server/session/index.js';
 import { DatabaseStore } from '../../server/session/stores/db.js';
+import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
+import { Client } from '../../server/testing/index.js';
 import { until } from '../fire/until.js';
 import { type Answer, closeServers, type Server, serve, settings } from '../http/serve.js';
 import { databaseOfSuite, type SuiteDatabase } from '../support/database.js';
+import { reasonOf } from '../support/reason.js';
 
 /** How a handler begins its answer; `after` runs when the head is out. */
 type Begin = (ctx: Koa.Context, after: () => unknown) => unknown;
@@ -580,4 +585,39 @@ describe('an answer that begins before sessions is back', () => {
     expect(String(errors[0])).to.contain('before the answer begins');
     expect(await rows()).to.deep.equal({ [KEY]: { a: 1 } });
   });
+});
+
+describe('An answer that has begun, with engine signed_cookies', () => {
+  const given = settings();
+  const DEEDS: Readonly<Record<string, (ctx: Koa.Context) => Promise<unknown>>> = {
+    save: (ctx) => ctx.session.save(),
+    atomic: (ctx) => ctx.session.atomic((fresh) => fresh.set('n', 2)),
+    flush: (ctx) => ctx.session.flush(),
+    cycle_key: (ctx) => ctx.session.cycle_key(),
+    acceptCaptcha: (ctx) => acceptCaptcha(ctx.session, 'ACE235', { settings: given, now: 1_800_000_000 }),
+  };
+
+  for (const [name, deed] of Object.entries(DEEDS)) {
+    it(`refuses ${name}, whose cookie cannot be sent any more`, async () => {
+      const app = new Koa();
+      let reason: unknown;
+      app.use(sessions(app, { settings: given, store: new SignedCookiesStore(given), logger: { warn: () => {} } }));
+      app.use(async (ctx) => {
+        if (ctx.path === '/begin') {
+          ctx.session.set('n', 1);
+          keepCaptcha(ctx.session, 'ACE235', { settings: given, now: 1_800_000_000 });
+        }
+        if (ctx.path === '/late') {
+          ctx.flushHeaders();
+          reason = await reasonOf(deed(ctx));
+        }
+        ctx.body = String(ctx.session.get('n'));
+      });
+      const client = new Client(app);
+      await client.get('/begin');
+      await client.get('/late');
+      expect(reason).to.be.instanceOf(ValueError).and.have.property('message').that.includes('The answer has begun');
+      expect((await client.get('/')).text).to.equal('1');
+    });
+  }
 });
