@@ -53,7 +53,7 @@ const NO_FORM: Multipart = { fields: NO_FIELDS, files: NO_FILES };
 
 /**
  * Middleware that reads a posted form into `ctx.request.POST` and its files into `ctx.request.FILES`. As in Django only
- * POST has one, and only UTF-8 is read: another charset gives U+FFFD. JSON and bodies without a type are not read, nor
+ * POST has one. It is read as UTF-8, whatever charset its type names. JSON and bodies without a type are not read, nor
  * is any body if `ctx.disableBodyParser` is true.
  *
  * If another parser has read the body, POST is built from its result. Later parsers can still read a URL-encoded body.

@@ -1,6 +1,8 @@
 /** A form's fields, as django.http.QueryDict. */
+import { isUtf8 } from 'node:buffer';
 import { SuspiciousOperation } from '../errors.js';
 import { appendlist, MultiValueDict } from './multi_value_dict.js';
+import { parse_qsl } from './parse_qsl.js';
 
 /**
  * The fields of a form: names with one or more texts each, in the order they were sent.
@@ -17,7 +19,8 @@ export class QueryDict extends MultiValueDict<string> {}
 export const NO_FIELDS = new QueryDict();
 
 /**
- * Read `application/x-www-form-urlencoded`. Invalid UTF-8 becomes U+FFFD, a name without `=` has the value ''.
+ * Read `application/x-www-form-urlencoded`. Escapes that are not UTF-8 become U+FFFD, a name without `=` has the value ''.
+ * A body that is not UTF-8 before its escapes are read is taken for ISO 8859-1, as in Django.
  *
  * @throws SuspiciousOperation (400) for more than `maxFields` fields, Django's TooManyFieldsSent
  */
@@ -27,8 +30,9 @@ export function parseForm(body: Buffer, maxFields: number): QueryDict {
   for (const byte of body) if (byte === 0x26) fields += 1;
   if (fields > maxFields) throw tooManyFields(maxFields);
   const values = new Map<string, string[]>();
-  // The leading & adds an empty field, which is ignored; without it URLSearchParams would drop a leading "?".
-  for (const [name, value] of new URLSearchParams(`&${body.toString('utf8')}`)) appendlist(values, name, value);
+  // As Django does with a body that is not UTF-8.
+  const text = body.toString(isUtf8(body) ? 'utf8' : 'latin1');
+  for (const [name, value] of parse_qsl(text)) appendlist(values, name, value);
   return new QueryDict(values);
 }
 

@@ -50,7 +50,10 @@ describe('formBody', () => {
     ['a=清', [['a', '清']]],
     ['a=%00', [['a', '\u0000']]],
     ['a=%FF%', [['a', '\ufffd%']]],
-    [Buffer.from([0x61, 0x3d, 0xff, 0x00, 0xfe]), [['a', '\ufffd\u0000\ufffd']]],
+    [Buffer.from([0x61, 0x3d, 0xff, 0x00, 0xfe]), [['a', 'ÿ\u0000þ']]],
+    ['a=%E9 ļscriptľ', [['a', '\ufffd ļscriptľ']]],
+    ['a%ff=%E2%82 😀', [['a\ufffd', '\ufffd 😀']]],
+    ['a=%ED%A0%80%C0', [['a', '\ufffd\ufffd\ufffd\ufffd']]],
     [
       '__proto__=1&constructor=2&toString=3',
       [
