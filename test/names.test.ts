@@ -28,7 +28,7 @@ const THEIRS: Readonly<Record<string, string>> = {
   'Django: messages': `add_message added_new extra_tags fail_silently get_level get_messages level_tag level_tags mark_safe
     remove_oldest set_level`,
   'Django: caches, commands and its test client': `batch_size dry_run enforce_csrf_checks force_login make_key redirect_chain`,
-  Python: 'total_seconds time_zone',
+  Python: 'total_seconds time_zone parse_qsl unquote_plus',
   'PostgreSQL and its clients': `application_name connect_timeout idle_in_transaction_session_timeout query_timeout read_only
     search_path statement_timeout target_session_attrs`,
   'tables and columns': `auth_group auth_group_permissions auth_permission auth_user description_en

@@ -26,7 +26,12 @@ export {
   type ValidatePasswordOptions,
   validate_password,
 } from './password_validation.js';
-export { get_session_auth_fallback_hash, get_session_auth_hash, verify_session_auth_hash } from './session_hash.js';
+export {
+  get_session_auth_fallback_hash,
+  get_session_auth_hash,
+  type HashOwner,
+  verify_session_auth_hash,
+} from './session_hash.js';
 export type { AuthenticationOptions } from './state.js';
 export {
   type LoginAttempt,

@@ -15,6 +15,7 @@ import { liveOf } from '../session/live.js';
 import type { Session } from '../session/session.js';
 import type { SessionStore } from '../session/store.js';
 import { SignedCookiesStore } from '../session/stores/signed_cookies.js';
+import { checkLogger, checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import type { AuthenticationBackend } from './backend.js';
 import { verify_session_auth_hash } from './session_hash.js';
@@ -79,6 +80,8 @@ export class LiveSessions {
   /** @throws ImproperlyConfigured for engine signed_cookies, whose sessions cannot end elsewhere */
   constructor(options: LiveSessionsOptions) {
     checkStore('LiveSessions', options);
+    checkSettings('LiveSessions', options.settings, 'SECRET_KEY', 'SECRET_KEY_FALLBACKS');
+    checkLogger('LiveSessions', options.logger);
     if (options.store instanceof SignedCookiesStore) {
       throw new ImproperlyConfigured('LiveSessions needs sessions on the server: engine signed_cookies has none.');
     }
@@ -186,10 +189,9 @@ export class LiveSessions {
       const known = users.get(backend) ?? new Map<string, Promise<BaseUser | null>>();
       users.set(backend, known);
       if (known.has(user_id)) continue;
-      known.set(
-        user_id,
-        backend.get_user(user_id).then((user) => user ?? null, failed),
-      );
+      // Async, because a backend may also return or throw at once.
+      const find = async (): Promise<BaseUser | null> => (await backend.get_user(user_id)) ?? null;
+      known.set(user_id, find().catch(failed));
     }
     const outdated = new Set<Login>();
     for (const login of logins) {
@@ -201,7 +203,7 @@ export class LiveSessions {
   }
 
   #fits({ session_auth_hash }: Login, user: BaseUser): boolean {
-    return verify_session_auth_hash(session_auth_hash, user.password, this.#options.settings) !== null;
+    return verify_session_auth_hash(session_auth_hash, user, this.#options.settings) !== null;
   }
 
   #tell(failures: readonly unknown[]): void {

@@ -110,7 +110,7 @@ async function logIn<U extends BaseUser>(ctx: Context, user: U, backendPath: str
   const path = backendPath ?? backendOf(user) ?? onlyOne(backends).path;
   const backend = backends.find((known) => known.path === path);
   const session = sessionOf(ctx);
-  const session_auth_hash = get_session_auth_hash(user.password, settings.SECRET_KEY);
+  const session_auth_hash = get_session_auth_hash(user, settings.SECRET_KEY);
   const csrf_secret = secretForSession(ctx);
   const values: [string, unknown][] = [
     [SESSION_KEY, String(user.id)],
@@ -216,11 +216,11 @@ async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser<BaseUs
   const user = (await backend.get_user(user_id, requestDeadline(ctx))) ?? null;
   if (user === null) return { user: new AnonymousUser() };
   const hash = session.get(HASH_SESSION_KEY);
-  switch (verify_session_auth_hash(hash, user.password, settings)) {
+  switch (verify_session_auth_hash(hash, user, settings)) {
     case null:
       return { user: new AnonymousUser(), isStale: true };
     case 'fallback':
-      await rewriteHash(session, String(hash), get_session_auth_hash(user.password, settings.SECRET_KEY));
+      await rewriteHash(session, String(hash), get_session_auth_hash(user, settings.SECRET_KEY));
       return { user };
     case 'current':
       return { user };
@@ -294,7 +294,7 @@ async function renewHash(ctx: Context, user: BaseUser): Promise<void> {
   const session = sessionOf(ctx);
   const current = await currentUser(ctx);
   if (!current.is_authenticated || String(current.id) !== String(user.id)) return newKeyForSession(session, {});
-  const values = [[HASH_SESSION_KEY, get_session_auth_hash(user.password, settings.SECRET_KEY)]] as const;
+  const values = [[HASH_SESSION_KEY, get_session_auth_hash(user, settings.SECRET_KEY)]] as const;
   await newKeyForSession(session, { values });
   setUser(ctx, user);
 }

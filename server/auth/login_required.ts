@@ -57,8 +57,10 @@ export function redirectToLogin(ctx: Context, options: LoginRequiredOptions): vo
 /** The page's path and query; its whole address if the login page is on another host. */
 function fullPath(ctx: Context, login_url: string): string {
   const { scheme, netloc } = urlsplit(login_url);
+  // As it was asked for: a mounted application sees a shorter one, without the prefix that Django calls SCRIPT_NAME.
+  const [, asked = '/'] = /^(?:[a-z][a-z0-9+.-]*:\/\/[^/?#]*)?([^#]*)/i.exec(ctx.originalUrl) ?? [];
   // "//host/…" alone would be parsed as another host (as Django's escape_leading_slashes).
-  const path = (ctx.path.startsWith('//') ? `/%2F${ctx.path.slice(2)}` : ctx.path) + ctx.search;
+  const path = asked.startsWith('//') ? `/%2F${asked.slice(2)}` : asked;
   const same = (scheme === '' || scheme === ctx.protocol) && (netloc === '' || netloc === ctx.host);
   return same ? path : `${ctx.protocol}://${ctx.host}${path}`;
 }

@@ -34,5 +34,5 @@ export async function newKeyForSession(session: Session, options: NewKeyOptions)
 /** Whether the session is logged in as this user. A hash under a fallback key counts: a key rotation must not lose data. */
 export function isSessionOf(session: Session, user: BaseUser, settings: AnyOptions['settings']): boolean {
   if (userIdText(session.get(SESSION_KEY)) !== String(user.id)) return false;
-  return verify_session_auth_hash(session.get(HASH_SESSION_KEY), user.password, settings) !== null;
+  return verify_session_auth_hash(session.get(HASH_SESSION_KEY), user, settings) !== null;
 }

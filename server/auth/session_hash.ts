@@ -2,6 +2,7 @@
 import type { Settings } from '../settings.js';
 import { constant_time_compare, saltedKey } from '../signing/crypto.js';
 import { HmacKey } from '../signing/hmac.js';
+import type { BaseUser } from './user.js';
 
 const KEY_SALT = 'django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash';
 
@@ -19,50 +20,55 @@ function keyOf(secret: string): HmacKey {
   return key;
 }
 
+/** Whose hash it is: a user, or the password as it is stored. */
+export type HashOwner = string | Pick<BaseUser, 'password' | 'get_session_auth_hash'>;
+
 /**
  * Hex HMAC-SHA256 over the stored password (base_user.AbstractBaseUser.get_session_auth_hash). It changes with the
- * password, which ends every earlier session. Django before 3.1 used SHA-1; these sessions are not accepted.
+ * password, which ends every earlier session. A user's own method of this name takes precedence. Django before 3.1 used
+ * SHA-1; these sessions are not accepted.
  *
  * ```ts
- * const hash = get_session_auth_hash(user.password, settings.SECRET_KEY); // what _auth_user_hash holds
+ * const hash = get_session_auth_hash(user, settings.SECRET_KEY); // what _auth_user_hash holds
  * ```
  *
- * @param passwordField auth_user.password as stored
+ * @param owner the user, or auth_user.password as stored
  */
-export function get_session_auth_hash(passwordField: string, secret: string): string {
-  return keyOf(secret).sign(passwordField, 'hex');
+export function get_session_auth_hash(owner: HashOwner, secret: string): string {
+  if (typeof owner === 'string') return keyOf(secret).sign(owner, 'hex');
+  return owner.get_session_auth_hash?.(secret) ?? keyOf(secret).sign(owner.password, 'hex');
 }
 
 /**
  * The same under each of SECRET_KEY_FALLBACKS, in their order.
  *
  * ```ts
- * const older = [...get_session_auth_fallback_hash(user.password, settings)];
+ * const older = [...get_session_auth_fallback_hash(user, settings)];
  * ```
  */
 export function* get_session_auth_fallback_hash(
-  passwordField: string,
+  owner: HashOwner,
   { SECRET_KEY_FALLBACKS }: Pick<Settings, 'SECRET_KEY_FALLBACKS'>,
 ): Generator<string, void, void> {
-  for (const secret of SECRET_KEY_FALLBACKS) yield get_session_auth_hash(passwordField, secret);
+  for (const secret of SECRET_KEY_FALLBACKS) yield get_session_auth_hash(owner, secret);
 }
 
 /**
- * Whether the session's hash matches this password. 'fallback': yes, under an older key, so renew it. null for an empty
+ * Whether the session's hash is this user's. 'fallback': yes, under an older key, so renew it. null for an empty
  * text or another type.
  *
  * ```ts
- * verify_session_auth_hash(session.get('_auth_user_hash'), user.password, settings); // current, fallback or null
+ * verify_session_auth_hash(session.get('_auth_user_hash'), user, settings); // current, fallback or null
  * ```
  */
 export function verify_session_auth_hash(
   sessionHash: unknown,
-  passwordField: string,
+  owner: HashOwner,
   settings: Pick<Settings, 'SECRET_KEY' | 'SECRET_KEY_FALLBACKS'>,
 ): 'current' | 'fallback' | null {
   if (typeof sessionHash !== 'string' || sessionHash === '') return null;
-  if (constant_time_compare(sessionHash, get_session_auth_hash(passwordField, settings.SECRET_KEY))) return 'current';
-  for (const hash of get_session_auth_fallback_hash(passwordField, settings)) {
+  if (constant_time_compare(sessionHash, get_session_auth_hash(owner, settings.SECRET_KEY))) return 'current';
+  for (const hash of get_session_auth_fallback_hash(owner, settings)) {
     if (constant_time_compare(sessionHash, hash)) return 'fallback';
   }
   return null;

@@ -1,5 +1,5 @@
 /** The classes of `ctx.request.user`: User and AnonymousUser (django.contrib.auth.models). */
-import { ValueError } from '../errors.js';
+import { ImproperlyConfigured, ValueError } from '../errors.js';
 import type { Permissions } from './permissions.js';
 
 /** The members of every class of users (AbstractBaseUser). A custom backend may return another class. */
@@ -11,6 +11,11 @@ export interface BaseUser {
   readonly password: string;
   /** The value of USERNAME_FIELD, with which the user logs in. */
   get_username(): string;
+  /**
+   * What ties a session to the user, where Django's model overrides its method of this name; otherwise a hash of `password`.
+   * @param secret SECRET_KEY, or one of its fallbacks
+   */
+  get_session_auth_hash?(secret: string): string;
 }
 
 /**
@@ -128,6 +133,11 @@ export class User implements BaseUser {
     return this.#row.natural_key;
   }
 
+  /** The value of USERNAME_FIELD, as Django's templates print a user. */
+  toString(): string {
+    return this.get_username();
+  }
+
   /** First and last name, separated by a space and trimmed; may be empty. */
   get_full_name(): string {
     return `${this.first_name} ${this.last_name}`.trim();
@@ -147,18 +157,19 @@ export class User implements BaseUser {
   /**
    * Whether the user has this permission, such as `'shop.change_good'`. Inactive users have none, superusers all. Await it, also
    * for templates: the promise counts as true.
+   * @param obj for one object, as in Django, whose ModelBackend gives permissions for none
    */
-  async has_perm(perm: string): Promise<boolean> {
-    return this.is_active && (this.is_superuser || (await this.get_all_permissions()).has(perm));
+  async has_perm(perm: string, obj?: unknown): Promise<boolean> {
+    return this.is_active && (this.is_superuser || (await this.get_all_permissions(obj)).has(perm));
   }
 
   /**
    * Whether the user has all of these permissions. @throws ValueError for a string, which would be iterated by
    * characters
    */
-  async has_perms(perms: Iterable<string>): Promise<boolean> {
+  async has_perms(perms: Iterable<string>, obj?: unknown): Promise<boolean> {
     if (typeof perms === 'string') throw new ValueError('perm_list must be an iterable of permissions.');
-    for (const perm of perms) if (!(await this.has_perm(perm))) return false;
+    for (const perm of perms) if (!(await this.has_perm(perm, obj))) return false;
     return true;
   }
 
@@ -170,19 +181,24 @@ export class User implements BaseUser {
     return false;
   }
 
-  /** The user's own permissions, without those of groups. */
-  async get_user_permissions(): Promise<ReadonlySet<string>> {
-    return this.is_active ? this.#known().ofUser(this) : new Set();
+  /** The user's own permissions, without those of groups. @param obj see `has_perm` */
+  async get_user_permissions(obj?: unknown): Promise<ReadonlySet<string>> {
+    return this.#hasAny(obj) ? this.#known().ofUser(this) : new Set();
   }
 
-  /** The permissions of the user's groups. */
-  async get_group_permissions(): Promise<ReadonlySet<string>> {
-    return this.is_active ? this.#known().ofGroups(this) : new Set();
+  /** The permissions of the user's groups. @param obj see `has_perm` */
+  async get_group_permissions(obj?: unknown): Promise<ReadonlySet<string>> {
+    return this.#hasAny(obj) ? this.#known().ofGroups(this) : new Set();
   }
 
-  /** The permissions of the user and of their groups, as `app_label.codename`; all of them for a superuser. */
-  async get_all_permissions(): Promise<ReadonlySet<string>> {
-    return this.is_active ? this.#known().all(this) : new Set();
+  /** The permissions of the user and of their groups, as `app_label.codename`; all of them for a superuser. @param obj see `has_perm` */
+  async get_all_permissions(obj?: unknown): Promise<ReadonlySet<string>> {
+    return this.#hasAny(obj) ? this.#known().all(this) : new Set();
+  }
+
+  /** ModelBackend: inactive users have no permissions, and nobody has any for an object. */
+  #hasAny(obj: unknown): boolean {
+    return this.is_active && (obj === undefined || obj === null);
   }
 
   /** The names of the user's groups, in their order. */
@@ -221,6 +237,11 @@ export class AnonymousUser {
     return this.username;
   }
 
+  /** As Django's templates print it. */
+  toString(): string {
+    return 'AnonymousUser';
+  }
+
   /** Always false. */
   async has_perm(_perm: string): Promise<boolean> {
     return false;
@@ -254,6 +275,35 @@ export class AnonymousUser {
   /** Always empty. */
   async groups(): Promise<readonly string[]> {
     return [];
+  }
+}
+
+/** The fields that each User has of its own, so that a getter of a subclass would never be asked. */
+const OWN_FIELDS = [
+  'id',
+  'username',
+  'first_name',
+  'last_name',
+  'email',
+  'is_active',
+  'is_staff',
+  'is_superuser',
+  'last_login',
+  'date_joined',
+  'is_authenticated',
+  'is_anonymous',
+] as const;
+
+/** @throws ImproperlyConfigured for what is no class, and for a getter or method that a field of User hides */
+export function checkUserClass(userClass: unknown): void {
+  if (typeof userClass !== 'function') throw new ImproperlyConfigured('`userClass` of a UserTable is a class.');
+  for (let proto: object | null = userClass.prototype; proto !== null; proto = Object.getPrototypeOf(proto)) {
+    if (proto === User.prototype) return;
+    const hidden = OWN_FIELDS.find((name) => Object.hasOwn(proto as object, name));
+    if (hidden === undefined) continue;
+    throw new ImproperlyConfigured(
+      `${userClass.name}.${hidden} is a getter or a method, which is never asked, because User has a field of this name. Write a field: \`${hidden} = …;\``,
+    );
   }
 }
 

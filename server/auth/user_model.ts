@@ -82,18 +82,27 @@ interface FoundColumn {
   readonly parent: string | null;
 }
 
-function findColumns(knex: Knex, oid: string): Promise<readonly FoundColumn[]> {
-  return rowsOf<FoundColumn>(
+/** Booleans as texts, because an application may have its own parser of booleans. */
+type ColumnRow = Omit<FoundColumn, 'nullable' | 'filled' | 'key'> & Record<'nullable' | 'filled' | 'key', string>;
+
+async function findColumns(knex: Knex, oid: string): Promise<readonly FoundColumn[]> {
+  const rows = await rowsOf<ColumnRow>(
     knex,
-    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable,
-            atthasdef OR attidentity <> '' OR attgenerated <> '' AS filled,
-            coalesce(attnum = pk.indkey[0], false) AS key,
+    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, (NOT attnotnull)::text AS nullable,
+            (atthasdef OR attidentity <> '' OR attgenerated <> '')::text AS filled,
+            coalesce(attnum = pk.indkey[0], false)::text AS key,
             (SELECT confrelid::text FROM pg_constraint
               WHERE contype = 'f' AND conrelid = attrelid AND conkey = ARRAY[attnum] AND attnum = pk.indkey[0]) AS parent
        FROM pg_attribute LEFT JOIN pg_index pk ON pk.indrelid = attrelid AND pk.indisprimary AND pk.indnkeyatts = 1
       WHERE attrelid = ?::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
     [oid],
   );
+  return rows.map((row) => ({
+    ...row,
+    nullable: row.nullable === 'true',
+    filled: row.filled === 'true',
+    key: row.key === 'true',
+  }));
 }
 
 async function tableOf(knex: Knex, oid: string): Promise<FoundTable> {

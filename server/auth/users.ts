@@ -9,7 +9,7 @@ import { PoolShare } from '../db/pool_share.js';
 import { type Answer, type Parameter, runPrepared, type Statement } from '../db/prepared.js';
 import { storeError, unavailable } from '../db/unavailable.js';
 import { hasCode } from '../error_code.js';
-import { ImproperlyConfigured, SchemaMismatch, ValueError } from '../errors.js';
+import { SchemaMismatch, StoreUnavailable, ValueError } from '../errors.js';
 import { checkedClock, checkOptions, checkSettings } from '../settings/given.js';
 import { isWellFormed } from '../signing/crypto.js';
 import { Catalogue, type Known } from './catalogue.js';
@@ -17,7 +17,7 @@ import { checkEncoded, checkId } from './given.js';
 import { make_password } from './hashers.js';
 import { type Found, type Holder, PermissionLookup } from './permission_lookup.js';
 import { Permissions } from './permissions.js';
-import { User, type UserRow } from './user.js';
+import { checkUserClass, User, type UserRow } from './user.js';
 import { exactKey, keyValue, parseUserKey } from './user_key.js';
 import { UserLookup } from './user_lookup.js';
 import { DEFAULT_USER_MODEL, isChangedTable, type UserModel, type UserModelSettings } from './user_model.js';
@@ -115,7 +115,7 @@ export class UserTable<U extends User = User> {
       'AUTH_USER_MODEL',
       'USERNAME_FIELD',
     );
-    if (typeof UserClass !== 'function') throw new ImproperlyConfigured('`userClass` of a UserTable is a class.');
+    checkUserClass(UserClass);
     const { timeout, prepared = true } = options;
     this.#knex = knex;
     this.#now = now;
@@ -350,7 +350,9 @@ export class UserTable<U extends User = User> {
     try {
       return await ask();
     } catch (error) {
-      throw error instanceof SchemaMismatch ? unavailable(error) : storeError(error);
+      if (!(error instanceof SchemaMismatch)) throw storeError(error);
+      // Its sentence says what to set, and the application's error handler may not show the cause.
+      throw new StoreUnavailable(error.message, { cause: error });
     }
   }
 }

@@ -99,7 +99,7 @@ export class Client extends HttpClient {
     const values: [string, unknown][] = [
       [SESSION_KEY, String(user.id)],
       [BACKEND_SESSION_KEY, path],
-      [HASH_SESSION_KEY, get_session_auth_hash(user.password, this.#sessions().settings.SECRET_KEY)],
+      [HASH_SESSION_KEY, get_session_auth_hash(user, this.#sessions().settings.SECRET_KEY)],
     ];
     const forget = keys.has_key(SESSION_KEY) && String(keys.get(SESSION_KEY)) !== String(user.id);
     await session.cycle_key({ values, forget });

@@ -40,6 +40,12 @@ interface Connection {
   sync(): void;
 }
 
+/** Booleans are never parsed by the application's own parser: `is_active` must not be the text 'f', which counts as true. */
+const parserOf = (dataTypeID: number): Parser =>
+  dataTypeID === pg.types.builtins.BOOL
+    ? (text) => text === 't'
+    : (pg.types.getTypeParser(dataTypeID, 'text') as Parser);
+
 /**
  * The parsers of a prepared statement's columns, by connection and name. PostgreSQL refuses to run a statement whose column
  * types have changed, and it is prepared anew.
@@ -122,7 +128,7 @@ export class PreparedQuery {
   }
 
   handleRowDescription({ fields }: { readonly fields: readonly { readonly dataTypeID: number }[] }): void {
-    this.#parsers = fields.map(({ dataTypeID }) => pg.types.getTypeParser(dataTypeID, 'text') as Parser);
+    this.#parsers = fields.map(({ dataTypeID }) => parserOf(dataTypeID));
   }
 
   handleDataRow({ fields }: { readonly fields: Row }): void {

@@ -217,6 +217,42 @@ describe('LiveSessions', () => {
     }
   });
 
+  it('ends connections also where a backend answers, or throws, at once', async () => {
+    const memory = new MemoryStore({ now: clock });
+    const answers: (() => null)[] = [
+      () => null,
+      () => {
+        throw new Error('at once');
+      },
+    ];
+    const backends = answers.map((get_user, index) => ({
+      path: `own.${index}`,
+      authenticate: async () => null,
+      get_user,
+    }));
+    const options = { settings: settings(), store: memory, backends, interval: INTERVAL };
+    watching = new Watching(options as unknown as LiveSessionsOptions);
+    const opened: Session[] = [];
+    for (const path of [null, 'own.0', 'own.1']) {
+      const session = await openSession('', { settings: settings(), store: memory, now: clock });
+      session['visits'] = 1;
+      if (path !== null) session.update({ _auth_user_id: '1', _auth_user_backend: path });
+      await session.save();
+      watching.watch(path ?? 'nobody', session);
+      opened.push(session);
+    }
+    await watching.end('own.0');
+    await Promise.all(opened.map((session) => session.flush()));
+    await Promise.all(['nobody', 'own.1'].map((name) => watching.end(name)));
+  });
+
+  it('refuses options without settings, and a logger that is none', () => {
+    const given = { settings: settings(), store };
+    for (const options of [{ store }, { ...given, logger: console.log }]) {
+      expect(() => new LiveSessions(options as unknown as LiveSessionsOptions)).to.throw(ImproperlyConfigured);
+    }
+  });
+
   it('goes on looking after a backend of the application threw', async () => {
     const memory = new MemoryStore({ now: clock });
     const broken = {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import Koa from 'koa';
+import mount from 'koa-mount';
 import {
   type AuthenticationBackend,
   authentication,
@@ -74,6 +75,18 @@ describe('login_required', () => {
       expect(answer.text).to.not.include('hello');
     });
   }
+
+  it('comes back to the whole path of a mounted application, as Django’s does with SCRIPT_NAME', async () => {
+    const all = settings();
+    const [app, shop, cart] = [new Koa(), new Koa(), new Koa()];
+    app.use(sessions(app, { settings: all, store: new MemoryStore() }));
+    authentication(app, { settings: all, backends: [backend] });
+    cart.use(login_required());
+    shop.use(mount('/cart', cart));
+    app.use(mount('/shop', shop));
+    const answer = await (await portless(app)).ask({ path: '/shop/cart/7/?x=1' });
+    expect(answer.headers.location).to.equal('/login/?next=/shop/cart/7/%3Fx%3D1');
+  });
 
   it('says what is missing where the application has no authentication', async () => {
     for (const gate of [

@@ -167,6 +167,22 @@ describe('permissions', () => {
     });
   }
 
+  it('for one object are none, but for a superuser’s has_perm, as of Django’s ModelBackend', async () => {
+    const good = { id: 7 };
+    const user = await person({ groups: [editors], permissions: ['shop.view_good'] });
+    const root = await person({ is_superuser: true });
+    expect(await user.has_perm('shop.view_good')).to.equal(true);
+    expect(await user.has_perm('shop.view_good', null)).to.equal(true);
+    expect(await user.has_perm('shop.view_good', good)).to.equal(false);
+    expect(await user.has_perms(['shop.view_good'], good)).to.equal(false);
+    expect(await root.has_perm('shop.view_good', good)).to.equal(true);
+    for (const each of [user, root]) {
+      expect((await each.get_all_permissions(good)).size).to.equal(0);
+      expect((await each.get_user_permissions(good)).size).to.equal(0);
+      expect((await each.get_group_permissions(good)).size).to.equal(0);
+    }
+  });
+
   it('of nobody are none', async () => {
     const nobody = new AnonymousUser();
     expect(await nobody.has_perm('shop.change_good')).to.equal(false);
