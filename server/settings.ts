@@ -16,6 +16,7 @@ import {
   list,
   oneOf,
   orNone,
+  PAGE,
   type SameSite,
   sameSite,
   TOKEN,
@@ -110,6 +111,12 @@ const path = (value: string, meaning: string): Definition<string> => ({
   meaning,
   allowed: 'a path without control characters or ";"',
   read: text(ATTRIBUTE),
+});
+const page = (value: string, meaning: string): Definition<string> => ({
+  default: value,
+  meaning,
+  allowed: "the page's path or address, such as /login/, and not the name of a URL in Django's urls.py",
+  read: text(PAGE),
 });
 const domain = (meaning: string): Definition<string | null> => ({
   default: null,
@@ -330,8 +337,8 @@ export const SETTINGS: { readonly [Name in keyof Settings]: Definition<Settings[
     allowed: 'an object from level to tag, such as {"50": "critical"}',
     read: tags,
   },
-  LOGIN_URL: path('/login/', 'The page to which login_required redirects anonymous visitors.'),
-  LOGIN_REDIRECT_URL: path('/index1/', 'The page after a login without `next`.'),
+  LOGIN_URL: page('/login/', 'The page to which login_required redirects anonymous visitors.'),
+  LOGIN_REDIRECT_URL: page('/index1/', 'The page after a login without `next`.'),
   LOGIN_CAPTCHA: {
     default: 'after_failures',
     meaning:

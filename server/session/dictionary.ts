@@ -56,8 +56,8 @@ export function pairsOf(mapping: Mapping): Iterable<readonly [string, unknown]> 
 
 /** Options of get_expiry_age and get_expiry_date. */
 export interface ExpiryOptions {
-  /** When the session was last changed, in Unix seconds; now when absent. */
-  readonly modification?: number;
+  /** When the session was last changed, as a Date or in Unix seconds; now when absent. */
+  readonly modification?: Date | number;
   /** What lies under `_session_expiry`; the session's own when absent. */
   readonly expiry?: unknown;
 }
@@ -275,7 +275,7 @@ export abstract class SessionDictionary<out Data extends object = AnyData> {
   }
 
   #expiryContext({ modification = this.#now() }: ExpiryOptions = {}): ExpiryContext {
-    return expiryContext(this.#settings, modification);
+    return expiryContext(this.#settings, modification instanceof Date ? modification.getTime() / 1000 : modification);
   }
 }
 

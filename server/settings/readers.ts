@@ -131,3 +131,7 @@ export const ANY = /^[\s\S]+$/;
 /** A Domain attribute: no browser keeps a cookie with a scheme, a port, a path or a space in it (RFC 6265, section 5.1.3). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
 export const DOMAIN = /^[^\u0000-\u0020\u007f;/:,]+$/;
+
+/** As Django's resolve_url tells an address from a name: it has a slash or a dot. Without control characters, as it goes into a header. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+export const PAGE = /^(?=.*[/.])[^\u0000-\u001f\u007f;]+$/;

@@ -73,6 +73,7 @@ describe('security: a start in production', () => {
       { SESSION_COOKIE_NAME: 'a;b' },
       'SESSION_COOKIE_NAME: "a;b" is not allowed',
     ],
+    ['with the name of a URL', { LOGIN_URL: 'accounts:login' }, "Use the page's path"],
     ['with a port for a number of processes', { WEB_CONCURRENCY: '8000' }, 'from 1 to 1024, or auto'],
     ['with one port for two things', { PORT: '8000', METRICS_PORT: '8000' }, 'METRICS_PORT: 8000 is PORT already'],
     [

@@ -461,6 +461,9 @@ describe('Session', () => {
       expect(await session.save()).to.deep.equal({ expire_date: new Date((now + 90) * 1000), max_age: 90 });
       session.set_expiry(0);
       expect((await session.save()).max_age).to.equal(null);
+      const modification = new Date((now - 5) * 1000);
+      expect(session.get_expiry_age({ expiry: new Date(now * 1000), modification })).to.equal(5);
+      expect(session.get_expiry_date({ expiry: 5, modification })).to.deep.equal(new Date(now * 1000));
     });
 
     it('fails with must_create when the key is taken', async () => {
