@@ -70,6 +70,24 @@ describe('koa-django-session, with models of one’s own', function () {
     });
   });
 
+  it('doctor exits with 1 when no login of the newest rows is valid', async () => {
+    const members = {
+      _auth_user_id: 'gone',
+      _auth_user_backend: 'django.contrib.auth.backends.ModelBackend',
+      _auth_user_hash: 'x',
+    };
+    await database.knex('mysite_session').insert({
+      session_key: newSessionKey(),
+      session_data: new SessionCodec(defineSettings({ SECRET_KEY: KEY })).encode(JSON.stringify(members)),
+      expire_date: new Date(Date.now() + 60_000),
+    });
+    const { code, out, err } = await cli(['doctor'], environment);
+    expect([code, err]).to.deep.equal([1, '']);
+    expect(out).to.match(/^PROBLEM 0 of 1 logged-in rows are a valid login here\.$/m);
+    expect(out).to.match(/will not share logins until the problems above are solved\.\n$/);
+    await database.knex('mysite_session').delete();
+  });
+
   it('inspect and clearsessions look into SESSION_TABLE', async () => {
     const codec = new SessionCodec(defineSettings({ SECRET_KEY: KEY }));
     const [live, dead] = [newSessionKey(), newSessionKey()];

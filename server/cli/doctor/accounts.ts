@@ -93,7 +93,7 @@ function valid(logins: readonly LoginFinding[]): Finding[] {
 
 /** None of the logins is valid, and some of their users exist. */
 const HASHES =
-  "Their _auth_user_hash is not the one of the user's password. A user model that overrides get_session_auth_hash needs the same function here (DJANGO.md, Custom user models); this command cannot check its logins. A former SECRET_KEY of Django belongs into SECRET_KEY_FALLBACKS. If these users only changed their passwords, log in at Django once and run this again.";
+  "Their _auth_user_hash is not the one of the user's password. A user model that overrides get_session_auth_hash needs the same function here (DJANGO.md, Custom user models). This command cannot call that function: where there is one, try a login instead. A former SECRET_KEY of Django belongs into SECRET_KEY_FALLBACKS. If these users only changed their passwords, log in at Django once and run this again.";
 
 /** None of the logins is valid, and none of their users exists. */
 const USERS =
