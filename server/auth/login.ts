@@ -92,17 +92,12 @@ export function login<U extends BaseUser>(
   options: { readonly backend?: string } = {},
 ): Promise<U> {
   const check = (): void => {
-    checkMounted('login()', ctx);
+    checkContext('login()', ctx);
     checkSpelling('login()', options, ['backend']);
     checkLogin('login()', user);
+    optionsOf(ctx);
   };
   return inTurn(ctx, check, () => logIn(ctx, user, options.backend));
-}
-
-/** @throws ImproperlyConfigured for what is no context, and where the request has no authentication */
-function checkMounted(called: string, ctx: Context): void {
-  checkContext(called, ctx);
-  optionsOf(ctx);
 }
 
 async function logIn<U extends BaseUser>(ctx: Context, user: U, backendPath: string | undefined): Promise<U> {
@@ -161,11 +156,11 @@ function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): Authent
  * ```
  */
 export function logout(ctx: Context): Promise<void> {
-  return inTurn(
-    ctx,
-    () => checkMounted('logout()', ctx),
-    () => logOut(ctx),
-  );
+  const check = (): void => {
+    checkContext('logout()', ctx);
+    optionsOf(ctx);
+  };
+  return inTurn(ctx, check, () => logOut(ctx));
 }
 
 async function logOut(ctx: Context): Promise<void> {
@@ -283,8 +278,9 @@ export async function forgetStale(ctx: Context): Promise<void> {
  */
 export function update_session_auth_hash(ctx: Context, user: BaseUser): Promise<void> {
   const check = (): void => {
-    checkMounted('update_session_auth_hash()', ctx);
+    checkContext('update_session_auth_hash()', ctx);
     checkLogin('update_session_auth_hash()', user);
+    optionsOf(ctx);
   };
   return inTurn(ctx, check, () => renewHash(ctx, user));
 }

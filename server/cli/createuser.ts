@@ -2,13 +2,18 @@
 import { ownSettings, userModelSettings } from '../../config/settings.js';
 import { make_password } from '../auth/hashers.js';
 import type { User } from '../auth/user.js';
-import { UserTable } from '../auth/users.js';
+import { type NewUser, UserTable } from '../auth/users.js';
+import { hasCode } from '../error_code.js';
+import { ValueError } from '../errors.js';
 import type { UserModelSettings } from '../settings.js';
 import { type Arguments, type Command, EXIT, print, printError, UsageError, withDatabase } from './command.js';
 import { Prompt } from './prompt.js';
 
 /** NIST SP 800-63B section 5.1.1.2. */
 const SHORTEST_ADVISED = 8;
+
+/** PostgreSQL's not_null_violation. */
+const NOT_NULL = '23502';
 
 export const command: Command = {
   summary: 'Add a user, for this server and Django.',
@@ -36,20 +41,33 @@ user model (AUTH_USER_MODEL), the name is the value of USERNAME_FIELD, such as t
     }
     const superuser = given.values['superuser'] === true;
     const encoded = await make_password(password);
-    const user = await withDatabase(
-      (knex): Promise<User> =>
-        new UserTable(knex, { settings }).create_user({
-          username,
-          password: encoded,
-          email: String(given.values['email'] ?? ''),
-          is_staff: superuser || given.values['staff'] === true,
-          is_superuser: superuser,
-        }),
-    );
+    const values = {
+      username,
+      password: encoded,
+      email: String(given.values['email'] ?? ''),
+      is_staff: superuser || given.values['staff'] === true,
+      is_superuser: superuser,
+    };
+    const user = await withDatabase((knex) => create(new UserTable(knex, { settings }), values, settings));
     print(`Added ${superuser ? 'superuser' : 'user'} ${user.get_username()} (id ${user.id}).`);
     return EXIT.ok;
   },
 };
+
+async function create(users: UserTable, values: NewUser, { AUTH_USER_MODEL }: UserModelSettings): Promise<User> {
+  try {
+    return await users.create_user(values);
+  } catch (error) {
+    const { cause } = error as { readonly cause?: unknown };
+    if (!(error instanceof ValueError && hasCode(cause, NOT_NULL))) throw error;
+    // The library's message names an argument of create_user, which this command does not have.
+    const { column } = cause as { readonly column?: unknown };
+    throw new ValueError(
+      `${AUTH_USER_MODEL} requires a value for ${String(column)}, and this command has no option for it. Create this user in Django, or give the column a default in the database.`,
+      { cause },
+    );
+  }
+}
 
 /** A field's label as in Django without `verbose_name`: `employee_number` → `Employee number`. */
 function fieldInWords({ USERNAME_FIELD }: UserModelSettings): string {

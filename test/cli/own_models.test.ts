@@ -50,8 +50,10 @@ describe('koa-django-session, with models of one’s own', function () {
       await database.knex.raw("UPDATE accounts_user SET company = ''");
       await database.knex.raw('ALTER TABLE accounts_user ALTER company SET NOT NULL');
       const { code, err } = await cli(['createuser', '--username', 'bob@example.com'], environment, 'long enough\n');
-      expect(code).to.equal(1);
-      expect(err).to.match(/^accounts\.User requires a value for company: .*\n$/);
+      expect([code, err]).to.deep.equal([
+        1,
+        'accounts.User requires a value for company, and this command has no option for it. Create this user in Django, or give the column a default in the database.\n',
+      ]);
       await database.knex.raw('ALTER TABLE accounts_user DROP company');
     });
 
@@ -66,6 +68,24 @@ describe('koa-django-session, with models of one’s own', function () {
         /^AUTH_USER_MODEL is auth\.User, but there is no table auth_user.*AUTH_USER_TABLE=accounts_user/,
       );
     });
+  });
+
+  it('doctor exits with 1 when no login of the newest rows is valid', async () => {
+    const members = {
+      _auth_user_id: 'gone',
+      _auth_user_backend: 'django.contrib.auth.backends.ModelBackend',
+      _auth_user_hash: 'x',
+    };
+    await database.knex('mysite_session').insert({
+      session_key: newSessionKey(),
+      session_data: new SessionCodec(defineSettings({ SECRET_KEY: KEY })).encode(JSON.stringify(members)),
+      expire_date: new Date(Date.now() + 60_000),
+    });
+    const { code, out, err } = await cli(['doctor'], environment);
+    expect([code, err]).to.deep.equal([1, '']);
+    expect(out).to.match(/^PROBLEM 0 of 1 logged-in rows are a valid login here\.$/m);
+    expect(out).to.match(/will not share logins until the problems above are solved\.\n$/);
+    await database.knex('mysite_session').delete();
   });
 
   it('inspect and clearsessions look into SESSION_TABLE', async () => {

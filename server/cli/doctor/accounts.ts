@@ -65,35 +65,44 @@ function active({ is_active }: UserFacts): Finding[] {
 
 function passwords({ hashers }: UserFacts, logins: readonly LoginFinding[]): Finding[] {
   if (hashers === null) return [];
-  const findings: Finding[] = [];
   const known = [...PASSWORD_HASHERS.map(({ algorithm }) => algorithm), 'unusable'];
   const unknown = Object.keys(hashers).filter((algorithm) => !known.includes(algorithm));
   const list = Object.entries(hashers).map(([algorithm, count]) => `${algorithm} ${count}`);
   const text = `Password hashers in use: ${list.join(', ') || 'none, there are no users'}.`;
-  if (unknown.length === 0) findings.push({ check: 'hashers', level: 'ok', text });
-  else {
-    const advice = `Users with ${unknown.join(', ')} cannot log in here; a login of theirs at Django counts here all the same.`;
-    findings.push({ check: 'hashers', level: 'warning', text, advice });
-  }
-  if (logins.length === 0) return findings;
+  const advice = `Users with ${unknown.join(', ')} cannot log in here; a login of theirs at Django counts here all the same.`;
+  const finding: Finding =
+    unknown.length === 0
+      ? { check: 'hashers', level: 'ok', text }
+      : { check: 'hashers', level: 'warning', text, advice };
+  return [finding, ...valid(logins), ...backends(logins)];
+}
+
+function valid(logins: readonly LoginFinding[]): Finding[] {
+  if (logins.length === 0) return [];
+  const check = 'logins';
   const good = logins.filter(({ hash }) => hash !== null).length;
-  const said = `${good} of ${logins.length} logged-in rows are a valid login here.`;
-  if (good === logins.length) findings.push({ check: 'logins', level: 'ok', text: said });
-  else {
+  const text = `${good} of ${logins.length} logged-in rows are a valid login here.`;
+  if (good === logins.length) return [{ check, level: 'ok', text }];
+  if (good > 0) {
     const advice =
       'The others are of users who changed their password, are inactive or gone, or of another SECRET_KEY.';
-    findings.push({ check: 'logins', level: good === 0 ? 'warning' : 'note', text: said, advice });
+    return [{ check, level: 'note', text, advice }];
   }
-  const backends = [...new Set(logins.map(({ backend }) => backend))].filter((backend) => backend !== MODEL_BACKEND);
-  if (backends.length > 0) {
-    const names = backends.map((backend) => JSON.stringify(backend)).join(', ');
-    const advice = 'Give this server a backend with the same path, or these users are anonymous here.';
-    findings.push({
-      check: 'backends',
-      level: 'warning',
-      text: `Rows name other authentication backends: ${names}.`,
-      advice,
-    });
-  }
-  return findings;
+  return [{ check, level: 'problem', text, advice: logins.some(({ hasUser }) => hasUser) ? HASHES : USERS }];
+}
+
+/** None of the logins is valid, and some of their users exist. */
+const HASHES =
+  "Their _auth_user_hash is not the one of the user's password. A user model that overrides get_session_auth_hash needs the same function here (DJANGO.md, Custom user models). This command cannot call that function: where there is one, try a login instead. A former SECRET_KEY of Django belongs into SECRET_KEY_FALLBACKS. If these users only changed their passwords, log in at Django once and run this again.";
+
+/** None of the logins is valid, and none of their users exists. */
+const USERS =
+  'Their users are inactive, gone, or in another table than that of AUTH_USER_MODEL. Log in at Django once and run this again.';
+
+function backends(logins: readonly LoginFinding[]): Finding[] {
+  const others = [...new Set(logins.map(({ backend }) => backend))].filter((backend) => backend !== MODEL_BACKEND);
+  if (others.length === 0) return [];
+  const text = `Rows name other authentication backends: ${others.map((backend) => JSON.stringify(backend)).join(', ')}.`;
+  const advice = 'Give this server a backend with the same path, or these users are anonymous here.';
+  return [{ check: 'backends', level: 'warning', text, advice }];
 }

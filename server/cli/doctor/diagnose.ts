@@ -36,6 +36,7 @@ export function diagnose(facts: DoctorFacts, settings: Settings): Diagnosis {
       ? []
       : [
           signatures(facts, rows, settings),
+          ...payloads(rows, settings),
           ...legacy(rows, settings),
           ...expired(facts),
           ...timeZones(rows, settings),
@@ -147,6 +148,23 @@ function signatures({ newest }: DoctorFacts, rows: readonly RowFinding[], settin
   return { check, level: 'warning', text, advice };
 }
 
+/** Rows that have a valid signature and no JSON object. */
+function payloads(rows: readonly RowFinding[], { SESSION_MAX_BYTES }: Settings): Finding[] {
+  const signed = rows.filter(({ key }) => key !== null);
+  const unreadable = signed.filter((row) => row.unreadable !== null);
+  if (unreadable.length === 0) return [];
+  const large = unreadable.filter((row) => row.unreadable === 'too large').length;
+  const advice = [
+    ...(large < unreadable.length ? [NO_JSON] : []),
+    ...(large > 0 ? [`${large} are larger than SESSION_MAX_BYTES, ${SESSION_MAX_BYTES}: raise it.`] : []),
+  ].join(' ');
+  const text = `${unreadable.length} of ${signed.length} rows with a valid signature cannot be read here.`;
+  return [{ check: 'payloads', level: unreadable.length === signed.length ? 'problem' : 'warning', text, advice }];
+}
+
+const NO_JSON =
+  "Django's SESSION_SERIALIZER must write JSON: set it to 'django.contrib.sessions.serializers.JSONSerializer', the default. Rows of another serializer, such as PickleSerializer, are empty sessions here.";
+
 function legacy(rows: readonly RowFinding[], settings: Settings): Finding[] {
   const count = rows.filter((row) => row.legacy || row.legacyForm).length;
   if (count === 0) return [];
@@ -154,7 +172,7 @@ function legacy(rows: readonly RowFinding[], settings: Settings): Finding[] {
   if (settings.SESSION_READ_LEGACY) return [{ check: 'legacy', level: 'note', text }];
   const advice =
     'Set SESSION_READ_LEGACY to read them here. They are never rewritten in passing; saved ones are written in the newer format.';
-  return [{ check: 'legacy', level: 'warning', text, advice }];
+  return [{ check: 'legacy', level: count === rows.length ? 'problem' : 'warning', text, advice }];
 }
 
 function expired({ rows, expired: count, oldestExpired, traffic: { deletes } }: DoctorFacts): Finding[] {

@@ -3,6 +3,7 @@ import { verify_session_auth_hash } from '../../auth/session_hash.js';
 import { SessionCodec, Unreadable } from '../../session/codec.js';
 import type { MemberTexts } from '../../session/document.js';
 import type { Settings } from '../../settings.js';
+import { tooLarge } from '../../signing/payload.js';
 import { parseMember } from '../../signing/python_json.js';
 import type { SessionRow } from './facts.js';
 
@@ -15,12 +16,21 @@ export interface RowFinding {
   readonly legacyForm: boolean;
   /** Its members; null if the signature is invalid or the payload is no JSON object. */
   readonly members: Readonly<Record<string, unknown>> | null;
+  /** Why a row with a valid signature cannot be read; null if it can be read, or if the signature is invalid. */
+  readonly unreadable: 'too large' | 'no JSON' | null;
 }
 
 export function readRow({ session_data }: SessionRow, settings: Settings): RowFinding {
   const codec = new SessionCodec({ ...settings, SESSION_READ_LEGACY: true });
   const { key, legacy } = codec.verify(session_data);
-  return { key, legacy, legacyForm: hasLegacyForm(session_data), members: valuesOf(codec.members(session_data)) };
+  const texts = codec.members(session_data);
+  const members = valuesOf(texts);
+  return { key, legacy, legacyForm: hasLegacyForm(session_data), members, unreadable: whyUnreadable(texts, settings) };
+}
+
+function whyUnreadable(texts: MemberTexts | Unreadable | null, settings: Settings): RowFinding['unreadable'] {
+  if (!(texts instanceof Unreadable)) return null;
+  return texts.reason === tooLarge(settings.SESSION_MAX_BYTES) ? 'too large' : 'no JSON';
 }
 
 function valuesOf(texts: MemberTexts | Unreadable | null): Readonly<Record<string, unknown>> | null {
@@ -37,7 +47,9 @@ function hasLegacyForm(session_data: string): boolean {
 export interface LoginFinding {
   readonly user_id: string;
   readonly backend: unknown;
-  /** null: the hash belongs to another password or key, or the user does not exist. */
+  /** Whether the table has this user, and the user is active. */
+  readonly hasUser: boolean;
+  /** null: there is no such user, or the hash belongs to another password or key, or was computed in another way. */
   readonly hash: 'current' | 'fallback' | null;
 }
 
@@ -50,7 +62,8 @@ export function readLogin(
   if (members === null || (typeof user_id !== 'string' && typeof user_id !== 'number')) return null;
   const password = passwords.get(String(user_id));
   const hash = password === undefined ? null : verify_session_auth_hash(members['_auth_user_hash'], password, settings);
-  return { user_id: String(user_id), backend: members['_auth_user_backend'], hash };
+  const backend = members['_auth_user_backend'];
+  return { user_id: String(user_id), backend, hasUser: password !== undefined, hash };
 }
 
 /** The user ids in these rows. */

@@ -6,6 +6,7 @@ import { examine, inWords } from '../../../server/cli/doctor/report.js';
 import { SessionCodec } from '../../../server/session/codec.js';
 import { defineSettings, type Settings } from '../../../server/settings.js';
 import { salted_hmac } from '../../../server/signing/crypto.js';
+import { TimestampSigner } from '../../../server/signing/signer.js';
 import { emptyDatabase, type TestDatabase, testDatabase } from '../../support/database.js';
 
 const settings = defineSettings({ SECRET_KEY: 'the key', SECRET_KEY_FALLBACKS: ['older', 'oldest'] });
@@ -107,6 +108,62 @@ describe('doctor', () => {
     expect(finding?.advice).to.contain('SESSION_READ_LEGACY');
   });
 
+  it('is not healthy when every row is in a format that is not read here', async () => {
+    const json = '{"a":1}';
+    const hash = salted_hmac('django.contrib.sessionsSessionStore', json, 'the key', 'sha1').digest('hex');
+    await rawRow(Buffer.from(`${hash}:${json}`).toString('base64'));
+    expect((await look()).healthy).to.equal(false);
+    expect((await look(withKey('the key', { SESSION_READ_LEGACY: true }))).healthy).to.equal(true);
+    await row(json);
+    const diagnosis = await look();
+    expect([diagnosis.healthy, found(diagnosis, 'legacy')?.level]).to.deep.equal([true, 'warning']);
+  });
+
+  describe('with signed rows that cannot be read here', () => {
+    /** As a Django with PickleSerializer writes it: pickle.dumps({'_auth_user_id': '1', 'n': 2}, 4). */
+    const pickled = (): string =>
+      new TimestampSigner({ key: settings.SECRET_KEY, salt: settings.SESSION_KEY_SALT }).sign(
+        'gASVHwAAAAAAAAB9lCiMDV9hdXRoX3VzZXJfaWSUjAExlIwBbpRLAnUu',
+      );
+
+    it('is not healthy when none can be read, and names SESSION_SERIALIZER', async () => {
+      await rawRow(pickled());
+      await rawRow(pickled());
+      const diagnosis = await look();
+      expect(diagnosis.healthy).to.equal(false);
+      expect(found(diagnosis, 'signatures')?.level).to.equal('ok');
+      expect(found(diagnosis, 'payloads')).to.include({
+        level: 'problem',
+        text: '2 of 2 rows with a valid signature cannot be read here.',
+      });
+      expect(found(diagnosis, 'payloads')?.advice).to.match(/^Django's SESSION_SERIALIZER must write JSON/);
+      expect(inWords(diagnosis)).to.match(/will not share logins until the problems above are solved\.$/);
+    });
+
+    it('is not healthy when the others are signed with another key', async () => {
+      await rawRow(pickled());
+      await row('{"a":1}', { by: withKey('quite another') });
+      const diagnosis = await look();
+      expect([diagnosis.healthy, found(diagnosis, 'payloads')?.level]).to.deep.equal([false, 'problem']);
+    });
+
+    it('warns when some can be read', async () => {
+      await rawRow(pickled());
+      await row('{"a":1}');
+      const diagnosis = await look();
+      expect([diagnosis.healthy, found(diagnosis, 'payloads')?.level]).to.deep.equal([true, 'warning']);
+    });
+
+    it('names SESSION_MAX_BYTES when they are larger', async () => {
+      await row(JSON.stringify({ a: 'x'.repeat(2000) }));
+      const small = withKey('the key', { SESSION_MAX_BYTES: 1024 });
+      expect(found(await look(small), 'payloads')?.advice).to.equal(
+        '1 are larger than SESSION_MAX_BYTES, 1024: raise it.',
+      );
+      expect(found(await look(), 'payloads')).to.equal(undefined);
+    });
+  });
+
   it('says since when clearsessions has not run', async () => {
     await row('{"a":1}', { seconds: -10 * 86_400 });
     const finding = found(await look(), 'expired');
@@ -165,6 +222,32 @@ describe('doctor', () => {
       expect(found(diagnosis, 'logins')?.text).to.equal('1 of 3 logged-in rows are a valid login here.');
       expect(found(diagnosis, 'hashers')?.text).to.contain('pbkdf2_sha256 1');
       expect(JSON.stringify(diagnosis)).not.to.contain(encoded);
+    });
+
+    it('is not healthy when no login holds because the model overrides get_session_auth_hash', async () => {
+      const encoded = await make_password('x', { iterations: 1 });
+      const id = await user('alice', encoded);
+      const overridden = salted_hmac('accounts.Person.hash', `${encoded}0`, 'the key', 'sha256').digest('hex');
+      const login = JSON.parse(loginOf(id, encoded)) as object;
+      await row(JSON.stringify({ ...login, _auth_user_hash: overridden }));
+      await row(JSON.stringify({ ...login, _auth_user_hash: overridden }));
+      const diagnosis = await look();
+      expect(diagnosis.healthy).to.equal(false);
+      expect(found(diagnosis, 'logins')).to.include({
+        level: 'problem',
+        text: '0 of 2 logged-in rows are a valid login here.',
+      });
+      expect(found(diagnosis, 'logins')?.advice).to.match(/overrides get_session_auth_hash .* SECRET_KEY_FALLBACKS/);
+      expect(inWords(diagnosis)).not.to.include('share their logins');
+      await row(loginOf(id, encoded));
+      expect((await look()).healthy).to.equal(true);
+    });
+
+    it('is not healthy when no user of a login is there', async () => {
+      await row(loginOf('77', 'x'));
+      const diagnosis = await look();
+      expect(diagnosis.healthy).to.equal(false);
+      expect(found(diagnosis, 'logins')?.advice).to.match(/^Their users are inactive, gone, or in another table/);
     });
 
     it('names hashers that this server does not know, and no password', async () => {
