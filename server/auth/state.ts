@@ -68,7 +68,8 @@ export function setOptions(context: object, options: AnyOptions): void {
 export function optionsOf(ctx: Context): AnyOptions {
   const options = givenOptions(ctx);
   if (options === undefined) {
-    throw new ImproperlyConfigured('Call authentication(app, { settings, backends }) before using its functions.');
+    const message = 'Call authentication(app, { settings, backends }) before using its functions.';
+    throw new ImproperlyConfigured(OPTIONS.absence(ctx, message));
   }
   const { settings } = sessionResponseOf(ctx)?.options ?? options;
   if (settings.SECRET_KEY !== options.settings.SECRET_KEY) {

@@ -48,7 +48,8 @@ export function add_message(
   const storage = STORAGE.of(ctx);
   if (storage !== undefined) storage.add(level, message, extra_tags);
   else if (!fail_silently) {
-    throw new MessageFailure('You cannot add messages without mounting messages(app, { settings }).');
+    const reason = 'You cannot add messages without mounting messages(app, { settings }).';
+    throw new MessageFailure(STORAGE.absence(ctx, reason));
   }
 }
 

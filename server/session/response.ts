@@ -342,7 +342,8 @@ export function commitSession(ctx: AnyContext): Promise<void> {
     checkContext('commitSession()', ctx);
     const response = sessionResponseOf(ctx);
     if (response === undefined) {
-      throw new ImproperlyConfigured('commitSession(ctx) needs sessions: app.use(sessions(app, …)) comes first.');
+      const message = 'commitSession(ctx) needs sessions: app.use(sessions(app, …)) comes first.';
+      throw new ImproperlyConfigured(RESPONSE.absence(ctx, message));
     }
     return response.commit();
   } catch (error) {
