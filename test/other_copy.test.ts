@@ -9,6 +9,7 @@ import {
   authentication,
   exceptions,
   ImproperlyConfigured,
+  LiveSessions,
   login,
   MessageFailure,
   ModelBackend,
@@ -32,7 +33,8 @@ import { compiled } from './support/programs.js';
 import { reasonOf } from './support/reason.js';
 
 type Package = typeof import('../server/index.js');
-type Stores = Pick<typeof import('../server/session/stores/db.js'), 'DatabaseStore'> &
+type Stores = Pick<typeof import('../server/session/stores/signed_cookies.js'), 'SignedCookiesStore'> &
+  Pick<typeof import('../server/session/stores/db.js'), 'DatabaseStore'> &
   Pick<typeof import('../server/session/stores/memory.js'), 'MemoryStore'>;
 
 const copyOf = (file: string): Promise<object> => import(pathToFileURL(compiled(file)).href);
@@ -43,7 +45,8 @@ describe('another copy of the package', () => {
   let database: SuiteDatabase;
   database = databaseOfSuite();
   before(async () => {
-    const files = ['server/index.ts', 'server/session/stores/db.ts', 'server/session/stores/memory.ts'];
+    const stores = ['db', 'memory', 'signed_cookies'].map((name) => `server/session/stores/${name}.ts`);
+    const files = ['server/index.ts', ...stores];
     other = Object.assign({}, ...(await Promise.all(files.map(copyOf)))) as typeof other;
     expect(other.UpdateError).to.not.equal(UpdateError);
   });
@@ -110,6 +113,16 @@ describe('another copy of the package', () => {
 
   it('may mark a text as HTML', () => {
     expect(new Message(20, other.mark_safe('<b>Saved.</b>')).safe).to.equal(true);
+  });
+
+  it('may bring the hasher, with a number of iterations', async () => {
+    const hasher = new other.PBKDF2SHA1PasswordHasher();
+    expect(await make_password('white rabbit', { hasher, iterations: 2 })).to.match(/^pbkdf2_sha1\$2\$/);
+  });
+
+  it('may bring the engine that LiveSessions refuses', () => {
+    const store = new other.SignedCookiesStore(settings());
+    expect(() => new LiveSessions({ settings: settings(), store })).to.throw(ImproperlyConfigured, 'signed_cookies');
   });
 
   it('has errors of the same classes, each by its name', () => {

@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../../clock.js';
 import { ValueError } from '../../errors.js';
+import { markClasses } from '../../errors/copies.js';
 import { MAX_COOKIE_BYTES } from '../../http/cookie_size.js';
 import { checkedClock, checkSettings } from '../../settings/given.js';
 import type { Settings } from '../../settings.js';
@@ -117,3 +118,5 @@ export class SignedCookiesStore implements SessionStore {
     );
   }
 }
+
+markClasses({ SignedCookiesStore });
