@@ -1,4 +1,5 @@
 /** Every error class of this package, each with a stable `code` and an HTTP status. */
+import { markClasses } from './errors/copies.js';
 
 /** Codes to match on; texts may change between releases, codes do not. */
 export type ErrorCode =
@@ -344,3 +345,24 @@ export interface TableRows {
 export class MessageFailure extends DjangoError {
   readonly code: ErrorCode = 'MESSAGE_FAILURE';
 }
+
+markClasses({
+  DjangoError,
+  BadSignature,
+  SignatureExpired,
+  ImproperlyConfigured,
+  KeyError,
+  ValueError,
+  CookieError,
+  CreateError,
+  UpdateError,
+  SessionInterrupted,
+  StoreUnavailable,
+  PermissionDenied,
+  SuspiciousOperation,
+  RequestDataTooBig,
+  ValidationError,
+  SchemaMismatch,
+  RowsAtStake,
+  MessageFailure,
+});

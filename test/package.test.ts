@@ -291,6 +291,11 @@ describe('the package', () => {
       expect(await tsc(path.join(root, 'test/applications/typed_data'))).to.equal('');
     });
 
+    // It runs with those, too.
+    it("whose functions take a middleware's ctx, also where Koa's Context has members that it lacks", async () => {
+      expect(await tsc(path.join(root, 'test/applications/typed_context'))).to.equal('');
+    });
+
     it('that refuse a misspelt key by naming those there are', async () => {
       const said = await compile('misspelt', MISSPELT, { skipLibCheck: true });
       expect(said).to.match(

@@ -2,6 +2,7 @@
 import type { Context } from 'koa';
 import type { Deadline } from '../db/deadline.js';
 import { ImproperlyConfigured } from '../errors.js';
+import type { AnyContext } from '../http/application.js';
 import { requestDeadline } from '../session/request_deadline.js';
 import { check_password, type HasherOptions, harden_runtime, spendRuntime } from './hashers.js';
 import type { BaseUser, User } from './user.js';
@@ -70,7 +71,7 @@ export class ModelBackend<U extends User = User> implements AuthenticationBacken
    *
    * @param credentials `password`, and `username` or the name of the USERNAME_FIELD: `{ email, password }`
    */
-  async authenticate(credentials: Credentials, ctx?: Context): Promise<U | null> {
+  async authenticate(credentials: Credentials, ctx?: AnyContext): Promise<U | null> {
     const { username = credentials[this.#users.username_field], password } = credentials;
     if (typeof username !== 'string' || typeof password !== 'string') return null;
     const deadline = ctx === undefined ? undefined : requestDeadline(ctx);

@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { systemClock } from '../clock.js';
 import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/secret.js';
 import { PermissionDenied, ValueError } from '../errors.js';
-import { checkContext } from '../http/application.js';
+import { type AnyContext, checkContext } from '../http/application.js';
 import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite } from '../session/new_key.js';
 import { requestDeadline } from '../session/request_deadline.js';
@@ -38,7 +38,7 @@ export { BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY };
  * ```
  */
 export async function authenticate<U extends BaseUser = RegisteredUser>(
-  ctx: Context,
+  ctx: AnyContext,
   credentials: Credentials = {},
 ): Promise<U | null> {
   checkContext('authenticate()', ctx);
@@ -87,17 +87,15 @@ async function ask(
  * @throws SessionInterrupted (400) when the session ended while this request ran
  */
 export function login<U extends BaseUser>(
-  ctx: Context,
+  ctx: AnyContext,
   user: U,
   options: { readonly backend?: string } = {},
 ): Promise<U> {
   const check = (): void => {
-    checkContext('login()', ctx);
     checkSpelling('login()', options, ['backend']);
     checkLogin('login()', user);
-    optionsOf(ctx);
   };
-  return inTurn(ctx, check, () => logIn(ctx, user, options.backend));
+  return inTurn('login()', ctx, check, (mounted) => logIn(mounted, user, options.backend));
 }
 
 async function logIn<U extends BaseUser>(ctx: Context, user: U, backendPath: string | undefined): Promise<U> {
@@ -155,12 +153,8 @@ function onlyOne(backends: AuthenticationOptions<BaseUser>['backends']): Authent
  * ctx.redirect('/');
  * ```
  */
-export function logout(ctx: Context): Promise<void> {
-  const check = (): void => {
-    checkContext('logout()', ctx);
-    optionsOf(ctx);
-  };
-  return inTurn(ctx, check, () => logOut(ctx));
+export function logout(ctx: AnyContext): Promise<void> {
+  return inTurn('logout()', ctx, () => {}, logOut);
 }
 
 async function logOut(ctx: Context): Promise<void> {
@@ -185,7 +179,7 @@ async function logOut(ctx: Context): Promise<void> {
  * ctx.body = user.is_authenticated ? user.get_username() : 'nobody';
  * ```
  */
-export async function get_user<U extends BaseUser = RegisteredUser>(ctx: Context): Promise<CurrentUser<U>> {
+export async function get_user<U extends BaseUser = RegisteredUser>(ctx: AnyContext): Promise<CurrentUser<U>> {
   checkContext('get_user()', ctx);
   const { user, isStale } = await lookUp(ctx);
   if (isStale) await forget(ctx);
@@ -276,13 +270,10 @@ export async function forgetStale(ctx: Context): Promise<void> {
  *
  * @param user with the new password, as `UserTable.set_password` returns it
  */
-export function update_session_auth_hash(ctx: Context, user: BaseUser): Promise<void> {
-  const check = (): void => {
-    checkContext('update_session_auth_hash()', ctx);
-    checkLogin('update_session_auth_hash()', user);
-    optionsOf(ctx);
-  };
-  return inTurn(ctx, check, () => renewHash(ctx, user));
+export function update_session_auth_hash(ctx: AnyContext, user: BaseUser): Promise<void> {
+  const called = 'update_session_auth_hash()';
+  const check = (): void => checkLogin(called, user);
+  return inTurn(called, ctx, check, (mounted) => renewHash(mounted, user));
 }
 
 async function renewHash(ctx: Context, user: BaseUser): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
 import { ImproperlyConfigured } from '../errors.js';
+import { type AnyContext, checkContext } from '../http/application.js';
 import { OwnState } from '../http/own_state.js';
 import { sessionResponseOf } from '../session/response.js';
 import type { Session } from '../session/session.js';
@@ -67,7 +68,8 @@ export function setOptions(context: object, options: AnyOptions): void {
 export function optionsOf(ctx: Context): AnyOptions {
   const options = givenOptions(ctx);
   if (options === undefined) {
-    throw new ImproperlyConfigured('Call authentication(app, { settings, backends }) before using its functions.');
+    const message = 'Call authentication(app, { settings, backends }) before using its functions.';
+    throw new ImproperlyConfigured(OPTIONS.absence(ctx, message));
   }
   const { settings } = sessionResponseOf(ctx)?.options ?? options;
   if (settings.SECRET_KEY !== options.settings.SECRET_KEY) {
@@ -108,13 +110,21 @@ export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
  * user are those of the last one. The answer waits for them, also where the handler does not, because it has to send the
  * session's cookie, and tells of their failure: it ends no process, because a logout in another tab may be its reason.
  *
+ * @param called the public function, such as `login()`
  * @param check throws for wrong arguments, before anything is done
  */
-export function inTurn<T>(ctx: Context, check: () => void, change: () => Promise<T>): Promise<T> {
+export function inTurn<T>(
+  called: string,
+  ctx: AnyContext,
+  check: () => void,
+  change: (ctx: Context) => Promise<T>,
+): Promise<T> {
   try {
+    checkContext(called, ctx);
     check();
+    optionsOf(ctx);
     const state = stateOf(ctx);
-    const work = state.changing === undefined ? change() : state.changing.then(change);
+    const work = state.changing === undefined ? change(ctx) : state.changing.then(() => change(ctx));
     const over = (failure?: Failure): Failure | undefined => {
       if (state.changing === changing) delete state.changing;
       return failure;

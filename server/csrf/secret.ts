@@ -4,7 +4,7 @@
  */
 import type { Context } from 'koa';
 import { ImproperlyConfigured, ValueError } from '../errors.js';
-import { checkContext } from '../http/application.js';
+import { type AnyContext, checkContext } from '../http/application.js';
 import type { CookieSettings } from '../http/cookies.js';
 import type { BodySettings } from '../http/form.js';
 import { beforeHead, headSent } from '../http/head.js';
@@ -67,7 +67,7 @@ function needsUpdate(ctx: Context, state: CsrfState): void {
  *
  * @throws ValueError if the answer has begun and the browser has no secret: its form would be refused
  */
-export function get_token(ctx: Context): string {
+export function get_token(ctx: AnyContext): string {
   checkContext('get_token()', ctx);
   const state = stateOf(ctx);
   if (state.secret === null && ctx.res !== undefined && headSent(ctx)) {
@@ -89,7 +89,7 @@ export function get_token(ctx: Context): string {
  *
  * @param secret one from `secretForSession` that is already in the session
  */
-export function rotate_token(ctx: Context, secret?: string): void {
+export function rotate_token(ctx: AnyContext, secret?: string): void {
   checkContext('rotate_token()', ctx);
   const state = stateOf(ctx);
   state.secret = secret ?? state.newSecret();

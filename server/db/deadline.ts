@@ -1,4 +1,5 @@
 /** The deadline of a request: created once, and passed to every wait for PostgreSQL and Redis. */
+import { markClasses } from '../errors/copies.js';
 import { unavailable } from './unavailable.js';
 import { databaseBounds } from './wait_bounds.js';
 
@@ -64,6 +65,8 @@ export class Deadline {
     if (this.left() < seconds * 1000) throw late();
   }
 }
+
+markClasses({ Deadline });
 
 /** The error after a deadline. */
 export const late = (): Error => unavailable(new Error('No answer in time.'));

@@ -1,4 +1,5 @@
 /** Adds members to the requests, responses and contexts of a Koa application. */
+import type { Context, ExtendableContext } from 'koa';
 import { ImproperlyConfigured } from '../errors.js';
 
 /** A Koa application with any types of state and context. */
@@ -20,10 +21,17 @@ export function checkApplication(app: Application | undefined, usage: string): v
 }
 
 /**
- * Django's functions take the request first; ours take Koa's context.
+ * The `ctx` of any middleware or route, whatever the application's types of state and context: what our functions take.
+ * Koa's `Context` would be too narrow, because a middleware's `ctx` lacks the members that an application, or a package such
+ * as @types/koa-websocket, declares in `interface Context`.
+ */
+export type AnyContext = ExtendableContext;
+
+/**
+ * Django's functions take the request first; ours take Koa's context. After this check our own modules use it as `Context`.
  * @throws ImproperlyConfigured for what is no context, such as the user or nothing
  */
-export function checkContext(caller: string, ctx: { readonly request: object } | undefined): void {
+export function checkContext(caller: string, ctx: AnyContext | undefined): asserts ctx is Context {
   if (typeof ctx?.request === 'object') return;
   throw new ImproperlyConfigured(`${caller} needs Koa's \`ctx\` first.`);
 }

@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { PermissionDenied, SuspiciousOperation } from '../errors.js';
+import type { AnyContext } from './application.js';
 import { cutAnswer } from './body_stream.js';
 import { restoreCookies, savedCookies } from './cookies.js';
 import { errorFields } from './error_fields.js';
@@ -44,7 +45,7 @@ const AFTER = new OwnState<(() => void)[]>('afterErrorPage');
  * afterErrorPage(ctx, () => ctx.set('X-Request-Id', id));
  * ```
  */
-export function afterErrorPage(ctx: Context, run: () => void): void {
+export function afterErrorPage(ctx: AnyContext, run: () => void): void {
   AFTER.orMade(ctx, () => []).push(run);
 }
 

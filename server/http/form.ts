@@ -5,7 +5,7 @@ import { ImproperlyConfigured, SuspiciousOperation, ValueError } from '../errors
 import { checkSettings } from '../settings/given.js';
 import type { Settings } from '../settings.js';
 import { parseJson } from '../signing/python_json.js';
-import { checkContext } from './application.js';
+import { type AnyContext, checkContext } from './application.js';
 import { eachChunk, type Left, type Limit, leftBehind, mediaType, readBody } from './body.js';
 import { boundaryOf } from './boundary.js';
 import { Uploads } from './incoming_file.js';
@@ -173,7 +173,7 @@ const nothingLeft = (): Buffer => Buffer.from('\r\n');
  * const order = await jsonBody(ctx, settings);
  * ```
  */
-export async function jsonBody(ctx: Context, settings: BodySettings): Promise<unknown> {
+export async function jsonBody(ctx: AnyContext, settings: BodySettings): Promise<unknown> {
   checkContext('jsonBody()', ctx);
   // Without the setting there would be no limit.
   checkSettings('jsonBody()', settings, 'DATA_UPLOAD_MAX_MEMORY_SIZE');

@@ -6,7 +6,7 @@ export {
   split_domain_port,
   validate_host,
 } from './allowed_hosts.js';
-export type { Application } from './application.js';
+export type { AnyContext, Application } from './application.js';
 export { type Cookies, parse_cookie } from './cookie_header.js';
 export type { CookieOptions } from './cookie_jar.js';
 export { MAX_COOKIE_BYTES } from './cookie_size.js';

@@ -1,5 +1,8 @@
 /** State that a middleware keeps for one request on an object of Koa's: the context, request or response. */
 
+const OTHER_COPY =
+  'It is mounted by another copy of koa-django-session, whose functions are others. Import both from one copy: `npm ls koa-django-session` shows all that are installed.';
+
 /**
  * Stored under its own symbol, so that it cannot collide with other properties. Each request's context inherits a value that
  * is set on `app.context`, until the request sets its own.
@@ -23,6 +26,22 @@ export class OwnState<Value> {
     const made = make();
     this.set(holder, made);
     return made;
+  }
+
+  /**
+   * The message for a request that has no value here. It names the cause where the middleware of another copy of this package
+   * has set one.
+   */
+  absence(holder: object, message: string): string {
+    return this.#isSetByOtherCopy(holder) ? `${message} ${OTHER_COPY}` : message;
+  }
+
+  #isSetByOtherCopy(holder: object): boolean {
+    for (let object: object | null = holder; object !== null; object = Object.getPrototypeOf(object)) {
+      const { description } = this.#symbol;
+      if (Object.getOwnPropertySymbols(object).some((symbol) => symbol.description === description)) return true;
+    }
+    return false;
   }
 
   set(holder: object, value: Value): void {

@@ -1,7 +1,6 @@
 /** `messages.success(ctx, …)` and the like (django.contrib.messages.api). */
-import type { Context } from 'koa';
 import { MessageFailure, ValueError } from '../errors.js';
-import { checkContext } from '../http/application.js';
+import { type AnyContext, checkContext } from '../http/application.js';
 import { OwnState } from '../http/own_state.js';
 import { checkOptions } from '../settings/given.js';
 import { DEBUG, ERROR, INFO, SUCCESS, WARNING } from './constants.js';
@@ -30,7 +29,7 @@ export interface AddMessageOptions {
  *   context, ValueError for a level that is no number; and for a promise as message, and options by position
  */
 export function add_message(
-  ctx: Context,
+  ctx: AnyContext,
   level: number,
   message: string | SafeString,
   options: AddMessageOptions = {},
@@ -49,7 +48,8 @@ export function add_message(
   const storage = STORAGE.of(ctx);
   if (storage !== undefined) storage.add(level, message, extra_tags);
   else if (!fail_silently) {
-    throw new MessageFailure('You cannot add messages without mounting messages(app, { settings }).');
+    const reason = 'You cannot add messages without mounting messages(app, { settings }).';
+    throw new MessageFailure(STORAGE.absence(ctx, reason));
   }
 }
 
@@ -63,7 +63,7 @@ export type WaitingMessages = Iterable<Message> & { readonly length: number };
  * const shown = [...messages.get_messages(ctx)].map(({ message }) => String(message)); // uses them up
  * ```
  */
-export function get_messages(ctx: Context): WaitingMessages {
+export function get_messages(ctx: AnyContext): WaitingMessages {
   checkContext('get_messages()', ctx);
   return STORAGE.of(ctx) ?? [];
 }
@@ -75,7 +75,7 @@ export function get_messages(ctx: Context): WaitingMessages {
  * if (messages.get_level(ctx) <= 10) messages.debug(ctx, 'Rendered.');
  * ```
  */
-export function get_level(ctx: Context): number {
+export function get_level(ctx: AnyContext): number {
   return STORAGE.of(ctx)?.level ?? INFO;
 }
 
@@ -88,14 +88,14 @@ export function get_level(ctx: Context): number {
  *
  * @returns false if the middleware is not mounted
  */
-export function set_level(ctx: Context, level: number | null): boolean {
+export function set_level(ctx: AnyContext, level: number | null): boolean {
   const storage = STORAGE.of(ctx);
   if (storage === undefined) return false;
   storage.level = level;
   return true;
 }
 
-type Add = (ctx: Context, message: string | SafeString, options?: AddMessageOptions) => void;
+type Add = (ctx: AnyContext, message: string | SafeString, options?: AddMessageOptions) => void;
 
 const at =
   (level: number): Add =>

@@ -1,4 +1,5 @@
 /** One message, and its JSON in Django's format: `["__json_message",0,25,"Saved",""]`. */
+import { markClasses } from '../errors/copies.js';
 import { parseJson, printJson } from '../signing/python_json.js';
 import { DEFAULT_TAGS } from './constants.js';
 
@@ -21,6 +22,8 @@ export class SafeString {
     return this.#html;
   }
 }
+
+markClasses({ SafeString });
 
 /**
  * Mark a text as HTML that needs no escaping. Never use it for a visitor's input.

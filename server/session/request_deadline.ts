@@ -1,7 +1,7 @@
 /** The deadline of a request, for whatever of the library asks the database in it. */
 import type { Context } from 'koa';
 import { Deadline } from '../db/deadline.js';
-import { checkContext } from '../http/application.js';
+import { type AnyContext, checkContext } from '../http/application.js';
 import { OwnState } from '../http/own_state.js';
 import type { Session } from './session.js';
 import { DEADLINE } from './store.js';
@@ -23,7 +23,7 @@ const DEADLINES = new OwnState<Deadline>('deadline');
  * const user = await users.get_by_natural_key(username, deadline);
  * ```
  */
-export function requestDeadline(ctx: Context): Deadline {
+export function requestDeadline(ctx: AnyContext): Deadline {
   checkContext('requestDeadline()', ctx);
   const { session } = ctx.request as { readonly session?: Session };
   return session?.[DEADLINE] ?? DEADLINES.orMade(ctx, () => new Deadline());

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
 import { ImproperlyConfigured, SessionInterrupted, UpdateError } from '../errors.js';
-import { checkContext } from '../http/application.js';
+import { type AnyContext, checkContext } from '../http/application.js';
 import { type Failure, isStream, watchBody } from '../http/body_stream.js';
 import { resendCookies } from '../http/cookies.js';
 import { beforeHead, type HeadWork, headSent } from '../http/head.js';
@@ -337,12 +337,13 @@ export function setSessionResponse(ctx: Context, response: SessionResponse): voi
  *
  * @throws ImproperlyConfigured outside of `sessions`; SessionInterrupted and StoreUnavailable as a save at the end
  */
-export function commitSession(ctx: Context): Promise<void> {
+export function commitSession(ctx: AnyContext): Promise<void> {
   try {
     checkContext('commitSession()', ctx);
     const response = sessionResponseOf(ctx);
     if (response === undefined) {
-      throw new ImproperlyConfigured('commitSession(ctx) needs sessions: app.use(sessions(app, …)) comes first.');
+      const message = 'commitSession(ctx) needs sessions: app.use(sessions(app, …)) comes first.';
+      throw new ImproperlyConfigured(RESPONSE.absence(ctx, message));
     }
     return response.commit();
   } catch (error) {

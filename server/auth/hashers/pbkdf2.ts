@@ -1,6 +1,7 @@
 /** pbkdf2_sha256 (Django's default) and pbkdf2_sha1: `pbkdf2_sha256$1200000$salt$base64`. */
 import { pbkdf2 as pbkdf2Callback } from 'node:crypto';
 import { promisify } from 'node:util';
+import { markClasses } from '../../errors/copies.js';
 import { constant_time_compare } from '../../signing/crypto.js';
 import {
   checkArguments,
@@ -103,6 +104,8 @@ export class PBKDF2PasswordHasher implements PasswordHasher {
     if (left > 0) await this.encode('', 'rest', left);
   }
 }
+
+markClasses({ PBKDF2PasswordHasher });
 
 /**
  * Django's PBKDF2SHA1PasswordHasher, for hashes of other programs.

@@ -6,6 +6,7 @@
  * SESSION_COOKIE_AGE old. Of two concurrent requests, the answer that the browser receives last wins.
  */
 import type { Clock } from '../../clock.js';
+import { markClasses } from '../../errors/copies.js';
 import { ValueError } from '../../errors.js';
 import { MAX_COOKIE_BYTES } from '../../http/cookie_size.js';
 import { checkedClock, checkSettings } from '../../settings/given.js';
@@ -117,3 +118,5 @@ export class SignedCookiesStore implements SessionStore {
     );
   }
 }
+
+markClasses({ SignedCookiesStore });
