@@ -33,6 +33,7 @@ export const command: Command = {
   summary: 'Bring the database up to date.',
   details: `Tables that Django has created are checked and kept. Django's "migrate" may also run later: it accepts our tables.
 With a custom user model (AUTH_USER_MODEL), run Django's "migrate" first.
+Without --only all tables are created, koa_goods of the reference server too.
 --partitions creates django_session partitioned by hash of session_key; an existing table is not changed.
 The history is in koa_django_session_migrations, separate from an application's own migrations.`,
   options: {
