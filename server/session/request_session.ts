@@ -37,6 +37,7 @@ export class RequestSession extends Session {
   #writing = 0;
   readonly #written = new Waiters();
   #flushes = 0;
+  #isReleased = false;
   /** Of the write that has failed last. */
   #failure: Failure | undefined;
 
@@ -105,6 +106,11 @@ export class RequestSession extends Session {
     return this.#writing === 0 ? undefined : this.#finished();
   }
 
+  /** The answer waits for no more writes. From now on one that fails and is not awaited ends the process, as any promise does. */
+  release(): void {
+    this.#isReleased = true;
+  }
+
   async #finished(): Promise<void> {
     this.#failure = undefined;
     await this.#written.wait();
@@ -124,6 +130,7 @@ export class RequestSession extends Session {
     } catch (error) {
       return Promise.reject(error);
     }
+    if (this.#isReleased) return work;
     this.#writing += 1;
     work.then(
       () => this.#done(),

@@ -85,6 +85,7 @@ export class SessionResponse implements HeadWork {
 
   /** The handlers have returned. Undefined if there is nothing to save, as for most pages. */
   finish(): Promise<void> | undefined {
+    this.session.release();
     const { res, respond } = this.#ctx;
     if (respond === false && res !== undefined && !res.writableEnded) return this.#handOver();
     this.#state = 'finished';
@@ -111,6 +112,7 @@ export class SessionResponse implements HeadWork {
   /** An error was thrown, which will be answered with `status`. */
   async fail(status: number): Promise<void> {
     for (let settling = this.settle(); settling !== undefined; settling = this.settle()) await settling.catch(() => {});
+    this.session.release();
     this.#state = 'failed';
     if (this.#isTouched()) await this.#keep(status);
   }
