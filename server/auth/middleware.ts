@@ -89,25 +89,21 @@ export function authentication<U extends BaseUser = RegisteredUser>(
       await userBefore(ctx);
       await next();
       // Started by an access to `ctx.user`; most requests have nothing to wait for.
-      const { forgetting, changing } = stateOf(ctx);
+      const { forgetting } = stateOf(ctx);
       if (forgetting !== undefined) await forgetting;
-      if (changing !== undefined) await changesOver(ctx);
     } finally {
-      if (stateOf(ctx).changing !== undefined) await changesOver(ctx).catch(() => {});
+      if (stateOf(ctx).changing !== undefined) await changesOver(ctx);
       if (outer !== undefined && outer !== options) setOptions(ctx, outer);
     }
   };
 }
 
-/**
- * Logins and logouts that the handler does not await are over, and those begun after them: `logout(ctx).then(() => login(…))`.
- * Rejects with their failure, because nobody else hears of it.
- */
+/** Logins and logouts that the handler does not await are over, and those begun after them: `logout(ctx).then(() => login(…))`. */
 async function changesOver(ctx: Context): Promise<void> {
-  const failure = await stateOf(ctx).changing;
-  await nextTurn();
-  if (stateOf(ctx).changing !== undefined) await changesOver(ctx);
-  if (failure !== undefined) throw failure.error;
+  for (let { changing } = stateOf(ctx); changing !== undefined; { changing } = stateOf(ctx)) {
+    await changing;
+    await nextTurn();
+  }
 }
 
 /** The lookup in advance is not an access by the page, unless it changed the session. */

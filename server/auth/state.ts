@@ -43,12 +43,8 @@ interface UserState {
   isStale?: boolean;
   /** Its row is being deleted. */
   forgetting?: Promise<void>;
-  /** Resolves when the logins, logouts and new passwords of this request are over, to the last one's failure; absent where none is under way. */
-  changing?: Promise<Failure | undefined>;
-}
-
-interface Failure {
-  readonly error: unknown;
+  /** Resolves when the logins, logouts and new passwords of this request are over; absent where none is under way. */
+  changing?: Promise<void>;
 }
 
 const OPTIONS = new OwnState<AnyOptions>('authentication');
@@ -125,16 +121,12 @@ export function inTurn<T>(
     optionsOf(ctx);
     const state = stateOf(ctx);
     const work = state.changing === undefined ? change(ctx) : state.changing.then(() => change(ctx));
-    const over = (failure?: Failure): Failure | undefined => {
+    const over = (): void => {
       if (state.changing === changing) delete state.changing;
-      return failure;
     };
-    const changing = work.then(
-      () => over(),
-      (error: unknown) => over({ error }),
-    );
+    const changing = work.then(over, over);
     state.changing = changing;
-    return work;
+    return sessionResponseOf(ctx)?.session.unheard.give(work) ?? work;
   } catch (error) {
     return Promise.reject(error);
   }

@@ -14,6 +14,7 @@ import { Session } from './session.js';
 import type { DeclaredData, SessionItems } from './session_data.js';
 import { DEADLINE, type SessionStore } from './store.js';
 import { TAKE_OUT } from './take_out.js';
+import { Unheard } from './unheard.js';
 import { Waiters } from './waiters.js';
 import { EXPECT_OUTSIDE } from './write_lock.js';
 
@@ -22,10 +23,6 @@ const NO_NEW_KEY =
 
 const NO_COOKIE =
   'The answer has begun, so the cookie that holds the session cannot be changed any more. Do this, and call `await commitSession(ctx)`, before the answer begins.';
-
-interface Failure {
-  readonly error: unknown;
-}
 
 /** The session of a request. It refuses a new key once the answer has begun, because its cookie could not be sent. */
 export class RequestSession extends Session {
@@ -38,8 +35,8 @@ export class RequestSession extends Session {
   readonly #written = new Waiters();
   #flushes = 0;
   #isReleased = false;
-  /** Of the write that has failed last. */
-  #failure: Failure | undefined;
+  /** Absent until the handler writes. */
+  #unheard: Unheard | undefined;
 
   /** @param outer the session outside of this one, of another cookie */
   constructor(ctx: Context, options: SessionOptions, session_key: string | undefined, outer?: Session) {
@@ -100,10 +97,21 @@ export class RequestSession extends Session {
 
   /**
    * Resolves when the writes that the handler does not await are done: without the cookie of a new key the browser would have
-   * no session. Undefined if there are none. Rejects as they do: nobody else hears of it.
+   * no session. Undefined if there are none.
    */
   get unfinished(): Promise<void> | undefined {
-    return this.#writing === 0 ? undefined : this.#finished();
+    return this.#writing === 0 ? undefined : this.#written.wait();
+  }
+
+  /** What is given to the handler, which may neither await nor catch it. */
+  get unheard(): Unheard {
+    this.#unheard ??= new Unheard();
+    return this.#unheard;
+  }
+
+  /** The first failure of that which the handler has not asked for. */
+  unheardFailure(): { readonly error: unknown } | undefined {
+    return this.#unheard?.first();
   }
 
   /** The answer waits for no more writes. From now on one that fails and is not awaited ends the process, as any promise does. */
@@ -111,16 +119,7 @@ export class RequestSession extends Session {
     this.#isReleased = true;
   }
 
-  async #finished(): Promise<void> {
-    this.#failure = undefined;
-    await this.#written.wait();
-    if (this.#failure !== undefined) throw (this.#failure as Failure).error;
-  }
-
-  /**
-   * Counts the write. Its failure ends no process where the handler does not await it: a logout in another tab may be its
-   * reason. What is refused at once is the programmer's fault, and does.
-   */
+  /** Counts the write. What is refused at once is the programmer's fault, and is not left to the answer. */
   #untilDone<T>(write: () => Promise<T>): Promise<T> {
     let work: Promise<T>;
     try {
@@ -132,14 +131,9 @@ export class RequestSession extends Session {
     }
     if (this.#isReleased) return work;
     this.#writing += 1;
-    work.then(
-      () => this.#done(),
-      (error: unknown) => {
-        this.#failure = { error };
-        this.#done();
-      },
-    );
-    return work;
+    const done = (): void => this.#done();
+    work.then(done, done);
+    return this.unheard.give(work);
   }
 
   #done(): void {

@@ -65,22 +65,24 @@ export class SessionResponse implements HeadWork {
 
   /**
    * Waits for what the handlers have begun and do not await; undefined if there is nothing, as for most requests. Rejects
-   * with what has failed meanwhile, because an answer that says nothing of it would be wrong.
+   * with a failure that nobody has asked for, because an answer that says nothing of it would be wrong.
    */
   settle(): Promise<void> | undefined {
-    const unfinished = this.session.unfinished ?? this.#committing;
-    return unfinished === undefined ? undefined : this.#settleAfter(unfinished);
+    const unfinished = this.#unfinished();
+    if (unfinished !== undefined) return this.#settleAfter(unfinished);
+    const failure = this.session.unheardFailure();
+    return failure === undefined ? undefined : Promise.reject(interrupted(failure.error));
   }
 
   async #settleAfter(unfinished: Promise<void>): Promise<void> {
-    try {
-      await unfinished;
-    } catch (error) {
-      throw interrupted(error);
-    }
+    await unfinished;
     // Also what is begun when that is over: `session.flush().then(() => session.save())`.
     await nextTurn();
     await this.settle();
+  }
+
+  #unfinished(): Promise<void> | undefined {
+    return this.session.unfinished ?? this.#committing?.catch(() => {});
   }
 
   /** The handlers have returned. Undefined if there is nothing to save, as for most pages. */
@@ -111,7 +113,10 @@ export class SessionResponse implements HeadWork {
 
   /** An error was thrown, which will be answered with `status`. */
   async fail(status: number): Promise<void> {
-    for (let settling = this.settle(); settling !== undefined; settling = this.settle()) await settling.catch(() => {});
+    for (let unfinished = this.#unfinished(); unfinished !== undefined; unfinished = this.#unfinished()) {
+      await unfinished;
+      await nextTurn();
+    }
     this.session.release();
     this.#state = 'failed';
     if (this.#isTouched()) await this.#keep(status);
@@ -126,7 +131,7 @@ export class SessionResponse implements HeadWork {
       if (this.#committing === committing) this.#committing = undefined;
     };
     committing.then(over, over);
-    return committing;
+    return this.session.unheard.give(committing);
   }
 
   async #commitAfter(before: Promise<void> | undefined): Promise<void> {
