@@ -87,7 +87,8 @@ describe('a page on a slow database asks no more than it can wait for', () => {
     sent = [];
     const { status } = await visitor.postRaw('/login/', { csrfmiddlewaretoken, ...ALICE, captcha });
     expect(status).to.equal(302);
-    expect(sent).to.have.lengthOf(10);
+    // A login is noted in the list of sessions by a timer, a quarter of a second after its request.
+    expect(sent.filter((sql) => !sql.includes('koa_user_sessions'))).to.have.lengthOf(10);
     const another = new Visitor(site);
     await expectInTime(another, '/login/', { fields: { ...ALICE, captcha: await another.solved() }, delay: 275 });
   });
