@@ -4,6 +4,7 @@ import { systemClock } from '../clock.js';
 import { CSRF_SESSION_KEY, rotate_token, secretForSession } from '../csrf/secret.js';
 import { PermissionDenied, ValueError } from '../errors.js';
 import { type AnyContext, checkContext } from '../http/application.js';
+import { headSent } from '../http/head.js';
 import { mayDeleteDeadCookie } from '../session/dead_cookie.js';
 import type { JoinedWrite } from '../session/new_key.js';
 import { requestDeadline } from '../session/request_deadline.js';
@@ -130,7 +131,7 @@ async function logIn<U extends BaseUser>(ctx: Context, user: U, backendPath: str
   // A copy, because the given object is the caller's and may be used with another backend next time.
   const current = stored == null ? user : vouchFor(stored as U, path);
   keepPermissions(user, current);
-  setUser(ctx, current);
+  setUser(ctx, current, session);
   user_logged_in?.(ctx, current);
   return current;
 }
@@ -159,12 +160,13 @@ export function logout(ctx: AnyContext): Promise<void> {
 
 async function logOut(ctx: Context): Promise<void> {
   const { user_logged_out } = optionsOf(ctx);
+  const session = sessionOf(ctx);
   if (user_logged_out !== undefined) {
     const user = await currentUser(ctx);
     user_logged_out(ctx, user.is_authenticated ? user : null);
   }
-  await sessionOf(ctx).flush();
-  setUser(ctx, new AnonymousUser());
+  await session.flush();
+  setUser(ctx, new AnonymousUser(), session);
 }
 
 /**
@@ -191,7 +193,12 @@ export async function get_user<U extends BaseUser = RegisteredUser>(ctx: AnyCont
  * A request that is no navigation leaves row and cookie to the next page: a concurrent request may be changing the
  * user's own password, which moves the row to a new key (update_session_auth_hash).
  */
-const forget = (ctx: Context): Promise<void> => sessionOf(ctx).flush({ keepRow: !mayDeleteDeadCookie(ctx) });
+function forget(ctx: Context): Promise<void> {
+  const session = sessionOf(ctx);
+  // With engine signed_cookies, the cookie of an answer that has begun stays as it is.
+  const isTooLate = session.isInCookie && headSent(ctx);
+  return session.flush({ keepRow: isTooLate || !mayDeleteDeadCookie(ctx) });
+}
 
 /** @returns also whether the session must be cleared */
 async function lookUp(ctx: Context): Promise<{ readonly user: CurrentUser<BaseUser>; readonly isStale?: boolean }> {
@@ -283,5 +290,5 @@ async function renewHash(ctx: Context, user: BaseUser): Promise<void> {
   if (!current.is_authenticated || String(current.id) !== String(user.id)) return newKeyForSession(session, {});
   const values = [[HASH_SESSION_KEY, get_session_auth_hash(user, settings.SECRET_KEY)]] as const;
   await newKeyForSession(session, { values });
-  setUser(ctx, user);
+  setUser(ctx, user, session);
 }

@@ -58,7 +58,8 @@ export function redirectToLogin(ctx: Context, options: LoginRequiredOptions): vo
 function fullPath(ctx: Context, login_url: string): string {
   const { scheme, netloc } = urlsplit(login_url);
   // As it was asked for: a mounted application sees a shorter one, without the prefix that Django calls SCRIPT_NAME.
-  const [, asked = '/'] = /^(?:[a-z][a-z0-9+.-]*:\/\/[^/?#]*)?([^#]*)/i.exec(ctx.originalUrl) ?? [];
+  const [, given = ''] = /^(?:[a-z][a-z0-9+.-]*:\/\/[^/?#]*)?([^#]*)/i.exec(ctx.originalUrl) ?? [];
+  const asked = given.startsWith('/') ? given : `/${given}`;
   // "//host/…" alone would be parsed as another host (as Django's escape_leading_slashes).
   const path = asked.startsWith('//') ? `/%2F${asked.slice(2)}` : asked;
   const same = (scheme === '' || scheme === ctx.protocol) && (netloc === '' || netloc === ctx.host);

@@ -1,5 +1,5 @@
 /** Renews `_auth_user_hash` after a rotation of SECRET_KEY, while the old key is among SECRET_KEY_FALLBACKS. */
-import { StoreUnavailable, UpdateError } from '../errors.js';
+import { StoreUnavailable, UpdateError, ValueError } from '../errors.js';
 import type { Session } from '../session/session.js';
 import { HASH_SESSION_KEY } from './session_keys.js';
 
@@ -22,7 +22,8 @@ export async function rewriteHash(session: Session, old: string, hash: string): 
       if (fresh.get(HASH_SESSION_KEY) === old) fresh.set(HASH_SESSION_KEY, hash);
     });
   } catch (error) {
-    if (!(error instanceof UpdateError) && !(error instanceof StoreUnavailable)) throw error;
+    // ValueError: the answer has begun, and its cookie is the session (engine signed_cookies).
+    if (![UpdateError, StoreUnavailable, ValueError].some((known) => error instanceof known)) throw error;
   }
   // Engine signed_cookies: the new cookie must be sent.
   if (session.session_key !== session_key) session.modified = true;

@@ -1,4 +1,5 @@
 /** `_auth_user_hash`: the keyed hash that ties a session to the password it was opened with. */
+import { ImproperlyConfigured } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { constant_time_compare, saltedKey } from '../signing/crypto.js';
 import { HmacKey } from '../signing/hmac.js';
@@ -33,10 +34,17 @@ export type HashOwner = string | Pick<BaseUser, 'password' | 'get_session_auth_h
  * ```
  *
  * @param owner the user, or auth_user.password as stored
+ * @throws ImproperlyConfigured if the user's own method returns no text
  */
 export function get_session_auth_hash(owner: HashOwner, secret: string): string {
   if (typeof owner === 'string') return keyOf(secret).sign(owner, 'hex');
-  return owner.get_session_auth_hash?.(secret) ?? keyOf(secret).sign(owner.password, 'hex');
+  if (owner.get_session_auth_hash === undefined) return keyOf(secret).sign(owner.password, 'hex');
+  const hash: unknown = owner.get_session_auth_hash(secret);
+  if (typeof hash === 'string' && hash !== '') return hash;
+  if (hash instanceof Promise) hash.catch(() => {});
+  throw new ImproperlyConfigured(
+    "A user's get_session_auth_hash() returns a text, which is not empty, and no promise.",
+  );
 }
 
 /**

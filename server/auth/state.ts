@@ -82,8 +82,7 @@ export function givenOptions(ctx: Context): AnyOptions | undefined {
 }
 
 /** The user belongs to the current session; nearly always there is only one. */
-export function stateOf(ctx: Context): UserState {
-  const { session } = ctx.request as { readonly session?: Session };
+export function stateOf(ctx: Context, { session } = ctx.request as { readonly session?: Session }): UserState {
   const states = STATES.orMade(ctx, () => []);
   for (const state of states) if (state.session === session) return state;
   const state: UserState = { session };
@@ -91,9 +90,12 @@ export function stateOf(ctx: Context): UserState {
   return state;
 }
 
-/** Set the user for the rest of the request. */
-export function setUser(ctx: Context, user: CurrentUser<BaseUser>): void {
-  const state = stateOf(ctx);
+/**
+ * Set the user for the rest of the request.
+ * @param session the user's; the current one when absent. After an await it may be another application's
+ */
+export function setUser(ctx: Context, user: CurrentUser<BaseUser>, session = sessionOf(ctx)): void {
+  const state = stateOf(ctx, { session });
   keepPermissions(state.user, user);
   state.user = user;
   state.asked = Promise.resolve(user);

@@ -296,7 +296,9 @@ const OWN_FIELDS = [
 
 /** @throws ImproperlyConfigured for what is no class, and for a getter or method that a field of User hides */
 export function checkUserClass(userClass: unknown): void {
-  if (typeof userClass !== 'function') throw new ImproperlyConfigured('`userClass` of a UserTable is a class.');
+  if (typeof userClass !== 'function' || typeof userClass.prototype !== 'object') {
+    throw new ImproperlyConfigured('`userClass` of a UserTable is a class.');
+  }
   for (let proto: object | null = userClass.prototype; proto !== null; proto = Object.getPrototypeOf(proto)) {
     if (proto === User.prototype) return;
     const hidden = OWN_FIELDS.find((name) => Object.hasOwn(proto as object, name));

@@ -7,6 +7,12 @@ const ESCAPES = /(?:%[0-9A-Fa-f]{2})+/g;
 function unquote_plus(text: string): string {
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
   if (!spaced.includes('%')) return spaced;
+  try {
+    // Several times as fast, for what nearly all browsers send.
+    return decodeURIComponent(spaced);
+  } catch {
+    // Not UTF-8, or a "%" that is no escape.
+  }
   return spaced.replace(ESCAPES, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
 }
 

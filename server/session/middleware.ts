@@ -107,12 +107,14 @@ export function sessions(app: Application, options: SessionsOptions): Koa.Middle
     if (session.session_key !== null) await session.load();
     try {
       await next();
-      const settling = response.settle();
-      if (settling !== undefined) await settling;
     } catch (error) {
       await response.fail(statusOfError(error));
+      const { failure } = response;
+      if (failure !== undefined && failure.error !== error) ctx.app.emit('error', failure.error, ctx);
       throw error;
     }
+    const settling = response.settle();
+    if (settling !== undefined) await settling.catch((error: unknown) => answerFailure(ctx, response, error));
     const finishing = response.finish();
     if (finishing !== undefined) await finishing.catch((error: unknown) => endWith(ctx, error));
     if (warnUnsaved && ctx.res !== undefined && ctx.res.statusCode < 500) warnOfUnsaved(session, logger);
@@ -177,6 +179,16 @@ async function inside(ctx: Koa.Context, outer: SessionResponse | undefined, run:
       enterCookieScope(ctx, cookies);
     }
   }
+}
+
+/** A failure that the handler has not asked for is the answer's; where other code writes the answer, it is logged. */
+async function answerFailure(ctx: Koa.Context, response: SessionResponse, error: unknown): Promise<void> {
+  if (ctx.respond === false) {
+    ctx.app.emit('error', error, ctx);
+    return;
+  }
+  await response.fail(statusOfError(error));
+  endWith(ctx, error);
 }
 
 /** After a failed save: aborts an answer that Koa has begun. Does not touch one that other code writes. */

@@ -15,7 +15,6 @@ import type { DeclaredData, SessionItems } from './session_data.js';
 import { DEADLINE, type SessionStore } from './store.js';
 import { TAKE_OUT } from './take_out.js';
 import { Unheard } from './unheard.js';
-import { Waiters } from './waiters.js';
 import { EXPECT_OUTSIDE } from './write_lock.js';
 
 const NO_NEW_KEY =
@@ -30,9 +29,8 @@ export class RequestSession extends Session {
   readonly #store: SessionStore;
   readonly #earlier: Deadline | undefined;
   #deadline: Deadline | undefined;
-  /** How many writes are under way. */
-  #writing = 0;
-  readonly #written = new Waiters();
+  /** The handler's writes that are under way; absent until there is one. */
+  #writes: Set<Promise<unknown>> | undefined;
   #flushes = 0;
   #isReleased = false;
   /** Absent until the handler writes. */
@@ -85,22 +83,26 @@ export class RequestSession extends Session {
   override flush(options: { readonly keepRow?: boolean } = {}): Promise<void> {
     return this.#untilDone(() => {
       checkOptions('flush()', options);
-      if (options.keepRow !== true) this.#flushes += 1;
-      return super.flush(options);
-    });
+      return this.#flush(options);
+    }, options?.keepRow !== true);
   }
 
-  /** How often the session was flushed. */
+  async #flush(options: { readonly keepRow?: boolean }): Promise<void> {
+    await super.flush(options);
+    if (options.keepRow !== true) this.#flushes += 1;
+  }
+
+  /** How often the session was flushed, so that its cookie has to go. */
   get flushes(): number {
     return this.#flushes;
   }
 
   /**
-   * Resolves when the writes that the handler does not await are done: without the cookie of a new key the browser would have
+   * Resolves when the writes that are under way now are done, which the handler may not await: without the cookie of a new key the browser would have
    * no session. Undefined if there are none.
    */
-  get unfinished(): Promise<void> | undefined {
-    return this.#writing === 0 ? undefined : this.#written.wait();
+  get unfinished(): Promise<unknown> | undefined {
+    return this.#writes === undefined || this.#writes.size === 0 ? undefined : Promise.allSettled(this.#writes);
   }
 
   /** What is given to the handler, which may neither await nor catch it. */
@@ -120,25 +122,21 @@ export class RequestSession extends Session {
   }
 
   /** Counts the write. What is refused at once is the programmer's fault, and is not left to the answer. */
-  #untilDone<T>(write: () => Promise<T>): Promise<T> {
+  #untilDone<T>(write: () => Promise<T>, needsCookie = true): Promise<T> {
     let work: Promise<T>;
     try {
       this[EXPECT_OUTSIDE]();
-      this.#refuseLateCookie();
+      if (needsCookie) this.#refuseLateCookie();
       work = write();
     } catch (error) {
       return Promise.reject(error);
     }
     if (this.#isReleased) return work;
-    this.#writing += 1;
-    const done = (): void => this.#done();
+    this.#writes ??= new Set();
+    const writes = this.#writes.add(work);
+    const done = (): unknown => writes.delete(work);
     work.then(done, done);
     return this.unheard.give(work);
-  }
-
-  #done(): void {
-    this.#writing -= 1;
-    if (this.#writing === 0) this.#written.wake();
   }
 
   protected override [NEW_KEY](): void {

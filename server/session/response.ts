@@ -70,18 +70,24 @@ export class SessionResponse implements HeadWork {
   settle(): Promise<void> | undefined {
     const unfinished = this.#unfinished();
     if (unfinished !== undefined) return this.#settleAfter(unfinished);
-    const failure = this.session.unheardFailure();
-    return failure === undefined ? undefined : Promise.reject(interrupted(failure.error));
+    const { failure } = this;
+    return failure === undefined ? undefined : Promise.reject(failure.error);
   }
 
-  async #settleAfter(unfinished: Promise<void>): Promise<void> {
+  /** What has failed and nobody has asked for. */
+  get failure(): { readonly error: unknown } | undefined {
+    const failure = this.session.unheardFailure();
+    return failure === undefined ? undefined : { error: interrupted(failure.error) };
+  }
+
+  async #settleAfter(unfinished: Promise<unknown>): Promise<void> {
     await unfinished;
     // Also what is begun when that is over: `session.flush().then(() => session.save())`.
     await nextTurn();
     await this.settle();
   }
 
-  #unfinished(): Promise<void> | undefined {
+  #unfinished(): Promise<unknown> | undefined {
     return this.session.unfinished ?? this.#committing?.catch(() => {});
   }
 
@@ -125,7 +131,8 @@ export class SessionResponse implements HeadWork {
   /** See `commitSession`. Concurrent calls run one after the other, so that a new session gets one row. */
   commit(): Promise<void> {
     this.session[EXPECT_OUTSIDE]();
-    const committing = this.#commitAfter(this.#committing);
+    // Not what is begun later, which may wait for this.
+    const committing = this.#commitAfter(this.#committing, this.session.unfinished);
     this.#committing = committing;
     const over = (): void => {
       if (this.#committing === committing) this.#committing = undefined;
@@ -134,10 +141,10 @@ export class SessionResponse implements HeadWork {
     return this.session.unheard.give(committing);
   }
 
-  async #commitAfter(before: Promise<void> | undefined): Promise<void> {
+  async #commitAfter(before: Promise<void> | undefined, unfinished: Promise<unknown> | undefined): Promise<void> {
     await before?.catch(() => {});
+    await unfinished;
     const { session } = this;
-    for (let { unfinished } = session; unfinished !== undefined; { unfinished } = session) await unfinished;
     if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
     // What the request changed while the save ran is saved by the next commit, or after the handlers.
     if (this.#saved) session.modified = session.alreadyWritten(true) === null;
@@ -152,7 +159,7 @@ export class SessionResponse implements HeadWork {
 
   /** Whether the browser sent a cookie and the session is empty: the cookie is to be deleted. */
   #isDead(): boolean {
-    return this.session.is_empty() && this.#ctx.request.COOKIES.has(this.options.settings.SESSION_COOKIE_NAME);
+    return this.session.is_empty() && this.#hasCookie();
   }
 
   /** Whether to save the row and to send the cookie. */
@@ -179,9 +186,18 @@ export class SessionResponse implements HeadWork {
     return session_key !== null && !hasUnreadableRow && !isInCookie;
   }
 
-  /** The cookie of what was flushed since, as by a logout after `commitSession`, must not arrive. */
+  /**
+   * The cookie of what was flushed since is deleted, until another one is set: that which `commitSession` has set, and the
+   * browser's own, also by an answer that saves nothing. With engine signed_cookies it would still be logged in.
+   */
   #withdrawFlushed(): void {
-    if (this.#cookie !== undefined && this.#flushes !== this.session.flushes) this.#cookie = DELETION;
+    if (this.#flushes === this.session.flushes) return;
+    this.#flushes = this.session.flushes;
+    if (this.#cookie !== undefined || this.#hasCookie()) this.#cookie = DELETION;
+  }
+
+  #hasCookie(): boolean {
+    return this.#ctx.request.COOKIES.has(this.options.settings.SESSION_COOKIE_NAME);
   }
 
   async #keep(status: number): Promise<void> {
@@ -215,6 +231,7 @@ export class SessionResponse implements HeadWork {
       saved = await save(session);
     } catch (error) {
       this.#tellLogin(error);
+      if (this.#cookie === DELETION) this.#state = 'failed';
       throw error;
     }
     this.#saved = true;

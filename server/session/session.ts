@@ -129,10 +129,16 @@ export class Session extends SessionBase {
 
   async #create(): Promise<SavedExpiry> {
     await this.#underway.over();
+    const saved = await this.#createRow();
+    this.#underway.forgetAll();
+    return saved;
+  }
+
+  /** An `atomic` without a row may go on meanwhile: it changes what this creates. */
+  async #createRow(): Promise<SavedExpiry> {
     this.#document ??= Document.empty();
     this.accessed = true;
     const saved = await this.#withNewKey((session_key) => this.#insert(session_key));
-    this.#underway.forgetAll();
     this.modified = true;
     return saved;
   }
@@ -155,7 +161,7 @@ export class Session extends SessionBase {
     if (must_create) this.#document ??= Document.empty();
     const document = this[DOCUMENT];
     const session_key = this.#row.session_key;
-    if (session_key === null || (this.#row.isUnreadable && !must_create)) return this.#create();
+    if (session_key === null || (this.#row.isUnreadable && !must_create)) return this.#createRow();
     const base = this.#row.baseline;
     if (must_create || base === undefined) return this.#insert(session_key);
     const mine = this.#change(document.texts());
@@ -208,14 +214,18 @@ export class Session extends SessionBase {
     if (typeof change !== 'function') throw new ValueError('atomic() needs the function that changes the session.');
     this.#writing.expectOutside();
     // The write lock is not taken: the row's own lock holds other saves back while `change` runs.
-    while (this.#creating.isTaken || this.#writing.isTaken) {
-      await (this.#creating.isTaken ? this.#creating : this.#writing).left();
-    }
+    for (let taken = this.#taken; taken !== undefined; taken = this.#taken) await taken.left();
     this.#document = this[DOCUMENT];
     const [session_key, base] = [this.#row.session_key, this.#row.baseline];
     const hasRow = session_key !== null && base !== undefined && !this.isInCookie;
     if (hasRow) return this.#changeRow(session_key, base, change, modifyRow);
     return this.#creating.hold(() => this.#changeWithoutRow(change));
+  }
+
+  /** What others hold: asked again and again until it is nothing, and then without a wait before the lock is taken. */
+  get #taken(): WriteLock | undefined {
+    if (this.#creating.isTaken) return this.#creating;
+    return this.#writing.isTaken ? this.#writing : undefined;
   }
 
   async #changeWithoutRow<T>(change: FreshChange<T>): Promise<T> {
@@ -278,7 +288,7 @@ export class Session extends SessionBase {
   async cycle_key({ values = [], forget = false, joined }: NewKeyOptions = {}): Promise<void> {
     const added = Document.fromPairs(pairsOf(values));
     this.#writing.expectOutside();
-    while (this.#creating.isTaken) await this.#creating.left();
+    for (let taken = this.#taken; taken !== undefined; taken = this.#taken) await taken.left();
     return this.#writing.hold(() => this.#cycleKey(added, forget, joined));
   }
 

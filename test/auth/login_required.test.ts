@@ -66,6 +66,8 @@ describe('login_required', () => {
     ['/a/?q', { login_url: 'https://id.example/' }, 'https://id.example/?next=http%3A//here.example/a/%3Fq'],
     ['/a/', { login_url: 'http://here.example/in/' }, 'http://here.example/in/?next=/a/'],
     ['http://evil.example/x', {}, '/login/?next=/x'],
+    ['http://evil.example', {}, '/login/?next=/'],
+    ['http://evil.example?x', {}, '/login/?next=/%3Fx'],
   ] as const) {
     it(`sends nobody from ${path} to ${location}`, async () => {
       const answer = await (await site(options)).ask({ path, headers: { host: 'here.example' } });

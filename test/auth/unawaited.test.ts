@@ -1,6 +1,7 @@
 /** New session keys that a handler does not await: the answer still has the cookie of the only session that there is. */
 import { expect } from 'chai';
 import Koa from 'koa';
+import mount from 'koa-mount';
 import { StoreUnavailable, UpdateError, ValueError } from '../../server/errors.js';
 import {
   authentication,
@@ -12,9 +13,11 @@ import {
   update_session_auth_hash,
 } from '../../server/index.js';
 import { SignedCookiesStore } from '../../server/session/stores/signed_cookies.js';
+import type { ClientResponse } from '../../server/testing/index.js';
 import { Client } from '../../server/testing/index.js';
 import { settings } from '../http/serve.js';
 import { LateStore, tick } from '../session/late_store.js';
+import { reasonOf } from '../support/reason.js';
 
 const ann = {
   id: 1,
@@ -154,9 +157,10 @@ describe('A session key that changes without being awaited', () => {
         await commitSession(ctx);
         await logout(ctx);
         if (ctx.path === '/next') ctx.session.set('next', 1);
-        if (ctx.path === '/500') ctx.throw(500);
+        if (ctx.path === '/set500') ctx.session.set('next', 1);
+        if (ctx.path.endsWith('500')) ctx.throw(500);
       });
-      for (const path of ['/login', '/500', '/next']) {
+      for (const path of ['/login', '/500', '/next', '/set500']) {
         const client = new Client(app);
         await client.get(path);
         expect((await client.get('/')).json(), path).to.deep.equal({ me: null });
@@ -164,6 +168,68 @@ describe('A session key that changes without being awaited', () => {
       }
     });
   }
+
+  it('is deleted by an answer of 500 after a logout, though values were set since (signed_cookies)', async () => {
+    const app = new Koa();
+    app.silent = true;
+    app.use(sessions(app, { settings: given, store: new SignedCookiesStore(given) }));
+    app.use(authentication(app, { settings: given, backends: [backend] }));
+    app.use(async (ctx) => {
+      if (ctx.path === '/login') await login(ctx, ann);
+      if (ctx.path === '/logout') {
+        await logout(ctx);
+        ctx.session.set('bye', 1);
+        ctx.throw(500);
+      }
+      ctx.body = { me: ctx.user.id };
+    });
+    const client = new Client(app);
+    await client.get('/login');
+    expect((await client.get('/')).json()).to.deep.equal({ me: 1 });
+    await client.get('/logout');
+    expect((await client.get('/')).json()).to.deep.equal({ me: null });
+  });
+
+  it('is not waited for by a commitSession that came before, and for which it waits', async () => {
+    const app = new Koa();
+    app.use(sessions(app, { settings: given, store: new LateStore() }));
+    app.use(async (ctx) => {
+      ctx.session.set('a', 1);
+      const committed = commitSession(ctx);
+      ctx.body = await ctx.session.atomic(async (fresh) => {
+        await committed;
+        return String(fresh.get('a'));
+      });
+    });
+    expect((await new Client(app).get('/')).text).to.equal('1');
+  });
+
+  it('of a mounted application is not that of the outer one, whose user stays', async () => {
+    const [app, admin] = [new Koa(), new Koa()];
+    const outer = new LateStore();
+    app.use(sessions(app, { settings: given, store: outer }));
+    const signedOut: unknown[] = [];
+    const user_logged_out = (_: unknown, user: { readonly id: number } | null): unknown => signedOut.push(user?.id);
+    app.use(authentication(app, { settings: given, backends: [backend], user_logged_out }));
+    const own = settings({ SESSION_COOKIE_NAME: 'adminid' });
+    admin.use(sessions(admin, { settings: own, store: new LateStore() }));
+    admin.use(async (ctx) => {
+      if (ctx.path === '/login') await login(ctx, ann);
+      else void logout(ctx);
+      ctx.body = 'ok';
+    });
+    app.use(mount('/admin', admin));
+    app.use(async (ctx) => {
+      if (ctx.path === '/login') await login(ctx, ann);
+      ctx.body = { me: ctx.user.id };
+    });
+    const client = new Client(app);
+    await client.get('/login');
+    await client.get('/admin/login');
+    await client.get('/admin/logout');
+    expect((await client.get('/')).json()).to.deep.equal({ me: 1 });
+    expect(signedOut).to.deep.equal([1]);
+  });
 
   for (const [name, begin] of Object.entries({
     login: (ctx: Koa.Context) => login(ctx, ann),
@@ -359,6 +425,54 @@ describe('What fails and is neither awaited nor caught ends no process, and is t
       });
     }
   }
+
+  async function failing(handler: (ctx: Koa.Context, write: () => Promise<unknown>) => unknown): Promise<{
+    readonly errors: Error[];
+    ask(): Promise<ClientResponse>;
+  }> {
+    const errors: Error[] = [];
+    const store = new LateStore();
+    const app = new Koa();
+    app.silent = true;
+    app.on('error', (error: Error) => errors.push(error));
+    app.use(sessions(app, { settings: given, store }));
+    app.use(async (ctx) => {
+      if (ctx.path === '/begin') ctx.session.set('a', 1);
+      else await handler(ctx, () => ctx.session.atomic(() => Promise.reject(new StoreUnavailable('No answer.'))));
+      if (ctx.respond !== false) ctx.body ??= 'ok';
+    });
+    const client = new Client(app);
+    await client.get('/begin');
+    return { errors, ask: () => client.get('/') };
+  }
+
+  it('is only logged where other code writes the answer', async () => {
+    const { errors, ask } = await failing((ctx, write) => {
+      ctx.respond = false;
+      void write();
+      setImmediate(() => setImmediate(() => setImmediate(() => ctx.res.end('own'))));
+    });
+    expect((await ask()).text).to.equal('own');
+    expect(errors.map(({ name }) => name)).to.deep.equal(['StoreUnavailable']);
+  });
+
+  it('cuts an answer that has begun, which would look whole', async () => {
+    const { errors, ask } = await failing((ctx, write) => {
+      ctx.flushHeaders();
+      void write();
+    });
+    expect(await reasonOf(ask())).to.be.instanceOf(Error);
+    expect(errors.map(({ name }) => name)).to.deep.equal(['StoreUnavailable']);
+  });
+
+  it('is logged where the handler fails for another reason', async () => {
+    const { errors, ask } = await failing((ctx, write) => {
+      void write();
+      ctx.throw(404);
+    });
+    expect((await ask()).status).to.equal(404);
+    expect(errors.map(({ name }) => name)).to.deep.equal(['StoreUnavailable', 'NotFoundError']);
+  });
 
   it('a mistake of the programmer is told at once', async () => {
     const app = new Koa();

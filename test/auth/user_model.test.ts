@@ -5,7 +5,7 @@ import Koa from 'koa';
 import pg from 'pg';
 import { ModelBackend } from '../../server/auth/backend.js';
 import { make_password } from '../../server/auth/hashers.js';
-import { authentication, login } from '../../server/auth/index.js';
+import { authentication, get_session_auth_hash, login } from '../../server/auth/index.js';
 import { User } from '../../server/auth/user.js';
 import { DEFAULT_USER_MODEL, type UserModelSettings } from '../../server/auth/user_model.js';
 import { UserTable } from '../../server/auth/users.js';
@@ -105,6 +105,15 @@ describe('a user model of its own', () => {
     class Inheriting extends Hiding {}
     for (const userClass of [Hiding, Inheriting]) {
       expect(() => new UserTable(database.knex, { userClass })).to.throw(ImproperlyConfigured, /is_active is a getter/);
+    }
+  });
+
+  it('has a class, and a hash that is a text, or says so', () => {
+    const noClass = (() => {}) as unknown as typeof User;
+    expect(() => new UserTable(database.knex, { userClass: noClass })).to.throw(ImproperlyConfigured, 'is a class');
+    for (const hash of [7, '', null, undefined, Promise.resolve('x'), Promise.reject(new Error('no'))]) {
+      const user = { password: 'x', get_session_auth_hash: () => hash as string };
+      expect(() => get_session_auth_hash(user, 'key')).to.throw(ImproperlyConfigured, 'returns a text');
     }
   });
 

@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { expect } from 'chai';
 import Koa from 'koa';
-import { authentication, login, ModelBackend, UserTable } from '../../server/auth/index.js';
+import { authentication, type BaseUser, login, ModelBackend, UserTable } from '../../server/auth/index.js';
 import { acceptCaptcha, keepCaptcha } from '../../server/captcha/index.js';
 import { csrf } from '../../server/csrf/index.js';
 import { ValueError } from '../../server/errors.js';
@@ -620,4 +620,32 @@ describe('An answer that has begun, with engine signed_cookies', () => {
       expect((await client.get('/')).text).to.equal('1');
     });
   }
+
+  it('forgets the session of another password at once, and renews no hash, without an error', async () => {
+    let password = 'pbkdf2_sha256$1$salt$first';
+    const user = (): BaseUser => ({ id: 1, password, is_authenticated: true, get_username: () => 'ann' });
+    const backend = { path: 'own.Backend', authenticate: async () => user(), get_user: async () => user() };
+    const site = (keys: Parameters<typeof settings>[0]): Koa => {
+      const app = new Koa();
+      const own = settings(keys);
+      app.use(sessions(app, { settings: own, store: new SignedCookiesStore(own), logger: { warn: () => {} } }));
+      authentication(app, { settings: own, backends: [backend] });
+      app.use(async (ctx) => {
+        if (ctx.path === '/login') {
+          ctx.session.set('secret', 1);
+          await login(ctx, user());
+        } else ctx.flushHeaders();
+        const { id } = await ctx.request.auser();
+        ctx.body = `${id} ${ctx.session.get('secret')}`;
+      });
+      return app;
+    };
+    const client = new Client(site({}));
+    await client.get('/login');
+    const rotated = { SECRET_KEY: 'a new key', SECRET_KEY_FALLBACKS: [given.SECRET_KEY] };
+    const renewing = new Client(site(rotated), { cookies: client.cookies });
+    expect((await renewing.get('/')).text).to.equal('1 1');
+    password = 'pbkdf2_sha256$1$salt$second';
+    expect((await client.get('/')).text).to.equal('null null');
+  });
 });

@@ -72,6 +72,23 @@ for (const [engine, newStore] of Object.entries(ENGINES)) {
       expect(await stored(store, session.session_key)).to.deep.equal({ _auth_user_id: '2' });
     });
 
+    it('that waits for others is not forgotten by a new key that waits for them too', async () => {
+      for (const first of ['flush', 'save', 'cycle_key'] as const) {
+        const store = newStore();
+        const session = await saved(store, { a: 1 });
+        session.set('b', 2);
+        const changing = session[first]().then(() => {});
+        const change = session.atomic(async (fresh) => {
+          for (let ticks = 0; ticks < 10; ticks += 1) await tick();
+          fresh.set('paid', 1);
+        });
+        await Promise.all([changing, change, session.cycle_key({ values: { _auth_user_id: '2' } })]);
+        expect(session.get('paid'), first).to.equal(1);
+        await session.save();
+        expect(await stored(store, session.session_key), first).to.include({ paid: 1, _auth_user_id: '2' });
+      }
+    });
+
     it('that cannot be saved has changed nothing, so that a second try counts once', async () => {
       const store = newStore();
       const session = engine === 'signed_cookies' ? await saved(store, { a: 1 }) : await open(store, null);
