@@ -146,8 +146,10 @@ export class SessionResponse implements HeadWork {
     await unfinished;
     const { session } = this;
     if (this.#isTouched()) await this.#keep(statusOf(this.#ctx));
-    // What the request changed while the save ran is saved by the next commit, or after the handlers.
-    if (this.#saved) session.modified = session.alreadyWritten(true) === null;
+    // What the request changed while the save ran is saved by the next commit, or after the handlers. So is the cookie of what
+    // an `atomic` has written into it meanwhile (engine signed_cookies).
+    const isTold = this.#cookie?.session_key === session.session_key;
+    if (this.#saved) session.modified = !isTold || session.alreadyWritten(true) === null;
     this.#committed = true;
   }
 

@@ -204,6 +204,30 @@ describe('A session key that changes without being awaited', () => {
     expect((await new Client(app).get('/')).text).to.equal('1');
   });
 
+  it('is the last one, where an atomic changes the cookie beside a commitSession (signed_cookies)', async () => {
+    const app = new Koa();
+    app.use(sessions(app, { settings: given, store: new SignedCookiesStore(given) }));
+    app.use((ctx) => {
+      if (ctx.path !== '/') {
+        void ctx.session.save();
+        void commitSession(ctx);
+        ctx.session.set('a', 1);
+        void commitSession(ctx);
+        void ctx.session.atomic(async (fresh) => {
+          for (let left = Number(ctx.path.slice(1)); left > 0; left -= 1) await null;
+          fresh.set('n', 1);
+        });
+      }
+      ctx.body = Object.fromEntries(ctx.session.items());
+    });
+    // However many steps the function takes: one of them ends between the save of the commit and its end.
+    for (let steps = 0; steps < 20; steps += 1) {
+      const client = new Client(app);
+      await client.get(`/${steps}`);
+      expect((await client.get('/')).json(), `${steps} steps`).to.deep.equal({ a: 1, n: 1 });
+    }
+  });
+
   it('of a mounted application is not that of the outer one, whose user stays', async () => {
     const [app, admin] = [new Koa(), new Koa()];
     const outer = new LateStore();
