@@ -65,6 +65,12 @@ export class CookieJar {
     if (/[\x80-\xff]/.test(line)) this.#sendBytes();
   }
 
+  /** Let the next `set` of this cookie take over nothing from the one before, such as its Max-Age. */
+  startAnew(key: string): void {
+    const before = this.#entries.get(key);
+    if (before !== undefined) this.#entries.set(key, { ...before, morsel: { ...before.morsel, ...EMPTY } });
+  }
+
   /** Restore cookies whose headers were overwritten, unless another cookie of that name was set. */
   resend(): void {
     const lines = setCookieLines(this.#res);

@@ -231,6 +231,11 @@ export function restoreCookies(ctx: Context, jar: CookieJar | undefined): void {
   JAR.set(ctx.response, jar);
 }
 
+/** Let the next `set_cookie` of this name take over nothing from the one before, unlike Django's. */
+export function startCookieAnew(response: Response, key: string): void {
+  JAR.of(response)?.startAnew(key);
+}
+
 /** Set overwritten cookies again, for answers that bypass Koa (a proxy, a renderer). */
 export function resendCookies(ctx: Context): void {
   JAR.of(ctx.response)?.resend();

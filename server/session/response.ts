@@ -6,7 +6,7 @@ import type { Clock } from '../clock.js';
 import { ImproperlyConfigured, SessionInterrupted, UpdateError } from '../errors.js';
 import { type AnyContext, checkContext } from '../http/application.js';
 import { type Failure, isStream, watchBody } from '../http/body_stream.js';
-import { resendCookies } from '../http/cookies.js';
+import { resendCookies, startCookieAnew } from '../http/cookies.js';
 import { beforeHead, type HeadWork, headSent } from '../http/head.js';
 import { OwnState } from '../http/own_state.js';
 import { patch_vary_headers } from '../http/vary.js';
@@ -48,6 +48,8 @@ export class SessionResponse implements HeadWork {
   readonly #ctx: Context;
   #state: 'open' | 'finished' | 'handed over' | 'failed' = 'open';
   #cookie: SessionCookie | undefined;
+  /** The one whose header was set. */
+  #set: SessionCookie | undefined;
   /** How often the session had been flushed when its cookie was set. */
   #flushes = 0;
   #varies = false;
@@ -311,7 +313,13 @@ export class SessionResponse implements HeadWork {
   #setHeaders(): void {
     if (headSent(this.#ctx)) return;
     const cookie = this.#cookie;
-    if (cookie !== undefined) setSessionCookie(this.#ctx.response, this.options.settings, cookie);
+    const { response } = this.#ctx;
+    // Django sets it once. Here the Max-Age of a deletion, or of a first commit, would stay with the next one.
+    if (this.#set !== undefined && this.#set !== cookie) {
+      startCookieAnew(response, this.options.settings.SESSION_COOKIE_NAME);
+    }
+    this.#set = cookie;
+    if (cookie !== undefined) setSessionCookie(response, this.options.settings, cookie);
     if (this.#varies || cookie !== undefined) patch_vary_headers(this.#ctx, 'Cookie');
   }
 }

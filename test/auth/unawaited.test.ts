@@ -190,6 +190,33 @@ describe('A session key that changes without being awaited', () => {
     expect((await client.get('/')).json()).to.deep.equal({ me: null });
   });
 
+  it('ends with the browser where that was asked for, whatever the answer had for a cookie before', async () => {
+    const app = new Koa();
+    app.use(sessions(app, { settings: given, store: new LateStore() }));
+    const deeds: Readonly<Record<string, (session: Koa.Context['session']) => Promise<unknown>>> = {
+      flush: (session) => session.flush(),
+      none: async () => {},
+    };
+    app.use(async (ctx) => {
+      const [, deed = '', commits] = ctx.path.split('/');
+      if (deed === 'begin') ctx.session.set('a', 1);
+      else {
+        await deeds[deed]?.(ctx.session);
+        if (commits === 'commit') await commitSession(ctx);
+        ctx.session.set('b', 1);
+        ctx.session.set_expiry(0);
+      }
+      ctx.body = 'ok';
+    });
+    for (const path of ['/flush', '/flush/commit', '/none', '/none/commit']) {
+      const client = new Client(app);
+      await client.get('/begin');
+      const cookies = (await client.get(path)).headers['set-cookie'] ?? [];
+      expect(cookies, path).to.have.length(1);
+      expect(cookies[0], path).to.match(/^sessionid=\w{32}; HttpOnly; Path=\/; SameSite=Lax$/);
+    }
+  });
+
   it('is not waited for by a commitSession that came before, and for which it waits', async () => {
     const app = new Koa();
     app.use(sessions(app, { settings: given, store: new LateStore() }));
