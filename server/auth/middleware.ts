@@ -1,9 +1,9 @@
 /** `ctx.request.user`: set before the handler runs (django.contrib.auth.middleware.AuthenticationMiddleware). */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { ImproperlyConfigured, StoreUnavailable, ValueError } from '../errors.js';
 import { type Application, checkApplication, memberInstaller } from '../http/application.js';
+import { untilOver } from '../session/waiters.js';
 import { checkedClock, checkSettings, checkSpelling } from '../settings/given.js';
 import { checkBackend } from './given.js';
 import { currentUser, forgetStale, lookAhead } from './login.js';
@@ -92,18 +92,11 @@ export function authentication<U extends BaseUser = RegisteredUser>(
       const { forgetting } = stateOf(ctx);
       if (forgetting !== undefined) await forgetting;
     } finally {
-      if (stateOf(ctx).changing !== undefined) await changesOver(ctx);
+      // Logins and logouts that the handler does not await.
+      if (stateOf(ctx).changing !== undefined) await untilOver(() => stateOf(ctx).changing);
       if (outer !== undefined && outer !== options) setOptions(ctx, outer);
     }
   };
-}
-
-/** Logins and logouts that the handler does not await are over, and those begun after them: `logout(ctx).then(() => login(…))`. */
-async function changesOver(ctx: Context): Promise<void> {
-  for (let { changing } = stateOf(ctx); changing !== undefined; { changing } = stateOf(ctx)) {
-    await changing;
-    await nextTurn();
-  }
 }
 
 /** The lookup in advance is not an access by the page, unless it changed the session. */

@@ -191,7 +191,10 @@ export class User implements BaseUser {
     return this.#hasAny(obj) ? this.#known().ofGroups(this) : new Set();
   }
 
-  /** The permissions of the user and of their groups, as `app_label.codename`; all of them for a superuser. @param obj see `has_perm` */
+  /**
+   * The permissions of the user and of their groups, as `app_label.codename`; all of them for a superuser.
+   * @param obj see `has_perm`
+   */
   async get_all_permissions(obj?: unknown): Promise<ReadonlySet<string>> {
     return this.#hasAny(obj) ? this.#known().all(this) : new Set();
   }

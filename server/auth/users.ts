@@ -75,7 +75,8 @@ export interface UserTableOptions<U extends User> {
 
 const UNIQUE_VIOLATION = '23505';
 const TOO_LONG = '22001';
-const NOT_NULL = '23502';
+/** PostgreSQL's not_null_violation. */
+export const NOT_NULL = '23502';
 /** PostgreSQL cannot convert the text to the column's type, so no row has it. */
 const NO_SUCH_VALUE = ['22P02', '22003', '22007', '22008'];
 

@@ -2,7 +2,7 @@
 import { ownSettings, userModelSettings } from '../../config/settings.js';
 import { make_password } from '../auth/hashers.js';
 import type { User } from '../auth/user.js';
-import { type NewUser, UserTable } from '../auth/users.js';
+import { type NewUser, NOT_NULL, UserTable } from '../auth/users.js';
 import { hasCode } from '../error_code.js';
 import { ValueError } from '../errors.js';
 import type { UserModelSettings } from '../settings.js';
@@ -11,9 +11,6 @@ import { Prompt } from './prompt.js';
 
 /** NIST SP 800-63B section 5.1.1.2. */
 const SHORTEST_ADVISED = 8;
-
-/** PostgreSQL's not_null_violation. */
-const NOT_NULL = '23502';
 
 export const command: Command = {
   summary: 'Add a user, for this server and Django.',

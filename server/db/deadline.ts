@@ -97,8 +97,8 @@ export const tookLong =
 
 /**
  * Calls `over` when no milliseconds are `left`. It looks after the sockets were read (setImmediate): where this process was
- * busy, the answer may be there. It looks again where the deadline was paused, or the timer came early, which Node counts
- * from the begin of a turn of its loop.
+ * busy, the answer may be there. It looks again where the deadline was paused, or where the timer came early, because Node
+ * counts from the beginning of a turn of its event loop.
  *
  * @returns a function that ends this
  */

@@ -6,7 +6,7 @@ import { headSent } from './head.js';
 export const isStream = (body: unknown): body is Readable =>
   typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && typeof body.on === 'function';
 
-/** The error of the stream; undefined without one. */
+/** An error, which may be any value; undefined without one. */
 export type Failure = { readonly error: unknown } | undefined;
 
 /**

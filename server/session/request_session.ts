@@ -2,6 +2,7 @@
 import type { Context } from 'koa';
 import type { Deadline } from '../db/deadline.js';
 import { ValueError } from '../errors.js';
+import type { Failure } from '../http/body_stream.js';
 import { headSent } from '../http/head.js';
 import { checkOptions } from '../settings/given.js';
 import type { SavedExpiry } from './change.js';
@@ -98,8 +99,8 @@ export class RequestSession extends Session {
   }
 
   /**
-   * Resolves when the writes that are under way now are done, which the handler may not await: without the cookie of a new key the browser would have
-   * no session. Undefined if there are none.
+   * Resolves when the writes that are under way now are done. The handler may not await them, and without the cookie of a new
+   * key the browser would have no session. Undefined if there are none.
    */
   get unfinished(): Promise<unknown> | undefined {
     return this.#writes === undefined || this.#writes.size === 0 ? undefined : Promise.allSettled(this.#writes);
@@ -112,7 +113,7 @@ export class RequestSession extends Session {
   }
 
   /** The first failure of that which the handler has not asked for. */
-  unheardFailure(): { readonly error: unknown } | undefined {
+  unheardFailure(): Failure {
     return this.#unheard?.first();
   }
 
@@ -121,7 +122,7 @@ export class RequestSession extends Session {
     this.#isReleased = true;
   }
 
-  /** Counts the write. What is refused at once is the programmer's fault, and is not left to the answer. */
+  /** Has the answer wait for the write. What is refused at once is the programmer's fault, and is not left to the answer. */
   #untilDone<T>(write: () => Promise<T>, needsCookie = true): Promise<T> {
     let work: Promise<T>;
     try {

@@ -1,6 +1,5 @@
 /** Saves a session and sends its cookie (SessionMiddleware.process_response), also for answers that begin early. */
 import type { Readable } from 'node:stream';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Context } from 'koa';
 import type { Clock } from '../clock.js';
 import { ImproperlyConfigured, SessionInterrupted, UpdateError } from '../errors.js';
@@ -17,6 +16,7 @@ import type { RequestSession } from './request_session.js';
 import type { Session } from './session.js';
 import { DELETION, type SessionCookie, sessionCookie, setSessionCookie } from './session_cookie.js';
 import type { SessionStore } from './store.js';
+import { untilOver } from './waiters.js';
 import { EXPECT_OUTSIDE } from './write_lock.js';
 
 const NOT_KEPT =
@@ -70,23 +70,15 @@ export class SessionResponse implements HeadWork {
    * with a failure that nobody has asked for, because an answer that says nothing of it would be wrong.
    */
   settle(): Promise<void> | undefined {
-    const unfinished = this.#unfinished();
-    if (unfinished !== undefined) return this.#settleAfter(unfinished);
+    if (this.#unfinished() !== undefined) return untilOver(() => this.#unfinished()).then(() => this.settle());
     const { failure } = this;
     return failure === undefined ? undefined : Promise.reject(failure.error);
   }
 
   /** What has failed and nobody has asked for. */
-  get failure(): { readonly error: unknown } | undefined {
+  get failure(): Failure {
     const failure = this.session.unheardFailure();
     return failure === undefined ? undefined : { error: interrupted(failure.error) };
-  }
-
-  async #settleAfter(unfinished: Promise<unknown>): Promise<void> {
-    await unfinished;
-    // Also what is begun when that is over: `session.flush().then(() => session.save())`.
-    await nextTurn();
-    await this.settle();
   }
 
   #unfinished(): Promise<unknown> | undefined {
@@ -121,10 +113,7 @@ export class SessionResponse implements HeadWork {
 
   /** An error was thrown, which will be answered with `status`. */
   async fail(status: number): Promise<void> {
-    for (let unfinished = this.#unfinished(); unfinished !== undefined; unfinished = this.#unfinished()) {
-      await unfinished;
-      await nextTurn();
-    }
+    await untilOver(() => this.#unfinished());
     this.session.release();
     this.#state = 'failed';
     if (this.#isTouched()) await this.#keep(status);

@@ -1,8 +1,5 @@
 /** Failures that nobody would hear of: those of promises that were given to a handler, and neither awaited nor caught. */
-
-interface Failure {
-  readonly error: unknown;
-}
+import type { Failure } from '../http/body_stream.js';
 
 /** Knows whether anybody has asked for its result. `await` of a derived class calls `then`; `catch` and `finally` do so too. */
 class GivenPromise<T> extends Promise<T> {
@@ -39,7 +36,7 @@ export class Unheard {
   }
 
   /** The first failure that nobody has asked for. */
-  first(): Failure | undefined {
+  first(): Failure {
     return this.#failed.find(({ promise }) => !promise.isHeard);
   }
 }

@@ -2,7 +2,10 @@
 import { NestedChanges } from '../db/nested_changes.js';
 import { Waiters } from './waiters.js';
 
-/** A method of sessions: refuses what would wait for the function that it is called from. A symbol, because any name may be a key. */
+/**
+ * A method of sessions: throws inside the function of `atomic`, which would wait for itself. A symbol, because any name may be
+ * a key.
+ */
 export const EXPECT_OUTSIDE = Symbol('koa-django-session.expectOutside');
 
 /** The sessions whose `atomic` runs its function. */

@@ -132,6 +132,9 @@ export const ANY = /^[\s\S]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
 export const DOMAIN = /^[^\u0000-\u0020\u007f;/:,]+$/;
 
-/** As Django's resolve_url tells an address from a name: it has a slash or a dot. Without control characters, as it goes into a header. */
+/**
+ * As Django's resolve_url tells an address from a name: it has a slash or a dot. Control characters are refused, because it
+ * goes into a header.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
 export const PAGE = /^(?=.*[/.])[^\u0000-\u001f\u007f;]+$/;
